@@ -1,0 +1,44 @@
+/** The part of vitest's JSON report that the test command counts. */
+export interface VitestReport {
+  readonly testResults: readonly {
+    readonly name: string
+    readonly status: string
+    readonly message?: string
+    readonly assertionResults: readonly {
+      readonly fullName: string
+      readonly status: string
+    }[]
+  }[]
+}
+
+export interface Count {
+  readonly passed: number
+  readonly failed: readonly string[]
+  readonly skipped: readonly {
+    readonly name: string
+    /** The set-up of its file failed, so that it could not run. */
+    readonly broken: boolean
+  }[]
+}
+
+const SKIPPED_STATES = new Set(['skipped', 'pending', 'todo', 'disabled'])
+
+/** A file that could not even be loaded has no tests and counts as one failure. */
+export function countReport(report: VitestReport, root: string): Count {
+  let passed = 0
+  const failed: string[] = []
+  const skipped: Count['skipped'][number][] = []
+  for (const file of report.testResults) {
+    const path = file.name.startsWith(root) ? file.name.slice(root.length) : file.name
+    const hasFailure = file.assertionResults.some(({ status }) => status === 'failed')
+    const isBroken = file.status === 'failed' && !hasFailure
+    for (const { fullName, status } of file.assertionResults) {
+      const name = `${path} > ${fullName.trim()}`
+      if (status === 'passed') passed += 1
+      else if (SKIPPED_STATES.has(status)) skipped.push({ name, broken: isBroken })
+      else failed.push(name)
+    }
+    if (isBroken) failed.push(`${path} (the file itself)`)
+  }
+  return { passed, failed, skipped }
+}

@@ -1,0 +1,22 @@
+import { defineConfig } from 'vitest/config'
+
+/** One project per kind of test, so that a run can say which kinds it held. */
+const project = (name: string, include: string[], options: Record<string, unknown> = {}) => ({
+  test: { name, include, environment: 'node', ...options },
+})
+
+export default defineConfig({
+  test: {
+    projects: [
+      project('tidy', ['test/tidy.test.ts']),
+      project('unit', ['test/unit/**/*.test.ts']),
+      project('scenarios', ['test/scenarios/**/*.test.ts'], { testTimeout: 60_000 }),
+      // Real servers: one file at a time, so that two cores are not asked for eight databases.
+      project('integration', ['test/integration/**/*.test.ts'], {
+        testTimeout: 180_000,
+        hookTimeout: 180_000,
+        fileParallelism: false,
+      }),
+    ],
+  },
+})
