@@ -1,0 +1,77 @@
+import type { Connection, RowDataPacket } from 'mysql2'
+import { LandbridgeError } from '../base/errors.ts'
+import { type SqlAddress, sqlConnect } from './sql-connect.ts'
+
+export interface SqlLoginOptions extends SqlAddress {
+  /** What it is, for error texts: `replica`, `relay`. */
+  readonly role: string
+}
+
+export type SqlRow = Readonly<Record<string, unknown>>
+
+const CONNECT_MS = 10_000
+const QUERY_MS = 30_000
+
+/** A login at a database server for a handful of statements: what a person would type. */
+export class SqlLogin {
+  readonly #connection: Connection
+  readonly #role: string
+
+  private constructor(connection: Connection, role: string) {
+    this.#connection = connection
+    this.#role = role
+  }
+
+  /** Throws ERR_SQL_LOGIN, with the driver's error as cause. */
+  static async open(options: SqlLoginOptions, signal: AbortSignal): Promise<SqlLogin> {
+    try {
+      const connection = await sqlConnect(options, { connectTimeout: CONNECT_MS }, signal)
+      return new SqlLogin(connection, options.role)
+    } catch (error) {
+      signal.throwIfAborted()
+      throw loginFailed(options, error)
+    }
+  }
+
+  /** Throws ERR_SQL_STATEMENT; `shown` replaces the statement where it holds a secret. */
+  async query(sql: string, shown = sql): Promise<SqlRow[]> {
+    try {
+      const query = { sql, timeout: QUERY_MS }
+      const [rows] = await this.#connection.promise().query<RowDataPacket[]>(query)
+      return Array.isArray(rows) ? rows : []
+    } catch (error) {
+      throw new LandbridgeError('ERR_SQL_STATEMENT', `the ${this.#role} refuses: ${shown}`, {
+        // mysql2 puts the statement into its error, and with it a password: only the text goes on.
+        cause: error instanceof Error ? new Error(error.message) : undefined,
+        details: { errno: numberOf(error) },
+      })
+    }
+  }
+
+  /** The first row's values; null for none. */
+  async row(sql: string): Promise<SqlRow | null> {
+    const [first] = await this.query(sql)
+    return first ?? null
+  }
+
+  close(): void {
+    this.#connection.destroy()
+  }
+}
+
+function loginFailed(options: SqlLoginOptions, cause: unknown): LandbridgeError {
+  const { role, host, port, user } = options
+  const where = `${user}@${host}:${port}`
+  return new LandbridgeError('ERR_SQL_LOGIN', `cannot log in to the ${role} as ${where}`, {
+    cause,
+    retryable: true,
+    details: { role, host, port, user },
+  })
+}
+
+function numberOf(error: unknown): number | null {
+  if (error instanceof Error && 'errno' in error && typeof error.errno === 'number') {
+    return error.errno
+  }
+  return null
+}
