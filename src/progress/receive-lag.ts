@@ -1,0 +1,205 @@
+import type { Clock } from '../base/clock.ts'
+import type { Flavor } from '../base/flavor.ts'
+import type { GtidSet } from '../binlog/gtid-set.ts'
+import { compareBinlogNames } from './binlog-name.ts'
+import { GtidText } from './gtid-text.ts'
+import { MarkRing } from './mark-ring.ts'
+import { Percentiles } from './percentiles.ts'
+import { type SourceFile, SourceFiles } from './source-files.ts'
+import type { LagStatus } from './status.ts'
+
+export interface ReceiveLagOptions {
+  readonly clock: Clock
+  /** Samples remembered while they are not yet synced. */
+  readonly samplesMax?: number
+}
+
+/** What the gateway at production knows of the source: "at `atMs` its newest place was this". */
+export interface SourceSample {
+  /** Clock of the production gateway. */
+  readonly atMs: number
+  readonly file: string
+  readonly offset: number
+  /** Null in a heartbeat, which carries only a place. */
+  readonly gtids: string | null
+  /** Bytes from the start of the oldest file the source lists to this place, where known. */
+  readonly bytesTotal: number | null
+}
+
+export interface SyncedPlace {
+  readonly file: string
+  readonly offset: number
+  /** Called only when a sample must be judged, not for each sync: what is synced at that moment. */
+  readonly gtids: () => string
+}
+
+interface Mark {
+  /** When this place was the source's newest, on this gateway's monotonic clock. */
+  readonly bornMs: number
+  readonly file: string
+  readonly offset: number
+  readonly gtids: string | null
+}
+
+/**
+ * How far the synced spool is behind the source, on the DR side. The rules:
+ *
+ * - A sample is *held* when the synced GTIDs contain its GTIDs; where GTIDs are not known, when the
+ *   synced place is at or behind its place in the same lineage of files.
+ * - `ms` is the age of the oldest sample that is not held, and 0 when all are held. So it grows
+ *   only while something is known to be missing; silence of the source, the link or the peer never
+ *   makes it grow, nor does it make a known lag stand still.
+ * - `provenAgoMs` is the age of the newest sample. It grows with silence. What could be lost is
+ *   therefore at most what was committed in the last `ms + provenAgoMs` and one sampling interval.
+ * - No sample yet (just started, source unreachable): everything is null, which is not 0.
+ * - A gateway that starts with a backlog has no old samples. While anything is missing, `ms` is at
+ *   least the delay of the transaction that was synced last: what follows it is hardly older.
+ *
+ * Ages are kept on the monotonic clock, so that a stepped wall clock at either end does not change
+ * what was measured. A sample's age on arrival comes from the clock offset and is held to between 0
+ * and the age of the sample before it: a wrong offset cannot do more harm than that.
+ */
+export class ReceiveLag {
+  readonly #clock: Clock
+  readonly #missing: MarkRing<Mark>
+  readonly #files = new SourceFiles()
+  readonly #delays = new Percentiles()
+  readonly #sourceText = new GtidText()
+  readonly #oldestText = new GtidText()
+  readonly #syncedText = new GtidText()
+  #flavor: Flavor | null = null
+  #newest: Mark | null = null
+  #newestGtids: string | null = null
+  #provenMs = 0
+  #synced: SyncedPlace | null = null
+  /** Wall clock of the peer minus own monotonic clock. Null until the link has measured it. */
+  #peerAheadMs: number | null = null
+  #lastDelayMs = 0
+
+  constructor(options: ReceiveLagOptions) {
+    this.#clock = options.clock
+    this.#missing = new MarkRing({
+      limit: options.samplesMax ?? 512,
+      merge: (older, newer) => ({ ...newer, bornMs: older.bornMs }),
+    })
+  }
+
+  setFlavor(flavor: Flavor): void {
+    this.#flavor = flavor
+  }
+
+  /** Peer wall clock minus own wall clock, as just measured. */
+  setClockOffset(offsetMs: number): void {
+    this.#peerAheadMs = offsetMs + this.#clock.wallMs() - this.#clock.monotonicMs()
+  }
+
+  /** The source's list of files (`SHOW BINARY LOGS`), for bytes of lag across files. */
+  setSourceFiles(files: readonly SourceFile[]): void {
+    this.#files.list(files)
+  }
+
+  /** A sample or a heartbeat; both prove where the source is. */
+  sample(sample: SourceSample): void {
+    const nowMs = this.#clock.monotonicMs()
+    const bornMs = this.#bornMs(sample.atMs, nowMs)
+    this.#provenMs = bornMs
+    if (sample.bytesTotal !== null) this.#files.observe(sample, sample.bytesTotal)
+    const before = this.#newest
+    const samePlace = before?.file === sample.file && before.offset === sample.offset
+    if (samePlace && (sample.gtids === null || sample.gtids === before.gtids)) return
+    this.#dropHeld()
+    this.#newest = { bornMs, file: sample.file, offset: sample.offset, gtids: sample.gtids }
+    this.#newestGtids = sample.gtids ?? this.#newestGtids
+    this.#missing.push(this.#newest)
+  }
+
+  /** The spool has synced up to here. Cheap: nothing is parsed. */
+  synced(place: SyncedPlace): void {
+    this.#synced = place
+  }
+
+  /**
+   * One transaction became synced. `commitMs` is in the production clock, `syncedMs` in this one.
+   * Called for each transaction: allocates nothing. Not counted before the clock offset is known.
+   */
+  recordTransaction(commitMs: number, syncedMs: number): void {
+    if (this.#peerAheadMs === null) return
+    const ownAheadMs = this.#clock.wallMs() - this.#clock.monotonicMs()
+    const delayMs = Math.max(0, syncedMs - commitMs + this.#peerAheadMs - ownAheadMs)
+    this.#delays.record(delayMs)
+    this.#lastDelayMs = delayMs
+  }
+
+  /** The percentiles start anew. */
+  resetRecent(): void {
+    this.#delays.reset()
+  }
+
+  /** Another source, or a new epoch: what was known of the one before no longer counts. */
+  reset(): void {
+    this.#missing.clear()
+    this.#files.reset()
+    this.#newest = null
+    this.#newestGtids = null
+    this.#lastDelayMs = 0
+  }
+
+  status(): LagStatus {
+    const recent = this.#delays.summary()
+    const newest = this.#newest
+    if (newest === null) {
+      return { bytes: null, transactions: null, ms: null, provenAgoMs: null, recent }
+    }
+    this.#dropHeld()
+    const nowMs = this.#clock.monotonicMs()
+    const oldest = this.#missing.oldest
+    const ms = oldest === undefined ? 0 : Math.max(nowMs - oldest.bornMs, this.#lastDelayMs)
+    return {
+      bytes: this.#bytes(newest),
+      transactions: this.#transactions(),
+      ms,
+      provenAgoMs: nowMs - this.#provenMs,
+      recent,
+    }
+  }
+
+  #bornMs(atMs: number, nowMs: number): number {
+    if (this.#peerAheadMs === null) return nowMs
+    const earliestMs = this.#newest === null ? Number.NEGATIVE_INFINITY : this.#provenMs
+    return Math.min(nowMs, Math.max(earliestMs, atMs - this.#peerAheadMs))
+  }
+
+  #dropHeld(): void {
+    const held = this.#syncedText.parse(this.#flavor, this.#synced?.gtids() ?? null)
+    for (let oldest = this.#missing.oldest; oldest !== undefined; oldest = this.#missing.oldest) {
+      if (!this.#isHeld(oldest, held)) return
+      this.#missing.dropOldest()
+    }
+    this.#lastDelayMs = 0
+  }
+
+  #isHeld(mark: Mark, held: GtidSet | null): boolean {
+    if (this.#synced === null) return false
+    const wanted = this.#oldestText.parse(this.#flavor, mark.gtids)
+    if (wanted !== null && held !== null) return held.contains(wanted)
+    const order = compareBinlogNames(this.#synced.file, mark.file)
+    if (order === null) return false
+    return order > 0 || (order === 0 && this.#synced.offset >= mark.offset)
+  }
+
+  #bytes(newest: Mark): number | null {
+    if (this.#synced === null) return null
+    const bytes = this.#files.bytesBetween(this.#synced, newest)
+    if (bytes !== null && bytes >= 0) return bytes
+    // Ahead of the newest sample is normal. Ahead and yet missing something: two lineages.
+    return this.#missing.length === 0 ? 0 : null
+  }
+
+  #transactions(): number | null {
+    if (this.#missing.length === 0) return 0
+    const wanted = this.#sourceText.parse(this.#flavor, this.#newestGtids)
+    if (wanted === null) return null
+    const held = this.#syncedText.parse(this.#flavor, this.#synced?.gtids() ?? null)
+    return held === null ? null : Number(wanted.countMissingFrom(held))
+  }
+}

@@ -1,0 +1,150 @@
+import { Backoff } from '../base/backoff.ts'
+import type { Clock } from '../base/clock.ts'
+import { codeOf, describeError, isAbortError } from '../base/errors.ts'
+import type { ReplicaIdentity, ReplicaQueries } from './replica-queries.ts'
+
+export interface ReplicaPollerOptions {
+  readonly clock: Clock
+  /** `(signal) => openReplica(login, signal)`, or a stand-in. */
+  readonly open: (signal: AbortSignal) => Promise<ReplicaQueries>
+  /** Told each answer; `ApplyLag.applied`. */
+  readonly onApplied: (gtids: string, identity: ReplicaIdentity) => void
+  /** True while the replica lacks something: then it is asked more often. */
+  readonly isBehind: () => boolean
+}
+
+export interface ReplicaPollerStatus {
+  readonly state: 'connecting' | 'up' | 'down'
+  /** Of the last successful connection: matches this replica to a session of the relay. */
+  readonly identity: ReplicaIdentity | null
+  readonly appliedGtids: string | null
+  readonly answeredAgoMs: number | null
+  /** Why replication on the replica does not run. */
+  readonly stopReason: string | null
+  /** Wall clock when that was first seen. */
+  readonly stoppedSinceMs: number | null
+  /** Why the replica cannot be asked. */
+  readonly error: {
+    readonly code: string
+    readonly message: string
+    readonly sinceMs: number
+  } | null
+}
+
+const IDLE_MS = 1_000
+const BEHIND_MS = 250
+/** After `nudge` the first questions come faster, so that a short delay is measured as short. */
+const NUDGED_MS = 25
+const STOP_REASON_EVERY_MS = 1_000
+
+/**
+ * Asks one replica what it has applied: once a second when idle, up to four times a second else.
+ */
+export class ReplicaPoller {
+  readonly #options: ReplicaPollerOptions
+  readonly #backoff: Backoff
+  #state: ReplicaPollerStatus['state'] = 'connecting'
+  #identity: ReplicaIdentity | null = null
+  #appliedGtids: string | null = null
+  #answeredMs: number | null = null
+  #stopReason: string | null = null
+  #stoppedSinceMs: number | null = null
+  #error: ReplicaPollerStatus['error'] = null
+  #intervalMs = IDLE_MS
+  #nudged = new AbortController()
+
+  constructor(options: ReplicaPollerOptions) {
+    this.#options = options
+    this.#backoff = new Backoff({ clock: options.clock })
+  }
+
+  status(): ReplicaPollerStatus {
+    const nowMs = this.#options.clock.monotonicMs()
+    return {
+      state: this.#state,
+      identity: this.#identity,
+      appliedGtids: this.#appliedGtids,
+      answeredAgoMs: this.#answeredMs === null ? null : nowMs - this.#answeredMs,
+      stopReason: this.#stopReason,
+      stoppedSinceMs: this.#stoppedSinceMs,
+      error: this.#error,
+    }
+  }
+
+  /** Something new was synced: an idle poller asks at once instead of at its next second. */
+  nudge(): void {
+    if (this.#intervalMs === IDLE_MS) this.#nudged.abort()
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#poll(signal)
+      } catch (error) {
+        if (signal.aborted) return
+        this.#state = 'down'
+        const sinceMs = this.#error?.sinceMs ?? this.#options.clock.wallMs()
+        this.#error = { code: codeOf(error), message: describeError(error), sinceMs }
+        await this.#backoff.wait({ signal }).catch(ignoreAbort)
+      }
+    }
+  }
+
+  async #poll(signal: AbortSignal): Promise<void> {
+    const queries = await this.#options.open(signal)
+    const { promise: aborted, reject } = Promise.withResolvers<never>()
+    aborted.catch(() => {})
+    const abort = (): void => reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      this.#identity = queries.identity
+      let stopReasonAtMs = Number.NEGATIVE_INFINITY
+      while (!signal.aborted) {
+        const nowMs = this.#options.clock.monotonicMs()
+        if (nowMs - stopReasonAtMs >= STOP_REASON_EVERY_MS) {
+          this.#takeStopReason(await Promise.race([queries.stopReason(), aborted]))
+          stopReasonAtMs = nowMs
+        }
+        this.#take(await Promise.race([queries.applied(), aborted]), queries.identity)
+        await this.#pause(signal)
+      }
+    } finally {
+      signal.removeEventListener('abort', abort)
+      queries.close()
+    }
+  }
+
+  #takeStopReason(reason: string | null): void {
+    this.#stopReason = reason
+    if (reason === null) this.#stoppedSinceMs = null
+    else this.#stoppedSinceMs ??= this.#options.clock.wallMs()
+  }
+
+  #take(gtids: string, identity: ReplicaIdentity): void {
+    this.#state = 'up'
+    this.#error = null
+    this.#backoff.reset()
+    this.#appliedGtids = gtids
+    this.#answeredMs = this.#options.clock.monotonicMs()
+    this.#options.onApplied(gtids, identity)
+  }
+
+  async #pause(signal: AbortSignal): Promise<void> {
+    const behind = this.#options.isBehind()
+    this.#intervalMs = behind ? Math.min(this.#intervalMs * 2, BEHIND_MS) : IDLE_MS
+    const either = AbortSignal.any([signal, this.#nudged.signal])
+    try {
+      await this.#options.clock.sleep(this.#intervalMs, { signal: either })
+    } catch (error) {
+      if (!isAbortError(error) || signal.aborted) throw error
+    }
+    if (!this.#nudged.signal.aborted) return
+    this.#nudged = new AbortController()
+    this.#intervalMs = NUDGED_MS
+    await this.#options.clock.sleep(NUDGED_MS / 5, { signal })
+  }
+}
+
+function ignoreAbort(error: unknown): void {
+  if (!isAbortError(error)) throw error
+}

@@ -1,0 +1,100 @@
+import type { RowDataPacket } from 'mysql2'
+import { LandbridgeError } from '../base/errors.ts'
+import type { Flavor } from '../base/flavor.ts'
+import { type SqlAddress, sqlConnect } from '../mysql/sql-connect.ts'
+import { describeMariadbReplica, describeMysqlReplica } from './replica-threads.ts'
+
+export type ReplicaLogin = SqlAddress
+
+export interface ReplicaIdentity {
+  readonly flavor: Flavor
+  readonly serverId: number
+  /** MySQL only. */
+  readonly serverUuid: string | null
+  readonly version: string
+}
+
+/** What is asked of a replica, as one open connection. */
+export interface ReplicaQueries {
+  readonly identity: ReplicaIdentity
+  applied(): Promise<string>
+  /** Why replication there does not run, in the server's words; null when it runs. */
+  stopReason(): Promise<string | null>
+  close(): void
+}
+
+type Rows = (sql: string) => Promise<Record<string, unknown>[]>
+
+const CONNECT_MS_MAX = 5_000
+const QUERY_MS_MAX = 5_000
+
+const MYSQL_THREADS = `
+  SELECT 'receiver' AS thread, SERVICE_STATE AS state, LAST_ERROR_NUMBER AS number,
+         LAST_ERROR_MESSAGE AS message FROM performance_schema.replication_connection_status
+  UNION ALL SELECT 'applier', SERVICE_STATE, 0, ''
+    FROM performance_schema.replication_applier_status
+  UNION ALL SELECT 'coordinator', 'ON', LAST_ERROR_NUMBER, LAST_ERROR_MESSAGE
+    FROM performance_schema.replication_applier_status_by_coordinator
+  UNION ALL SELECT 'worker', 'ON', LAST_ERROR_NUMBER, LAST_ERROR_MESSAGE
+    FROM performance_schema.replication_applier_status_by_worker WHERE LAST_ERROR_NUMBER <> 0`
+
+/** Throws ERR_REPLICA_UNREACHABLE, with the driver's error as cause. */
+export async function openReplica(
+  login: ReplicaLogin,
+  signal: AbortSignal,
+): Promise<ReplicaQueries> {
+  try {
+    return await open(login, signal)
+  } catch (cause) {
+    const { host, port, user } = login
+    throw new LandbridgeError(
+      'ERR_REPLICA_UNREACHABLE',
+      `cannot ask the replica at ${host}:${port} as ${user}`,
+      { cause, retryable: true, details: { host, port, user } },
+    )
+  }
+}
+
+async function open(login: ReplicaLogin, signal: AbortSignal): Promise<ReplicaQueries> {
+  const connection = await sqlConnect(login, { connectTimeout: CONNECT_MS_MAX }, signal)
+  const close = (): void => connection.destroy()
+  try {
+    const rows: Rows = async (sql) => {
+      const query = { sql, timeout: QUERY_MS_MAX }
+      const [result] = await connection.promise().query<RowDataPacket[]>(query)
+      return result
+    }
+    const identity = await askIdentity(rows)
+    return { identity, close, ...queriesOf(identity.flavor, rows) }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+async function askIdentity(rows: Rows): Promise<ReplicaIdentity> {
+  const [first] = await rows('SELECT @@GLOBAL.version AS version, @@GLOBAL.server_id AS id')
+  const version = String(first?.version)
+  const serverId = Number(first?.id)
+  if (/mariadb/i.test(version)) return { flavor: 'mariadb', serverId, serverUuid: null, version }
+  const [second] = await rows('SELECT @@GLOBAL.server_uuid AS uuid')
+  return { flavor: 'mysql', serverId, serverUuid: String(second?.uuid), version }
+}
+
+function queriesOf(flavor: Flavor, rows: Rows): Pick<ReplicaQueries, 'applied' | 'stopReason'> {
+  if (flavor === 'mysql') {
+    return {
+      applied: async () => textOf(await rows('SELECT @@GLOBAL.gtid_executed AS gtids')),
+      stopReason: async () => describeMysqlReplica(await rows(MYSQL_THREADS)),
+    }
+  }
+  return {
+    applied: async () => textOf(await rows('SELECT @@GLOBAL.gtid_slave_pos AS gtids')),
+    stopReason: async () => describeMariadbReplica(await rows('SHOW ALL SLAVES STATUS')),
+  }
+}
+
+/** MySQL breaks long sets into lines. */
+function textOf(rows: readonly Record<string, unknown>[]): string {
+  return String(rows[0]?.gtids ?? '').replaceAll(/\s/g, '')
+}

@@ -1,0 +1,142 @@
+import type { Flavor } from '../base/flavor.ts'
+
+/**
+ * What a gateway says of itself: the body of `GET /v1/status` on the admin socket and of
+ * `landbridge status --json`. `schema` is raised when a field changes its meaning or goes away;
+ * fields may be added at any time. Times are milliseconds since 1970 in this gateway's clock,
+ * ages and lags are milliseconds, GTID sets are text as the server prints it.
+ */
+export interface GatewayStatus {
+  readonly schema: 1
+  readonly name: string
+  readonly site: 'production' | 'dr'
+  readonly version: string
+  readonly pid: number
+  readonly startedAtMs: number
+  readonly nowMs: number
+  /** The worst of the problems below. `blocked`: a person must act before data flows again. */
+  readonly state: 'ok' | 'degraded' | 'blocked'
+  readonly problems: readonly Problem[]
+  readonly tunnel: TunnelStatus
+  readonly link: LinkStatus
+  readonly streams: readonly StreamStatus[]
+}
+
+export interface Problem {
+  /** An error code of ERRORS.md. */
+  readonly code: string
+  readonly severity: 'warning' | 'error' | 'blocked'
+  /** Which station: `tunnel`, `link`, `source:main`, `spool:main`, `relay:main`. */
+  readonly where: string
+  readonly message: string
+  readonly remedy?: string
+  readonly sinceMs: number
+}
+
+export interface TunnelStatus {
+  /** `external`: somebody else's VPN. `never`: no handshake yet. `stale`: handshake too old. */
+  readonly state: 'up' | 'stale' | 'down' | 'never' | 'external'
+  readonly backend: 'kernel' | 'userspace' | 'external'
+  readonly interface: string | null
+  readonly localAddress: string | null
+  readonly peerAddress: string | null
+  readonly endpoint: string | null
+  readonly mtu: number | null
+  readonly handshakeAgeMs: number | null
+  readonly receivedBytes: number
+  readonly sentBytes: number
+}
+
+export interface LinkStatus {
+  readonly state: 'down' | 'greeting' | 'up'
+  readonly peer: string
+  readonly sinceMs: number | null
+  readonly roundTripMs: number | null
+  /** Peer clock minus own clock. */
+  readonly clockOffsetMs: number | null
+  readonly sessions: number
+  readonly receivedBytes: number
+  readonly sentBytes: number
+  readonly lastError: {
+    readonly code: string
+    readonly message: string
+    readonly remedy?: string
+    readonly atMs: number
+  } | null
+}
+
+/** A place in a stream's binlog. */
+export interface PositionStatus {
+  readonly epoch: number | null
+  readonly file: string
+  readonly offset: number
+  readonly gtids: string
+}
+
+/** How far one place is behind another. Idle is 0 with `provenAgoMs` small. */
+export interface LagStatus {
+  readonly bytes: number | null
+  readonly transactions: number | null
+  readonly ms: number | null
+  /** How long ago the figures were last confirmed by a measurement. */
+  readonly provenAgoMs: number | null
+  /** Percentiles of the delay of single transactions since start. Null before the first one. */
+  readonly recent: {
+    readonly p50Ms: number
+    readonly p99Ms: number
+    readonly maxMs: number
+    readonly count: number
+  } | null
+}
+
+export interface StreamStatus {
+  readonly name: string
+  readonly flavor: Flavor | null
+  /** `parked`: the dump is closed on purpose because the peer does not take more. */
+  readonly state: 'idle' | 'connecting' | 'streaming' | 'parked' | 'blocked'
+  /** The source as last heard of, also seen from DR. */
+  readonly source: {
+    readonly host: string | null
+    readonly serverVersion: string | null
+    readonly serverId: number | null
+    readonly serverUuid: string | null
+    readonly position: PositionStatus | null
+    readonly connected: boolean
+    readonly heardAgoMs: number | null
+  }
+  /** DR only: what is held. `synced` is the only truth. */
+  readonly spool: {
+    readonly directory: string
+    readonly synced: PositionStatus | null
+    readonly files: number
+    readonly bytes: number
+    readonly oldestFile: string | null
+    /** What is kept for replicas, connected or not, by server_uuid or `id:` and server_id. */
+    readonly pins: readonly {
+      readonly replica: string
+      readonly file: string | null
+      /** Since that was last confirmed. */
+      readonly ageMs: number
+    }[]
+  } | null
+  /** Source to synced at DR. Its `ms` and `transactions` are the exposed loss ("RPO now"). */
+  readonly receiveLag: LagStatus | null
+  readonly transactionsReceived: number
+  readonly bytesReceived: number
+  readonly throttle: { readonly bytesPerSecond: number | null }
+  readonly replicas: readonly ReplicaStatus[]
+}
+
+export interface ReplicaStatus {
+  readonly serverId: number
+  readonly serverUuid: string | null
+  readonly address: string
+  readonly state: 'greeting' | 'streaming' | 'caught-up' | 'disconnected'
+  readonly sent: { readonly epoch: number; readonly file: string; readonly offset: number } | null
+  /** The oldest stored file that is kept for it; null when nothing is. */
+  readonly retainsFile: string | null
+  /** Asked of the replica itself; null when the gateway has no login there. */
+  readonly appliedGtids: string | null
+  readonly applyLag: LagStatus | null
+  readonly applyError: string | null
+}

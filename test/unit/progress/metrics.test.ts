@@ -1,0 +1,45 @@
+import { describe, expect, test } from 'vitest'
+import { renderMetrics } from '../../../src/progress/metrics.ts'
+import { drStatus, drStream } from '../../helpers/status-fixture.ts'
+
+describe('metrics', () => {
+  test('carry the status in base units, with the names WireGuard dashboards know', async () => {
+    const peer = { publicKey: 'abc=', allowedIps: '10.77.0.1/32' }
+    const lines = (await renderMetrics(drStatus, peer)).split('\n')
+    const wireguard = 'interface="lb0",public_key="abc=",allowed_ips="10.77.0.1/32"'
+    const replica = 'stream="main",server_id="2",address="203.0.113.30:41022"'
+    const handshakeSeconds = (drStatus.nowMs - 92_000) / 1000
+    for (const line of [
+      'landbridge_info{name="azure",site="dr",version="0.1.0"} 1',
+      'landbridge_state{state="ok"} 1',
+      'landbridge_state{state="blocked"} 0',
+      'landbridge_tunnel_up{backend="userspace"} 1',
+      'landbridge_tunnel_received_bytes_total 1299227607',
+      'landbridge_tunnel_handshake_age_seconds 92',
+      `wireguard_received_bytes_total{${wireguard}} 1299227607`,
+      `wireguard_latest_handshake_seconds{${wireguard}} ${handshakeSeconds}`,
+      `wireguard_latest_handshake_delay_seconds{${wireguard}} 92`,
+      'landbridge_link_up{peer="ec2"} 1',
+      'landbridge_link_round_trip_seconds{peer="ec2"} 0.03125',
+      'landbridge_stream_receive_lag_seconds{stream="main"} 0',
+      'landbridge_stream_receive_lag_proven_age_seconds{stream="main"} 0.4',
+      'landbridge_stream_receive_delay_seconds{stream="main",quantile="0.99"} 0.0963',
+      'landbridge_stream_received_transactions_total{stream="main"} 120000',
+      `landbridge_stream_apply_lag_transactions{${replica}} 0`,
+    ]) {
+      expect(lines).toContain(line)
+    }
+    expect(lines.join('\n')).toContain('process_resident_memory_bytes')
+  })
+
+  test('what is unknown has no series, and what is gone leaves none', async () => {
+    const lag = { bytes: null, transactions: null, ms: null, provenAgoMs: null, recent: null }
+    const streams = [{ ...drStream, receiveLag: lag, replicas: [] }]
+    const external = { ...drStatus.tunnel, state: 'external', backend: 'external' } as const
+    const text = await renderMetrics({ ...drStatus, streams, tunnel: external })
+    expect(text).not.toContain('landbridge_stream_receive_lag_seconds')
+    expect(text).not.toContain('landbridge_stream_apply')
+    expect(text).not.toContain('wireguard_')
+    expect(text).toContain('landbridge_tunnel_up{backend="external"} 1')
+  })
+})

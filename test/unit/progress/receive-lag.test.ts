@@ -1,0 +1,283 @@
+import { describe, expect, test } from 'vitest'
+import { ReceiveLag } from '../../../src/progress/receive-lag.ts'
+import { FakeClock } from '../../helpers/fake-clock.ts'
+
+/** A production site whose clock is `offsetMs` ahead, seen from a DR gateway. */
+class Pair {
+  readonly clock = new FakeClock()
+  readonly lag = new ReceiveLag({ clock: this.clock, samplesMax: 8 })
+  offsetMs: number
+  #committed = 0
+  #synced = 0
+
+  constructor(offsetMs = 0) {
+    this.offsetMs = offsetMs
+    this.lag.setFlavor('mariadb')
+    this.lag.setClockOffset(offsetMs)
+  }
+
+  get peerMs(): number {
+    return this.clock.wallMs() + this.offsetMs
+  }
+
+  commit(transactions: number): void {
+    this.#committed += transactions
+  }
+
+  sample(delayedMs = 0): void {
+    const offset = this.#committed * 100
+    this.lag.sample({
+      atMs: this.peerMs - delayedMs,
+      file: 'binlog.000001',
+      offset,
+      gtids: this.#committed === 0 ? '' : `0-1-${this.#committed}`,
+      bytesTotal: offset,
+    })
+  }
+
+  syncTo(transactions: number): void {
+    this.#synced = transactions
+    this.lag.synced({
+      file: 'binlog.000001',
+      offset: transactions * 100,
+      gtids: () => (this.#synced === 0 ? '' : `0-1-${this.#synced}`),
+    })
+  }
+
+  syncAll(): void {
+    this.syncTo(this.#committed)
+  }
+}
+
+const nothing = { bytes: null, transactions: null, ms: null, provenAgoMs: null, recent: null }
+
+describe('receive lag', () => {
+  test('is unknown, not 0, before the first sample and after a restart', () => {
+    const pair = new Pair()
+    pair.syncTo(5)
+    expect(pair.lag.status()).toEqual(nothing)
+  })
+
+  test('is 0 when idle, proven by each sample', async () => {
+    const pair = new Pair()
+    pair.commit(3)
+    pair.syncAll()
+    for (let second = 0; second < 60; second += 1) {
+      pair.sample()
+      await pair.clock.advance(1000)
+      expect(pair.lag.status()).toEqual({
+        ...nothing,
+        bytes: 0,
+        transactions: 0,
+        ms: 0,
+        provenAgoMs: 1000,
+      })
+    }
+  })
+
+  test('a heartbeat proves idleness as a sample does', async () => {
+    const pair = new Pair()
+    pair.commit(3)
+    pair.syncAll()
+    pair.sample()
+    await pair.clock.advance(10_000)
+    const atMs = pair.peerMs
+    pair.lag.sample({ atMs, file: 'binlog.000001', offset: 300, gtids: null, bytesTotal: null })
+    expect(pair.lag.status()).toMatchObject({ ms: 0, transactions: 0, provenAgoMs: 0 })
+  })
+
+  test('counts a backlog in bytes, transactions and age of its oldest sample', async () => {
+    const pair = new Pair()
+    pair.syncAll()
+    pair.sample()
+    for (let second = 0; second < 5; second += 1) {
+      pair.commit(10)
+      pair.sample()
+      await pair.clock.advance(1000)
+    }
+    expect(pair.lag.status()).toMatchObject({ bytes: 5000, transactions: 50, ms: 5000 })
+    pair.syncTo(20)
+    expect(pair.lag.status()).toMatchObject({ bytes: 3000, transactions: 30, ms: 3000 })
+    pair.syncAll()
+    expect(pair.lag.status()).toMatchObject({ bytes: 0, transactions: 0, ms: 0, provenAgoMs: 1000 })
+  })
+
+  test('keeps the beginning of a backlog longer than the ring, never too small', async () => {
+    const pair = new Pair()
+    pair.syncAll()
+    for (let second = 0; second < 100; second += 1) {
+      pair.commit(1)
+      pair.sample()
+      await pair.clock.advance(1000)
+    }
+    expect(pair.lag.status()).toMatchObject({ transactions: 100, ms: 100_000 })
+    pair.syncTo(50)
+    const { ms } = pair.lag.status()
+    expect(ms).toBeGreaterThanOrEqual(50_000)
+    expect(ms).toBeLessThanOrEqual(66_000)
+  })
+
+  test('link down while all is held: 0 stays 0, only the proof gets older', async () => {
+    const pair = new Pair()
+    pair.commit(1)
+    pair.syncAll()
+    pair.sample()
+    await pair.clock.advance(120_000)
+    expect(pair.lag.status()).toMatchObject({ ms: 0, transactions: 0, provenAgoMs: 120_000 })
+  })
+
+  test('link down with something missing: that gets older, and so does the proof', async () => {
+    const pair = new Pair()
+    pair.commit(1)
+    pair.syncAll()
+    pair.commit(4)
+    pair.sample()
+    await pair.clock.advance(30_000)
+    expect(pair.lag.status()).toMatchObject({ ms: 30_000, transactions: 4, provenAgoMs: 30_000 })
+  })
+
+  test('source down: the gateways still talk, no sample comes, the last one ages', async () => {
+    const pair = new Pair()
+    pair.commit(1)
+    pair.syncAll()
+    pair.sample()
+    for (let second = 0; second < 10; second += 1) {
+      pair.lag.setClockOffset(pair.offsetMs)
+      await pair.clock.advance(1000)
+    }
+    expect(pair.lag.status()).toMatchObject({ ms: 0, provenAgoMs: 10_000 })
+  })
+
+  test.each([-5000, 5000])('does not depend on a clock offset of %i ms', async (offsetMs) => {
+    const pair = new Pair(offsetMs)
+    pair.syncAll()
+    pair.commit(1)
+    await pair.clock.advance(40)
+    pair.sample(40)
+    expect(pair.lag.status()).toMatchObject({ ms: 40, provenAgoMs: 40 })
+    pair.lag.recordTransaction(pair.peerMs - 70, pair.clock.wallMs())
+    expect(pair.lag.status().recent).toMatchObject({ maxMs: 70, count: 1 })
+  })
+
+  test('a step of the own wall clock changes nothing that was measured', async () => {
+    const pair = new Pair(100)
+    pair.syncAll()
+    pair.commit(1)
+    pair.sample()
+    pair.clock.stepWall(3_600_000)
+    pair.offsetMs -= 3_600_000
+    await pair.clock.advance(1000)
+    pair.commit(1)
+    pair.sample()
+    expect(pair.lag.status()).toMatchObject({ ms: 1000, provenAgoMs: 0 })
+    pair.lag.recordTransaction(pair.peerMs - 20, pair.clock.wallMs())
+    expect(pair.lag.status().recent?.maxMs).toBeCloseTo(20)
+  })
+
+  test.each([-60_000, 60_000])(
+    'a step of the peer clock by %i ms is bounded by the sample before',
+    async (stepMs) => {
+      const pair = new Pair()
+      pair.commit(1)
+      pair.syncAll()
+      pair.sample()
+      pair.offsetMs += stepMs
+      await pair.clock.advance(1000)
+      pair.commit(1)
+      pair.sample()
+      const { ms, provenAgoMs } = pair.lag.status()
+      expect(ms).toBeGreaterThanOrEqual(0)
+      expect(ms).toBeLessThanOrEqual(1000)
+      expect(provenAgoMs).toBeLessThanOrEqual(1000)
+      pair.lag.setClockOffset(pair.offsetMs)
+      await pair.clock.advance(1000)
+      pair.syncAll()
+      pair.commit(1)
+      pair.sample()
+      expect(pair.lag.status()).toMatchObject({ ms: 0, provenAgoMs: 0 })
+    },
+  )
+
+  test('before the clock offset is known ages count from arrival, delays not at all', async () => {
+    const clock = new FakeClock()
+    const lag = new ReceiveLag({ clock })
+    lag.setFlavor('mariadb')
+    lag.synced({ file: 'binlog.000001', offset: 4, gtids: () => '' })
+    lag.recordTransaction(clock.wallMs() - 1e6, clock.wallMs())
+    lag.sample({ atMs: 0, file: 'binlog.000001', offset: 9, gtids: '0-1-1', bytesTotal: null })
+    await clock.advance(10)
+    expect(lag.status()).toMatchObject({ ms: 10, provenAgoMs: 10, recent: null })
+  })
+
+  test('restart into a backlog: at least as late as the transaction synced last', async () => {
+    const pair = new Pair()
+    pair.commit(100)
+    pair.sample()
+    pair.syncTo(10)
+    pair.lag.recordTransaction(pair.peerMs - 3_600_000, pair.clock.wallMs())
+    expect(pair.lag.status()).toMatchObject({ ms: 3_600_000, transactions: 90 })
+    pair.syncTo(99)
+    pair.lag.recordTransaction(pair.peerMs - 2000, pair.clock.wallMs())
+    expect(pair.lag.status()).toMatchObject({ ms: 2000, transactions: 1 })
+    pair.lag.recordTransaction(pair.peerMs - 1_800_000, pair.clock.wallMs())
+    pair.syncAll()
+    await pair.clock.advance(1000)
+    pair.commit(1)
+    pair.sample()
+    expect(pair.lag.status()).toMatchObject({ ms: 0, transactions: 1 })
+  })
+
+  test('being ahead of the newest sample is no lag', () => {
+    const pair = new Pair()
+    pair.commit(1)
+    pair.sample()
+    pair.syncTo(9)
+    expect(pair.lag.status()).toMatchObject({ bytes: 0, transactions: 0, ms: 0 })
+  })
+
+  test('being in a later file than the newest sample is no lag either', () => {
+    const pair = new Pair()
+    pair.commit(1)
+    pair.sample()
+    pair.lag.synced({ file: 'binlog.000002', offset: 198, gtids: () => '0-1-1' })
+    expect(pair.lag.status()).toMatchObject({ bytes: 0, transactions: 0, ms: 0 })
+  })
+
+  test('without GTIDs the place decides, across files too', () => {
+    const lag = new ReceiveLag({ clock: new FakeClock() })
+    const at = (file: string, offset: number, bytesTotal: number): void =>
+      lag.sample({ atMs: 0, file, offset, gtids: null, bytesTotal })
+    const synced = (file: string, offset: number): void =>
+      lag.synced({ file, offset, gtids: () => '' })
+    synced('binlog.999999', 50)
+    at('binlog.999999', 100, 1100)
+    expect(lag.status()).toMatchObject({ bytes: 50, transactions: null })
+    at('binlog.1000000', 30, 1230)
+    expect(lag.status().bytes).toBe(180)
+    synced('binlog.1000000', 30)
+    expect(lag.status()).toMatchObject({ bytes: 0, transactions: 0, ms: 0 })
+    synced('other.000001', 500)
+    at('binlog.1000000', 40, 1240)
+    expect(lag.status()).toMatchObject({ bytes: null, transactions: null })
+  })
+
+  test('another source with lower file numbers is not taken for held', () => {
+    const lag = new ReceiveLag({ clock: new FakeClock() })
+    lag.setFlavor('mysql')
+    const before = '00000000-0000-0000-0000-000000000001'
+    const after = '00000000-0000-0000-0000-000000000002'
+    lag.synced({ file: 'binlog.000900', offset: 4, gtids: () => `${before}:1-10` })
+    const gtids = `${before}:1-10,${after}:1-2`
+    lag.sample({ atMs: 0, file: 'binlog.000002', offset: 800, gtids, bytesTotal: null })
+    expect(lag.status()).toMatchObject({ bytes: null, transactions: 2 })
+    lag.reset()
+    expect(lag.status()).toEqual(nothing)
+  })
+
+  test('the percentiles can start anew', () => {
+    const pair = new Pair()
+    pair.lag.recordTransaction(pair.peerMs - 5, pair.clock.wallMs())
+    pair.lag.resetRecent()
+    expect(pair.lag.status().recent).toBeNull()
+  })
+})
