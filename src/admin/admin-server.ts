@@ -1,0 +1,140 @@
+import { chmod, mkdir, unlink } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { dirname } from 'node:path'
+import { ignoreMissing } from '../base/atomic-file.ts'
+import { codeOf, LandbridgeError } from '../base/errors.ts'
+import { untilAborted } from '../base/until-aborted.ts'
+import {
+  type HttpDeletes,
+  type HttpRoutes,
+  HttpService,
+  jsonAnswer,
+  metricsAnswer,
+} from '../observe/http-service.ts'
+import type { GatewayStatus } from '../progress/status.ts'
+import { healthOf } from './health.ts'
+
+export interface AdminServerOptions {
+  readonly socketPath: string
+  readonly status: () => GatewayStatus
+  /** The body of `GET /metrics`. */
+  readonly metrics: () => Promise<string>
+  /** By stream: lets go of what a replica needs; false when nothing was kept for it. */
+  readonly releaseReplica?: Readonly<Record<string, (replica: string) => boolean>>
+}
+
+/** The kernel's limit of a socket's path, without the closing NUL byte. */
+const PATH_BYTES_MAX = 107
+const SOCKET_MODE = 0o660
+
+/**
+ * HTTP over a Unix socket; who may ask is decided by the permissions of the file (0660).
+ *
+ *     GET /v1/status   GatewayStatus
+ *     GET /v1/health   200 when data flows, else 503; with the reasons
+ *     GET /v1/live     200 as long as the process answers
+ *     GET /metrics     Prometheus text
+ *     DELETE /v1/streams/NAME/replicas/ID   200 when files were kept for it, else 404
+ */
+export class AdminServer {
+  readonly #options: AdminServerOptions
+
+  constructor(options: AdminServerOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Rejects with ERR_ADMIN_SOCKET or ERR_ADMIN_SOCKET_BUSY; afterwards only stops with `signal`.
+   */
+  async run(signal: AbortSignal): Promise<void> {
+    const { socketPath, status, metrics } = this.#options
+    await makeWayFor(socketPath)
+    const routes: HttpRoutes = {
+      '/v1/status': () => jsonAnswer(status()),
+      '/v1/health': () => {
+        const health = healthOf(status())
+        return jsonAnswer(health, health.healthy ? 200 : 503)
+      },
+      '/v1/live': () => jsonAnswer({ live: true }),
+      '/metrics': async () => metricsAnswer(await metrics()),
+    }
+    const service = new HttpService(routes, this.#deletes())
+    await listen(service, socketPath)
+    await untilAborted(signal)
+    // Closing removes the socket file.
+    await service.close()
+  }
+
+  #deletes(): HttpDeletes {
+    const streams = Object.entries(this.#options.releaseReplica ?? {})
+    return Object.fromEntries(
+      streams.map(([name, release]) => [
+        `/v1/streams/${encodeURIComponent(name)}/replicas`,
+        (replica: string) => {
+          const isReleased = release(replica)
+          return jsonAnswer({ released: isReleased }, isReleased ? 200 : 404)
+        },
+      ]),
+    )
+  }
+}
+
+/** Removes what a crashed gateway left behind, but never takes the socket from a living one. */
+async function makeWayFor(path: string): Promise<void> {
+  if (Buffer.byteLength(path) > PATH_BYTES_MAX) {
+    throw new LandbridgeError(
+      'ERR_ADMIN_SOCKET',
+      `admin.socket ${path} is longer than ${PATH_BYTES_MAX} bytes`,
+      { remedy: 'Choose a shorter path, such as /run/landbridge/NAME.sock.' },
+    )
+  }
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o750 })
+    if (await isAnswered(path)) {
+      throw new LandbridgeError('ERR_ADMIN_SOCKET_BUSY', `another process answers on ${path}`, {
+        remedy: 'Stop the other gateway, or give this one another admin.socket.',
+      })
+    }
+    await unlink(path).catch(ignoreMissing)
+  } catch (cause) {
+    throw cause instanceof LandbridgeError ? cause : cannotOpen(path, cause)
+  }
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  const { promise, resolve, reject } = Promise.withResolvers<boolean>()
+  const socket = connect(path)
+  socket.once('connect', () => resolve(true))
+  socket.once('error', (error) => {
+    const code = codeOf(error)
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') resolve(false)
+    // A full backlog: somebody is there.
+    else if (code === 'EAGAIN') resolve(true)
+    else reject(error)
+  })
+  return promise.finally(() => socket.destroy())
+}
+
+async function listen(service: HttpService, path: string): Promise<void> {
+  // The file must not exist for a moment with wider permissions: it is made within this call.
+  const umask = process.umask(0o777 & ~SOCKET_MODE)
+  let listening: Promise<void>
+  try {
+    listening = service.listen({ path })
+  } finally {
+    process.umask(umask)
+  }
+  try {
+    await listening
+    await chmod(path, SOCKET_MODE)
+  } catch (cause) {
+    throw cannotOpen(path, cause)
+  }
+}
+
+function cannotOpen(path: string, cause: unknown): LandbridgeError {
+  return new LandbridgeError('ERR_ADMIN_SOCKET', `cannot open admin.socket ${path}`, {
+    cause,
+    remedy: `Make ${dirname(path)} writable for the gateway's user, or set admin.socket.`,
+  })
+}

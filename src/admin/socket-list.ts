@@ -1,0 +1,20 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { codeOf } from '../base/errors.ts'
+
+/** Where gateways put their admin sockets unless the configuration says otherwise. */
+export const SOCKET_DIRECTORY = '/run/landbridge'
+
+/** The admin sockets on this machine, sorted; some may be left over from a crash. */
+export async function listSockets(directory: string = SOCKET_DIRECTORY): Promise<string[]> {
+  try {
+    const names = await readdir(directory)
+    return names
+      .filter((name) => name.endsWith('.sock'))
+      .sort()
+      .map((name) => join(directory, name))
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return []
+    throw error
+  }
+}

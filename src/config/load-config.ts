@@ -1,0 +1,191 @@
+import { dirname, resolve } from 'node:path'
+import type { z } from 'zod'
+import type {
+  GatewayConfig,
+  IdentityConfig,
+  LinkConfig,
+  PeerConfig,
+  TunnelConfig,
+} from './config.ts'
+import { checkAddresses, checkPair, checkStreams } from './cross-check.ts'
+import { loadPeer } from './peer-file.ts'
+import { configError, Problems } from './problem.ts'
+import {
+  adminSchema,
+  gatewaySchema,
+  identitySchema,
+  linkSchema,
+  logSchema,
+  metricsSchema,
+  tunnelSchema,
+} from './schema.ts'
+import { ConfigFiles } from './secret-file.ts'
+import { loadStreams } from './stream-section.ts'
+import { readYaml } from './yaml-file.ts'
+
+export interface LoadConfigOptions {
+  /** Where `passwordEnv` and CREDENTIALS_DIRECTORY are looked up; the process's own by default. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
+
+/**
+ * Reads and checks the file of a gateway with all that it names. Rejects with one ERR_CONFIG whose
+ * `details.problems` lists everything that is wrong, so that nobody has to try again and again.
+ */
+export async function loadConfig(
+  path: string,
+  options: LoadConfigOptions = {},
+): Promise<GatewayConfig> {
+  const absolutePath = resolve(path)
+  const problems = new Problems()
+  const raw = await readYaml(absolutePath, problems)
+  const config = raw === undefined ? null : await loadSections(absolutePath, raw, options, problems)
+  if (config === null || problems.list.length > 0) throw configError(path, problems.list)
+  return deepFreeze(config)
+}
+
+async function loadSections(
+  path: string,
+  raw: unknown,
+  options: LoadConfigOptions,
+  problems: Problems,
+): Promise<GatewayConfig | null> {
+  const directory = dirname(path)
+  const files = new ConfigFiles({ directory, env: options.env ?? process.env }, problems)
+  const top = problems.parse(gatewaySchema, raw, [])
+  // A mistake at the top must not hide the rest: go on with what the sections themselves say.
+  const sections = (top ?? (typeof raw === 'object' ? raw : {})) as Partial<TopSections>
+  const dataDir = typeof sections.dataDir === 'string' ? resolve(directory, sections.dataDir) : null
+  const identity = await loadIdentity(sections.identity, files, problems)
+  const tunnel = loadTunnel(sections.tunnel, problems)
+  const link = problems.parse(linkSchema, sections.link ?? {}, ['link'])
+  const admin = problems.parse(adminSchema, sections.admin ?? {}, ['admin'])
+  const metrics =
+    sections.metrics === undefined
+      ? null
+      : problems.parse(metricsSchema, sections.metrics, ['metrics'])
+  const log = problems.parse(logSchema, sections.log ?? { level: 'info' }, ['log'])
+  const streams = await loadStreams(sections, { dataDir, identity, files, problems })
+  if (top === null || dataDir === null) return null
+  const peersFolder = resolve(directory, top.peers)
+  const self = await loadPeer(peersFolder, top.name, problems)
+  const peer = top.peer === top.name ? null : await loadPeer(peersFolder, top.peer, problems)
+  checkPair({ name: top.name, site: top.site, peerName: top.peer, self, peer, tunnel }, problems)
+  checkStreams(streams, problems)
+  if (self === null || peer === null) return null
+  const joint =
+    link === null ? null : linkBetween(link, top.site === 'production' ? self : peer, problems)
+  checkAddresses({ site: top.site, self, link: joint, streams, metrics }, problems)
+  if (identity === null || tunnel === null || joint === null || admin === null || log === null) {
+    return null
+  }
+  return {
+    path,
+    name: top.name,
+    site: top.site,
+    dataDir,
+    identity,
+    self,
+    peer,
+    tunnel,
+    link: joint,
+    streams,
+    admin: { socketPath: files.resolve(admin.socket) },
+    metrics,
+    log,
+  }
+}
+
+type TopSections = z.output<typeof gatewaySchema>
+
+async function loadIdentity(
+  raw: unknown,
+  files: ConfigFiles,
+  problems: Problems,
+): Promise<IdentityConfig | null> {
+  const section = problems.parse(identitySchema, raw ?? {}, ['identity'])
+  // Also with a mistake in the section, the files that are named are looked at.
+  const named = (section ?? (typeof raw === 'object' ? raw : null) ?? {}) as Record<string, unknown>
+  const given = async <Value>(
+    setting: string,
+    read: (where: string, path: string) => Promise<Value | null>,
+  ): Promise<Value | null> => {
+    const path = named[setting]
+    return typeof path === 'string' && path !== '' ? read(`identity.${setting}`, path) : null
+  }
+  const pem = (where: string, path: string) => files.pem(where, path, 'CERTIFICATE')
+  const key = await given('wireguardKey', (where, path) => files.secret(where, path))
+  const certificate = await given('certificate', pem)
+  const privateKey = await given('privateKey', (where, path) => files.secretPem(where, path))
+  const authority = await given('authority', pem)
+  if (key !== null && !/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/.test(key.reveal().trim())) {
+    problems.add(
+      'identity.wireguardKey',
+      'the file does not hold a WireGuard key; make one with `landbridge init` or `wg genkey`',
+    )
+    return null
+  }
+  if (section === null || key === null || certificate === null) return null
+  if (privateKey === null || authority === null) return null
+  return {
+    wireguardPrivateKey: key,
+    certificatePem: certificate,
+    privateKeyPem: privateKey,
+    authorityPem: authority,
+    paths: {
+      wireguardKey: files.resolve(section.wireguardKey),
+      certificate: files.resolve(section.certificate),
+      privateKey: files.resolve(section.privateKey),
+      authority: files.resolve(section.authority),
+    },
+  }
+}
+
+function loadTunnel(raw: unknown, problems: Problems): TunnelConfig | null {
+  if (raw === 'external') return { kind: 'external' }
+  if (typeof raw === 'string') {
+    problems.add('tunnel', `${JSON.stringify(raw)} must be a mapping of settings, or external`, raw)
+    return null
+  }
+  const section = problems.parse(tunnelSchema, raw ?? {}, ['tunnel'])
+  if (section === null) return null
+  return {
+    kind: 'wireguard',
+    interfaceName: section.interface,
+    backend: section.backend,
+    listenPort: section.listenPort,
+    mtuBytes: section.mtu,
+    keepaliveMs: section.keepaliveSeconds * 1000,
+    userspaceArgv: section.userspaceBinary,
+  }
+}
+
+/** `listener` is the production gateway: the link lives on its tunnel address and its port. */
+function linkBetween(
+  section: z.output<typeof linkSchema>,
+  listener: PeerConfig,
+  problems: Problems,
+): LinkConfig {
+  const { port } = section
+  if (port !== undefined && port !== listener.linkPort) {
+    problems.add(
+      'link.port',
+      `${port} is not the linkPort ${listener.linkPort} of ${listener.path}; make them the same`,
+      port,
+    )
+  }
+  return {
+    host: listener.tunnelAddress.address,
+    port: listener.linkPort,
+    windowBytes: section.windowBytes,
+    compression: section.compression,
+    pingMs: section.pingSeconds * 1000,
+  }
+}
+
+function deepFreeze<Value extends object>(value: Value): Value {
+  for (const part of Object.values(value)) {
+    if (typeof part === 'object' && part !== null && !Object.isFrozen(part)) deepFreeze(part)
+  }
+  return Object.freeze(value)
+}

@@ -1,0 +1,200 @@
+import { z } from 'zod'
+import { isHost, isLoopback, isPort, parseHostPort, parseSubnetAddress } from './address.ts'
+import { parseBytes, parseDurationMs } from './quantity.ts'
+
+/*
+ * Shapes of the sections of a gateway file and of a peer file. Each section is parsed by itself, so
+ * that a mistake in one does not hide those in the others. Every message continues the sentence
+ * "<path>: <value> ...".
+ */
+
+/** The link sends frames of at most 1 MiB; below two of them it would stop and go. */
+export const WINDOW_BYTES_MIN = 2 * 2 ** 20
+const WINDOW_BYTES_MAX = 2 ** 30
+export const SERVER_ID_MAX = 4_294_967_295
+
+function converted<Value>(parse: (raw: unknown) => Value | null, error: string) {
+  return z.unknown().transform((raw, context): Value => {
+    const value = raw === undefined ? null : parse(raw)
+    if (value !== null) return value
+    context.addIssue({ code: 'custom', message: error })
+    return z.NEVER
+  })
+}
+
+const ofString =
+  <Value>(parse: (text: string) => Value | null) =>
+  (raw: unknown): Value | null =>
+    typeof raw === 'string' ? parse(raw) : null
+
+const text = (error: string) => z.string({ error }).min(1, { error })
+const choice = <const Values extends readonly [string, ...string[]]>(values: Values) =>
+  z.enum(values, { error: `must be one of: ${values.join(', ')}` })
+const flag = z.boolean({ error: 'must be true or false' })
+const whole = (low: number, high: number) => {
+  const error = `must be a whole number from ${low} to ${high}`
+  return z.int({ error }).min(low, { error }).max(high, { error })
+}
+
+const NAME_RULE = 'must be 1 to 63 of a-z, 0-9 and -, starting with a letter or digit'
+export const nameSchema = z
+  .string({ error: NAME_RULE })
+  .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, { error: NAME_RULE })
+const path = text('must be the path of a file')
+const host = converted(
+  ofString((value) => (isHost(value) ? value : null)),
+  'must be a host name or an IP address',
+)
+const port = z
+  .number({ error: 'must be a port from 1 to 65535' })
+  .refine(isPort, { error: 'must be a port from 1 to 65535' })
+const bytes = converted(parseBytes, 'must be a size such as 16MiB or 50MB')
+const duration = converted(parseDurationMs, 'must be a duration with its unit, such as 7d or 30s')
+const hostPort = converted(
+  ofString(parseHostPort),
+  'must be HOST:PORT, such as 203.0.113.20:3307 or [2001:db8::1]:3307',
+)
+const serverId = whole(1, SERVER_ID_MAX)
+const passwordFields = {
+  passwordFile: path.optional(),
+  passwordEnv: text('must be the name of an environment variable').optional(),
+}
+const section = z.unknown().optional()
+
+export const gatewaySchema = z.strictObject(
+  {
+    name: nameSchema,
+    site: choice(['production', 'dr']),
+    dataDir: text('must be the path of a folder'),
+    peers: text('must be the path of the folder with the peer files').default('../peers'),
+    peer: nameSchema,
+    identity: section,
+    tunnel: section,
+    link: section,
+    streams: z.array(z.unknown(), { error: 'must be a list of streams' }).min(1, {
+      error: 'must have at least one stream',
+    }),
+    admin: section,
+    metrics: section,
+    log: section,
+  },
+  {
+    error: (issue) => (issue.code === 'invalid_type' ? 'must be a mapping of settings' : undefined),
+  },
+)
+
+export const identitySchema = mapping({
+  wireguardKey: path,
+  certificate: path,
+  privateKey: path,
+  authority: path,
+})
+
+const INTERFACE_RULE = 'must be 1 to 15 of A-Z, a-z, 0-9 and _ = + . -'
+export const tunnelSchema = mapping({
+  interface: z
+    .string({ error: INTERFACE_RULE })
+    .regex(/^(?!\.{1,2}$)[a-zA-Z0-9_=+.-]{1,15}$/, { error: INTERFACE_RULE })
+    .default('lb0'),
+  backend: choice(['auto', 'kernel', 'userspace']).default('auto'),
+  listenPort: port.default(51_820),
+  mtu: whole(1280, 9000).default(1340),
+  keepaliveSeconds: whole(1, 120).default(25),
+  userspaceBinary: z
+    .union([text('').transform((one) => [one]), z.array(text('')).min(1)], {
+      error: 'must be a program, or a list of a program and its arguments',
+    })
+    .default(['wireguard-go']),
+})
+
+const WINDOW_RULE = 'must be a size from 2MiB (two frames of 1 MiB) to 1GiB'
+export const linkSchema = mapping({
+  port: port.optional(),
+  windowBytes: converted((raw) => {
+    const value = parseBytes(raw)
+    return value !== null && value >= WINDOW_BYTES_MIN && value <= WINDOW_BYTES_MAX ? value : null
+  }, WINDOW_RULE).default(16 * 2 ** 20),
+  compression: choice(['auto', 'zstd', 'none']).default('auto'),
+  pingSeconds: whole(1, 60).default(1),
+})
+
+export const streamSchema = mapping({
+  name: nameSchema,
+  source: section,
+  throttle: section,
+  spool: section,
+  relay: section,
+  replica: section,
+})
+
+const databaseFields = {
+  host,
+  port: port.default(3306),
+  user: text('must be the name of a database user'),
+  ...passwordFields,
+  tls: mapping({
+    mode: choice(['off', 'preferred', 'required', 'verify-ca', 'verify-identity']),
+    ca: path.optional(),
+  }).default({ mode: 'preferred' }),
+}
+
+export const replicaSchema = mapping(databaseFields)
+export const sourceSchema = mapping({
+  ...databaseFields,
+  serverId: serverId.optional(),
+  flavor: choice(['auto', 'mysql', 'mariadb']).default('auto'),
+})
+export const throttleSchema = mapping({
+  bytesPerSecond: bytes.refine((value) => value >= 1024, { error: 'must be at least 1KiB' }),
+})
+/** Who is away for longer is reseeded anyway. */
+const REPLICA_AGE_MS = 7 * 86_400_000
+
+export const spoolSchema = mapping({
+  directory: text('must be the path of a folder'),
+  retention: mapping({
+    age: duration.optional(),
+    size: bytes.optional(),
+    hardLimit: flag.default(false),
+    replicaAge: duration.default(REPLICA_AGE_MS),
+  }).default({ hardLimit: false, replicaAge: REPLICA_AGE_MS }),
+})
+export const relaySchema = mapping({
+  listen: hostPort,
+  user: text('must be the name that replicas log in with'),
+  ...passwordFields,
+  certificate: path.optional(),
+  privateKey: path.optional(),
+  serverId: serverId.optional(),
+})
+export const adminSchema = mapping({ socket: path })
+export const metricsSchema = mapping({
+  listen: hostPort.refine(({ host }) => isLoopback(host), {
+    error: 'must be on loopback, such as 127.0.0.1:9400: what is served there asks for no login',
+  }),
+})
+export const logSchema = mapping({ level: choice(['debug', 'info', 'warn', 'error']) })
+
+const KEY_RULE = 'must be a WireGuard public key: 44 characters of base64'
+export const peerSchema = mapping({
+  name: nameSchema,
+  site: choice(['production', 'dr']),
+  wireguardPublicKey: z
+    .string({ error: KEY_RULE })
+    .regex(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, { error: KEY_RULE }),
+  endpoints: z.array(hostPort, { error: 'must be a list of HOST:PORT' }).default([]),
+  tunnelAddress: converted(
+    ofString(parseSubnetAddress),
+    'must be an address with its prefix length, such as 10.77.0.1/30',
+  ),
+  linkPort: port.default(7400),
+  certificateFingerprint: z
+    .string({ error: 'must be sha256: and 64 hex digits' })
+    .regex(/^sha256:[0-9a-f]{64}$/, { error: 'must be sha256: and 64 hex digits' }),
+})
+
+function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === 'invalid_type' ? 'must be a mapping of settings' : undefined),
+  })
+}

@@ -1,0 +1,127 @@
+import { stringify } from 'yaml'
+import { formatHostPort } from './address.ts'
+import type { HostPort, PeerConfig, Site } from './config.ts'
+
+/*
+ * The files that `landbridge init` writes. gateway/ec2.yaml and gateway/azure.yaml are what it
+ * writes when nothing is asked for; a test compares them.
+ */
+
+export interface GatewayTemplate {
+  readonly name: string
+  readonly site: Site
+  readonly peer: string
+  readonly dataDir: string
+  /** Secrets come from systemd's LoadCredential=certs:... instead of files beside the config. */
+  readonly credentials: boolean
+  readonly externalTunnel: boolean
+  readonly listenPort: number
+  /** For the production gateway. */
+  readonly source: HostPort
+  readonly sourceUser: string
+  /** For the DR gateway. */
+  readonly relayListen: HostPort
+  readonly relayUser: string
+}
+
+export function gatewayFile(options: GatewayTemplate): string {
+  const { name, site, peer, dataDir } = options
+  const title = site === 'production' ? 'reads the production database' : 'keeps the spool'
+  return `# The gateway at site ${site}: it ${title}.
+# Relative paths start at this file's folder. \`landbridge check --config gateway/${name}.yaml\`
+# reads it all and names everything that is wrong at once.
+
+name: ${name}                        # its public half is ../peers/${name}.yaml
+site: ${site}
+dataDir: ${dataDir}
+peers: ../peers                  # the same files at both gateways
+peer: ${peer}                      # the gateway at the other site
+
+identity:                        # a path may also be credential:NAME (systemd LoadCredential=)
+  wireguardKey: ${certFile(options, 'wireguard.key')}
+  certificate: ${certFile(options, 'gateway.crt')}
+  privateKey: ${certFile(options, 'gateway.key')}
+  authority: ../certs/ca.crt
+
+${tunnelPart(options)}
+link:                            # the DR gateway dials, the production gateway listens
+  windowBytes: 16MiB             # what may be on its way and not yet safe on disk
+  compression: auto              # auto | zstd | none
+  pingSeconds: 1
+
+streams:
+  - name: main                   # the same name at both gateways
+${site === 'production' ? sourcePart(options) : spoolPart(options)}
+admin:
+  socket: /run/landbridge/${name}.sock
+
+# metrics:                       # Prometheus; loopback only
+#   listen: 127.0.0.1:9400
+
+log:
+  level: info                    # debug | info | warn | error
+`
+}
+
+function tunnelPart({ externalTunnel, listenPort }: GatewayTemplate): string {
+  if (externalTunnel) {
+    return `tunnel: external                 # a VPN of your own reaches the peer's tunnelAddress
+`
+  }
+  return `tunnel:                          # or \`tunnel: external\` when a VPN of your own is there
+  interface: lb0
+  backend: auto                  # auto | kernel | userspace (wireguard-go)
+  listenPort: ${listenPort}              # UDP; let it in from the other gateway's address
+  mtu: 1340                      # fits EC2 to Azure; 1320 over IPv6
+  keepaliveSeconds: 25
+`
+}
+
+function certFile({ name, credentials }: GatewayTemplate, file: string): string {
+  return credentials ? `credential:certs_${file}` : `../certs/${name}/${file}`
+}
+
+function sourcePart(options: GatewayTemplate): string {
+  const { source, sourceUser } = options
+  return `    source:
+      host: ${source.host}
+      port: ${source.port}
+      user: ${sourceUser}
+      passwordFile: ${certFile(options, 'source.password')}    # or passwordEnv: NAME
+      # mode: off | preferred | required | verify-ca | verify-identity; ca: path of a PEM file
+      tls: { mode: preferred }
+      flavor: auto               # auto | mysql | mariadb
+    # throttle: { bytesPerSecond: 50MiB }
+`
+}
+
+function spoolPart(options: GatewayTemplate): string {
+  const { relayListen, relayUser } = options
+  return `    spool:
+      directory: spool/main      # relative to dataDir
+      retention: { age: 7d, size: 100GiB, hardLimit: false }
+    relay:                       # native replicas read the spool here
+      listen: "${formatHostPort(relayListen)}"
+      user: ${relayUser}
+      passwordFile: ${certFile(options, 'relay.password')}
+    # replica:                   # login at the DR replica: its lag, \`landbridge replica attach\`
+    #   host: 203.0.113.10
+    #   user: landbridge
+    #   passwordFile: ${certFile(options, 'replica.password')}
+    #   tls: { mode: preferred }
+`
+}
+
+export function peerFile(peer: Omit<PeerConfig, 'path'>): string {
+  const { address, prefixLength } = peer.tunnelAddress
+  return `# The public half of gateway ${peer.name}: the same file at both gateways, safe to commit.
+${stringify({
+  name: peer.name,
+  site: peer.site,
+  wireguardPublicKey: peer.wireguardPublicKey,
+  endpoints: peer.endpoints.map(formatHostPort),
+  tunnelAddress: `${address}/${prefixLength}`,
+  linkPort: peer.linkPort,
+  certificateFingerprint: peer.certificateFingerprint,
+})}`
+}

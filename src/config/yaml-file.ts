@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises'
+import { LineCounter, parseDocument } from 'yaml'
+import { codeOf } from '../base/errors.ts'
+import type { Problems } from './problem.ts'
+
+const FILE_BYTES_MAX = 2 ** 20
+
+/** What the file says, or undefined after its problems have been added. */
+export async function readYaml(path: string, problems: Problems): Promise<unknown> {
+  let content: Buffer
+  try {
+    content = await readFile(path)
+  } catch (error) {
+    problems.add('', `cannot be read (${codeOf(error)}); create it with \`landbridge init\``)
+    return undefined
+  }
+  if (content.length > FILE_BYTES_MAX) {
+    problems.add('', `is ${content.length} bytes long; a file of settings is at most 1MiB`)
+    return undefined
+  }
+  const lineCounter = new LineCounter()
+  // prettyErrors would quote the lines around a mistake, and one of them may hold a secret.
+  const document = parseDocument(content.toString('utf8'), { lineCounter, prettyErrors: false })
+  if (document.errors.length === 0) return toPlain(document.toJS({ maxAliasCount: 10 }))
+  for (const error of document.errors) {
+    const { line, col } = lineCounter.linePos(error.pos[0])
+    problems.add('', `is not good YAML at line ${line}, column ${col} (${error.code})`)
+  }
+  return undefined
+}
+
+/** An empty file is an empty mapping, so that the missing settings get named. */
+function toPlain(value: unknown): unknown {
+  return value ?? {}
+}

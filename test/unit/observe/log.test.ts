@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'vitest'
+import { LandbridgeError } from '../../../src/base/errors.ts'
+import { Secret } from '../../../src/base/secret.ts'
+import { createLog } from '../../../src/observe/log.ts'
+
+function capture(options: { pretty?: boolean; color?: boolean; level?: 'debug' | 'info' } = {}) {
+  const lines: string[] = []
+  const log = createLog({
+    level: 'info',
+    name: 'ec2',
+    ...options,
+    output: { write: (text) => void lines.push(text) },
+  })
+  return { log, lines }
+}
+
+describe('log', () => {
+  test('writes JSON lines with level, time, gateway, fields and message', () => {
+    const { log, lines } = capture()
+    log.child({ station: 'link' }).warn({ attempt: 3 }, 'link lost')
+    log.debug({}, 'not written')
+    expect(lines).toHaveLength(1)
+    expect(JSON.parse(lines[0] ?? '')).toEqual({
+      level: 'warn',
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
+      gateway: 'ec2',
+      station: 'link',
+      attempt: 3,
+      message: 'link lost',
+    })
+  })
+
+  test('never writes a secret, wrapped or by its field name', () => {
+    const { log, lines } = capture({ level: 'debug' })
+    const login = { user: 'u', password: 'hunter2', nested: { privateKey: 'hunter2' } }
+    log.debug({ login, password: 'hunter2', wrapped: new Secret('hunter2') }, 'x')
+    expect(lines.join('')).not.toContain('hunter2')
+    expect(lines.join('')).toContain('[secret]')
+  })
+
+  test('writes an error with its code, causes and remedy; a stack only for the unexpected', () => {
+    const { log, lines } = capture()
+    const cause = new Error('refused')
+    log.error({ error: new LandbridgeError('ERR_X', 'no', { cause, remedy: 'do' }) }, 'a')
+    log.error({ error: new TypeError('slip') }, 'b')
+    expect(JSON.parse(lines[0] ?? '').error).toEqual({
+      code: 'ERR_X',
+      message: 'no: refused',
+      remedy: 'do',
+    })
+    expect(JSON.parse(lines[1] ?? '').error.stack).toContain('log.test.ts')
+  })
+
+  test('on a terminal writes one readable line, errors below it', () => {
+    const { log, lines } = capture({ pretty: true, color: false })
+    log.info({ peer: 'azure', text: 'two words', n: 5 }, 'link up')
+    log.error({ error: new LandbridgeError('ERR_X', 'no', { remedy: 'do' }) }, 'link lost')
+    expect(lines[0]).toMatch(
+      /^\d\d:\d\d:\d\d\.\d{3} INFO {2}link up peer=azure text="two words" n=5\n$/,
+    )
+    expect(lines[1]).toMatch(/ ERROR link lost\n {19}ERR_X: no\n {19}remedy: do\n$/)
+    const colored = capture({ pretty: true, color: true })
+    colored.log.warn({}, 'x')
+    expect(colored.lines[0]).toContain('\u001b[33mWARN \u001b[0m')
+  })
+})
