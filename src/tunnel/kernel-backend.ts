@@ -1,0 +1,136 @@
+import { LandbridgeError } from '../base/errors.ts'
+import { applyAddress, deleteInterface, interfaceKind, interfaceTaken } from './interface-plan.ts'
+import { missingProgram, type ProcessRunner } from './process-runner.ts'
+import {
+  allowedAddress,
+  type TunnelBackend,
+  type TunnelReading,
+  type TunnelSettings,
+} from './tunnel-backend.ts'
+
+export interface KernelBackendOptions {
+  readonly settings: TunnelSettings
+  /** Base64; tells our own interface, left by a crash, from somebody else's. */
+  readonly publicKey: string
+  readonly runner: ProcessRunner
+}
+
+/** Every so many readings the endpoint is read too; it hardly ever changes. */
+const READINGS_PER_ENDPOINT = 5
+
+/** WireGuard in the kernel, by way of `ip` and `wg`. */
+export class KernelBackend implements TunnelBackend {
+  readonly kind = 'kernel'
+  readonly readIntervalMs = 2_000
+  readonly #settings: TunnelSettings
+  readonly #publicKey: string
+  readonly #runner: ProcessRunner
+  #created = false
+  #readings = 0
+  #endpoint: string | null = null
+
+  constructor(options: KernelBackendOptions) {
+    this.#settings = options.settings
+    this.#publicKey = options.publicKey
+    this.#runner = options.runner
+  }
+
+  /** Removes what a crash of ours left; refuses to touch what is somebody else's. */
+  async clear(): Promise<void> {
+    const name = this.#settings.interfaceName
+    const kind = await interfaceKind(this.#runner, name)
+    if (kind === null) return
+    if (kind !== 'wireguard' || !(await this.#isOwn())) throw interfaceTaken(name, kind)
+    await deleteInterface(this.#runner, name)
+  }
+
+  async create(): Promise<void> {
+    if ((await this.#runner.find('wg')) === null) throw missingProgram('wg')
+    const name = this.#settings.interfaceName
+    await this.clear()
+    try {
+      await this.#runner.run('ip', ['link', 'add', 'dev', name, 'type', 'wireguard'])
+    } catch (cause) {
+      throw new LandbridgeError('ERR_TUNNEL_NO_KERNEL', 'the kernel made no WireGuard interface', {
+        cause,
+        retryable: true,
+        remedy: 'load the module with `modprobe wireguard`, or set tunnel.backend: userspace',
+      })
+    }
+    this.#created = true
+  }
+
+  async configure(endpoint: string | null): Promise<void> {
+    const { interfaceName: name, privateKey, listenPort, peer } = this.#settings
+    const keepaliveSeconds = Math.ceil(peer.keepaliveMs / 1000)
+    await this.#runner.run(
+      'wg',
+      ['set', name, 'listen-port', String(listenPort), 'private-key', '/dev/stdin'],
+      { stdin: `${privateKey.reveal().trim()}\n` },
+    )
+    await this.#runner.run('wg', [
+      ...['set', name, 'peer', peer.publicKey],
+      ...(endpoint === null ? [] : ['endpoint', endpoint]),
+      ...['persistent-keepalive', String(keepaliveSeconds)],
+      ...['allowed-ips', allowedAddress(peer.tunnelAddress)],
+    ])
+    await applyAddress(this.#runner, this.#settings)
+  }
+
+  async setEndpoint(endpoint: string): Promise<void> {
+    const { interfaceName: name, peer } = this.#settings
+    await this.#runner.run('wg', ['set', name, 'peer', peer.publicKey, 'endpoint', endpoint])
+    this.#endpoint = endpoint
+  }
+
+  async read(): Promise<TunnelReading> {
+    const [handshake] = await this.#show('latest-handshakes')
+    const [received, sent] = await this.#show('transfer')
+    if (this.#readings % READINGS_PER_ENDPOINT === 0) {
+      const [endpoint] = await this.#show('endpoints')
+      this.#endpoint = endpoint === undefined || endpoint === '(none)' ? null : endpoint
+    }
+    this.#readings += 1
+    const handshakeSeconds = countOf(handshake)
+    return {
+      handshakeAtMs: handshakeSeconds === 0 ? null : handshakeSeconds * 1000,
+      receivedBytes: countOf(received),
+      sentBytes: countOf(sent),
+      endpoint: this.#endpoint,
+    }
+  }
+
+  /** The kernel does not die apart from the machine; a removed interface shows in `read`. */
+  died(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal.aborted) resolve()
+      else signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+  }
+
+  async destroy(): Promise<void> {
+    if (!this.#created) return
+    await deleteInterface(this.#runner, this.#settings.interfaceName)
+    this.#created = false
+  }
+
+  async #isOwn(): Promise<boolean> {
+    const shown = await this.#runner.run('wg', ['show', this.#settings.interfaceName, 'public-key'])
+    // Without a key it is one that we made and were killed before we set it.
+    return [this.#publicKey, '(none)'].includes(shown.trim())
+  }
+
+  /** Columns of the peer's line. `dump` would print private keys, these sub-commands do not. */
+  async #show(what: string): Promise<string[]> {
+    const { interfaceName, peer } = this.#settings
+    const text = await this.#runner.run('wg', ['show', interfaceName, what])
+    const line = text.split('\n').find((one) => one.startsWith(`${peer.publicKey}\t`))
+    return line === undefined ? [] : line.split('\t').slice(1)
+  }
+}
+
+function countOf(text: string | undefined): number {
+  const count = Number(text ?? '0')
+  if (Number.isSafeInteger(count) && count >= 0) return count
+  throw new LandbridgeError('ERR_MALFORMED', '`wg show` printed something that is no number')
+}

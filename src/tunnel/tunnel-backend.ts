@@ -1,0 +1,55 @@
+import type { Secret } from '../base/secret.ts'
+
+/** What a WireGuard interface shall be. Keys are base64, as `wg` prints them. */
+export interface TunnelSettings {
+  readonly interfaceName: string
+  readonly privateKey: Secret
+  readonly listenPort: number
+  readonly mtuBytes: number
+  readonly address: string
+  readonly prefixLength: number
+  readonly peer: {
+    readonly publicKey: string
+    readonly tunnelAddress: string
+    readonly keepaliveMs: number
+  }
+}
+
+/** What a WireGuard interface says of its one peer. */
+export interface TunnelReading {
+  /** Wall clock; null before the first handshake. */
+  readonly handshakeAtMs: number | null
+  readonly receivedBytes: number
+  readonly sentBytes: number
+  /** `address:port`; the peer's own packets may have changed it. */
+  readonly endpoint: string | null
+}
+
+/**
+ * One way to have a WireGuard interface. The order of calls is create, configure, then setEndpoint
+ * and read as often as wanted, and destroy, which also may follow a failed create.
+ */
+export interface TunnelBackend {
+  readonly kind: 'kernel' | 'userspace'
+  /** How often `read` may be called: forking is dearer than asking a socket. */
+  readonly readIntervalMs: number
+  /** Removes what a crash of ours left under the name and makes the interface. */
+  create(signal: AbortSignal): Promise<void>
+  /**
+   * Keys, port and peer. An endpoint that is known by now belongs in here: the first handshake
+   * starts at once, and the next only 5 s later.
+   */
+  configure(endpoint: string | null): Promise<void>
+  /** `address:port` or `[address]:port`; no names. */
+  setEndpoint(endpoint: string): Promise<void>
+  read(): Promise<TunnelReading>
+  /** Settles when what carries the interface has died by itself. Never rejects. */
+  died(signal: AbortSignal): Promise<void>
+  /** Leaves nothing behind. May be called at any time, also twice. */
+  destroy(): Promise<void>
+}
+
+/** A peer is reached by its tunnel address alone. */
+export function allowedAddress(address: string): string {
+  return `${address}/${address.includes(':') ? 128 : 32}`
+}

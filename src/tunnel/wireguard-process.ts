@@ -1,0 +1,148 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdir, readFile, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { ignoreMissing, replaceFile } from '../base/atomic-file.ts'
+import type { Clock } from '../base/clock.ts'
+import { LandbridgeError } from '../base/errors.ts'
+import { missingProgram, PROGRAM_ENV, type ProcessRunner } from './process-runner.ts'
+
+export interface WireguardProcessOptions {
+  /** argv of wireguard-go without the interface name. */
+  readonly argv: readonly string[]
+  readonly interfaceName: string
+  /** Where the running process is noted, for the one who comes after a crash. */
+  readonly recordPath: string
+  readonly runner: ProcessRunner
+  readonly clock: Clock
+}
+
+const STOP_MS_MAX = 3_000
+const LAST_WORDS_CHARS = 2_000
+
+/** One wireguard-go, in the foreground and in a session of its own, with a note on disk. */
+export class WireguardProcess {
+  readonly #options: WireguardProcessOptions
+  #child: ChildProcess | null = null
+  #exited: Promise<void> = Promise.resolve()
+  #lastWords = ''
+
+  constructor(options: WireguardProcessOptions) {
+    this.#options = options
+  }
+
+  get running(): boolean {
+    return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** What it said before it ended, for an error message. */
+  get lastWords(): string {
+    return this.#lastWords.replace(/[^\x20-\x7e\n]/g, '').trim()
+  }
+
+  async start(): Promise<void> {
+    const { argv, interfaceName, recordPath, runner } = this.#options
+    const [program = '', ...args] = argv
+    const path = await runner.find(program)
+    if (path === null) throw missingProgram(program)
+    const child = spawn(path, [...args, '-f', interfaceName], {
+      env: { ...PROGRAM_ENV, LOG_LEVEL: 'error' },
+      stdio: ['ignore', 'ignore', 'pipe'],
+      // Ctrl-C in a terminal reaches the whole group; the tunnel must outlive the draining.
+      detached: true,
+    })
+    this.#child = child
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#lastWords = (this.#lastWords + text).slice(-LAST_WORDS_CHARS)
+    })
+    this.#exited = new Promise((resolve) => {
+      child.once('exit', () => resolve())
+      child.once('error', (error) => {
+        this.#lastWords = error.message
+        resolve()
+      })
+    })
+    if (child.pid === undefined) return
+    const startTime = await processStartTime(child.pid)
+    await mkdir(dirname(recordPath), { recursive: true })
+    await replaceFile(recordPath, `${JSON.stringify({ pid: child.pid, startTime })}\n`)
+  }
+
+  /** Settles when it has ended. */
+  exited(): Promise<void> {
+    return this.#exited
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#child
+    // What this object did not start is endLeftover's business, and its note is not ours to remove.
+    if (child === null) return
+    if (this.running) {
+      child.kill('SIGTERM')
+      const { clock } = this.#options
+      const giveUp = new AbortController()
+      const late = clock.sleep(STOP_MS_MAX, { signal: giveUp.signal }).then(
+        () => child.kill('SIGKILL'),
+        () => undefined,
+      )
+      await this.#exited
+      giveUp.abort()
+      await late
+    }
+    child.stderr?.destroy()
+    this.#child = null
+    await unlink(this.#options.recordPath).catch(ignoreMissing)
+  }
+
+  /** Ends the process that a crash of ours left, if the note still points at the very same one. */
+  async endLeftover(): Promise<void> {
+    const record = await readRecord(this.#options.recordPath)
+    if (record === null) return
+    const { clock } = this.#options
+    for (const kill of ['SIGTERM', 'SIGKILL'] as const) {
+      const deadlineMs = clock.monotonicMs() + STOP_MS_MAX
+      if (!(await isSame(record))) break
+      process.kill(record.pid, kill)
+      while ((await isSame(record)) && clock.monotonicMs() < deadlineMs) await clock.sleep(20)
+    }
+    if (await isSame(record)) {
+      throw new LandbridgeError(
+        'ERR_TUNNEL_PROCESS',
+        `wireguard-go of an earlier run (process ${record.pid}) does not end`,
+        { retryable: true },
+      )
+    }
+    await unlink(this.#options.recordPath).catch(ignoreMissing)
+  }
+}
+
+interface ProcessRecord {
+  readonly pid: number
+  readonly startTime: string
+}
+
+async function readRecord(path: string): Promise<ProcessRecord | null> {
+  const text = await readFile(path, 'utf8').catch(ignoreMissing)
+  if (text === undefined) return null
+  try {
+    const record = JSON.parse(text) as Partial<ProcessRecord>
+    const { pid, startTime } = record
+    if (!Number.isSafeInteger(pid) || (pid ?? 0) <= 1 || typeof startTime !== 'string') return null
+    return { pid: pid ?? 0, startTime }
+  } catch {
+    // The note is for convenience; an unreadable one is as good as none.
+    return null
+  }
+}
+
+async function isSame({ pid, startTime }: ProcessRecord): Promise<boolean> {
+  return (await processStartTime(pid)) === startTime
+}
+
+/** Start time in kernel ticks, which with the pid names a process for good. '' when it is gone. */
+async function processStartTime(pid: number): Promise<string> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  // The second field is the name in parentheses and may itself hold any character.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const isGone = fields[0] === 'Z' || fields[0] === 'X'
+  return isGone ? '' : (fields[19] ?? '')
+}

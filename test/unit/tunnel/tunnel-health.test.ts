@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { TunnelHealth } from '../../../src/tunnel/tunnel-health.ts'
+
+const reading = (receivedBytes: number, sentBytes: number) => ({
+  handshakeAtMs: 1,
+  receivedBytes,
+  sentBytes,
+  endpoint: null,
+})
+
+test('never before the first handshake, up after it, stale when it is too old', () => {
+  const health = new TunnelHealth({ keepaliveMs: 25_000, nowMs: 0 })
+  expect(health.observe(reading(0, 148), null, 1000)).toBe('never')
+  expect(health.observe(reading(92, 148), 100, 2000)).toBe('up')
+  expect(health.observe(reading(124, 148), 179_000, 180_000)).toBe('up')
+  expect(health.observe(reading(156, 148), 181_000, 182_000)).toBe('stale')
+})
+
+test('stale as soon as sent bytes stay unanswered for longer than a keepalive', () => {
+  const health = new TunnelHealth({ keepaliveMs: 25_000, nowMs: 0 })
+  expect(health.observe(reading(100, 100), 1000, 1000)).toBe('up')
+  expect(health.observe(reading(100, 200), 20_000, 20_000)).toBe('up')
+  expect(health.observe(reading(100, 900), 36_100, 36_100)).toBe('stale')
+  expect(health.observe(reading(132, 900), 36_200, 36_200)).toBe('up')
+})
+
+test('an idle peer that nothing was sent to is not stale', () => {
+  const health = new TunnelHealth({ keepaliveMs: 25_000, nowMs: 0 })
+  expect(health.observe(reading(100, 100), 1000, 1000)).toBe('up')
+  expect(health.observe(reading(100, 100), 100_000, 100_000)).toBe('up')
+})

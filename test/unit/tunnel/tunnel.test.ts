@@ -1,0 +1,134 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, expect, test } from 'vitest'
+import { silentLog } from '../../../src/base/log.ts'
+import { Secret } from '../../../src/base/secret.ts'
+import { ExternalTunnel } from '../../../src/tunnel/external-tunnel.ts'
+import { Tunnel } from '../../../src/tunnel/tunnel.ts'
+import { FakeClock } from '../../helpers/fake-clock.ts'
+import { commandFailed, ScriptedRunner } from '../../helpers/scripted-runner.ts'
+
+const folders: string[] = []
+afterEach(async () => {
+  for (const folder of folders.splice(0)) await rm(folder, { recursive: true })
+})
+
+async function tunnelWith(runner: ScriptedRunner, clock: FakeClock): Promise<Tunnel> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'landbridge-unit-'))
+  folders.push(dataDir)
+  return new Tunnel({
+    settings: {
+      interfaceName: 'lbunit0',
+      privateKey: new Secret('PRIVATE='),
+      listenPort: 51_820,
+      mtuBytes: 1340,
+      address: '10.77.0.1',
+      prefixLength: 30,
+      peer: { publicKey: 'PEER=', tunnelAddress: '10.77.0.2', keepaliveMs: 25_000 },
+    },
+    publicKey: 'OWN=',
+    endpoints: [{ host: 'azure.example', port: 51_820 }],
+    backend: 'kernel',
+    userspaceArgv: ['wireguard-go'],
+    dataDir,
+    log: silentLog,
+    clock,
+    runner,
+    lookup: async () => ['198.51.100.2', '198.51.100.3'],
+  })
+}
+
+const healthy = (clock: FakeClock) => ({
+  'ip -j -d link show': '[]',
+  'wg show lbunit0 latest-handshakes': `PEER=\t${Math.floor(clock.wallMs() / 1000)}\n`,
+  'wg show lbunit0 transfer': 'PEER=\t10\t20\n',
+  'wg show lbunit0 endpoints': 'PEER=\t198.51.100.2:51820\n',
+})
+
+/** Fake time passes only while something waits for it: real files take as long as they take. */
+async function until(clock: FakeClock, holds: () => boolean): Promise<void> {
+  for (let turns = 0; turns < 5000 && !holds(); turns += 1) {
+    if (clock.sleeping > 0) await clock.advance(200)
+    else await sleep(1)
+  }
+  expect(holds()).toBe(true)
+}
+
+test('comes up, tells of the peer, and takes everything away again', async () => {
+  const clock = new FakeClock()
+  const runner = new ScriptedRunner(healthy(clock))
+  const tunnel = await tunnelWith(runner, clock)
+  expect(tunnel.status()).toMatchObject({ state: 'down', handshakeAgeMs: null })
+  const stopping = new AbortController()
+  const running = tunnel.run(stopping.signal)
+  await until(clock, () => tunnel.status().state === 'up')
+  await tunnel.ready(stopping.signal)
+  expect(tunnel.status()).toMatchObject({
+    backend: 'kernel',
+    interface: 'lbunit0',
+    endpoint: '198.51.100.2:51820',
+    mtu: 1340,
+    receivedBytes: 10,
+    sentBytes: 20,
+  })
+  expect(tunnel.problems()).toEqual([])
+  stopping.abort()
+  await running
+  expect(runner.calls.at(-1)).toBe('ip link delete dev lbunit0')
+  expect(runner.inputs.at(-1)).toContain('delete table inet landbridge_lbunit0')
+  expect(tunnel.status()).toMatchObject({ state: 'down', receivedBytes: 0 })
+})
+
+test('asks for the name again when the handshake grows old', async () => {
+  const clock = new FakeClock()
+  const runner = new ScriptedRunner(healthy(clock))
+  const tunnel = await tunnelWith(runner, clock)
+  const stopping = new AbortController()
+  const running = tunnel.run(stopping.signal)
+  await until(clock, () => tunnel.status().state === 'up')
+  const moves = () => runner.calls.filter((call) => / peer PEER= endpoint 198/.test(call))
+  const [first] = moves()
+  expect(first).toContain('endpoint 198.51.100.2:51820')
+  await until(clock, () => moves().some((call) => call.endsWith('198.51.100.3:51820')))
+  expect(tunnel.status().handshakeAgeMs).toBeGreaterThan(135_000)
+  stopping.abort()
+  await running
+})
+
+test('reports what keeps it down, goes on trying, and forgets it when it is up', async () => {
+  const clock = new FakeClock()
+  const runner = new ScriptedRunner({ ...healthy(clock), 'ip link add': commandFailed() }, ['nft'])
+  const tunnel = await tunnelWith(runner, clock)
+  const stopping = new AbortController()
+  const running = tunnel.run(stopping.signal)
+  const attempts = () => runner.calls.filter((call) => call.startsWith('ip link add')).length
+  await until(clock, () => attempts() >= 3)
+  expect(tunnel.problems()[0]).toMatchObject({
+    code: 'ERR_TUNNEL_NO_KERNEL',
+    severity: 'error',
+    where: 'tunnel',
+    remedy: 'load the module with `modprobe wireguard`, or set tunnel.backend: userspace',
+  })
+  runner.answer('ip link add', '')
+  await until(clock, () => tunnel.status().state === 'up')
+  expect(tunnel.problems()).toMatchObject([{ code: 'ERR_TUNNEL_CLAMP', severity: 'warning' }])
+  stopping.abort()
+  await running
+})
+
+test('waiting for a tunnel ends with the signal', async () => {
+  const tunnel = await tunnelWith(new ScriptedRunner({}), new FakeClock())
+  await expect(tunnel.ready(AbortSignal.abort())).rejects.toMatchObject({ name: 'AbortError' })
+})
+
+test('an external tunnel is only told of', async () => {
+  const tunnel = new ExternalTunnel({ localAddress: '10.1.0.1', peerAddress: '10.2.0.1' })
+  await tunnel.ready()
+  expect(tunnel.status()).toMatchObject({ state: 'external', peerAddress: '10.2.0.1' })
+  const stopping = new AbortController()
+  const running = tunnel.run(stopping.signal)
+  stopping.abort()
+  await running
+})
