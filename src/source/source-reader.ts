@@ -1,0 +1,363 @@
+import type { Duplex } from 'node:stream'
+import type { Clock } from '../base/clock.ts'
+import { codeOf, isAbortError, isLandbridgeError, LandbridgeError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import { DumpDecoder, type DumpSink, type ResumeMode } from './dump-decoder.ts'
+import {
+  mysqlGtidDumpPacket,
+  positionDumpPacket,
+  registerPacket,
+  sessionStatements,
+} from './dump-request.ts'
+import { type PreflightFinding, preflight, refuseErrors } from './preflight.ts'
+import { readPreflightFacts } from './preflight-facts.ts'
+import { type SourceAddress, SourceConnection } from './source-connection.ts'
+import { readSourceFacts, type SourceFacts } from './source-facts.ts'
+import { type HeldState, planStart, resumesByGtid, type StartPlan } from './start-plan.ts'
+
+export interface SourceReaderOptions {
+  readonly address: SourceAddress
+  readonly serverId: number
+  readonly replicaUuid: string
+  /** Shown by the source in its list of replicas. */
+  readonly reportHost: string
+  readonly heartbeatMs?: number
+  readonly clock: Clock
+  readonly log: Log
+  /** Told on every connect what was found, good or bad, before errors among it are thrown. */
+  readonly onPreflight?: (findings: readonly PreflightFinding[]) => void
+}
+
+/** Takes what the source sends; says when it cannot take more. */
+export interface DumpTarget extends DumpSink {
+  /** Everything of one received chunk was handed over: a good moment to pass it on. */
+  chunkEnd(): void
+  /** False: the reader stops reading until `room` settles. */
+  readonly hasRoom: boolean
+  /** Rejects when the reader should end instead (parked, or the session is over). */
+  room(signal: AbortSignal): Promise<void>
+}
+
+export interface OpenSource {
+  readonly facts: SourceFacts
+  readonly plan: StartPlan
+  /** Streams until abort or failure; settles when the socket is closed. Always rejects. */
+  run(target: DumpTarget, signal: AbortSignal): Promise<never>
+}
+
+interface DumpRequest {
+  readonly facts: SourceFacts
+  readonly gtids: string
+  readonly expect: StartPlan['expect']
+  readonly target: DumpTarget
+  /** Default `offset`. */
+  readonly resume?: ResumeMode
+}
+
+const HEARTBEAT_MS = 5_000
+const MISSED_HEARTBEATS_MAX = 3
+const POSITION_MAX = 2 ** 32 - 1
+
+/** Reads the source's binlog as one of its replicas would. */
+export class SourceReader {
+  readonly #options: SourceReaderOptions
+  readonly #heartbeatMs: number
+
+  constructor(options: SourceReaderOptions) {
+    this.#options = options
+    this.#heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS
+  }
+
+  /** Logs in, looks at the source and decides where to start. Sends no dump yet. */
+  async open(held: HeldState | null, signal: AbortSignal): Promise<OpenSource> {
+    const connection = await SourceConnection.open(this.#options.address, signal)
+    let facts: SourceFacts
+    let plan: StartPlan
+    try {
+      facts = await readSourceFacts(connection)
+      await this.#preflight(connection, facts)
+      plan = planStart(held, facts)
+    } finally {
+      connection.close()
+    }
+    const run = async (target: DumpTarget, runSignal: AbortSignal): Promise<never> => {
+      return await this.#run(facts, plan, target, runSignal)
+    }
+    return { facts, plan, run }
+  }
+
+  async #preflight(connection: SourceConnection, facts: SourceFacts): Promise<void> {
+    const { serverId, replicaUuid, reportHost, clock, onPreflight } = this.#options
+    const self = { serverId, replicaUuid, reportHost }
+    const findings = preflight(await readPreflightFacts(connection, facts, self, clock))
+    onPreflight?.(findings)
+    refuseErrors(findings)
+  }
+
+  async #run(
+    facts: SourceFacts,
+    plan: StartPlan,
+    target: DumpTarget,
+    signal: AbortSignal,
+  ): Promise<never> {
+    const { expect, gtids, newEpoch } = plan
+    if (newEpoch !== null && gtids !== facts.purgedGtids) {
+      // The first file of a new epoch is taken whole, so that it too is identical to the source's.
+      const file = await this.#firstFile(facts, plan, signal)
+      return await this.#dump({ facts, gtids, expect: { file, offset: 0 }, target }, signal)
+    }
+    // From the start of a file nothing can be skipped, and nothing may be.
+    if (expect?.offset === 0) return await this.#dump({ facts, gtids, expect, target }, signal)
+    if (expect !== null && !resumesByGtid(expect, facts)) {
+      const resume = byPosition(expect.offset)
+      return await this.#dump({ facts, gtids, expect, target, resume }, signal)
+    }
+    try {
+      return await this.#dump({ facts, gtids, expect, target, resume: 'gtid' }, signal)
+    } catch (error) {
+      // By GTID the source skips the end of a file that holds no transaction any more (its rotate
+      // event), files without one, and what an earlier epoch brought. By offset it does not.
+      const skipped = codeOf(error) === 'ERR_SOURCE_FILE' || codeOf(error) === 'ERR_SOURCE_GAP'
+      if (!skipped || expect === null) throw error
+      const resume = byPosition(expect.offset)
+      this.#options.log.info({ ...expect, resume }, 'the source skips bytes: asking by position')
+      const request = { facts, gtids, expect, target, resume } as const
+      const isWhole = codeOf(error) === 'ERR_SOURCE_FILE'
+      return await this.#dump(request, signal).catch((cause) => {
+        return this.#passTornEnd(request, isWhole, cause, signal)
+      })
+    }
+  }
+
+  /**
+   * A MariaDB that was killed while it wrote a transaction leaves a part of it at the end of its
+   * file for good, and no dump gets past that. By GTID it began behind this file (`isWhole`): every
+   * transaction of the file is held, and the next file is where the stream goes on.
+   */
+  async #passTornEnd(
+    { facts, gtids, expect, target }: DumpRequest,
+    isWhole: boolean,
+    cause: unknown,
+    signal: AbortSignal,
+  ): Promise<never> {
+    const at = facts.files.findIndex(({ name }) => name === expect?.file)
+    const next = at < 0 ? undefined : facts.files[at + 1]
+    const isRefused =
+      isLandbridgeError(cause) && cause.code === 'ERR_SOURCE_DUMP' && !cause.retryable
+    if (!isWhole || next === undefined || !isRefused) throw cause
+    const file = next.name
+    this.#options.log.warn({ ...expect, file }, 'the source’s file ends torn: going on behind it')
+    return await this.#dump({ facts, gtids, expect: { file, offset: 0 }, target }, signal)
+  }
+
+  /** Which file the source would start with for the plan's GTIDs. */
+  async #firstFile(facts: SourceFacts, plan: StartPlan, signal: AbortSignal): Promise<string> {
+    let name = ''
+    const found = new LandbridgeError('ERR_SOURCE_FILE', 'the first file is known')
+    const probe: DumpTarget = {
+      accepted: () => undefined,
+      file: (file) => {
+        name = file
+        throw found
+      },
+      bytes: () => undefined,
+      chunkEnd: () => undefined,
+      hasRoom: true,
+      room: async () => undefined,
+    }
+    try {
+      const { gtids } = plan
+      return await this.#dump({ facts, gtids, expect: null, target: probe, resume: 'gtid' }, signal)
+    } catch (error) {
+      if (error !== found) throw error
+      return name
+    }
+  }
+
+  async #dump(request: DumpRequest, signal: AbortSignal): Promise<never> {
+    const { address, serverId, replicaUuid, reportHost } = this.#options
+    const { facts, gtids, expect, target, resume = 'offset' } = request
+    const connection = await SourceConnection.open(address, signal)
+    const byGtid = resume === 'gtid'
+    try {
+      const statements = sessionStatements({
+        flavor: facts.flavor,
+        heartbeatMs: this.#heartbeatMs,
+        serverId,
+        replicaUuid,
+        connectState: byGtid ? gtids : null,
+      })
+      for (const statement of statements) await connection.query(statement)
+    } catch (error) {
+      connection.close()
+      throw error
+    }
+    const socket = connection.takeSocket()
+    const offset = resume === 'offset' ? (expect?.offset ?? 0) : 0
+    const dump =
+      byGtid && facts.flavor === 'mysql'
+        ? mysqlGtidDumpPacket(serverId, gtids)
+        : positionDumpPacket(facts.flavor, serverId, byGtid ? '' : (expect?.file ?? ''), offset)
+    const decoder = new DumpDecoder({
+      flavor: facts.flavor,
+      checksum: facts.checksum,
+      expect,
+      resume,
+      sink: target,
+    })
+    return await this.#pump(
+      socket,
+      [registerPacket(serverId, reportHost), dump],
+      decoder,
+      target,
+      signal,
+    )
+  }
+
+  async #pump(
+    socket: Duplex,
+    requests: readonly [Buffer, Buffer],
+    decoder: DumpDecoder,
+    target: DumpTarget,
+    signal: AbortSignal,
+  ): Promise<never> {
+    const pump = new SocketPump(socket, decoder, target, {
+      silentMs: this.#heartbeatMs * MISSED_HEARTBEATS_MAX,
+      clock: this.#options.clock,
+    })
+    return await pump.run(requests, signal)
+  }
+}
+
+/** A source takes offsets of 32 bits only. */
+function byPosition(offset: number): 'offset' | 'count' {
+  return offset > POSITION_MAX ? 'count' : 'offset'
+}
+
+interface SocketPumpOptions {
+  readonly silentMs: number
+  readonly clock: Clock
+}
+
+/**
+ * Moves chunks from the socket into the decoder, in the socket's own callback: no await per chunk.
+ * Stops reading while the target has no room, and gives up on a source that falls silent.
+ */
+class SocketPump {
+  readonly #socket: Duplex
+  readonly #decoder: DumpDecoder
+  readonly #target: DumpTarget
+  readonly #options: SocketPumpOptions
+  readonly #ended = Promise.withResolvers<never>()
+  #signal: AbortSignal | null = null
+  #heardMs = 0
+  #registered = false
+  #waiting = false
+  #dump: Buffer | null = null
+
+  constructor(
+    socket: Duplex,
+    decoder: DumpDecoder,
+    target: DumpTarget,
+    options: SocketPumpOptions,
+  ) {
+    this.#socket = socket
+    this.#decoder = decoder
+    this.#target = target
+    this.#options = options
+  }
+
+  async run([register, dump]: readonly [Buffer, Buffer], signal: AbortSignal): Promise<never> {
+    const socket = this.#socket
+    const { clock, silentMs } = this.#options
+    this.#signal = signal
+    this.#dump = dump
+    this.#heardMs = clock.monotonicMs()
+    const abort = (): void => this.#ended.reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk))
+    socket.on('error', (cause) => this.#ended.reject(lost(cause)))
+    socket.on('close', () => this.#ended.reject(lost()))
+    const watch = setInterval(() => {
+      if (this.#waiting || clock.monotonicMs() - this.#heardMs < silentMs) return
+      this.#ended.reject(silent(silentMs))
+    }, silentMs / 6)
+    try {
+      if (signal.aborted) abort()
+      socket.write(register)
+      socket.resume()
+      return await this.#ended.promise
+    } finally {
+      clearInterval(watch)
+      signal.removeEventListener('abort', abort)
+      socket.removeAllListeners('data')
+      await destroyed(socket)
+    }
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#heardMs = this.#options.clock.monotonicMs()
+    try {
+      if (!this.#registered) {
+        this.#confirmRegistration(chunk)
+        return
+      }
+      this.#decoder.push(chunk)
+      this.#target.chunkEnd()
+      if (!this.#target.hasRoom) this.#wait()
+    } catch (error) {
+      this.#socket.pause()
+      this.#ended.reject(error)
+    }
+  }
+
+  /** The OK packet that answers COM_REGISTER_SLAVE; nothing else can come before the dump. */
+  #confirmRegistration(chunk: Buffer): void {
+    if (chunk[4] !== 0) {
+      throw new LandbridgeError('ERR_SOURCE_REGISTER', 'the source does not take us as replica', {
+        retryable: true,
+        remedy: 'Grant REPLICATION SLAVE to the source login.',
+        details: { answer: chunk.subarray(7, 200).toString('utf8') },
+      })
+    }
+    this.#registered = true
+    if (this.#dump !== null) this.#socket.write(this.#dump)
+  }
+
+  #wait(): void {
+    if (this.#waiting || this.#signal === null) return
+    this.#waiting = true
+    this.#socket.pause()
+    this.#target.room(this.#signal).then(
+      () => {
+        this.#waiting = false
+        this.#heardMs = this.#options.clock.monotonicMs()
+        this.#socket.resume()
+      },
+      (error: unknown) => this.#ended.reject(error),
+    )
+  }
+}
+
+async function destroyed(socket: Duplex): Promise<void> {
+  if (socket.closed) return
+  const { promise, resolve } = Promise.withResolvers<void>()
+  socket.once('close', resolve)
+  socket.destroy()
+  await promise
+}
+
+function lost(cause?: unknown): LandbridgeError {
+  return new LandbridgeError('ERR_SOURCE_CLOSED', 'the connection to the source was lost', {
+    cause: isAbortError(cause) ? undefined : cause,
+    retryable: true,
+  })
+}
+
+function silent(silentMs: number): LandbridgeError {
+  return new LandbridgeError(
+    'ERR_SOURCE_SILENT',
+    `nothing came from the source for ${silentMs} ms, not even a heartbeat`,
+    { retryable: true },
+  )
+}

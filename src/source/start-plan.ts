@@ -1,0 +1,166 @@
+import { LandbridgeError } from '../base/errors.ts'
+import type { Flavor } from '../base/flavor.ts'
+import { parseGtidSet } from '../binlog/gtid-set.ts'
+import type { SourceFacts } from './source-facts.ts'
+
+/** What the receiver holds, as it said on resume. */
+export interface HeldState {
+  readonly source: {
+    readonly flavor: Flavor
+    readonly serverId: number
+    readonly serverUuid: string | null
+  }
+  readonly file: string
+  readonly offset: number
+  readonly complete: boolean
+  readonly gtids: string
+}
+
+export interface StartPlan {
+  /** What is asked of the source: everything but these. */
+  readonly gtids: string
+  /** Where the receiver's bytes go on; null: wherever the source begins. */
+  readonly expect: { readonly file: string; readonly offset: number } | null
+  /** Set when the receiver must begin a new epoch. */
+  readonly newEpoch: { readonly reason: string } | null
+}
+
+/**
+ * Decides how to go on, from what the receiver holds and what the source has. Pure.
+ * Throws ERR_SOURCE_PURGED or ERR_SOURCE_DIVERGED, which a person must resolve.
+ */
+export function planStart(held: HeldState | null, facts: SourceFacts): StartPlan {
+  if (held === null) {
+    return { gtids: facts.purgedGtids, expect: null, newEpoch: { reason: 'first start' } }
+  }
+  if (held.source.flavor !== facts.flavor) {
+    throw new LandbridgeError(
+      'ERR_SOURCE_DIVERGED',
+      `the spool holds a ${held.source.flavor} stream, the source is ${facts.flavor}`,
+      { remedy: 'Point the stream at the right source, or give it a new spool directory.' },
+    )
+  }
+  refusePurged(held, facts)
+  refuseDiverged(held, facts)
+  refuseShorter(held, facts)
+  const changed = lineageChange(held, facts)
+  if (changed !== null) {
+    return { gtids: held.gtids, expect: null, newEpoch: { reason: changed } }
+  }
+  return { gtids: held.gtids, expect: nextByte(held, facts), newEpoch: null }
+}
+
+/** Null while the source's files are the ones that the spool holds. */
+function lineageChange(held: HeldState, facts: SourceFacts): string | null {
+  if (!isSameServer(held, facts)) {
+    const { serverUuid, serverId } = held.source
+    return `the source is another server than ${serverUuid ?? serverId}`
+  }
+  const at = facts.files.findIndex((file) => file.name === held.file)
+  const [oldest] = facts.files
+  if (at < 0 && oldest !== undefined && baseOf(oldest.name) !== baseOf(held.file)) {
+    return `the source's files are no longer named like ${held.file}`
+  }
+  return null
+}
+
+function nextByte(held: HeldState, facts: SourceFacts): StartPlan['expect'] {
+  const at = facts.files.findIndex((file) => file.name === held.file)
+  // Purged meanwhile, with nothing lost: go on with the oldest file that is there.
+  const next = at < 0 ? facts.files[0] : facts.files[at + 1]
+  if (at >= 0 && !held.complete) return { file: held.file, offset: held.offset }
+  if (next !== undefined) return { file: next.name, offset: 0 }
+  throw new LandbridgeError(
+    'ERR_SOURCE_ROTATING',
+    `the source has closed ${held.file} and not begun the file after it`,
+    { retryable: true },
+  )
+}
+
+function refusePurged(held: HeldState, facts: SourceFacts): void {
+  const missing = parseGtidSet(facts.flavor, facts.purgedGtids).missingFrom(
+    parseGtidSet(facts.flavor, held.gtids),
+  )
+  if (missing === '') return
+  throw new LandbridgeError(
+    'ERR_SOURCE_PURGED',
+    `the source has purged transactions that the spool lacks: ${shorten(missing)}`,
+    {
+      remedy:
+        'Reseed the DR replica from a backup taken after them, then start with a new spool' +
+        ' directory; raise the source’s binlog retention so that it covers the longest outage.',
+      details: { missing },
+    },
+  )
+}
+
+function refuseDiverged(held: HeldState, facts: SourceFacts): void {
+  const extra = parseGtidSet(facts.flavor, held.gtids).missingFrom(
+    parseGtidSet(facts.flavor, facts.executedGtids),
+  )
+  if (extra === '') return
+  throw new LandbridgeError(
+    'ERR_SOURCE_DIVERGED',
+    `the spool holds transactions that the source never had: ${shorten(extra)}`,
+    {
+      remedy:
+        'The source lost transactions, or this is another source. If it is the right one,' +
+        ' reseed the DR replica from it and start with a new spool directory.',
+      details: { extra },
+    },
+  )
+}
+
+/**
+ * The same server with fewer bytes than it once had: a crash cost it what DR holds, or it was
+ * reset. New transactions may carry the GTIDs of the lost ones, so GTIDs cannot tell.
+ */
+function refuseShorter(held: HeldState, facts: SourceFacts): void {
+  if (!isSameServer(held, facts)) return
+  const file = facts.files.find(({ name }) => name === held.file)
+  const [oldest] = facts.files
+  const isGone =
+    file === undefined &&
+    oldest !== undefined &&
+    baseOf(oldest.name) === baseOf(held.file) &&
+    numberOf(oldest.name) <= numberOf(held.file)
+  if (!isGone && (file === undefined || file.bytes >= held.offset)) return
+  const has = file === undefined ? 'no such file' : `${file.bytes} bytes of it`
+  throw new LandbridgeError(
+    'ERR_SOURCE_DIVERGED',
+    `the spool holds ${held.offset} bytes of ${held.file}, the source has ${has}`,
+    {
+      remedy:
+        'The source lost what DR holds (a crash with sync_binlog other than 1), or was reset.' +
+        ' Compare both, then reseed the DR replica and start with a new spool directory.',
+      details: { file: held.file, offset: held.offset },
+    },
+  )
+}
+
+function isSameServer(held: HeldState, facts: SourceFacts): boolean {
+  return facts.flavor === 'mysql'
+    ? held.source.serverUuid === facts.serverUuid
+    : held.source.serverId === facts.serverId
+}
+
+export function shorten(gtids: string): string {
+  return gtids.length <= 300 ? gtids : `${gtids.slice(0, 300)}… (${gtids.length} characters)`
+}
+
+function baseOf(name: string): string {
+  return name.slice(0, name.lastIndexOf('.'))
+}
+
+function numberOf(name: string): number {
+  return Number(name.slice(name.lastIndexOf('.') + 1))
+}
+
+/**
+ * Whether a dump can go on inside a file by GTID. MySQL then falsifies the first file after a
+ * restart (see DumpDecoder), so only the newest file, behind which there is none, is resumed so.
+ */
+export function resumesByGtid(expect: StartPlan['expect'], facts: SourceFacts): boolean {
+  if (facts.flavor !== 'mysql' || expect === null) return true
+  return facts.files.at(-1)?.name === expect.file
+}

@@ -1,0 +1,158 @@
+import { describe, expect, test } from 'vitest'
+import type { SourceFacts } from '../../../src/source/source-facts.ts'
+import {
+  type HeldState,
+  planStart,
+  resumesByGtid,
+  shorten,
+} from '../../../src/source/start-plan.ts'
+import { recordedSourceFacts } from '../../helpers/recorded-source.ts'
+
+const UUID = '29d14f05-e66c-11f1-a076-02fc00000001'
+const OTHER = '11111111-2222-3333-4444-555555555555'
+
+function mysql(change: Partial<SourceFacts> = {}): SourceFacts {
+  return {
+    ...recordedSourceFacts('mysql'),
+    executedGtids: `${UUID}:1-100`,
+    files: [
+      { name: 'binlog.000001', bytes: 1000 },
+      { name: 'binlog.000002', bytes: 2000 },
+      { name: 'binlog.000003', bytes: 300 },
+    ],
+    ...change,
+  }
+}
+
+function held(change: Partial<HeldState> = {}): HeldState {
+  return {
+    source: { flavor: 'mysql', serverId: 7, serverUuid: UUID },
+    file: 'binlog.000002',
+    offset: 700,
+    complete: false,
+    gtids: `${UUID}:1-50`,
+    ...change,
+  }
+}
+
+const at = (file: string, offset: number) => ({ file, offset })
+
+describe('the start of a dump', () => {
+  test('is everything that the source has, when nothing is held', () => {
+    const plan = planStart(null, mysql({ purgedGtids: `${UUID}:1-9` }))
+    expect(plan).toMatchObject({ gtids: `${UUID}:1-9`, expect: null })
+    expect(plan.newEpoch?.reason).toMatch(/first start/)
+  })
+
+  test.each<[string, Partial<HeldState>, Partial<SourceFacts>, ReturnType<typeof at>]>([
+    ['the next byte of the file held', {}, {}, at('binlog.000002', 700)],
+    [
+      'the end of a file that does not grow any more',
+      { offset: 2000 },
+      {},
+      at('binlog.000002', 2000),
+    ],
+    ['the file after a closed one', { complete: true, offset: 2000 }, {}, at('binlog.000003', 0)],
+    [
+      'the oldest file, when the one held was purged with nothing lost',
+      {},
+      { files: [{ name: 'binlog.000003', bytes: 300 }], purgedGtids: `${UUID}:1-50` },
+      at('binlog.000003', 0),
+    ],
+  ])('is %s', (_what, heldChange, factsChange, wanted) => {
+    const plan = planStart(held(heldChange), mysql(factsChange))
+    expect(plan).toEqual({ gtids: `${UUID}:1-50`, expect: wanted, newEpoch: null })
+  })
+
+  test.each<[string, Partial<HeldState>, Partial<SourceFacts>, RegExp]>([
+    ['the server is another one', {}, { serverUuid: OTHER }, /is another server/],
+    [
+      'the files have other names',
+      {},
+      { files: [{ name: 'mysql-bin.000001', bytes: 1 }] },
+      /no longer named like/,
+    ],
+  ])('begins an epoch when %s', (_what, heldChange, factsChange, reason) => {
+    const plan = planStart(held(heldChange), mysql(factsChange))
+    expect(plan).toMatchObject({ gtids: `${UUID}:1-50`, expect: null })
+    expect(plan.newEpoch?.reason).toMatch(reason)
+  })
+
+  test('waits while the file after a closed one is not begun', () => {
+    const closed = held({ file: 'binlog.000003', complete: true, offset: 300 })
+    expect(() => planStart(closed, mysql())).toThrow(
+      expect.objectContaining({ code: 'ERR_SOURCE_ROTATING', retryable: true }),
+    )
+  })
+
+  test.each<[string, Partial<HeldState>]>([
+    ['became shorter', { offset: 2001 }],
+    ['is no longer there, though older ones are', { file: 'binlog.000009' }],
+  ])('is blocked when the file held %s: GTIDs may have been given again', (_what, change) => {
+    expect(() => planStart(held(change), mysql())).toThrow(
+      expect.objectContaining({ code: 'ERR_SOURCE_DIVERGED', retryable: false }),
+    )
+  })
+
+  test('is blocked when the source purged what is not held, naming it', () => {
+    expect(() => planStart(held(), mysql({ purgedGtids: `${UUID}:1-60` }))).toThrow(
+      expect.objectContaining({
+        code: 'ERR_SOURCE_PURGED',
+        retryable: false,
+        details: { missing: `${UUID}:51-60` },
+        remedy: expect.stringContaining('Reseed'),
+      }),
+    )
+  })
+
+  test('is blocked when the source never had what is held, naming it', () => {
+    const gtids = `${UUID}:1-50:tag:1-2,${OTHER}:7`
+    expect(() => planStart(held({ gtids }), mysql())).toThrow(
+      expect.objectContaining({
+        code: 'ERR_SOURCE_DIVERGED',
+        retryable: false,
+        details: { extra: `${OTHER}:7,${UUID}:tag:1-2` },
+      }),
+    )
+  })
+
+  test('is blocked when the source is of the other flavour', () => {
+    const facts = { ...recordedSourceFacts('mariadb') }
+    expect(() => planStart(held(), facts)).toThrow(
+      expect.objectContaining({ code: 'ERR_SOURCE_DIVERGED', retryable: false }),
+    )
+  })
+
+  test('follows the domains of MariaDB', () => {
+    const facts = recordedSourceFacts('mariadb')
+    const source = { flavor: 'mariadb', serverId: 7, serverUuid: null } as const
+    const state = held({ source, file: 'binlog.000001', gtids: '0-7-13,5-7-1' })
+    expect(planStart(state, facts)).toMatchObject({
+      gtids: '0-7-13,5-7-1',
+      expect: at('binlog.000001', 700),
+      newEpoch: null,
+    })
+    expect(() => planStart(state, { ...facts, purgedGtids: '0-7-14' })).toThrow(
+      expect.objectContaining({ code: 'ERR_SOURCE_PURGED', details: { missing: '0-7-14' } }),
+    )
+    expect(() => planStart({ ...state, gtids: '0-7-13,9-7-1' }, facts)).toThrow(
+      expect.objectContaining({ code: 'ERR_SOURCE_DIVERGED', details: { extra: '9-7-1' } }),
+    )
+    const other = { ...facts, serverId: 8 }
+    expect(planStart(state, other).newEpoch?.reason).toMatch(/is another server/)
+  })
+})
+
+test('shows a long set of GTIDs in part', () => {
+  expect(shorten('a')).toBe('a')
+  expect(shorten('a'.repeat(301))).toMatch(/^a{300}… \(301 characters\)$/)
+})
+
+test('MySQL is resumed by GTID in its newest file only, MariaDB in any', () => {
+  const facts = mysql()
+  expect(resumesByGtid(at('binlog.000003', 200), facts)).toBe(true)
+  expect(resumesByGtid(at('binlog.000002', 700), facts)).toBe(false)
+  expect(resumesByGtid(at('binlog.000002', 700), mysql({ files: [] }))).toBe(false)
+  expect(resumesByGtid(at('binlog.000002', 700), { ...facts, flavor: 'mariadb' })).toBe(true)
+  expect(resumesByGtid(null, facts)).toBe(true)
+})
