@@ -1,0 +1,56 @@
+/** Two ordinary clocks drift apart by at most this much, as a ratio (100 ppm). */
+const DRIFT_RATIO_MAX = 1e-4
+
+interface Exchange {
+  readonly roundTripMs: number
+  readonly offsetMs: number
+  readonly atMs: number
+}
+
+/**
+ * Round trip and the difference of the two clocks, from ping and pong as in NTP (RFC 5905). An
+ * exchange knows the offset to within half its round trip, and the longer ago it was, the less, by
+ * the clocks' drift. The best one counts, so that a link full of data (seconds of round trip) does
+ * not spoil what was learned while it was idle. An exchange that contradicts the best one says
+ * that a clock was stepped: then only the new one counts.
+ */
+export class ClockOffset {
+  #last: Exchange | null = null
+  #best: Exchange | null = null
+
+  /** Times in milliseconds: sent and received by the own clock, answered by the peer's. */
+  record(sentMs: number, answeredMs: number, receivedMs: number): void {
+    const roundTripMs = Math.max(0, receivedMs - sentMs)
+    const offsetMs = answeredMs - (sentMs + receivedMs) / 2
+    const exchange = { roundTripMs, offsetMs, atMs: receivedMs }
+    this.#last = exchange
+    const best = this.#best
+    if (best === null) {
+      this.#best = exchange
+      return
+    }
+    const bestDoubtMs = doubtMs(best, receivedMs)
+    const ownDoubtMs = doubtMs(exchange, receivedMs)
+    const contradicts = Math.abs(best.offsetMs - offsetMs) > bestDoubtMs + ownDoubtMs
+    if (contradicts || ownDoubtMs <= bestDoubtMs) this.#best = exchange
+  }
+
+  /** Of the latest exchange. */
+  get roundTripMs(): number | null {
+    return this.#last?.roundTripMs ?? null
+  }
+
+  /** Of the quickest exchange that still counts: the path without queues. */
+  get idleRoundTripMs(): number | null {
+    return this.#best?.roundTripMs ?? null
+  }
+
+  /** Peer clock minus own clock. */
+  get offsetMs(): number | null {
+    return this.#best?.offsetMs ?? null
+  }
+}
+
+function doubtMs({ roundTripMs, atMs }: Exchange, nowMs: number): number {
+  return roundTripMs / 2 + Math.abs(nowMs - atMs) * DRIFT_RATIO_MAX
+}

@@ -1,0 +1,135 @@
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { WebSocket } from 'ws'
+import { Backoff } from '../base/backoff.ts'
+import type { Clock } from '../base/clock.ts'
+import { codeOf, describeError, LandbridgeError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import { ReasonLog } from '../base/reason-log.ts'
+import type { LinkStatus } from '../progress/status.ts'
+import { FRAME_BYTES_MAX } from './frame.ts'
+import { type LinkSessionOptions, runLinkSession } from './link-session.ts'
+import { LinkState } from './link-state.ts'
+import { checkPeerCertificate, type LinkTls } from './link-tls.ts'
+
+export interface LinkClientOptions extends Omit<LinkSessionOptions, 'onUp'> {
+  readonly host: string
+  readonly port: number
+  readonly tls: LinkTls
+  readonly clock: Clock
+  readonly log: Log
+}
+
+interface DialedSocket {
+  readonly socket: WebSocket
+  /** The connection below it. */
+  readonly stream: Socket
+}
+
+const DIAL_MS = 5_000
+/** A dial costs one packet; the pause is what a peer that came back is waited for in vain. */
+const DIAL_PAUSE_MS_MAX = 1_000
+const STEADY_SESSION_MS = 5_000
+export const LINK_PATH = '/v1/link'
+
+/** The DR end: dials the production gateway, again and again for as long as it runs. */
+export class LinkClient {
+  readonly state: LinkState
+  readonly #options: LinkClientOptions
+  #wasUp = false
+
+  constructor(options: LinkClientOptions) {
+    this.#options = options
+    this.state = new LinkState(options.peerName, options.clock)
+  }
+
+  status(): LinkStatus {
+    return this.state.status()
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    const backoff = new Backoff({ clock, firstMs: 200, capMs: DIAL_PAUSE_MS_MAX })
+    const reasons = new ReasonLog(this.#options)
+    while (!signal.aborted) {
+      const startedMs = clock.monotonicMs()
+      try {
+        await this.#session(signal)
+      } catch (error) {
+        this.state.down(error)
+        if (signal.aborted) return
+        if (this.#wasUp && clock.monotonicMs() - startedMs > STEADY_SESSION_MS) {
+          backoff.reset()
+          reasons.over()
+        }
+        reasons.warn(codeOf(error), `link down: ${describeError(error)}`)
+      }
+      await backoff.wait({ signal }).catch(() => undefined)
+    }
+  }
+
+  async #session(signal: AbortSignal): Promise<never> {
+    this.#wasUp = false
+    const { socket, stream } = await this.#dial(signal)
+    this.state.greeting()
+    const onUp: LinkSessionOptions['onUp'] = (channel) => {
+      this.#wasUp = true
+      this.state.up(channel)
+      this.#options.log.info({ peer: this.#options.peerName }, 'link up')
+    }
+    return await runLinkSession(socket, stream, { ...this.#options, onUp }, signal)
+  }
+
+  async #dial(signal: AbortSignal): Promise<DialedSocket> {
+    const { host, port, tls, peerName } = this.#options
+    const options = {
+      key: tls.privateKeyPem.reveal(),
+      cert: tls.certificatePem,
+      ca: tls.authorityPem,
+      minVersion: 'TLSv1.3',
+      servername: peerName,
+      handshakeTimeout: DIAL_MS,
+      maxPayload: FRAME_BYTES_MAX,
+      perMessageDeflate: false,
+      skipUTF8Validation: true,
+    } as const
+    const socket = new WebSocket(`wss://${host}:${port}${LINK_PATH}`, options)
+    const { promise, resolve, reject } = Promise.withResolvers<DialedSocket>()
+    const abort = (): void => reject(signal.reason)
+    // Before the first frame: the chain and the name were checked, now the pinned key.
+    socket.once('upgrade', ({ socket: stream }) => {
+      socket.once('open', () => {
+        socket.pause()
+        resolve({ socket, stream })
+      })
+      const certificate = stream instanceof TLSSocket ? stream.getPeerX509Certificate() : undefined
+      const error = certificate && checkPeerCertificate(tls, certificate.raw)
+      if (certificate === undefined || error !== undefined) reject(error ?? noCertificate())
+    })
+    socket.once('error', (cause) => reject(dialFailed(host, port, cause)))
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      return await promise
+    } catch (error) {
+      // A late error of the dying socket has nobody left to tell.
+      socket.on('error', () => undefined)
+      socket.terminate()
+      throw error
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
+  }
+}
+
+function noCertificate(): LandbridgeError {
+  return new LandbridgeError('ERR_LINK_FINGERPRINT', 'the peer shows no certificate')
+}
+
+function dialFailed(host: string, port: number, cause: unknown): LandbridgeError {
+  if (cause instanceof LandbridgeError) return cause
+  return new LandbridgeError('ERR_LINK_DIAL', `cannot reach the peer at ${host}:${port}`, {
+    cause,
+    retryable: true,
+    remedy: 'Check that the peer runs and that the tunnel is up: landbridge status.',
+  })
+}

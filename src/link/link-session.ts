@@ -1,0 +1,91 @@
+import type { Socket } from 'node:net'
+import type { WebSocket } from 'ws'
+import type { Clock } from '../base/clock.ts'
+import { LandbridgeError } from '../base/errors.ts'
+import { Channel } from './channel.ts'
+import { encodeJson, type Frame, FrameType, PROTOCOL_VERSION } from './frame.ts'
+import { type Hello, hello, parseBody } from './messages.ts'
+
+/** What a gateway does with a session once both said hello. */
+export interface SessionBody {
+  onFrame(frame: Frame): void
+  /** Runs beside the channel; a rejection ends the session. */
+  run(signal: AbortSignal): Promise<void>
+}
+
+export interface LinkSessionOptions {
+  readonly own: Omit<Hello, 'protocol'>
+  /** Name of the only gateway that may be at the other end. */
+  readonly peerName: string
+  readonly pingMs: number
+  readonly clock: Clock
+  readonly createBody: (channel: Channel, peer: Hello) => SessionBody
+  readonly onUp: (channel: Channel) => void
+}
+
+const HELLO_MS = 5_000
+
+/** From an open WebSocket to the end of the session. Always rejects, with the reason. */
+export async function runLinkSession(
+  socket: WebSocket,
+  stream: Pick<Socket, 'bytesRead'>,
+  options: LinkSessionOptions,
+  signal: AbortSignal,
+): Promise<never> {
+  let body: SessionBody | null = null
+  const ending = new AbortController()
+  const sessionSignal = AbortSignal.any([signal, ending.signal])
+  let bodyDone: Promise<void> = Promise.resolve()
+  const channel = new Channel({
+    socket,
+    clock: options.clock,
+    pingMs: options.pingMs,
+    bytesRead: () => stream.bytesRead,
+    onFrame: (frame) => {
+      if (body !== null) {
+        body.onFrame(frame)
+        return
+      }
+      const peer = checkHello(frame, options)
+      body = options.createBody(channel, peer)
+      options.onUp(channel)
+      bodyDone = body.run(sessionSignal).catch((error: unknown) => channel.fail(error))
+    },
+  })
+  const timer = setTimeout(() => {
+    if (body === null) channel.fail(refused('the peer said no hello in time'))
+  }, HELLO_MS)
+  const protocol = { oldest: PROTOCOL_VERSION, newest: PROTOCOL_VERSION }
+  channel.send(encodeJson(FrameType.Hello, 0, { protocol, ...options.own }))
+  try {
+    return await channel.run(signal)
+  } finally {
+    clearTimeout(timer)
+    ending.abort()
+    await bodyDone
+  }
+}
+
+function checkHello(frame: Frame, options: LinkSessionOptions): Hello {
+  if (frame.type !== FrameType.Hello) throw refused('the peer’s first frame is no hello')
+  const peer = parseBody(hello, frame.body, 'hello')
+  const { oldest, newest } = peer.protocol
+  if (oldest > PROTOCOL_VERSION || newest < PROTOCOL_VERSION) {
+    throw new LandbridgeError(
+      'ERR_LINK_VERSION',
+      `the peer speaks link protocol ${oldest} to ${newest}, this gateway ${PROTOCOL_VERSION}`,
+      {
+        retryable: true,
+        remedy: 'Run versions of landbridge on both gateways that share a protocol version.',
+      },
+    )
+  }
+  if (peer.gateway !== options.peerName || peer.site === options.own.site) {
+    throw refused(`the peer calls itself ${peer.gateway} at ${peer.site}`)
+  }
+  return peer
+}
+
+function refused(message: string): LandbridgeError {
+  return new LandbridgeError('ERR_LINK_HELLO', message, { retryable: true })
+}

@@ -1,0 +1,87 @@
+import { z } from 'zod'
+import { LandbridgeError } from '../base/errors.ts'
+
+/** Bodies of the JSON frames, checked on arrival: a peer may be of another version. */
+
+const flavor = z.enum(['mysql', 'mariadb'])
+const safe = z.number().int().nonnegative()
+
+export const sourceIdentity = z.object({
+  flavor,
+  serverVersion: z.string().max(200),
+  serverId: safe,
+  serverUuid: z.string().max(64).nullable(),
+  gtidDomainId: safe.nullable(),
+})
+
+export const hello = z.object({
+  /** Oldest and newest protocol version that the speaker can use. */
+  protocol: z.object({ oldest: safe, newest: safe }),
+  gateway: z.string().max(100),
+  site: z.enum(['production', 'dr']),
+  software: z.string().max(100),
+  /** Stream names; their place in the DR gateway's list is the stream number of all frames. */
+  streams: z.array(z.string().max(100)).max(1000),
+})
+
+export const resume = z.object({
+  held: z
+    .object({
+      epoch: safe,
+      source: sourceIdentity,
+      file: z.string().max(255),
+      offset: safe,
+      complete: z.boolean(),
+      gtids: z.string(),
+    })
+    .nullable(),
+  windowBytes: safe,
+})
+
+export const open = z.object({
+  source: sourceIdentity,
+  newEpoch: z.object({ reason: z.string().max(1000), gtidsBefore: z.string() }).nullable(),
+})
+
+export const sample = z.object({
+  atMs: z.number(),
+  file: z.string().max(255),
+  offset: safe,
+  gtids: z.string().nullable(),
+  /** The source's list of files, now and then. */
+  files: z.array(z.object({ name: z.string().max(255), bytes: safe })).optional(),
+})
+
+export const state = z.object({
+  state: z.enum(['connecting', 'streaming', 'parked', 'blocked']),
+  host: z.string().max(300),
+  problem: z
+    .object({
+      code: z.string().max(100),
+      message: z.string().max(4000),
+      remedy: z.string().max(4000).nullable(),
+      sinceMs: z.number(),
+    })
+    .nullable(),
+})
+
+export const restart = z.object({ code: z.string().max(100), message: z.string().max(4000) })
+export const close = restart
+
+export type Hello = z.infer<typeof hello>
+export type Resume = z.infer<typeof resume>
+export type Open = z.infer<typeof open>
+export type Sample = z.infer<typeof sample>
+export type State = z.infer<typeof state>
+export type Close = z.infer<typeof close>
+
+/** Throws ERR_LINK_FRAME naming the field. */
+export function parseBody<T>(schema: z.ZodType<T>, body: unknown, what: string): T {
+  const result = schema.safeParse(body)
+  if (result.success) return result.data
+  const issue = result.error.issues[0]
+  throw new LandbridgeError(
+    'ERR_LINK_FRAME',
+    `the peer's ${what} frame is unusable: ${issue?.path.join('.')}: ${issue?.message}`,
+  )
+}

@@ -1,0 +1,243 @@
+import { Backoff } from '../base/backoff.ts'
+import type { Clock } from '../base/clock.ts'
+import { codeOf, describeError, isLandbridgeError, LandbridgeError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { Channel } from './channel.ts'
+import { encodeJson, type Frame, FrameType } from './frame.ts'
+import { type ByteThrottle, FrameTarget } from './frame-target.ts'
+import { parseBody, type Resume, resume, type Sample, type State } from './messages.ts'
+import type { OpenedSource, SourcePort } from './source-port.ts'
+
+export interface StreamSenderOptions {
+  readonly name: string
+  readonly source: SourcePort
+  readonly throttle: ByteThrottle
+  readonly compression: 'auto' | 'zstd' | 'none'
+  readonly windowBytes: number
+  readonly parkAfterMs?: number
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface StreamSenderStatus {
+  readonly state: 'idle' | State['state']
+  readonly problem: State['problem']
+  readonly source: OpenedSource['source'] | null
+  readonly sample: Sample | null
+  readonly sampledMs: number | null
+  readonly sentBytes: number
+  /** Bytes under way: sent, not yet synced at the peer. */
+  readonly inFlightBytes: number
+}
+
+const PARK_AFTER_MS = 30_000
+const BLOCKED_RETRY_MS = 10_000
+const STEADY_DUMP_MS = 5_000
+
+/**
+ * The production half of one stream. Keeps no position: every session, and every new dump within
+ * one, starts where the receiver says that its spool ends.
+ *
+ *     idle ──Resume──▶ connecting ──Open──▶ streaming ──dump ended──▶ (Restart) ──▶ connecting
+ *                          │                    └──no room for long──▶ parked ──room──▶ connecting
+ *                          └──a person must act──▶ blocked, looked at again every 10 s
+ */
+export class StreamSender {
+  readonly name: string
+  readonly #options: StreamSenderOptions
+  #state: StreamSenderStatus['state'] = 'idle'
+  #problem: State['problem'] = null
+  #source: OpenedSource['source'] | null = null
+  #sample: Sample | null = null
+  #sampledMs: number | null = null
+  #earlierBytes = 0
+  #target: FrameTarget | null = null
+
+  constructor(options: StreamSenderOptions) {
+    this.name = options.name
+    this.#options = options
+  }
+
+  status(): StreamSenderStatus {
+    return {
+      state: this.#state,
+      problem: this.#problem,
+      source: this.#source,
+      sample: this.#sample,
+      sampledMs: this.#sampledMs,
+      sentBytes: this.#earlierBytes + (this.#target?.sentBytes ?? 0),
+      inFlightBytes: this.#target?.window.inFlightBytes ?? 0,
+    }
+  }
+
+  /** A session of this stream on `channel`; ends with `signal`. */
+  session(channel: Channel, stream: number): SenderSession {
+    return new SenderSession(this.#options, channel, stream, {
+      target: (target) => {
+        this.#earlierBytes += this.#target?.sentBytes ?? 0
+        this.#target = target
+      },
+      source: (source) => {
+        this.#source = source
+      },
+      sample: (sample) => {
+        this.#sample = sample
+        this.#sampledMs = this.#options.clock.monotonicMs()
+      },
+      state: (state, problem) => {
+        this.#state = state
+        this.#problem = problem
+      },
+    })
+  }
+}
+
+interface SessionReports {
+  target(target: FrameTarget | null): void
+  source(source: OpenedSource['source']): void
+  sample(sample: Sample): void
+  state(state: StreamSenderStatus['state'], problem: State['problem']): void
+}
+
+export class SenderSession {
+  readonly #options: StreamSenderOptions
+  readonly #channel: Channel
+  readonly #stream: number
+  readonly #reports: SessionReports
+  readonly #backoff: Backoff
+  #resumed = Promise.withResolvers<Resume>()
+  #target: FrameTarget | null = null
+  #problem: State['problem'] = null
+
+  constructor(
+    options: StreamSenderOptions,
+    channel: Channel,
+    stream: number,
+    reports: SessionReports,
+  ) {
+    this.#options = options
+    this.#channel = channel
+    this.#stream = stream
+    this.#reports = reports
+    this.#backoff = new Backoff({ clock: options.clock, firstMs: 200, capMs: 1_000 })
+  }
+
+  onFrame(frame: Frame): void {
+    if (frame.type === FrameType.Ack) this.#target?.acked(frame.syncedBytes)
+    else if (frame.type === FrameType.Resume) {
+      this.#resumed.resolve(parseBody(resume, frame.body, 'resume'))
+    } else {
+      throw new LandbridgeError('ERR_LINK_FRAME', `frame type ${frame.type} to a sender`)
+    }
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const ending = new AbortController()
+    const watchSignal = AbortSignal.any([signal, ending.signal])
+    const watching = this.#options.source.watch((sample) => this.#sendSample(sample), watchSignal)
+    try {
+      while (!signal.aborted) {
+        const { held, windowBytes } = await raceAbort(this.#resumed.promise, signal)
+        this.#resumed = Promise.withResolvers<Resume>()
+        await this.#oneDump(held, windowBytes, signal)
+      }
+    } finally {
+      ending.abort()
+      this.#reports.state('idle', null)
+      this.#reports.target(null)
+      await watching
+    }
+  }
+
+  /** One dump, from the receiver's position to its end; then asks for the next position. */
+  async #oneDump(held: Resume['held'], windowBytes: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    const startedMs = clock.monotonicMs()
+    try {
+      this.#tell('connecting')
+      const opened = await this.#options.source.open(held, signal)
+      this.#reports.source(opened.source)
+      await this.#dump(opened, windowBytes, signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      if (clock.monotonicMs() - startedMs > STEADY_DUMP_MS) this.#backoff.reset()
+      await this.#recover(error, signal)
+    }
+  }
+
+  async #dump(opened: OpenedSource, windowBytes: number, signal: AbortSignal): Promise<void> {
+    const target = new FrameTarget({
+      ...this.#options,
+      channel: this.#channel,
+      stream: this.#stream,
+      windowBytes: Math.min(windowBytes, this.#options.windowBytes),
+      parkAfterMs: this.#options.parkAfterMs ?? PARK_AFTER_MS,
+      onAccepted: () => {
+        this.#problem = null
+        this.#tell('streaming')
+      },
+      // Only with the first bytes, so that an epoch is not begun for a refusal.
+      onStart: () => {
+        const { source, newEpoch } = opened
+        this.#channel.send(encodeJson(FrameType.Open, this.#stream, { source, newEpoch }))
+      },
+    })
+    this.#target = target
+    this.#reports.target(target)
+    const ending = new AbortController()
+    const dumpSignal = AbortSignal.any([signal, ending.signal])
+    const reading = opened.run(target, dumpSignal)
+    const sending = target.run(dumpSignal)
+    try {
+      await Promise.race([reading, sending])
+    } finally {
+      ending.abort()
+      await Promise.allSettled([reading, sending])
+    }
+  }
+
+  async #recover(error: unknown, signal: AbortSignal): Promise<void> {
+    const { clock, log, name } = this.#options
+    const code = codeOf(error)
+    const isKnown = this.#problem?.code === code
+    const sinceMs = isKnown ? (this.#problem?.sinceMs ?? 0) : clock.wallMs()
+    const remedy = isLandbridgeError(error) ? (error.remedy ?? null) : null
+    this.#problem = { code, message: describeError(error), remedy, sinceMs }
+    if (!isKnown) log.warn({ code, stream: name }, `source: ${describeError(error)}`)
+    if (code === 'ERR_PARKED') {
+      this.#tell('parked')
+      await this.#target?.drained(signal)
+    } else if (isLandbridgeError(error) && !error.retryable) {
+      this.#tell('blocked')
+      await clock.sleep(BLOCKED_RETRY_MS, { signal })
+    } else {
+      this.#tell('connecting')
+      await this.#backoff.wait({ signal })
+    }
+    const message = describeError(error).slice(0, 2000)
+    this.#channel.send(encodeJson(FrameType.Restart, this.#stream, { code, message }))
+  }
+
+  #tell(state: State['state']): void {
+    const body: State = { state, host: this.#options.source.host, problem: this.#problem }
+    this.#reports.state(state, this.#problem)
+    this.#channel.send(encodeJson(FrameType.State, this.#stream, body))
+  }
+
+  #sendSample(sample: Sample): void {
+    this.#reports.sample(sample)
+    this.#channel.send(encodeJson(FrameType.Sample, this.#stream, sample))
+  }
+}
+
+async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  const aborted = Promise.withResolvers<never>()
+  const abort = (): void => aborted.reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([promise, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}

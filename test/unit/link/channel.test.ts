@@ -1,0 +1,108 @@
+import { describe, expect, test } from 'vitest'
+import { systemClock } from '../../../src/base/clock.ts'
+import { Channel } from '../../../src/link/channel.ts'
+import {
+  decodeFrame,
+  encodeAck,
+  encodeJson,
+  type Frame,
+  FrameType,
+} from '../../../src/link/frame.ts'
+import { type SocketEnd, socketPair } from '../../helpers/socket-pair.ts'
+
+function channelOn(end: SocketEnd, onFrame: (frame: Frame) => void = () => undefined): Channel {
+  return new Channel({
+    socket: end.socket,
+    clock: systemClock,
+    pingMs: 10_000,
+    onFrame,
+    bytesRead: () => end.stream.bytesRead,
+  })
+}
+
+function say(end: SocketEnd, ...messages: Buffer[]): void {
+  for (const message of messages) end.socket.send(message, {}, () => undefined)
+}
+
+describe('a channel', () => {
+  test('wakes whoever waits for room, also when another stream sent the bytes', async () => {
+    const { left } = socketPair()
+    const channel = channelOn(left)
+    const { signal } = new AbortController()
+    channel.send(Buffer.alloc(1000))
+    expect(channel.unsentBytes).toBe(1000)
+    await channel.unsentBelow(10, { signal })
+    expect(channel.unsentBytes).toBe(0)
+    const stop = new AbortController()
+    channel.send(Buffer.alloc(1000))
+    const waiting = channel.unsentBelow(10, { signal: stop.signal })
+    stop.abort(new Error('over'))
+    await expect(waiting).rejects.toThrow('over')
+  })
+
+  test('gives up everything behind a frame that failed, in the same chunk too', async () => {
+    const { left, right } = socketPair()
+    const seen: number[] = []
+    const channel = channelOn(left, (frame) => {
+      seen.push(frame.stream)
+      if (frame.stream === 2) throw new Error('no')
+    })
+    say(right, encodeAck(1, 0), encodeAck(2, 0), encodeAck(3, 0))
+    await expect(channel.run(new AbortController().signal)).rejects.toThrow('no')
+    expect(seen).toEqual([1, 2])
+  })
+
+  test('gets what came before anybody listened', async () => {
+    const { left, right } = socketPair()
+    const seen: number[] = []
+    const channel = channelOn(left, (frame) => {
+      seen.push(frame.stream)
+      channel.fail(new Error('enough'))
+    })
+    say(right, encodeAck(7, 0))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    await expect(channel.run(new AbortController().signal)).rejects.toThrow('enough')
+    expect(seen).toEqual([7])
+  })
+
+  test('answers pings and tells its reason when it ends', async () => {
+    const { left, right } = socketPair()
+    const heard: Frame[] = []
+    right.socket.on('message', (data: Buffer) => heard.push(decodeFrame(data)))
+    right.socket.resume()
+    const stop = new AbortController()
+    const channel = channelOn(left)
+    const running = channel.run(stop.signal)
+    say(right, Buffer.from('07000000' + '1100000000000000', 'hex'))
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    stop.abort()
+    await expect(running).rejects.toMatchObject({ name: 'AbortError' })
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(heard.map(({ type }) => type)).toEqual([FrameType.Ping, FrameType.Pong, FrameType.Close])
+    expect(heard[1]).toMatchObject({ sentUs: 17 })
+    expect(heard[2]).toMatchObject({ body: { code: 'ERR_STOPPED' } })
+  })
+
+  test('ends with the peer’s farewell, or its absence', async () => {
+    const one = socketPair()
+    say(one.right, encodeJson(FrameType.Close, 0, { code: 'ERR_X', message: 'why' }))
+    const { signal } = new AbortController()
+    await expect(channelOn(one.left).run(signal)).rejects.toMatchObject({
+      code: 'ERR_LINK_CLOSED',
+      details: { peerCode: 'ERR_X' },
+    })
+    const other = socketPair()
+    const running = channelOn(other.left).run(signal)
+    other.right.cut()
+    await expect(running).rejects.toMatchObject({ code: 'ERR_LINK_LOST' })
+    await expect(channelOn(other.left).run(signal)).rejects.toMatchObject({ code: 'ERR_LINK_LOST' })
+  })
+
+  test('does not end the process when it fails before it runs', async () => {
+    const { left } = socketPair()
+    const channel = channelOn(left)
+    channel.fail(new Error('early'))
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    await expect(channel.run(new AbortController().signal)).rejects.toThrow('early')
+  })
+})

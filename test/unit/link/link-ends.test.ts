@@ -1,0 +1,196 @@
+import type { X509Certificate } from 'node:crypto'
+import { connect } from 'node:tls'
+import { describe, expect, test } from 'vitest'
+import { systemClock } from '../../../src/base/clock.ts'
+import { type Log, silentLog } from '../../../src/base/log.ts'
+import { createAuthority, issueGatewayCertificate } from '../../../src/keys/certificates.ts'
+import { certificateFingerprint, publicKeyFingerprint } from '../../../src/keys/fingerprint.ts'
+import { LinkClient } from '../../../src/link/link-client.ts'
+import { LinkServer } from '../../../src/link/link-server.ts'
+import type { SessionBody } from '../../../src/link/link-session.ts'
+import { until } from '../../helpers/spool-fixture.ts'
+
+const nowMs = Date.now()
+const authority = await createAuthority('pair', nowMs)
+const issue = async (name: string) =>
+  await issueGatewayCertificate({ authority, name, tunnelAddress: '127.0.0.1', nowMs })
+const ec2 = await issue('ec2')
+const azure = await issue('azure')
+
+type Identity = typeof ec2
+
+function tlsOf(own: Identity, peer: Identity) {
+  return {
+    certificatePem: own.certificatePem,
+    privateKeyPem: own.privateKeyPem,
+    authorityPem: authority.certificatePem,
+    peerFingerprint: certificateFingerprint(peer.certificatePem),
+    fingerprintOf: (certificate: X509Certificate) => publicKeyFingerprint(certificate.publicKey),
+  }
+}
+
+/** Runs until its session is over, and takes so long to end. */
+function idleBody(endMs = 0): SessionBody {
+  return {
+    onFrame: () => undefined,
+    run: async (signal) => {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+      await new Promise((resolve) => setTimeout(resolve, endMs))
+    },
+  }
+}
+
+class Ends implements AsyncDisposable {
+  readonly codes: string[] = []
+  readonly server: LinkServer
+  readonly #stop = new AbortController()
+  readonly #running: Promise<void>[] = []
+  readonly #log: Log = {
+    ...silentLog,
+    warn: (fields) => {
+      if ('code' in fields) this.codes.push(String(fields.code))
+    },
+  }
+
+  constructor(options: { readonly endMs?: number } = {}) {
+    this.server = new LinkServer({
+      own: { gateway: 'ec2', site: 'production', software: 'test', streams: [] },
+      peerName: 'azure',
+      pingMs: 1_000,
+      host: '127.0.0.1',
+      port: 0,
+      tls: tlsOf(ec2, azure),
+      createBody: () => idleBody(options.endMs),
+      clock: systemClock,
+      log: this.#log,
+    })
+    this.#running.push(this.server.run(this.#stop.signal))
+  }
+
+  async client(
+    own = azure,
+    peer = ec2,
+  ): Promise<{ readonly client: LinkClient; stop(): Promise<void> }> {
+    const stop = new AbortController()
+    const client = new LinkClient({
+      own: { gateway: 'azure', site: 'dr', software: 'test', streams: [] },
+      peerName: 'ec2',
+      pingMs: 1_000,
+      host: '127.0.0.1',
+      port: await this.server.ready,
+      tls: tlsOf(own, peer),
+      createBody: () => idleBody(),
+      clock: systemClock,
+      log: this.#log,
+    })
+    const running = client.run(AbortSignal.any([this.#stop.signal, stop.signal]))
+    this.#running.push(running)
+    return {
+      client,
+      stop: async () => {
+        stop.abort()
+        await running
+      },
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await Promise.all(this.#running)
+  }
+}
+
+describe('the two ends of a link', () => {
+  test('come up over TLS, count what they say, and stop', async () => {
+    const ends = new Ends()
+    const { client } = await ends.client()
+    const { server } = ends
+    await until(() => client.status().state === 'up' && server.status().state === 'up')
+    await until(() => client.status().roundTripMs !== null)
+    expect(client.status()).toMatchObject({ peer: 'ec2', sessions: 1, lastError: null })
+    expect(server.status()).toMatchObject({ peer: 'azure', sessions: 1, lastError: null })
+    await ends[Symbol.asyncDispose]()
+    expect(client.status().state).toBe('down')
+    // A stop is no trouble; at most the other end's farewell is told.
+    expect(ends.codes.filter((code) => code !== 'ERR_LINK_CLOSED')).toEqual([])
+  })
+
+  test('lose no hello while an older session takes its time to end', async () => {
+    await using ends = new Ends({ endMs: 150 })
+    const first = await ends.client()
+    await until(() => ends.server.status().state === 'up')
+    const second = await ends.client()
+    await until(() => second.client.status().state === 'up')
+    await first.stop()
+    expect(ends.server.status().sessions).toBeGreaterThan(1)
+    expect(ends.codes).not.toContain('ERR_LINK_HELLO')
+  })
+
+  test('meet again after the session was cut', async () => {
+    await using ends = new Ends()
+    const { client } = await ends.client()
+    await until(() => client.status().state === 'up' && ends.server.status().state === 'up')
+    ends.server.state.channel?.fail(new Error('cut'))
+    await until(() => client.status().sessions === 2 && client.status().state === 'up')
+    await until(() => ends.server.status().sessions === 2)
+  })
+
+  test('refuse a certificate of the pair that is not the pinned one', async () => {
+    await using ends = new Ends()
+    const stranger = await issue('azure')
+    const { client } = await ends.client(stranger)
+    await until(() => ends.codes.includes('ERR_LINK_FINGERPRINT'))
+    await until(() => client.status().lastError !== null)
+    expect(ends.server.status().sessions).toBe(0)
+    expect(client.status().sessions).toBe(0)
+  })
+
+  test('refuse to dial a server with another key than the pinned one', async () => {
+    await using ends = new Ends()
+    const other = await issue('ec2')
+    const { client } = await ends.client(azure, other)
+    await until(() => client.status().lastError?.code === 'ERR_LINK_FINGERPRINT')
+    expect(client.status().sessions).toBe(0)
+  })
+
+  test('say when nobody listens', async () => {
+    const ends = new Ends()
+    const { client } = await ends.client()
+    await ends[Symbol.asyncDispose]()
+    expect(client.status().state).toBe('down')
+    const alone = new LinkClient({
+      own: { gateway: 'azure', site: 'dr', software: 'test', streams: [] },
+      peerName: 'ec2',
+      pingMs: 1_000,
+      host: '127.0.0.1',
+      port: await ends.server.ready,
+      tls: tlsOf(azure, ec2),
+      createBody: () => idleBody(),
+      clock: systemClock,
+      log: silentLog,
+    })
+    const stop = new AbortController()
+    const running = alone.run(stop.signal)
+    await until(() => alone.status().lastError?.code === 'ERR_LINK_DIAL')
+    stop.abort()
+    await running
+  })
+
+  test('give nothing to somebody without a certificate', async () => {
+    await using ends = new Ends()
+    const socket = connect({
+      host: '127.0.0.1',
+      port: await ends.server.ready,
+      ca: authority.certificatePem,
+      servername: 'ec2',
+    })
+    let isClosed = false
+    socket.on('error', () => undefined)
+    socket.on('close', () => {
+      isClosed = true
+    })
+    socket.write('GET /v1/link HTTP/1.1\r\n\r\n')
+    await until(() => isClosed)
+    expect(ends.server.status().sessions).toBe(0)
+  })
+})

@@ -1,0 +1,253 @@
+import { crc32 } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import {
+  decodeFrame,
+  encodeAck,
+  encodeFile,
+  encodeJson,
+  type Frame,
+  FrameType,
+} from '../../../src/link/frame.ts'
+import { recordedFile } from '../../helpers/fixtures.ts'
+import { MemoryLink } from '../../helpers/memory-link.ts'
+import { RecordedSource } from '../../helpers/recorded-source.ts'
+import type { Judge, SocketEnd } from '../../helpers/socket-pair.ts'
+import { socketPair } from '../../helpers/socket-pair.ts'
+import { epochSource, SpoolFixture, temporaryFolder, until } from '../../helpers/spool-fixture.ts'
+
+const sum = (bytes: Buffer): number => crc32(bytes)
+const WHOLE = recordedFile('mysql', 1).length + recordedFile('mysql', 2).length
+
+interface Joined extends AsyncDisposable {
+  readonly fixture: SpoolFixture
+  readonly source: RecordedSource
+  link(options?: Partial<ConstructorParameters<typeof MemoryLink>[0]>): MemoryLink
+}
+
+async function joined(options: Parameters<typeof SpoolFixture.open>[1] = {}): Promise<Joined> {
+  const folder = await temporaryFolder()
+  const fixture = await SpoolFixture.open(folder.path, options)
+  const source = new RecordedSource('mysql', sum)
+  return {
+    fixture,
+    source,
+    link: (more = {}) => new MemoryLink({ source, spool: fixture, ...more }),
+    [Symbol.asyncDispose]: async () => {
+      await fixture[Symbol.asyncDispose]()
+      await folder[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Keeps what one end says. */
+function listening(seen: Frame[], judge: Judge = () => 'deliver'): Judge {
+  return (message) => {
+    seen.push(decodeFrame(Buffer.from(message)))
+    return judge(message)
+  }
+}
+
+function namesOf(frames: readonly Frame[]): string[] {
+  const names = Object.fromEntries(Object.entries(FrameType).map(([name, type]) => [type, name]))
+  return frames.map(({ type }) => names[type] ?? '')
+}
+
+describe('a stream over the link', () => {
+  test('says who it is, where it goes on, and only then sends bytes', async () => {
+    await using all = await joined()
+    const seen: Frame[] = []
+    const session = all.link().connect({ production: listening(seen) })
+    await until(() => all.fixture.syncedBytes >= WHOLE - 23)
+    await session.stop()
+    const names = namesOf(seen).filter((name) => name !== 'Ping' && name !== 'Pong')
+    const begin = names.slice(0, names.indexOf('Data') + 1)
+    expect(begin[0]).toBe('Hello')
+    expect(begin.indexOf('Open')).toBeLessThan(begin.indexOf('File'))
+    expect(begin.at(-1)).toBe('Data')
+    expect(names.at(-1)).toBe('Close')
+    let end = 0
+    for (const frame of seen) {
+      if (frame.type === FrameType.File) end = frame.offset
+      if (frame.type !== FrameType.Data) continue
+      expect(frame.offset).toBe(end)
+      end += frame.rawBytes
+    }
+  })
+
+  test('acknowledges what is synced, and never more than it got', async () => {
+    await using all = await joined()
+    const acks: Frame[] = []
+    const session = all.link().connect({ dr: listening(acks) })
+    await until(() => all.fixture.syncedBytes >= WHOLE - 23)
+    await session.stop()
+    const totals = acks.flatMap((frame) =>
+      frame.type === FrameType.Ack ? [frame.syncedBytes] : [],
+    )
+    expect(totals).toEqual(totals.toSorted((a, b) => a - b))
+    expect(totals.at(-1)).toBe(all.fixture.syncedBytes)
+  })
+
+  test.each(['zstd', 'none'] as const)('arrives the same with compression %s', async (mode) => {
+    await using all = await joined()
+    const seen: Frame[] = []
+    const link = all.link({ compression: mode, windowBytes: 300 })
+    const session = link.connect({ production: listening(seen) })
+    await until(() => all.fixture.syncedBytes >= WHOLE - 23)
+    await session.stop()
+    const packed = seen.filter((frame) => frame.type === FrameType.Data && frame.compressed)
+    if (mode === 'none') expect(packed).toEqual([])
+    expect(all.fixture.broken).toEqual([])
+  })
+
+  test('parks while nothing is acknowledged, and goes on from what was stored', async () => {
+    const gate = Promise.withResolvers<void>()
+    let isStuck = true
+    const { open } = await import('node:fs/promises')
+    await using all = await joined({
+      openTail: async (path, flags) => {
+        const file = await open(path, flags)
+        return {
+          writev: async (buffers, at) => {
+            if (isStuck) await gate.promise
+            return await file.writev([...buffers], at)
+          },
+          datasync: async () => await file.datasync(),
+          close: async () => await file.close(),
+        }
+      },
+    })
+    const link = all.link({ windowBytes: 500, parkAfterMs: 40 })
+    const session = link.connect()
+    await until(() => link.sender.status().state === 'parked')
+    expect(link.sender.status().problem?.code).toBe('ERR_PARKED')
+    expect(link.sender.status().inFlightBytes).toBeGreaterThan(0)
+    isStuck = false
+    gate.resolve()
+    await until(() => all.fixture.spool.end()?.ordinal === 2, 10_000)
+    expect(all.source.starts.length).toBeGreaterThan(1)
+    await session.stop()
+    expect(link.sender.status().state).toBe('idle')
+  })
+
+  test('ends the session when the spool breaks, and the next one goes on', async () => {
+    const { open } = await import('node:fs/promises')
+    let syncs = 0
+    await using all = await joined({
+      openTail: async (path, flags) => {
+        const file = await open(path, flags)
+        return {
+          writev: async (buffers, at) => await file.writev([...buffers], at),
+          datasync: async () => {
+            syncs += 1
+            if (syncs === 1) throw Object.assign(new Error('EIO'), { code: 'EIO' })
+            await file.datasync()
+          },
+          close: async () => await file.close(),
+        }
+      },
+    })
+    const link = all.link()
+    const first = await link.connect().over
+    expect(first).toEqual({ production: 'ERR_LINK_CLOSED', dr: 'ERR_SPOOL_SYNC' })
+    const session = link.connect()
+    await until(() => all.fixture.spool.end()?.ordinal === 2)
+    await session.stop()
+    expect(all.source.starts).toHaveLength(2)
+  })
+
+  test('is stopped from either side without a word lost', async () => {
+    await using all = await joined()
+    const session = all.link().connect()
+    await until(() => all.fixture.syncedBytes > 1_000)
+    await session.stop()
+    expect(['stopped', 'ERR_LINK_CLOSED']).toContain((await session.over).production)
+  })
+})
+
+/** A peer made by hand: says hello and then what the test wants. */
+class HandmadePeer {
+  readonly heard: Frame[] = []
+  readonly #end: SocketEnd
+
+  constructor(end: SocketEnd, site: 'production' | 'dr', gateway: string) {
+    this.#end = end
+    end.socket.on('message', (data: Buffer) => this.heard.push(decodeFrame(data)))
+    end.socket.resume()
+    const protocol = { oldest: 1, newest: 1 }
+    const body = { protocol, gateway, site, software: 'test', streams: ['main'] }
+    this.say(encodeJson(FrameType.Hello, 0, body))
+  }
+
+  say(...messages: Buffer[]): void {
+    for (const message of messages) this.#end.socket.send(message, {}, () => undefined)
+  }
+
+  closeCode(): string | undefined {
+    const close = this.heard.find(({ type }) => type === FrameType.Close)
+    return close?.type === FrameType.Close ? (close.body as { code: string }).code : undefined
+  }
+}
+
+describe('a receiver', () => {
+  const opened = encodeJson(FrameType.Open, 0, {
+    source: epochSource('mysql'),
+    newEpoch: { reason: 'first start', gtidsBefore: '' },
+  })
+  const FIRST = recordedFile('mysql', 1)
+
+  async function refused(messages: readonly Buffer[], windowBytes = 1024 * 1024) {
+    await using all = await joined()
+    const link = all.link({ windowBytes })
+    const { left, right } = socketPair()
+    const { over } = link.receive(right)
+    const peer = new HandmadePeer(left, 'production', 'ec2')
+    await until(() => peer.heard.some(({ type }) => type === FrameType.Resume))
+    peer.say(...messages)
+    const reason = await over
+    await until(() => peer.closeCode() !== undefined)
+    expect(peer.closeCode()).toBe(reason)
+    await all.fixture.writer.rewind()
+    return { reason, files: all.fixture.spool.files().map(({ name }) => name) }
+  }
+
+  test.each<[string, Buffer[], string]>([
+    ['bytes before Open', [encodeFile(0, 0, 'binlog.000001')], 'ERR_LINK_FRAME'],
+    ['an Ack', [encodeAck(0, 1)], 'ERR_LINK_FRAME'],
+    ['a second Hello', [encodeJson(FrameType.Hello, 0, {})], 'ERR_LINK_FRAME'],
+    ['a name that leads elsewhere', [opened, encodeFile(0, 0, '../x.1')], 'ERR_MALFORMED'],
+    ['a file from its middle', [opened, encodeFile(0, 99, 'b.000001')], 'ERR_SPOOL_POSITION'],
+    ['an unknown frame', [Buffer.from([99, 0, 0, 0])], 'ERR_LINK_FRAME'],
+    ['half a frame', [Buffer.from([5, 0])], 'ERR_TRUNCATED'],
+  ])('refuses %s', async (_what, messages, code) => {
+    expect((await refused(messages)).reason).toBe(code)
+  })
+
+  test('stores nothing of what is behind a refused frame in the same chunk', async () => {
+    const torn = Buffer.from(FIRST)
+    torn.writeUInt8(torn.readUInt8(3000) ^ 1, 3000)
+    const { reason, files } = await refused([
+      opened,
+      encodeFile(0, 0, 'binlog.000001'),
+      dataFrame(0, torn),
+      encodeFile(0, 0, 'binlog.000002'),
+      dataFrame(0, recordedFile('mysql', 2)),
+    ])
+    expect([reason, files]).toEqual(['ERR_EVENT_CHECKSUM', []])
+  })
+
+  test('refuses a compressed frame that does not unpack to what it says', async () => {
+    const bomb = dataFrame(0, Buffer.from('not zstd'))
+    bomb.writeUInt8(1, 1)
+    const { reason } = await refused([opened, encodeFile(0, 0, 'binlog.000001'), bomb])
+    expect(reason).toBe('ERR_LINK_FRAME')
+  })
+})
+
+function dataFrame(offset: number, payload: Buffer): Buffer {
+  const header = Buffer.alloc(24)
+  header.writeUInt8(FrameType.Data, 0)
+  header.writeBigUInt64LE(BigInt(offset), 4)
+  header.writeBigUInt64LE(1n, 12)
+  header.writeUInt32LE(payload.length, 20)
+  return Buffer.concat([header, payload])
+}
