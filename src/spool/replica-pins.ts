@@ -1,0 +1,123 @@
+import { readFile } from 'node:fs/promises'
+import { z } from 'zod'
+import { ignoreMissing, replaceFile } from '../base/atomic-file.ts'
+import type { Clock } from '../base/clock.ts'
+
+/** What one replica keeps from retention: this file and newer ones. */
+export interface ReplicaPin {
+  /** As the relay names the replica: its server_uuid, or `id:` and its server_id. */
+  readonly id: string
+  readonly ordinal: number
+  /** How long ago that was last confirmed, in time that the spool was open. */
+  readonly ageMs: number
+}
+
+const count = z.number().int().nonnegative()
+const schema = z.object({
+  format: z.literal(2),
+  savedAtMs: count,
+  needed: z.record(z.string(), z.object({ ordinal: count, atMs: count })),
+})
+/** Before pins had an age. */
+const schema1 = z.object({ format: z.literal(1), needed: z.record(z.string(), count) })
+
+const SAVE_EVERY_MS = 60 * 60_000
+
+export interface ReplicaPinsOptions {
+  readonly path: string
+  readonly clock: Clock
+  /** A pin that nobody confirms for so long is let go. */
+  readonly ageMsMax: number
+}
+
+/** Which file (by ordinal) each replica still needs, kept over restarts of the gateway. */
+export class ReplicaPins {
+  readonly #options: ReplicaPinsOptions
+  readonly #pins = new Map<string, { readonly ordinal: number; readonly atMs: number }>()
+  #isChanged = false
+  #savedMs = 0
+
+  constructor(options: ReplicaPinsOptions) {
+    this.#options = options
+  }
+
+  /** The oldest needed ordinal; infinite when nothing is needed. */
+  get neededFrom(): number {
+    return Math.min(
+      Number.POSITIVE_INFINITY,
+      ...[...this.#pins.values()].map(({ ordinal }) => ordinal),
+    )
+  }
+
+  list(): ReplicaPin[] {
+    const nowMs = this.#options.clock.wallMs()
+    return [...this.#pins].map(([id, { ordinal, atMs }]) => ({ id, ordinal, ageMs: nowMs - atMs }))
+  }
+
+  set(id: string, ordinal: number): void {
+    this.#pins.set(id, { ordinal, atMs: this.#options.clock.wallMs() })
+    this.#isChanged = true
+  }
+
+  delete(id: string): boolean {
+    const isThere = this.#pins.delete(id)
+    this.#isChanged ||= isThere
+    return isThere
+  }
+
+  /** Lets go of what was not confirmed for too long, and returns it. */
+  expire(): ReplicaPin[] {
+    const old = this.list().filter(({ ageMs }) => ageMs > this.#options.ageMsMax)
+    for (const { id } of old) this.delete(id)
+    return old
+  }
+
+  /** A damaged or missing file says nothing. */
+  async load(): Promise<void> {
+    const saved = await readPins(this.#options.path)
+    if (saved === null) return
+    const nowMs = this.#options.clock.wallMs()
+    if (saved.format === 1) {
+      for (const [id, ordinal] of Object.entries(saved.needed)) this.set(id, ordinal)
+      return
+    }
+    // No replica could connect while nothing ran: that time does not count.
+    const awayMs = Math.max(0, nowMs - saved.savedAtMs)
+    for (const [id, { ordinal, atMs }] of Object.entries(saved.needed)) {
+      this.#pins.set(id, { ordinal, atMs: Math.min(nowMs, atMs + awayMs) })
+    }
+  }
+
+  /** Saved pins may lag behind: an older pin only keeps more. */
+  async save(): Promise<void> {
+    const savedAtMs = this.#options.clock.wallMs()
+    const isDue = this.#pins.size > 0 && savedAtMs - this.#savedMs >= SAVE_EVERY_MS
+    if (!this.#isChanged && !isDue) return
+    this.#isChanged = false
+    this.#savedMs = savedAtMs
+    const needed = Object.fromEntries(this.#pins)
+    await replaceFile(this.#options.path, `${JSON.stringify({ format: 2, savedAtMs, needed })}\n`)
+  }
+
+  /** The last word before the folder is given up: from here on time does not count. */
+  async close(): Promise<void> {
+    this.#isChanged ||= this.#pins.size > 0
+    await this.save()
+  }
+}
+
+async function readPins(
+  path: string,
+): Promise<z.output<typeof schema> | z.output<typeof schema1> | null> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    ignoreMissing(error)
+    return null
+  })
+  if (text === null) return null
+  try {
+    return z.union([schema, schema1]).parse(JSON.parse(text))
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof z.ZodError) return null
+    throw error
+  }
+}

@@ -1,0 +1,280 @@
+import { mkdir, readdir, readFile, stat, truncate, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { z } from 'zod'
+import { ignoreMissing, replaceFile, syncDirectory } from '../base/atomic-file.ts'
+import { LandbridgeError } from '../base/errors.ts'
+import type { Flavor } from '../base/flavor.ts'
+import { BINLOG_MAGIC } from '../binlog/event-type.ts'
+import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
+import { type RecoveredFile, readGtidsBefore, recoverFile } from './file-recovery.ts'
+import {
+  type EpochRecord,
+  epochFolder,
+  epochRecord,
+  type FileIndexRecord,
+  fileIndexRecord,
+  indexPath,
+  isBinlogName,
+  type SpoolFile,
+} from './spool-file.ts'
+
+export interface CatalogState {
+  /** Oldest first; the newest is the one that is written to. */
+  readonly epochs: readonly EpochRecord[]
+  readonly files: SpoolFile[]
+  /** Held up to the end of the last file. */
+  readonly gtids: GtidSet | null
+  /** Whether events behind the last file's end carry a CRC32. */
+  readonly checksum: boolean
+  readonly droppedBytes: number
+}
+
+/**
+ * Reads a spool directory and makes it whole again: every closed file is trusted by its index
+ * record, the newest one is scanned from its last checkpoint and cut back to its last transaction.
+ */
+export async function loadCatalog(directory: string, signal: AbortSignal): Promise<CatalogState> {
+  await mkdir(directory, { recursive: true, mode: 0o750 })
+  const files: SpoolFile[] = []
+  const epochs: EpochRecord[] = []
+  let gtids: GtidSet | null = null
+  let checksum = false
+  let droppedBytes = 0
+  for (const epoch of await listEpochs(directory)) {
+    const newest = await readEpoch(directory, epoch)
+    const { flavor } = newest.source
+    epochs.push(newest)
+    gtids ??= parseGtidSet(flavor, '')
+    gtids.addSet(parseGtidSet(flavor, newest.gtidsBefore))
+    const names = await listFiles(directory, epoch)
+    for (const name of names) {
+      const previous = files.at(-1)
+      const isLast = name === names.at(-1)
+      const place = { directory, epoch: newest, name, previous, gtidsBefore: gtids, isLast }
+      const loaded = await loadFile(place, signal)
+      if (loaded === null) continue
+      files.push(loaded.file)
+      gtids = parseGtidSet(flavor, loaded.gtidsAfter)
+      checksum = loaded.checksum
+      droppedBytes += loaded.droppedBytes
+    }
+  }
+  return { epochs, files, gtids, checksum, droppedBytes }
+}
+
+export async function listEpochs(directory: string): Promise<number[]> {
+  const names = await readdir(directory)
+  return names
+    .filter((name) => /^\d{6}$/.test(name))
+    .map(Number)
+    .sort((a, b) => a - b)
+}
+
+async function readEpoch(directory: string, epoch: number): Promise<EpochRecord> {
+  const path = join(epochFolder(directory, epoch), 'epoch.json')
+  const record = await readJson(path, epochRecord)
+  if (record?.epoch === epoch && isGtidText(record.source.flavor, record.gtidsBefore)) return record
+  throw new LandbridgeError('ERR_SPOOL_FORMAT', `${path} is missing or of another format`, {
+    remedy: 'Restore the file from a copy, or move the spool directory away and start afresh.',
+  })
+}
+
+export async function writeEpoch(directory: string, record: EpochRecord): Promise<void> {
+  const folder = epochFolder(directory, record.epoch)
+  await mkdir(join(folder, 'index'), { recursive: true, mode: 0o750 })
+  await replaceFile(join(folder, 'epoch.json'), `${JSON.stringify(record, null, 2)}\n`)
+  await syncDirectory(directory)
+}
+
+async function listFiles(directory: string, epoch: number): Promise<string[]> {
+  const names = (await readdir(epochFolder(directory, epoch))).filter(isBinlogName)
+  const number = (name: string): number => Number(name.slice(name.lastIndexOf('.') + 1))
+  return names.sort((a, b) => number(a) - number(b))
+}
+
+interface LoadedFile {
+  readonly file: SpoolFile
+  readonly gtidsAfter: string
+  readonly checksum: boolean
+  readonly droppedBytes: number
+}
+
+/** A file in the chain of files: what is before it is loaded already. */
+interface FilePlace {
+  readonly directory: string
+  readonly epoch: EpochRecord
+  readonly name: string
+  readonly previous: SpoolFile | undefined
+  readonly gtidsBefore: GtidSet
+  /** Only the last file of an epoch may end anywhere: it was being written. */
+  readonly isLast: boolean
+}
+
+async function loadFile(place: FilePlace, signal: AbortSignal): Promise<LoadedFile | null> {
+  const { directory, epoch, name, previous, isLast } = place
+  const { flavor } = epoch.source
+  const path = join(epochFolder(directory, epoch.epoch), name)
+  const record = await readIndex(place)
+  const size = (await stat(path)).size
+  const ordinal = Math.max(record?.ordinal ?? 0, (previous?.ordinal ?? 0) + 1)
+  if (record?.closed && record.bytes <= size) {
+    refuseHole(place, path, record)
+    return { ...fromRecord(record, epoch, path, ordinal), droppedBytes: 0 }
+  }
+  if (record?.closed && !isLast) throw damaged(path, `it has ${size} bytes, not ${record.bytes}`)
+  const trusted = record !== null && record.bytes <= size && record.bytes > 0 ? record : null
+  const before = record?.gtidsBefore ?? (await ownGtidsBefore(place, path))
+  const start = { offset: trusted?.bytes ?? 0, checksum: trusted?.checksum ?? false }
+  const found = await recoverFile(path, flavor, trusted?.gtidsAfter ?? before, start, signal)
+  if (!isLast && (found.stoppedBy !== null || found.keptBytes <= BINLOG_MAGIC.length)) {
+    throw damaged(path, `${found.stoppedBy ?? 'no event'} at ${found.keptBytes}`)
+  }
+  if (found.keptBytes <= BINLOG_MAGIC.length) {
+    await discardFile(directory, epoch.epoch, name, path)
+    return null
+  }
+  if (found.droppedBytes > 0) await truncate(path, found.keptBytes)
+  const recovered = { ordinal, epoch: epoch.epoch, name, path, gtidsBefore: before }
+  return {
+    file: { ...recovered, ...mergedFigures(found, trusted) },
+    gtidsAfter: found.gtidsAfter,
+    checksum: found.checksum,
+    droppedBytes: found.droppedBytes,
+  }
+}
+
+/** The oldest file may stand on more than its epoch began with: retention removed the rest. */
+async function ownGtidsBefore(place: FilePlace, path: string): Promise<string> {
+  const { epoch, gtidsBefore, previous } = place
+  if (previous !== undefined) return gtidsBefore.toString()
+  const before = gtidsBefore.clone()
+  const text = await readGtidsBefore(path, epoch.source.flavor)
+  if (text !== null) before.addSet(parseGtidSet(epoch.source.flavor, text))
+  return before.toString()
+}
+
+/** A file that was taken away by hand leaves its transactions missing. */
+function refuseHole(place: FilePlace, path: string, record: FileIndexRecord): void {
+  const { epoch, previous, gtidsBefore } = place
+  if (previous?.epoch !== epoch.epoch) return
+  const missing = parseGtidSet(epoch.source.flavor, record.gtidsBefore).missingFrom(gtidsBefore)
+  if (missing !== '') throw damaged(path, `the files before it lack ${missing.slice(0, 300)}`)
+}
+
+function damaged(path: string, what: string): LandbridgeError {
+  return new LandbridgeError('ERR_SPOOL_FILE', `${path} does not fit its place: ${what}`, {
+    remedy:
+      'Put the file back from the source or from a copy; or move the spool directory away' +
+      ' and reseed the replica.',
+    details: { path },
+  })
+}
+
+function mergedFigures(
+  found: RecoveredFile,
+  checkpoint: FileIndexRecord | null,
+): Pick<SpoolFile, 'bytes' | 'complete' | 'transactions' | 'firstTimestamp' | 'lastTimestamp'> {
+  const scannedNothing = checkpoint !== null && found.keptBytes === checkpoint.bytes
+  return {
+    bytes: found.keptBytes,
+    complete: scannedNothing ? checkpoint.complete : found.complete,
+    transactions: found.transactions + (checkpoint?.transactions ?? 0),
+    firstTimestamp: checkpoint?.firstTimestamp ?? found.firstTimestamp,
+    lastTimestamp: found.lastTimestamp || (checkpoint?.lastTimestamp ?? 0),
+  }
+}
+
+function fromRecord(
+  record: FileIndexRecord,
+  epoch: EpochRecord,
+  path: string,
+  ordinal: number,
+): Omit<LoadedFile, 'droppedBytes'> {
+  const { name, bytes, complete, transactions, firstTimestamp, lastTimestamp } = record
+  return {
+    file: {
+      ordinal,
+      epoch: epoch.epoch,
+      name,
+      path,
+      gtidsBefore: record.gtidsBefore,
+      bytes,
+      complete,
+      transactions,
+      firstTimestamp,
+      lastTimestamp,
+    },
+    gtidsAfter: record.gtidsAfter,
+    checksum: record.checksum,
+  }
+}
+
+async function discardFile(
+  directory: string,
+  epoch: number,
+  name: string,
+  path: string,
+): Promise<void> {
+  await unlink(path)
+  await unlink(indexPath(directory, epoch, name)).catch(ignoreMissing)
+  await syncDirectory(dirname(path))
+}
+
+/** A damaged or missing record is no loss: the file itself is scanned instead. */
+async function readIndex({ directory, epoch, name }: FilePlace): Promise<FileIndexRecord | null> {
+  const record = await readJson(indexPath(directory, epoch.epoch, name), fileIndexRecord)
+  if (record?.name !== name) return null
+  const { flavor } = epoch.source
+  const isUsable = isGtidText(flavor, record.gtidsBefore) && isGtidText(flavor, record.gtidsAfter)
+  return isUsable ? record : null
+}
+
+function isGtidText(flavor: Flavor, text: string): boolean {
+  try {
+    parseGtidSet(flavor, text)
+    return true
+  } catch (error) {
+    if (error instanceof LandbridgeError) return false
+    throw error
+  }
+}
+
+export async function writeIndex(
+  directory: string,
+  file: SpoolFile,
+  gtidsAfter: string,
+  checksum: boolean,
+  closed: boolean,
+): Promise<void> {
+  const record: FileIndexRecord = {
+    format: 1,
+    name: file.name,
+    ordinal: file.ordinal,
+    bytes: file.bytes,
+    complete: file.complete,
+    gtidsBefore: file.gtidsBefore,
+    gtidsAfter,
+    transactions: file.transactions,
+    firstTimestamp: file.firstTimestamp,
+    lastTimestamp: file.lastTimestamp,
+    checksum,
+    closed,
+  }
+  const path = indexPath(directory, file.epoch, file.name)
+  await replaceFile(path, `${JSON.stringify(record)}\n`)
+}
+
+/** Null when the file is missing or holds something else. */
+async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | null> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    ignoreMissing(error)
+    return null
+  })
+  if (text === null) return null
+  try {
+    return schema.safeParse(JSON.parse(text)).data ?? null
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw error
+  }
+}

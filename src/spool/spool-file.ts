@@ -1,0 +1,77 @@
+import { join } from 'node:path'
+import { z } from 'zod'
+
+const count = z.number().int().nonnegative()
+
+const epochSource = z.object({
+  flavor: z.enum(['mysql', 'mariadb']),
+  serverVersion: z.string(),
+  serverId: count,
+  serverUuid: z.string().nullable(),
+  gtidDomainId: count.nullable(),
+})
+
+export const epochRecord = z.object({
+  format: z.literal(1),
+  epoch: count,
+  source: epochSource,
+  /** Why this epoch began, for people. */
+  reason: z.string(),
+  startedAtMs: z.number(),
+  /** What the epoch's first transaction stands on. */
+  gtidsBefore: z.string().default(''),
+})
+
+/** Who wrote the bytes of an epoch: kept in `epoch.json`, compared on every resume. */
+export type EpochSource = Readonly<z.infer<typeof epochSource>>
+export type EpochRecord = Readonly<z.infer<typeof epochRecord>>
+
+/** What is known of one stored file. Owned by the catalog; the last file's entry grows. */
+export interface SpoolFile {
+  readonly ordinal: number
+  readonly epoch: number
+  readonly name: string
+  readonly path: string
+  /** Known once everything before the file is synced. */
+  gtidsBefore: string
+  /** Synced bytes up to the end of a whole transaction. */
+  bytes: number
+  /** The source ended the file with a rotate or stop event. */
+  complete: boolean
+  transactions: number
+  /** Seconds since 1970 of the first and last event; 0 while there is none. */
+  firstTimestamp: number
+  lastTimestamp: number
+}
+
+/** `index/NAME.json`: everything that scanning the file would yield, so that it need not be. */
+export const fileIndexRecord = z.object({
+  format: z.literal(1),
+  name: z.string(),
+  ordinal: z.number().int().positive(),
+  bytes: count,
+  complete: z.boolean(),
+  gtidsBefore: z.string(),
+  gtidsAfter: z.string(),
+  transactions: count,
+  firstTimestamp: count,
+  lastTimestamp: count,
+  /** Whether events behind `bytes` carry a CRC32. */
+  checksum: z.boolean(),
+  /** A newer file exists: this one will not grow. Otherwise the record is a checkpoint. */
+  closed: z.boolean(),
+})
+export type FileIndexRecord = Readonly<z.infer<typeof fileIndexRecord>>
+
+export function epochFolder(directory: string, epoch: number): string {
+  return join(directory, String(epoch).padStart(6, '0'))
+}
+
+export function indexPath(directory: string, epoch: number, name: string): string {
+  return join(epochFolder(directory, epoch), 'index', `${name}.json`)
+}
+
+/** Names come from the source over the link: one plain path component, nothing else. */
+export function isBinlogName(name: string): boolean {
+  return /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}\.[0-9]{1,10}$/.test(name)
+}

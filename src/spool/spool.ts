@@ -1,0 +1,344 @@
+import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { ignoreMissing, syncDirectory } from '../base/atomic-file.ts'
+import type { Clock } from '../base/clock.ts'
+import { Condition } from '../base/condition.ts'
+import { codeOf, describeError, LandbridgeError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
+import { acquireDirectoryLock } from './directory-lock.ts'
+import { type ReplicaPin, ReplicaPins } from './replica-pins.ts'
+import { filesToRemove, type RetentionPolicy } from './retention.ts'
+import { loadCatalog, writeEpoch, writeIndex } from './spool-catalog.ts'
+import {
+  type EpochRecord,
+  type EpochSource,
+  epochFolder,
+  indexPath,
+  type SpoolFile,
+} from './spool-file.ts'
+
+export interface SpoolOptions {
+  readonly directory: string
+  readonly retention: RetentionPolicy
+  readonly clock: Clock
+  readonly log: Log
+}
+
+export interface SpoolEnd {
+  readonly ordinal: number
+  readonly offset: number
+}
+
+/** What is held, as the sender needs it to go on. */
+export interface HeldPoint {
+  readonly epoch: number
+  readonly source: EpochSource
+  readonly file: string
+  readonly offset: number
+  /** The source closed `file`: the next byte belongs to the file after it. */
+  readonly complete: boolean
+  readonly gtids: string
+}
+
+const PINS_FILE = 'replicas.json'
+const DAY_MS = 86_400_000
+/** A checkpoint every so many bytes bounds what recovery must scan. */
+const CHECKPOINT_BYTES = 64 * 1024 * 1024
+
+/**
+ * The stored files of one stream: which there are, how far they may be served, what they hold.
+ * Readers (relay, streamer) look here; the single writer (SpoolWriter) publishes into it.
+ *
+ * Invariant: everything before `end()` is synced, whole transactions, and never changes.
+ */
+export class Spool {
+  readonly directory: string
+  readonly #options: SpoolOptions
+  readonly #pins: ReplicaPins
+  readonly #published = new Condition()
+  #files: SpoolFile[] = []
+  /** By number; the newest is the one that is written to. */
+  #epochs = new Map<number, EpochRecord>()
+  #epoch: EpochRecord | null = null
+  #gtids: GtidSet | null = null
+  #checksum = false
+  #checkpointBytes = 0
+  #unlock: (() => Promise<void>) | null = null
+
+  constructor(options: SpoolOptions) {
+    this.directory = options.directory
+    this.#options = options
+    this.#pins = new ReplicaPins({
+      path: join(options.directory, PINS_FILE),
+      clock: options.clock,
+      ageMsMax: options.retention.replicaAgeMsMax ?? Number.POSITIVE_INFINITY,
+    })
+  }
+
+  /** Takes the lock, recovers. Throws ERR_SPOOL_LOCKED, ERR_SPOOL_FORMAT. */
+  async load(signal: AbortSignal): Promise<void> {
+    // What is in here is as confidential as the database.
+    await mkdir(this.directory, { recursive: true, mode: 0o750 })
+    const unlock = await acquireDirectoryLock(join(this.directory, 'LOCK'))
+    try {
+      await this.#read(signal)
+      this.#unlock = unlock
+    } catch (error) {
+      // The next attempt must not find the lock held by ourselves.
+      await unlock()
+      throw error
+    }
+  }
+
+  async #read(signal: AbortSignal): Promise<void> {
+    const state = await loadCatalog(this.directory, signal)
+    this.#files = state.files
+    this.#epochs = new Map(state.epochs.map((record) => [record.epoch, record]))
+    this.#epoch = state.epochs.at(-1) ?? null
+    await this.#pins.load()
+    this.#gtids = state.gtids
+    this.#checksum = state.checksum
+    this.#checkpointBytes = state.files.at(-1)?.bytes ?? 0
+    if (state.droppedBytes > 0) {
+      this.#options.log.info(
+        { droppedBytes: state.droppedBytes, file: state.files.at(-1)?.name },
+        'cut the spool back to its last whole transaction',
+      )
+    }
+  }
+
+  async close(): Promise<void> {
+    const unlock = this.#unlock
+    this.#unlock = null
+    const last = this.#files.at(-1)
+    if (unlock !== null && last !== undefined) await this.#writeCheckpoint(last)
+    if (unlock !== null) {
+      await this.#tolerate('save what replicas need', async () => await this.#pins.close())
+    }
+    await unlock?.()
+  }
+
+  identity(): EpochSource | null {
+    return this.#epoch?.source ?? null
+  }
+
+  get epoch(): EpochRecord | null {
+    return this.#epoch
+  }
+
+  /** Files with something to serve, oldest first. */
+  files(): readonly SpoolFile[] {
+    return this.#files.filter((file) => file.bytes > 0)
+  }
+
+  /** Files that were begun and have no synced boundary yet: at most the newest few. */
+  unpublishedFiles(): readonly SpoolFile[] {
+    return this.#files.filter((file) => file.bytes === 0)
+  }
+
+  get bytes(): number {
+    return this.#files.reduce((sum, file) => sum + file.bytes, 0)
+  }
+
+  get checksum(): boolean {
+    return this.#checksum
+  }
+
+  end(): SpoolEnd | null {
+    const file = this.#lastServable()
+    return file === undefined ? null : { ordinal: file.ordinal, offset: file.bytes }
+  }
+
+  held(): HeldPoint | null {
+    const file = this.#lastServable()
+    // A newer epoch may have begun without a boundary yet: then the older one's end is held.
+    const epoch = file && this.#epochs.get(file.epoch)
+    if (file === undefined || epoch === undefined) return null
+    return {
+      epoch: epoch.epoch,
+      source: epoch.source,
+      file: file.name,
+      offset: file.bytes,
+      complete: file.complete,
+      gtids: this.gtids(),
+    }
+  }
+
+  readableBytes(file: { readonly ordinal: number }): number {
+    return this.#files.find((candidate) => candidate.ordinal === file.ordinal)?.bytes ?? 0
+  }
+
+  gtids(): string {
+    return this.#gtids?.toString() ?? ''
+  }
+
+  purgedGtids(): string {
+    return this.#files[0]?.gtidsBefore ?? this.gtids()
+  }
+
+  async open(file: { readonly path: string }): Promise<FileHandle> {
+    return await open(file.path, 'r')
+  }
+
+  async waitPast(position: SpoolEnd, options: { readonly signal: AbortSignal }): Promise<void> {
+    while (!this.#isPast(position)) await this.#published.wait(options)
+  }
+
+  retain(id: string, file: { readonly ordinal: number } | null): void {
+    if (file === null) this.#pins.delete(id)
+    else this.#pins.set(id, file.ordinal)
+  }
+
+  /** What replicas keep from retention, also those that are not connected. */
+  pins(): (ReplicaPin & { readonly file: string | null })[] {
+    return this.#pins.list().map((pin) => {
+      const file = this.#files.find(({ ordinal }) => ordinal >= pin.ordinal)
+      return { ...pin, file: file?.name ?? null }
+    })
+  }
+
+  /** Lets go of what `id` needs; false when there is no such pin. */
+  releasePin(id: string): boolean {
+    const isReleased = this.#pins.delete(id)
+    if (isReleased) this.#options.log.info({ replica: id }, 'keeps nothing for a replica any more')
+    return isReleased
+  }
+
+  /** A new lineage. `gtidsBefore`: what the first transaction to come stands on. */
+  async beginEpoch(source: EpochSource, reason: string, gtidsBefore: string): Promise<void> {
+    const before = parseGtidSet(source.flavor, gtidsBefore)
+    // An epoch that never got a byte is taken again, so that retries leave no empty folders.
+    const newestNumber = Math.max(0, ...this.#epochs.keys())
+    const isUnused = !this.#files.some((file) => file.epoch === newestNumber)
+    const record: EpochRecord = {
+      format: 1,
+      epoch: newestNumber === 0 || !isUnused ? newestNumber + 1 : newestNumber,
+      source,
+      reason,
+      startedAtMs: this.#options.clock.wallMs(),
+      gtidsBefore,
+    }
+    await writeEpoch(this.directory, record)
+    this.#epoch = record
+    this.#epochs.set(record.epoch, record)
+    this.#gtids ??= parseGtidSet(source.flavor, '')
+    this.#gtids.addSet(before)
+  }
+
+  /** Goes back to the epoch of the last byte held: a newer one that got none counts for nothing. */
+  leaveUnusedEpoch(): void {
+    const file = this.#lastServable()
+    this.#epoch = (file && this.#epochs.get(file.epoch)) ?? this.#epoch
+  }
+
+  /** Adds the next file of the current epoch; the writer creates it on disk. */
+  addFile(name: string): SpoolFile {
+    const epoch = this.#epoch
+    if (epoch === null) throw new TypeError('a file needs an epoch')
+    if (this.#files.some((file) => file.epoch === epoch.epoch && file.name === name)) {
+      throw new LandbridgeError('ERR_SPOOL_FILE_EXISTS', `${name} is already in this epoch`)
+    }
+    const file: SpoolFile = {
+      ordinal: (this.#files.at(-1)?.ordinal ?? 0) + 1,
+      epoch: epoch.epoch,
+      name,
+      path: join(epochFolder(this.directory, epoch.epoch), name),
+      gtidsBefore: this.gtids(),
+      bytes: 0,
+      complete: false,
+      transactions: 0,
+      firstTimestamp: 0,
+      lastTimestamp: 0,
+    }
+    this.#files.push(file)
+    this.#checkpointBytes = 0
+    return file
+  }
+
+  /** Takes back a file that never got a synced boundary. */
+  dropFile(file: SpoolFile): void {
+    this.#files = this.#files.filter((candidate) => candidate !== file)
+  }
+
+  /** The writer's word that `file` is synced up to `bytes`, a transaction boundary. */
+  publish(
+    file: SpoolFile,
+    bytes: number,
+    checksum: boolean,
+    apply: (gtids: GtidSet) => void,
+  ): void {
+    if (this.#gtids === null) throw new TypeError('publishing needs an epoch')
+    file.bytes = bytes
+    // What a file's first event says counts once that event is held.
+    if (bytes > 0) this.#checksum = checksum
+    apply(this.#gtids)
+    this.#published.notifyAll()
+  }
+
+  /** Saves what recovery would have to scan again. A failure costs only that. */
+  async checkpoint(file: SpoolFile): Promise<void> {
+    if (file.bytes - this.#checkpointBytes < CHECKPOINT_BYTES) return
+    await this.#writeCheckpoint(file)
+  }
+
+  async closeFile(file: SpoolFile): Promise<void> {
+    await writeIndex(this.directory, file, this.gtids(), this.#checksum, true)
+  }
+
+  /** Removes what the policy lets go; returns what was removed. */
+  async applyRetention(): Promise<readonly SpoolFile[]> {
+    this.#expirePins()
+    await this.#tolerate('save what replicas need', async () => await this.#pins.save())
+    const { neededFrom } = this.#pins
+    const now = this.#options.clock.wallMs()
+    // The newest file with a boundary stays, whatever was begun behind it: it says what is held.
+    const removed = filesToRemove(this.files(), this.#options.retention, neededFrom, now)
+    for (const file of removed) {
+      this.#files = this.#files.filter((candidate) => candidate !== file)
+      await this.#tolerate(`remove ${file.path}`, async () => {
+        await unlink(indexPath(this.directory, file.epoch, file.name)).catch(ignoreMissing)
+        await unlink(file.path).catch(ignoreMissing)
+        await syncDirectory(dirname(file.path))
+      })
+      this.#options.log.info({ file: file.name, bytes: file.bytes }, 'removed a file by retention')
+    }
+    return removed
+  }
+
+  async #writeCheckpoint(file: SpoolFile): Promise<void> {
+    if (file.bytes === 0) return
+    this.#checkpointBytes = file.bytes
+    await this.#tolerate('write a checkpoint', async () => {
+      await writeIndex(this.directory, file, this.gtids(), this.#checksum, false)
+    })
+  }
+
+  /** A replica that was given up must not fill the disk. */
+  #expirePins(): void {
+    for (const { id, ageMs } of this.#pins.expire()) {
+      const days = Math.floor(ageMs / DAY_MS)
+      const what = `keeps nothing any more for a replica that was away for ${days} days`
+      this.#options.log.warn({ replica: id }, what)
+    }
+  }
+
+  async #tolerate(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (cause) {
+      this.#options.log.warn({ code: codeOf(cause) }, `cannot ${what}: ${describeError(cause)}`)
+    }
+  }
+
+  #lastServable(): SpoolFile | undefined {
+    return this.#files.findLast((file) => file.bytes > 0)
+  }
+
+  #isPast(position: SpoolEnd): boolean {
+    const end = this.end()
+    if (end === null) return false
+    if (end.ordinal !== position.ordinal) return end.ordinal > position.ordinal
+    return end.offset > position.offset
+  }
+}

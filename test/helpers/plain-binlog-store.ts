@@ -1,0 +1,81 @@
+import { EventEmitter, once } from 'node:events'
+import { type FileHandle, open } from 'node:fs/promises'
+import type {
+  BinlogStore,
+  SourceIdentity,
+  StoredFile,
+  StorePosition,
+} from '../../src/relay/binlog-store.ts'
+
+export interface StoreContent {
+  readonly identity: SourceIdentity
+  readonly files: readonly StoredFile[]
+  /** Bytes of each file, by ordinal. */
+  readonly sizes: ReadonlyMap<number, number>
+  readonly end: StorePosition
+  readonly gtids: string
+}
+
+/** A store of what it was last given; it retains nothing, but remembers what it was asked to. */
+export class PlainBinlogStore implements BinlogStore {
+  readonly retained = new Map<string, string>()
+  /** Files before this ordinal are taken for removed. */
+  firstOrdinal = 1
+  #content: StoreContent | null = null
+  readonly #changed = new EventEmitter()
+
+  constructor() {
+    this.#changed.setMaxListeners(0)
+  }
+
+  protected replace(content: StoreContent): void {
+    this.#content = content
+    this.#changed.emit('change')
+  }
+
+  identity(): SourceIdentity | null {
+    return this.#content?.identity ?? null
+  }
+
+  files(): readonly StoredFile[] {
+    return (this.#content?.files ?? []).filter(({ ordinal }) => ordinal >= this.firstOrdinal)
+  }
+
+  end(): StorePosition | null {
+    return this.#content?.end ?? null
+  }
+
+  readableBytes(file: StoredFile): number {
+    const { end, sizes } = this.#content ?? {}
+    return end?.ordinal === file.ordinal ? end.offset : (sizes?.get(file.ordinal) ?? 0)
+  }
+
+  gtids(): string {
+    return this.#content?.gtids ?? ''
+  }
+
+  purgedGtids(): string {
+    return this.files()[0]?.gtidsBefore ?? ''
+  }
+
+  open(file: StoredFile): Promise<FileHandle> {
+    return open(file.path, 'r')
+  }
+
+  async waitPast(
+    position: StorePosition,
+    options: { readonly signal: AbortSignal },
+  ): Promise<void> {
+    for (;;) {
+      const end = this.end()
+      if (end !== null && end.ordinal > position.ordinal) return
+      if (end?.ordinal === position.ordinal && end.offset > position.offset) return
+      await once(this.#changed, 'change', options)
+    }
+  }
+
+  retain(id: string, file: StoredFile | null): void {
+    if (file === null) this.retained.delete(id)
+    else this.retained.set(id, file.name)
+  }
+}

@@ -1,0 +1,122 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { LandbridgeError } from '../../src/base/errors.ts'
+import type { Flavor } from '../../src/base/flavor.ts'
+import { silentLog } from '../../src/base/log.ts'
+import type { RetentionPolicy } from '../../src/spool/retention.ts'
+import { Spool } from '../../src/spool/spool.ts'
+import type { EpochSource } from '../../src/spool/spool-file.ts'
+import { SpoolWriter } from '../../src/spool/spool-writer.ts'
+import type { OpenTail } from '../../src/spool/tail-writer.ts'
+import { FakeClock } from './fake-clock.ts'
+
+export const KEEP_ALL: RetentionPolicy = { ageMsMax: null, bytesMax: null, hardLimit: false }
+
+export function epochSource(flavor: Flavor, serverId = 7): EpochSource {
+  const isMysql = flavor === 'mysql'
+  return {
+    flavor,
+    serverVersion: isMysql ? '9.7.4' : '10.11.19-MariaDB-log',
+    serverId,
+    serverUuid: isMysql ? '29d14f05-e66c-11f1-a076-02fc00000001' : null,
+    gtidDomainId: isMysql ? null : 0,
+  }
+}
+
+export interface SpoolFixtureOptions {
+  readonly retention?: RetentionPolicy
+  readonly openTail?: OpenTail
+  readonly clock?: FakeClock
+}
+
+/** A real spool and its writer on a temporary folder, running until it is disposed of. */
+export class SpoolFixture implements AsyncDisposable {
+  readonly spool: Spool
+  readonly writer: SpoolWriter
+  readonly clock: FakeClock
+  readonly broken: LandbridgeError[] = []
+  /** When each synced transaction was committed, in order. */
+  readonly commitMs: number[] = []
+  syncedBytes = 0
+  onSynced: (bytes: number) => void = () => undefined
+  onBroken: (error: LandbridgeError) => void = () => undefined
+  readonly #stop = new AbortController()
+  #running: Promise<void> = Promise.resolve()
+
+  private constructor(directory: string, options: SpoolFixtureOptions) {
+    this.clock = options.clock ?? new FakeClock()
+    const { clock } = this
+    const { retention = KEEP_ALL, openTail } = options
+    this.spool = new Spool({ directory, retention, clock, log: silentLog })
+    this.writer = new SpoolWriter({
+      spool: this.spool,
+      clock,
+      log: silentLog,
+      onSynced: (bytes, commitMs) => {
+        this.syncedBytes += bytes
+        this.commitMs.push(...commitMs)
+        this.onSynced(bytes)
+      },
+      onBroken: (error) => {
+        this.broken.push(error)
+        this.onBroken(error)
+      },
+      ...(openTail && { openTail }),
+    })
+  }
+
+  static async open(directory: string, options: SpoolFixtureOptions = {}): Promise<SpoolFixture> {
+    const fixture = new SpoolFixture(directory, options)
+    await fixture.spool.load(fixture.#stop.signal)
+    fixture.#running = fixture.writer.run(fixture.#stop.signal)
+    return fixture
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal
+  }
+
+  /** Gives `bytes` to the writer in pieces and waits until all of them are synced. */
+  async write(offset: number, bytes: Buffer, pieceBytes = bytes.length): Promise<void> {
+    const wanted = this.syncedBytes + bytes.length
+    const brokenBefore = this.broken.length
+    for (let at = 0; at < bytes.length; at += pieceBytes) {
+      this.writer.append(offset + at, bytes.subarray(at, at + pieceBytes), 1_700_000_000_000)
+    }
+    await until(() => this.syncedBytes >= wanted || this.broken.length > brokenBefore)
+  }
+
+  /** As `kill -9` leaves it: nothing more is written, the lock file stays. */
+  async crash(): Promise<void> {
+    this.#stop.abort()
+    await this.#running
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await this.#running
+    await this.spool.close()
+  }
+}
+
+/** Polls in the event loop, without a clock: for what disks and promises do by themselves. */
+export async function until(reached: () => boolean, limitMs = 20_000): Promise<void> {
+  const end = performance.now() + limitMs
+  while (!reached()) {
+    if (performance.now() > end) throw new Error(`not reached: ${reached}`)
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+}
+
+export async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'lb-'))
+  return {
+    path,
+    [Symbol.asyncDispose]: async () => await rm(path, { recursive: true, force: true }),
+  }
+}
+
+export async function namesIn(path: string): Promise<string[]> {
+  return (await readdir(path)).sort()
+}

@@ -1,0 +1,245 @@
+import { open, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { OpenTail, TailHandle } from '../../../src/spool/tail-writer.ts'
+import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
+import { epochSource, SpoolFixture, temporaryFolder, until } from '../../helpers/spool-fixture.ts'
+
+const FIRST = recordedFile('mysql', 1)
+const SECOND = recordedFile('mysql', 2)
+const facts = recordedFacts('mysql')
+
+type Call = 'writev' | 'datasync'
+
+/** The real disk, with a chance to do something else before each call. */
+class FailingDisk {
+  readonly calls: string[] = []
+  /** May throw, wait, or return how many bytes to take instead of all. */
+  before: (call: Call, count: number) => Promise<number | undefined> | number | undefined = () =>
+    undefined
+  #count = 0
+
+  readonly open: OpenTail = async (path, flags) => {
+    const file = await open(path, flags)
+    const handle: TailHandle = {
+      writev: async (buffers, position) => {
+        const limit = await this.#enter('writev')
+        const bytes = Buffer.concat(buffers)
+        const part = limit === undefined ? bytes : bytes.subarray(0, limit)
+        return await file.write(part, 0, part.length, position)
+      },
+      datasync: async () => {
+        await this.#enter('datasync')
+        await file.datasync()
+      },
+      close: async () => await file.close(),
+    }
+    return handle
+  }
+
+  async #enter(call: Call): Promise<number | undefined> {
+    this.#count += 1
+    this.calls.push(call)
+    return await this.before(call, this.#count)
+  }
+}
+
+function systemError(code: string): Error {
+  return Object.assign(new Error(`${code}: made up`), { code, syscall: 'write' })
+}
+
+async function begun(path: string, disk: FailingDisk): Promise<SpoolFixture> {
+  const fixture = await SpoolFixture.open(path, { openTail: disk.open })
+  await fixture.writer.rewind()
+  await fixture.spool.beginEpoch(epochSource('mysql'), 'first start', '')
+  fixture.writer.beginFile('binlog.000001', 0)
+  return fixture
+}
+
+async function stored(path: string, name = 'binlog.000001'): Promise<Buffer> {
+  return await readFile(join(path, '000001', name))
+}
+
+describe('the spool writer', () => {
+  test('publishes and acknowledges only behind a sync', async () => {
+    await using folder = await temporaryFolder()
+    const disk = new FailingDisk()
+    await using fixture = await begun(folder.path, disk)
+    const seen: string[] = []
+    disk.before = (call) => {
+      seen.push(`${call} held ${fixture.spool.end()?.offset ?? 0} acked ${fixture.syncedBytes}`)
+      return undefined
+    }
+    await fixture.write(0, FIRST.subarray(0, 158))
+    await fixture.write(158, FIRST.subarray(158, 500))
+    expect(seen).toEqual([
+      'writev held 0 acked 0',
+      'datasync held 0 acked 0',
+      'writev held 158 acked 158',
+      'datasync held 158 acked 158',
+    ])
+    // 500 is inside the second transaction: its bytes are synced, but not held.
+    expect(fixture.syncedBytes).toBe(500)
+    expect(fixture.spool.end()).toEqual({ ordinal: 1, offset: 334 })
+    expect(fixture.spool.gtids()).toBe(`${facts.uuid}:1`)
+    expect(fixture.commitMs).toHaveLength(1)
+  })
+
+  test('syncs once for everything that gathered meanwhile', async () => {
+    await using folder = await temporaryFolder()
+    const disk = new FailingDisk()
+    await using fixture = await begun(folder.path, disk)
+    await fixture.write(0, FIRST, 100)
+    expect(disk.calls.filter((call) => call === 'datasync').length).toBeLessThan(4)
+    expect((await stored(folder.path)).equals(FIRST)).toBe(true)
+  })
+
+  test('waits on a full disk and goes on by itself', async () => {
+    await using folder = await temporaryFolder()
+    const disk = new FailingDisk()
+    await using fixture = await begun(folder.path, disk)
+    let isFull = true
+    disk.before = (call) => {
+      if (isFull && call === 'writev') throw systemError('ENOSPC')
+      return undefined
+    }
+    fixture.writer.append(0, FIRST, 0)
+    await until(() => fixture.clock.sleeping === 1)
+    expect(fixture.writer.problem?.error).toMatchObject({ code: 'ERR_DISK_FULL', retryable: true })
+    await fixture.clock.advance(1_000)
+    await until(() => fixture.clock.sleeping === 1)
+    expect(fixture.syncedBytes).toBe(0)
+    isFull = false
+    await fixture.clock.advance(1_000)
+    await until(() => fixture.syncedBytes === FIRST.length)
+    expect(fixture.writer.problem).toBeNull()
+    expect(fixture.broken).toEqual([])
+    expect((await stored(folder.path)).equals(FIRST)).toBe(true)
+  })
+
+  test('takes a disk that fills up in the middle of a write for a full one', async () => {
+    await using folder = await temporaryFolder()
+    const disk = new FailingDisk()
+    await using fixture = await begun(folder.path, disk)
+    let isFull = true
+    let writes = 0
+    disk.before = (call) => {
+      if (call !== 'writev' || !isFull) return undefined
+      writes += 1
+      if (writes % 2 === 1) return 1_001
+      throw systemError('ENOSPC')
+    }
+    for (let at = 0; at < FIRST.length; at += 700) {
+      fixture.writer.append(at, FIRST.subarray(at, at + 700), 0)
+    }
+    await until(() => fixture.clock.sleeping === 1)
+    expect(fixture.writer.problem?.error.code).toBe('ERR_DISK_FULL')
+    isFull = false
+    await fixture.clock.advance(1_000)
+    await until(() => fixture.syncedBytes === FIRST.length)
+    expect(fixture.broken).toEqual([])
+    expect((await stored(folder.path)).equals(FIRST)).toBe(true)
+  })
+
+  test('writes the rest when the system takes only a part', async () => {
+    await using folder = await temporaryFolder()
+    const disk = new FailingDisk()
+    await using fixture = await begun(folder.path, disk)
+    disk.before = (call) => (call === 'writev' ? 333 : undefined)
+    await fixture.write(0, FIRST, 500)
+    expect((await stored(folder.path)).equals(FIRST)).toBe(true)
+    expect(fixture.spool.end()?.offset).toBe(FIRST.length)
+  })
+
+  test('ends the session when a sync fails, and starts over from what was held', async () => {
+    await using folder = await temporaryFolder()
+    const disk = new FailingDisk()
+    await using fixture = await begun(folder.path, disk)
+    await fixture.write(0, FIRST.subarray(0, 700))
+    disk.before = (call) => {
+      if (call === 'datasync') throw systemError('EIO')
+      return undefined
+    }
+    fixture.writer.append(700, FIRST.subarray(700), 0)
+    await until(() => fixture.broken.length === 1)
+    expect(fixture.broken[0]?.code).toBe('ERR_SPOOL_SYNC')
+    expect(fixture.spool.end()?.offset).toBe(559)
+    // What comes before the session is over is for nothing.
+    fixture.writer.append(FIRST.length, SECOND, 0)
+    fixture.writer.beginFile('binlog.000002', 0)
+    disk.before = () => undefined
+    const held = await fixture.writer.rewind()
+    expect(held).toMatchObject({ file: 'binlog.000001', offset: 559, gtids: `${facts.uuid}:1-2` })
+    expect((await stored(folder.path)).length).toBe(559)
+    fixture.writer.beginFile('binlog.000001', 559)
+    await fixture.write(559, FIRST.subarray(559))
+    expect((await stored(folder.path)).equals(FIRST)).toBe(true)
+  })
+
+  test('stores nothing behind bytes that it refused, not even a next file', async () => {
+    await using folder = await temporaryFolder()
+    await using fixture = await begun(folder.path, new FailingDisk())
+    const torn = Buffer.from(FIRST)
+    torn.writeUInt8(torn.readUInt8(FIRST.length - 60) ^ 1, FIRST.length - 60)
+    expect(() => fixture.writer.append(0, torn, 0)).toThrow(
+      expect.objectContaining({ code: 'ERR_EVENT_CHECKSUM' }),
+    )
+    fixture.writer.beginFile('binlog.000002', 0)
+    fixture.writer.append(0, SECOND, 0)
+    const held = await fixture.writer.rewind()
+    expect(held).toBeNull()
+    expect(fixture.spool.files()).toEqual([])
+    expect(fixture.syncedBytes).toBe(0)
+  })
+
+  test('cuts back the older file when a rewind comes while it changes files', async () => {
+    await using folder = await temporaryFolder()
+    const disk = new FailingDisk()
+    await using fixture = await begun(folder.path, disk)
+    await fixture.write(0, FIRST.subarray(0, 700))
+    const gate = Promise.withResolvers<undefined>()
+    disk.before = (call) => (call === 'datasync' ? gate.promise : undefined)
+    fixture.writer.append(700, FIRST.subarray(700, 4300), 0)
+    fixture.writer.beginFile('binlog.000002', 0)
+    fixture.writer.append(0, SECOND, 0)
+    await until(() => disk.calls.at(-1) === 'datasync')
+    const rewound = fixture.writer.rewind()
+    gate.resolve(undefined)
+    expect(await rewound).toMatchObject({ file: 'binlog.000001', offset: 559 })
+    expect((await stored(folder.path)).length).toBe(559)
+    await expect(stored(folder.path, 'binlog.000002')).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
+  test('refuses a place that is not where the spool ends', async () => {
+    await using folder = await temporaryFolder()
+    await using fixture = await begun(folder.path, new FailingDisk())
+    const position = expect.objectContaining({ code: 'ERR_SPOOL_POSITION' })
+    await fixture.write(0, FIRST.subarray(0, 334))
+    expect(() => fixture.writer.append(335, FIRST.subarray(335), 0)).toThrow(position)
+    expect(() => fixture.writer.beginFile('binlog.000001', 333)).toThrow(position)
+    // Right, but not behind a rewind: queued bytes would be written over.
+    expect(() => fixture.writer.beginFile('binlog.000001', 334)).toThrow(position)
+    expect(() => fixture.writer.beginFile('../binlog.000002', 0)).toThrow(
+      expect.objectContaining({ code: 'ERR_MALFORMED' }),
+    )
+    expect(() => fixture.writer.beginFile('binlog.000001', 0)).toThrow(
+      expect.objectContaining({ code: 'ERR_SPOOL_FILE_EXISTS' }),
+    )
+  })
+
+  test('closes a file in its index when the next begins, also across a rewind', async () => {
+    await using folder = await temporaryFolder()
+    await using fixture = await begun(folder.path, new FailingDisk())
+    await fixture.write(0, FIRST)
+    expect(await fixture.writer.rewind()).toMatchObject({ complete: true })
+    fixture.writer.beginFile('binlog.000002', 0)
+    await fixture.write(0, SECOND)
+    const path = join(folder.path, '000001', 'index', 'binlog.000001.json')
+    expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject({
+      closed: true,
+      bytes: FIRST.length,
+      gtidsAfter: fixture.spool.files()[1]?.gtidsBefore,
+    })
+    expect(fixture.spool.gtids()).toBe(facts.end)
+  })
+})

@@ -1,0 +1,257 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { acquireDirectoryLock } from '../../../src/spool/directory-lock.ts'
+import type { Spool } from '../../../src/spool/spool.ts'
+import { isBinlogName } from '../../../src/spool/spool-file.ts'
+import { FakeClock } from '../../helpers/fake-clock.ts'
+import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
+import {
+  epochSource,
+  namesIn,
+  SpoolFixture,
+  type SpoolFixtureOptions,
+  temporaryFolder,
+} from '../../helpers/spool-fixture.ts'
+
+const FIRST = recordedFile('mariadb', 1)
+const SECOND = recordedFile('mariadb', 2)
+const facts = recordedFacts('mariadb')
+
+async function filled(path: string, options: SpoolFixtureOptions = {}): Promise<SpoolFixture> {
+  const fixture = await SpoolFixture.open(path, options)
+  await fixture.writer.rewind()
+  await fixture.spool.beginEpoch(epochSource('mariadb'), 'first start', '')
+  fixture.writer.beginFile('binlog.000001', 0)
+  await fixture.write(0, FIRST)
+  return fixture
+}
+
+describe('the lock of a spool', () => {
+  test('refuses a second owner while the first one lives', async () => {
+    await using folder = await temporaryFolder()
+    await using _fixture = await filled(folder.path)
+    await expect(SpoolFixture.open(folder.path)).rejects.toMatchObject({
+      code: 'ERR_SPOOL_LOCKED',
+      retryable: true,
+      details: { pid: process.pid },
+    })
+    expect(await namesIn(folder.path)).toEqual(['000001', 'LOCK'])
+  })
+
+  test('is free after the spool was closed', async () => {
+    await using folder = await temporaryFolder()
+    await (await filled(folder.path))[Symbol.asyncDispose]()
+    await using fixture = await SpoolFixture.open(folder.path)
+    expect(fixture.spool.gtids()).not.toBe('')
+  })
+
+  test('is taken over from a process that is gone', async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, 'LOCK')
+    const child = spawn('sleep', ['0'])
+    await once(child, 'exit')
+    await writeFile(path, `${child.pid} 12345\n`)
+    await using _fixture = await SpoolFixture.open(folder.path)
+    expect(await readFile(path, 'utf8')).toMatch(new RegExp(`^${process.pid} \\d+\\n$`))
+  })
+
+  test('is taken over when its process id belongs to another process by now', async () => {
+    await using folder = await temporaryFolder()
+    await writeFile(join(folder.path, 'LOCK'), `${process.ppid} 1\n`)
+    await using _fixture = await SpoolFixture.open(folder.path)
+    expect(await namesIn(folder.path)).toEqual(['LOCK'])
+  })
+
+  test.each(['', 'x', '\n'])('is taken over when it holds %j', async (text) => {
+    await using folder = await temporaryFolder()
+    await writeFile(join(folder.path, 'LOCK'), text)
+    await using _fixture = await SpoolFixture.open(folder.path)
+    expect(await namesIn(folder.path)).toEqual(['LOCK'])
+  })
+
+  test('has one winner of many that find the same stale one', async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, 'LOCK')
+    await writeFile(path, '1 1\n')
+    const unlock = await acquireDirectoryLock(path)
+    await expect(acquireDirectoryLock(path)).rejects.toMatchObject({ code: 'ERR_SPOOL_LOCKED' })
+    await unlock()
+    expect(await namesIn(folder.path)).toEqual([])
+  })
+})
+
+describe('a spool for its readers', () => {
+  test('has no end and no identity before its first epoch', async () => {
+    await using folder = await temporaryFolder()
+    await using fixture = await SpoolFixture.open(folder.path)
+    const { spool } = fixture
+    expect([spool.end(), spool.identity(), spool.held()]).toEqual([null, null, null])
+    expect([spool.gtids(), spool.purgedGtids(), spool.files()]).toEqual(['', '', []])
+  })
+
+  test('wakes who waits for more than there is, and only then', async () => {
+    await using folder = await temporaryFolder()
+    await using fixture = await filled(folder.path)
+    const { spool, writer, signal } = fixture
+    const end = { ordinal: 1, offset: FIRST.length }
+    await spool.waitPast({ ordinal: 1, offset: FIRST.length - 1 }, { signal })
+    let woken = false
+    const waiting = spool.waitPast(end, { signal }).then(() => {
+      woken = true
+    })
+    writer.beginFile('binlog.000002', 0)
+    await fixture.write(0, SECOND.subarray(0, 100))
+    expect(woken).toBe(false)
+    expect(spool.end()).toEqual(end)
+    await fixture.write(100, SECOND.subarray(100))
+    await waiting
+    expect(spool.end()).toEqual({ ordinal: 2, offset: SECOND.length })
+  })
+
+  test('stops waiting when asked to', async () => {
+    await using folder = await temporaryFolder()
+    await using fixture = await filled(folder.path)
+    const stop = new AbortController()
+    const end = { ordinal: 1, offset: FIRST.length }
+    const waiting = fixture.spool.waitPast(end, { signal: stop.signal })
+    stop.abort(new Error('enough'))
+    await expect(waiting).rejects.toThrow('enough')
+  })
+
+  test('opens a file that retention removes while it is read', async () => {
+    await using folder = await temporaryFolder()
+    const retention = { ageMsMax: null, bytesMax: 1, hardLimit: true }
+    await using fixture = await filled(folder.path, { retention })
+    const [file] = fixture.spool.files()
+    if (file === undefined) throw new Error('no file')
+    await using handle = await fixture.spool.open(file)
+    fixture.writer.beginFile('binlog.000002', 0)
+    await fixture.write(0, SECOND)
+    await fixture.spool.applyRetention()
+    expect(await namesIn(join(folder.path, '000001'))).toEqual([
+      'binlog.000002',
+      'epoch.json',
+      'index',
+    ])
+    expect((await handle.readFile()).equals(FIRST)).toBe(true)
+    expect(fixture.spool.readableBytes(file)).toBe(0)
+  })
+})
+
+describe('retention of a spool', () => {
+  const tiny = { ageMsMax: null, bytesMax: 1, hardLimit: false }
+
+  test('keeps the newest file that holds something while the next is only begun', async () => {
+    await using folder = await temporaryFolder()
+    await using fixture = await filled(folder.path, { retention: tiny })
+    fixture.writer.beginFile('binlog.000002', 0)
+    await fixture.write(0, SECOND.subarray(0, 50))
+    await fixture.spool.applyRetention()
+    expect(fixture.spool.held()).toMatchObject({ file: 'binlog.000001' })
+    expect(await namesIn(join(folder.path, '000001'))).toContain('binlog.000001')
+  })
+
+  test('keeps what a replica needs, over a restart too, until it lets go', async () => {
+    await using folder = await temporaryFolder()
+    {
+      await using fixture = await filled(folder.path, { retention: tiny })
+      fixture.spool.retain('replica 9', fixture.spool.files()[0] ?? null)
+      fixture.writer.beginFile('binlog.000002', 0)
+      await fixture.write(0, SECOND)
+      expect(await fixture.spool.applyRetention()).toEqual([])
+    }
+    await using fixture = await SpoolFixture.open(folder.path, { retention: tiny })
+    expect(await fixture.spool.applyRetention()).toEqual([])
+    fixture.spool.retain('replica 9', null)
+    expect(await fixture.spool.applyRetention()).toHaveLength(1)
+    expect(fixture.spool.purgedGtids()).toBe(fixture.spool.files()[0]?.gtidsBefore)
+    expect(fixture.spool.gtids()).toBe(facts.end)
+  })
+
+  test('gives up what a replica needs that was away too long, its own rest left out', async () => {
+    await using folder = await temporaryFolder()
+    const clock = new FakeClock()
+    const options = { retention: { ...tiny, replicaAgeMsMax: 7 * 86_400_000 }, clock }
+    const days = async (count: number) => await clock.advance(count * 86_400_000)
+    const kept = (spool: Spool) => spool.pins().map(({ id, file }) => `${id} ${file}`)
+    {
+      await using fixture = await filled(folder.path, options)
+      const [first = null] = fixture.spool.files()
+      fixture.spool.retain('away', first)
+      fixture.spool.retain('back', first)
+      fixture.writer.beginFile('binlog.000002', 0)
+      await fixture.write(0, SECOND)
+      await days(5)
+      fixture.spool.retain('back', first)
+    }
+    await days(30)
+    await using fixture = await SpoolFixture.open(folder.path, options)
+    expect(await fixture.spool.applyRetention()).toEqual([])
+    await days(3)
+    expect(await fixture.spool.applyRetention()).toEqual([])
+    expect(kept(fixture.spool)).toEqual(['back binlog.000001'])
+    expect(fixture.spool.releasePin('back')).toBe(true)
+    expect(fixture.spool.releasePin('back')).toBe(false)
+    expect(await fixture.spool.applyRetention()).toHaveLength(1)
+  })
+
+  test('takes what replicas need from a spool of before pins had an age', async () => {
+    await using folder = await temporaryFolder()
+    await writeFile(join(folder.path, 'replicas.json'), '{"format":1,"needed":{"old":1}}\n')
+    await using fixture = await filled(folder.path)
+    expect(fixture.spool.pins()).toMatchObject([{ id: 'old', ordinal: 1, file: 'binlog.000001' }])
+  })
+
+  test('leaves an epoch that got no byte, and takes its number again', async () => {
+    await using folder = await temporaryFolder()
+    await using fixture = await filled(folder.path)
+    await fixture.writer.rewind()
+    await fixture.spool.beginEpoch(epochSource('mariadb', 8), 'another server', '')
+    await fixture.writer.rewind()
+    expect(fixture.spool.identity()?.serverId).not.toBe(8)
+    await fixture.spool.beginEpoch(epochSource('mariadb', 9), 'a third one', '')
+    expect(fixture.spool.epoch).toMatchObject({ epoch: 2, source: { serverId: 9 } })
+  })
+
+  test('goes on when the folder of an old file was removed by hand', async () => {
+    await using folder = await temporaryFolder()
+    await using fixture = await filled(folder.path, { retention: tiny })
+    await fixture.writer.rewind()
+    await fixture.spool.beginEpoch(epochSource('mariadb', 8), 'another server', '')
+    fixture.writer.beginFile('binlog.000001', 0)
+    await fixture.write(0, FIRST.subarray(0, 300))
+    await rm(join(folder.path, '000001'), { recursive: true })
+    await fixture.spool.applyRetention()
+    expect(fixture.broken).toEqual([])
+    expect(fixture.spool.files().map(({ epoch }) => epoch)).toEqual([2])
+  })
+
+  test('lets a file go by age', async () => {
+    await using folder = await temporaryFolder()
+    const clock = new FakeClock(Date.now() + 40 * 86_400_000)
+    const retention = { ageMsMax: 86_400_000, bytesMax: null, hardLimit: false }
+    await using fixture = await filled(folder.path, { retention, clock })
+    fixture.writer.beginFile('binlog.000002', 0)
+    await fixture.write(0, SECOND)
+    await fixture.spool.applyRetention()
+    expect(fixture.spool.files().map(({ name }) => name)).toEqual(['binlog.000002'])
+  })
+})
+
+test.each([
+  ['binlog.000001', true],
+  ['a-b_c.d.1', true],
+  ['.hidden.000001', false],
+  ['-rf.000001', false],
+  ['../binlog.000001', false],
+  ['a/binlog.000001', false],
+  ['binlog.', false],
+  ['epoch.json', false],
+  ['binlog.00000000001', false],
+  ['binlog.000001\n', false],
+])('takes %j for the name of a binlog file: %s', (name, expected) => {
+  expect(isBinlogName(name)).toBe(expected)
+})
