@@ -1,0 +1,193 @@
+import type { Clock } from '../base/clock.ts'
+import { LandbridgeError } from '../base/errors.ts'
+import { SqlLogin, type SqlLoginOptions } from '../mysql/sql-login.ts'
+import {
+  type AttachPlan,
+  type AttachTarget,
+  detachStatements,
+  type Finding,
+  follows,
+  planAttach,
+  type Statement,
+} from './attach-plan.ts'
+import {
+  type RelayFacts,
+  type ReplicaFacts,
+  readRelayFacts,
+  readReplicaFacts,
+} from './replica-facts.ts'
+
+export interface AttachOptions {
+  readonly replica: SqlLoginOptions
+  /** How this process reaches the relay, to compare GTIDs with it. */
+  readonly relay: SqlLoginOptions
+  readonly target: AttachTarget
+  readonly replace: boolean
+  /** Only find out and plan. */
+  readonly dryRun: boolean
+  /** How long both threads may take to run. */
+  readonly waitMs: number
+  readonly clock: Clock
+}
+
+export interface AttachResult extends AttachPlan {
+  readonly replica: ReplicaFacts
+}
+
+/** What the login at the replica needs, no more: to look, to attach, and to detach (RELOAD). */
+export const ATTACH_GRANTS = {
+  mysql: 'REPLICATION_SLAVE_ADMIN, REPLICATION CLIENT, RELOAD',
+  mariadb: 'REPLICATION SLAVE ADMIN, SLAVE MONITOR, RELOAD',
+} as const
+
+const POLL_MS = 200
+/** A receiver says that it runs when it has connected; a refusal comes a moment later. */
+const STEADY_POLLS = 3
+
+/**
+ * Points a replica at a relay: looks, plans, runs the statements and waits until both of its
+ * threads run. Throws ERR_REPLICA_ATTACH with the first thing that speaks against it.
+ */
+export async function attachReplica(
+  options: AttachOptions,
+  signal: AbortSignal,
+): Promise<AttachResult> {
+  const login = await SqlLogin.open(options.replica, signal)
+  try {
+    const before = await readReplicaFacts(login)
+    const relay = await askRelay(options.relay, signal)
+    const plan = planAttach(before, relay instanceof Error ? null : relay, options.target, options)
+    const findings = [...plan.findings]
+    if (relay instanceof Error) findings.push(relayFinding(relay))
+    if (options.dryRun) return { ...plan, findings, replica: before }
+    refuseErrors(findings)
+    for (const statement of plan.statements) await login.query(statement.sql, statement.shown)
+    const after = plan.action === 'none' ? before : await waitUntilRunning(login, options, signal)
+    return { ...plan, findings, replica: after }
+  } finally {
+    login.close()
+  }
+}
+
+async function askRelay(
+  options: SqlLoginOptions,
+  signal: AbortSignal,
+): Promise<RelayFacts | Error> {
+  try {
+    const login = await SqlLogin.open(options, signal)
+    try {
+      return await readRelayFacts(login)
+    } finally {
+      login.close()
+    }
+  } catch (error) {
+    signal.throwIfAborted()
+    return error instanceof Error ? error : new Error(String(error))
+  }
+}
+
+function relayFinding(error: Error): Finding {
+  return {
+    severity: 'error',
+    message: `the relay does not answer: ${error.message}`,
+    remedy: 'start the gateway, and wait until it has received something (landbridge status)',
+  }
+}
+
+function refuseErrors(findings: readonly Finding[]): void {
+  const first = findings.find(({ severity }) => severity === 'error')
+  if (first === undefined) return
+  throw new LandbridgeError('ERR_REPLICA_ATTACH', first.message, {
+    remedy: first.remedy,
+    details: { findings },
+  })
+}
+
+async function waitUntilRunning(
+  login: SqlLogin,
+  options: AttachOptions,
+  signal: AbortSignal,
+): Promise<ReplicaFacts> {
+  const endMs = options.clock.monotonicMs() + options.waitMs
+  for (let steady = 0; ; ) {
+    const facts = await readReplicaFacts(login)
+    const { following } = facts
+    const isRunning = following?.receiver === 'running' && following.applier === 'running'
+    steady = isRunning ? steady + 1 : 0
+    if (steady === STEADY_POLLS) return facts
+    const reason = following?.receiverError ?? following?.applierError ?? null
+    const isStopped = following?.receiver === 'stopped' || following?.applier === 'stopped'
+    // A thread that was just started says `No` for a moment, but without an error.
+    const isLate = !isRunning && options.clock.monotonicMs() >= endMs
+    if ((isStopped && reason !== null) || isLate) {
+      const detail = reason === null ? '' : `: ${reason}`
+      throw new LandbridgeError('ERR_REPLICA_ATTACH', `replication does not run${detail}`, {
+        remedy: 'see SHOW REPLICA STATUS at the replica and the log of the gateway',
+        retryable: !isStopped,
+      })
+    }
+    await options.clock.sleep(POLL_MS, { signal })
+  }
+}
+
+export interface DetachOptions {
+  readonly replica: SqlLoginOptions
+  readonly target: AttachTarget
+  readonly dryRun: boolean
+  /** Also when it follows something else. */
+  readonly force: boolean
+}
+
+export interface DetachResult {
+  readonly action: 'none' | 'detach'
+  readonly statements: readonly Statement[]
+  readonly replica: ReplicaFacts
+}
+
+/** Stops replication at the replica and makes it forget the relay. */
+export async function detachReplica(
+  options: DetachOptions,
+  signal: AbortSignal,
+): Promise<DetachResult> {
+  const login = await SqlLogin.open(options.replica, signal)
+  try {
+    const replica = await readReplicaFacts(login)
+    const { flavor, following } = replica
+    if (following === null || following.host === '') {
+      return { action: 'none', statements: [], replica }
+    }
+    if (!follows(following, options.target) && !options.force) {
+      const where = `${following.host}:${following.port}`
+      throw new LandbridgeError('ERR_REPLICA_ATTACH', `the replica follows ${where}`, {
+        remedy: 'use --force to end that',
+      })
+    }
+    const statements = detachStatements(flavor)
+    if (!options.dryRun) for (const { sql } of statements) await login.query(sql)
+    return { action: 'detach', statements, replica }
+  } finally {
+    login.close()
+  }
+}
+
+/** What a replica is, and the relay if it answers; changes nothing. */
+export async function inspectReplica(
+  options: Pick<AttachOptions, 'replica' | 'relay'>,
+  signal: AbortSignal,
+): Promise<{ readonly replica: ReplicaFacts; readonly relay: RelayFacts | null }> {
+  const replica = await replicaFacts(options.replica, signal)
+  const relay = await askRelay(options.relay, signal)
+  return { replica, relay: relay instanceof Error ? null : relay }
+}
+
+export async function replicaFacts(
+  options: SqlLoginOptions,
+  signal: AbortSignal,
+): Promise<ReplicaFacts> {
+  const login = await SqlLogin.open(options, signal)
+  try {
+    return await readReplicaFacts(login)
+  } finally {
+    login.close()
+  }
+}

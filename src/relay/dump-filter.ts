@@ -1,0 +1,153 @@
+import { EVENT_HEADER_BYTES, EventType } from '../binlog/event-type.ts'
+import { decodeMariadbGtidEvent, decodeMysqlTaggedGtidEvent } from '../binlog/gtid-event.ts'
+import {
+  formatMariadbGtid,
+  type MariadbGtid,
+  MariadbGtidState,
+} from '../binlog/mariadb-gtid-state.ts'
+import { type MysqlGtidSet, uuidFromBytes } from '../binlog/mysql-gtid-set.ts'
+import { dumpRefusal } from './dump-refusal.ts'
+
+/** Decides which transactions a replica has already. Asked once per GTID event, in file order. */
+export interface DumpFilter {
+  /** `event` is the GTID event, or its first 500 bytes. */
+  isHeld(event: Buffer): boolean
+  /** Called before something is sent after a run of held transactions; what to say about it. */
+  takeSkipReport(): SkipReport
+  /** Called when everything stored was looked at. Throws when the replica can never go on. */
+  caughtUp(): void
+}
+
+export type SkipReport =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'heartbeat' }
+  | { readonly kind: 'gtid-list'; readonly gtids: readonly MariadbGtid[] }
+
+const NOTHING: SkipReport = { kind: 'none' }
+const HEARTBEAT: SkipReport = { kind: 'heartbeat' }
+const UUID_AT = EVENT_HEADER_BYTES + 1
+const UUID_BYTES = 16
+
+/** Sends everything: a reader of files, not a replica. */
+export const sendAll: DumpFilter = {
+  isHeld: () => false,
+  takeSkipReport: () => NOTHING,
+  caughtUp() {},
+}
+
+export class MysqlDumpFilter implements DumpFilter {
+  readonly #held: MysqlGtidSet
+  readonly #lastUuidBytes = Buffer.alloc(UUID_BYTES)
+  #lastUuid = ''
+
+  constructor(held: MysqlGtidSet) {
+    this.#held = held
+  }
+
+  isHeld(event: Buffer): boolean {
+    const type = event[4]
+    if (type === EventType.MysqlAnonymousGtid) {
+      throw dumpRefusal('the source has written transactions without a GTID (gtid_mode was OFF)')
+    }
+    if (type === EventType.MysqlTaggedGtid) {
+      const { gtid } = decodeMysqlTaggedGtidEvent(event.subarray(EVENT_HEADER_BYTES))
+      return gtid !== null && this.#held.hasParts(gtid.uuid, gtid.tag, gtid.number)
+    }
+    const number = event.readBigUInt64LE(UUID_AT + UUID_BYTES)
+    return this.#held.hasParts(this.#uuid(event), '', number)
+  }
+
+  /** Almost every transaction is from the same server: its text is made once. */
+  #uuid(event: Buffer): string {
+    if (this.#lastUuidBytes.compare(event, UUID_AT, UUID_AT + UUID_BYTES) !== 0) {
+      event.copy(this.#lastUuidBytes, 0, UUID_AT, UUID_AT + UUID_BYTES)
+      this.#lastUuid = uuidFromBytes(this.#lastUuidBytes)
+    } else if (this.#lastUuid === '') this.#lastUuid = uuidFromBytes(this.#lastUuidBytes)
+    return this.#lastUuid
+  }
+
+  takeSkipReport(): SkipReport {
+    return HEARTBEAT
+  }
+
+  caughtUp(): void {}
+}
+
+export interface MariadbFilterOptions {
+  /** Where the replica stands in each domain of which something is to be left out. */
+  readonly start: MariadbGtidState
+  readonly strict: boolean
+  /** What is stored now: asked when a domain appears that was not stored at the start. */
+  readonly stored: () => MariadbGtidState
+}
+
+/**
+ * MariaDB's rule per domain: leave out transactions until the one that the replica names has been
+ * seen (or a later one of the same server), then send everything.
+ */
+export class MariadbDumpFilter implements DumpFilter {
+  readonly #start: MariadbGtidState
+  readonly #strict: boolean
+  readonly #stored: () => MariadbGtidState
+  readonly #checked = new Set<number>()
+  /** What was left out so far. */
+  readonly #seen = new MariadbGtidState()
+  #isReached = false
+
+  constructor(options: MariadbFilterOptions) {
+    this.#start = options.start
+    this.#strict = options.strict
+    this.#stored = options.stored
+  }
+
+  isHeld(event: Buffer): boolean {
+    if (this.#start.size === 0) return false
+    const serverId = event.readUInt32LE(5)
+    const { gtid } = decodeMariadbGtidEvent(event.subarray(EVENT_HEADER_BYTES), serverId)
+    const start = this.#start.last(gtid.domainId)
+    if (start === undefined) return false
+    this.#check(start)
+    const isSameServer = serverId === start.serverId
+    const isHeld = !isSameServer || gtid.sequence <= start.sequence
+    if (isSameServer && gtid.sequence >= start.sequence) {
+      if (this.#strict && gtid.sequence > start.sequence) {
+        throw dumpRefusal(
+          `${formatMariadbGtid(start)} is missing in the stored binlog although later ` +
+            'transactions are there, and gtid_strict_mode is on at the replica',
+        )
+      }
+      this.#start.removeDomain(gtid.domainId)
+      this.#isReached = true
+    }
+    if (isHeld) this.#seen.addParts(gtid.domainId, serverId, gtid.sequence)
+    return isHeld
+  }
+
+  /** A position in a domain that was not stored at the start may turn out to be a stranger. */
+  #check(start: MariadbGtid): void {
+    if (this.#checked.has(start.domainId)) return
+    this.#checked.add(start.domainId)
+    const newest = this.#stored().last(start.domainId)
+    if (newest === undefined || newest.sequence < start.sequence) throw unknownPosition(start)
+  }
+
+  takeSkipReport(): SkipReport {
+    if (!this.#isReached) return NOTHING
+    this.#isReached = false
+    return { kind: 'gtid-list', gtids: [...this.#seen.all()] }
+  }
+
+  caughtUp(): void {
+    for (const start of this.#start.position()) {
+      // Its domain was looked through up to a later transaction, and it was not there.
+      if (this.#checked.has(start.domainId)) throw unknownPosition(start)
+    }
+  }
+}
+
+export function unknownPosition(gtid: MariadbGtid): Error {
+  return dumpRefusal(
+    `the replica stands at ${formatMariadbGtid(gtid)}, which the source never wrote or which is ` +
+      'not stored: it has diverged. Make the replica anew from a backup of the source',
+  )
+}

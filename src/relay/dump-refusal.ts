@@ -1,0 +1,14 @@
+import { LandbridgeError } from '../base/errors.ts'
+
+/** Ends a dump with ERR 1236, at which a replica stops and shows `message` to people. */
+export function dumpRefusal(message: string): LandbridgeError {
+  return new LandbridgeError('ERR_DUMP_REFUSED', message)
+}
+
+const GTIDS_SHOWN_LENGTH_MAX = 250
+
+/** MySQL cuts an error text at 512 bytes, so a long set is cut first, visibly. */
+export function shortGtids(text: string): string {
+  if (text.length <= GTIDS_SHOWN_LENGTH_MAX) return text
+  return `${text.slice(0, GTIDS_SHOWN_LENGTH_MAX)}... (cut)`
+}

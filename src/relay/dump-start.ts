@@ -1,0 +1,248 @@
+import type { FileHandle } from 'node:fs/promises'
+import { LandbridgeError } from '../base/errors.ts'
+import {
+  BINLOG_MAGIC,
+  EVENT_CHECKSUM_BYTES,
+  EVENT_HEADER_BYTES,
+  EventType,
+} from '../binlog/event-type.ts'
+import {
+  type MariadbGtid,
+  type MariadbGtidState,
+  parseMariadbGtidState,
+} from '../binlog/mariadb-gtid-state.ts'
+import { decodeMysqlGtidSet, parseMysqlGtidSet } from '../binlog/mysql-gtid-set.ts'
+import type { BinlogStore, SourceIdentity, StoredFile } from './binlog-store.ts'
+import {
+  type DumpFilter,
+  MariadbDumpFilter,
+  MysqlDumpFilter,
+  sendAll,
+  unknownPosition,
+} from './dump-filter.ts'
+import { dumpRefusal, shortGtids } from './dump-refusal.ts'
+
+/** Where a dump begins and what it leaves out. */
+export interface DumpStart {
+  readonly file: StoredFile
+  readonly offset: number
+  readonly filter: DumpFilter
+  /** The replica has something of this file already and must keep its temporary tables. */
+  readonly clearCreated: boolean
+}
+
+const HEAD_BYTES = 64 * 1024
+const GTID_LIST_BYTES_MAX = 16 * 1024 * 1024
+
+/**
+ * MySQL: the newest file before which the replica has everything, or the file that it names.
+ * Throws ERR_DUMP_REFUSED.
+ */
+export async function startByMysqlSet(
+  store: BinlogStore,
+  source: SourceIdentity,
+  wanted: {
+    readonly gtids: Buffer | null
+    readonly file: string
+    readonly position: bigint
+  },
+): Promise<DumpStart> {
+  const held = decodeMysqlGtidSet(wanted.gtids ?? Buffer.alloc(8))
+  if (wanted.file !== '') {
+    const start = await startByPosition(store, wanted.file, wanted.position)
+    return { ...start, filter: new MysqlDumpFilter(held) }
+  }
+  const stored = parseMysqlGtidSet(store.gtids())
+  const ahead = source.serverUuid === null ? held : held.onlyOf(source.serverUuid)
+  if (!stored.contains(ahead)) {
+    throw dumpRefusal(
+      `the replica has transactions of the source that are not stored here: ` +
+        `${shortGtids(ahead.missingFrom(stored))}. It ran ahead of this relay or has diverged`,
+    )
+  }
+  const purged = parseMysqlGtidSet(store.purgedGtids())
+  if (!held.contains(purged)) {
+    throw dumpRefusal(
+      `the stored binlog begins after transactions that the replica lacks: ` +
+        `${shortGtids(purged.missingFrom(held))}. Restore the replica from a newer backup`,
+    )
+  }
+  for (const file of store.files().toReversed()) {
+    const before = parseMysqlGtidSet(file.gtidsBefore)
+    if (!held.contains(before)) continue
+    // Something from here on is left out if the replica lacks less than all of it.
+    const after = stored.minus(before)
+    const clearCreated = after.countMissingFrom(held) < after.count()
+    return { file, offset: BINLOG_MAGIC.length, filter: new MysqlDumpFilter(held), clearCreated }
+  }
+  throw dumpRefusal('no stored binlog file goes back far enough for this replica')
+}
+
+/**
+ * MariaDB: the newest file that still holds, for every domain, the first transaction that the
+ * replica lacks. The file's own list of GTIDs decides, because it names every server of a domain.
+ * Null when that list is still to come: the replica is to try again.
+ */
+export async function startByMariadbState(
+  store: BinlogStore,
+  options: { readonly connectState: string; readonly strict: boolean },
+): Promise<DumpStart | null> {
+  const start = parseMariadbGtidState(options.connectState)
+  refuseUnknownPositions(parseMariadbGtidState(store.gtids()), start)
+  const files = store.files()
+  for (const [index, file] of [...files.entries()].toReversed()) {
+    const list = await readGtidList(store, file)
+    // An unread list is no empty one: only files before this one may be judged.
+    if (list === null || !startsBefore(start, list)) continue
+    if (!standsOn(start, file, files[index - 1])) continue
+    for (const { domainId, serverId, sequence } of list) {
+      const wanted = start.last(domainId)
+      // It stands right before the first transaction of this file: nothing to leave out.
+      if (wanted?.serverId === serverId && wanted.sequence === sequence) {
+        start.removeDomain(domainId)
+      }
+    }
+    const filter = new MariadbDumpFilter({
+      start,
+      strict: options.strict,
+      stored: () => parseMariadbGtidState(store.gtids()),
+    })
+    const clearCreated = start.size > 0
+    return { file, offset: BINLOG_MAGIC.length, filter, clearCreated }
+  }
+  if (await isListToCome(store)) return null
+  throw dumpRefusal(
+    `the stored binlog begins after ${shortGtids(options.connectState) || 'the empty position'}, ` +
+      'where the replica stands. Restore the replica from a newer backup',
+  )
+}
+
+function refuseUnknownPositions(stored: MariadbGtidState, start: MariadbGtidState): void {
+  for (const gtid of start.position()) {
+    const newest = stored.last(gtid.domainId)
+    if (newest === undefined) continue
+    const ofServer = stored.lastOf(gtid.domainId, gtid.serverId)
+    // A server that the position does not name may still be in the files; the filter finds out.
+    if (newest.sequence < gtid.sequence || (ofServer !== undefined && ofServer < gtid.sequence)) {
+      throw unknownPosition(gtid)
+    }
+  }
+}
+
+/** Whether nothing that the replica lacks lies before the file that begins with `list`. */
+function startsBefore(start: MariadbGtidState, list: readonly MariadbGtid[]): boolean {
+  return list.every((listed, index) => {
+    const wanted = start.last(listed.domainId)
+    if (wanted === undefined) return false
+    if (wanted.serverId !== listed.serverId || wanted.sequence > listed.sequence) return true
+    // The list is sorted by domain with the newest last: only that one may be the start itself.
+    const isNewest = list[index + 1]?.domainId !== listed.domainId
+    return wanted.sequence === listed.sequence && isNewest
+  })
+}
+
+/**
+ * Whether the replica has what was counted before `file` too. Across epochs the count says nothing:
+ * another lineage may have begun at any number.
+ */
+function standsOn(start: MariadbGtidState, file: StoredFile, previous?: StoredFile): boolean {
+  if (previous?.epoch !== file.epoch) return true
+  return startsBefore(start, [...parseMariadbGtidState(file.gtidsBefore).all()])
+}
+
+/** With a single file, its first events may not be stored yet. */
+async function isListToCome(store: BinlogStore): Promise<boolean> {
+  const [oldest] = store.files()
+  if (oldest === undefined) return true
+  if (store.end()?.ordinal !== oldest.ordinal) return false
+  return (await readGtidList(store, oldest)) === null
+}
+
+/** Null when the file has none, or not yet: the format description may be all that is stored. */
+async function readGtidList(store: BinlogStore, file: StoredFile): Promise<MariadbGtid[] | null> {
+  const handle = await store.open(file)
+  try {
+    const head = await readAt(handle, 0, Math.min(HEAD_BYTES, store.readableBytes(file)))
+    let at = BINLOG_MAGIC.length
+    while (head.length - at >= EVENT_HEADER_BYTES) {
+      const size = head.readUInt32LE(at + 9)
+      if (size < EVENT_HEADER_BYTES || at + size > store.readableBytes(file)) break
+      if (head[at + 4] === EventType.MariadbGtidList && size <= GTID_LIST_BYTES_MAX) {
+        return decodeGtidList(await readAt(handle, at, size))
+      }
+      if (head[at + 4] === EventType.MariadbGtid) break
+      at += size
+    }
+    return null
+  } finally {
+    await handle.close()
+  }
+}
+
+async function readAt(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(length)
+  const { bytesRead } = await handle.read(bytes, 0, length, offset)
+  return bytes.subarray(0, bytesRead)
+}
+
+function decodeGtidList(event: Buffer): MariadbGtid[] {
+  const body = event.subarray(EVENT_HEADER_BYTES)
+  const count = body.length < 4 ? 0 : body.readUInt32LE(0) & 0x0fff_ffff
+  if (count > (body.length - 4) >>> 4) {
+    throw new LandbridgeError('ERR_SPOOL_FILE', 'a stored list of GTIDs is cut')
+  }
+  return Array.from({ length: count }, (_, index) => {
+    const at = 4 + index * 16
+    return {
+      domainId: body.readUInt32LE(at),
+      serverId: body.readUInt32LE(at + 4),
+      sequence: body.readBigUInt64LE(at + 8),
+    }
+  })
+}
+
+/** A file and position by name, as `mysqlbinlog` asks for. Of equal names the newest is meant. */
+export async function startByPosition(
+  store: BinlogStore,
+  name: string,
+  position: bigint,
+): Promise<DumpStart> {
+  const files = store.files().filter((file) => name === '' || file.name === name)
+  const file = name === '' ? files[0] : files.at(-1)
+  if (file === undefined) throw dumpRefusal(`there is no stored binlog file ${name}`)
+  const offset = Number(position)
+  if (!(await isEventStart(store, file, offset))) {
+    throw dumpRefusal(`no event begins at position ${position} of ${file.name}`)
+  }
+  return { file, offset, filter: sendAll, clearCreated: offset > BINLOG_MAGIC.length }
+}
+
+/** Walks over the headers up to `offset`: bytes from the middle of an event must not go out. */
+async function isEventStart(
+  store: BinlogStore,
+  file: StoredFile,
+  offset: number,
+): Promise<boolean> {
+  const end = store.readableBytes(file)
+  if (offset < BINLOG_MAGIC.length || offset > end) return false
+  const handle = await store.open(file)
+  try {
+    let at = BINLOG_MAGIC.length
+    while (at < offset) {
+      const window = await readAt(handle, at, Math.min(HEAD_BYTES, end - at))
+      const from = at
+      while (
+        at < offset &&
+        at - from + EVENT_HEADER_BYTES + EVENT_CHECKSUM_BYTES <= window.length
+      ) {
+        const size = window.readUInt32LE(at - from + 9)
+        if (size < EVENT_HEADER_BYTES) return false
+        at += size
+      }
+      if (at === from) return false
+    }
+    return at === offset
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createSecureContext, type SecureContext } from 'node:tls'
+import { Backoff } from '../base/backoff.ts'
+import type { Clock } from '../base/clock.ts'
+import { codeOf, describeError, isAbortError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import { ReasonLog } from '../base/reason-log.ts'
+import type { Secret } from '../base/secret.ts'
+import { encodeEarlyServerError } from '../mysql/ok-packet.ts'
+import { PacketWriter } from '../mysql/packet-writer.ts'
+import type { ReplicaStatus } from '../progress/status.ts'
+import type { BinlogStore } from './binlog-store.ts'
+import { PacketChannel } from './packet-channel.ts'
+import { type ReplicaName, ReplicaRegistry } from './replica-registry.ts'
+import { ReplicaSession } from './replica-session.ts'
+import { tooManyConnections } from './server-errors.ts'
+import { isLoopback } from './session-login.ts'
+
+export interface RelayLimits {
+  readonly connectionsMax: number
+  /** Connections that have not logged in yet. */
+  readonly greetingsMax: number
+  readonly loginMs: number
+  readonly loginPacketBytesMax: number
+  readonly packetBytesMax: number
+}
+
+export interface RelayServerOptions {
+  readonly store: BinlogStore
+  /** Port 0 lets the system choose; `ready` says which. */
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly user: string
+  readonly password: Secret
+  /** PEM texts. Null is only good for a relay on loopback. */
+  readonly tls: { readonly key: string | Secret; readonly certificate: string } | null
+  /** Lets clients on this machine log in without TLS. Default false. */
+  readonly allowPlainOnLoopback?: boolean
+  readonly serverId: number
+  readonly serverUuid: string
+  readonly log: Log
+  readonly clock: Clock
+  readonly limits?: Partial<RelayLimits>
+  /** What a replica says that it has applied; null when nobody can ask it. Default: nobody can. */
+  readonly appliedBy?: (replica: ReplicaName) => string | null
+  /** How long a file stays needed after it was sent to a replica that nobody can ask. */
+  readonly keepSentMs?: number
+}
+
+/**
+ *     down ──listen──▶ listening ──socket error──▶ down (retried)
+ */
+export interface RelayStatus {
+  readonly state: 'down' | 'listening'
+  readonly address: string | null
+  readonly connections: number
+  readonly replicas: readonly ReplicaStatus[]
+  readonly lastError: {
+    readonly code: string
+    readonly message: string
+    /** Wall clock when it was first so. */
+    readonly sinceMs: number
+  } | null
+  /** What keeps a replica from being served, though it comes back again and again. */
+  readonly dumpError: ReturnType<ReplicaRegistry['error']>
+}
+
+const DEFAULT_LIMITS: RelayLimits = {
+  connectionsMax: 100,
+  greetingsMax: 32,
+  loginMs: 10_000,
+  loginPacketBytesMax: 64 * 1024,
+  packetBytesMax: 16 * 1024 * 1024,
+}
+
+/** Serves a store of binlog files to native replicas: a binlog server. */
+export class RelayServer {
+  readonly #options: RelayServerOptions
+  readonly #limits: RelayLimits
+  readonly #registry = new ReplicaRegistry()
+  readonly #sessions = new Map<number, ReplicaSession>()
+  readonly #running = new Set<Promise<void>>()
+  readonly #listening = Promise.withResolvers<number>()
+  #connectionId = 0
+  #address: string | null = null
+  #lastError: RelayStatus['lastError'] = null
+
+  constructor(options: RelayServerOptions) {
+    assert(options.tls !== null || isLoopback(options.listen.host), 'no TLS beyond loopback')
+    this.#options = options
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
+  }
+
+  /** Settles on abort, when the port and every connection are closed. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, tls } = this.#options
+    const key = typeof tls?.key === 'object' ? tls.key.reveal() : tls?.key
+    const secureContext =
+      tls === null || key === undefined
+        ? null
+        : createSecureContext({ key, cert: tls.certificate, minVersion: 'TLSv1.2' })
+    const backoff = new Backoff({ clock })
+    const reasons = new ReasonLog(this.#options)
+    while (!signal.aborted) {
+      try {
+        await this.#serve(secureContext, backoff, signal)
+      } catch (error) {
+        if (isAbortError(error)) break
+        const [code, message] = [codeOf(error), describeError(error)]
+        const isSame = this.#lastError?.code === code
+        const sinceMs = isSame ? (this.#lastError?.sinceMs ?? 0) : clock.wallMs()
+        this.#lastError = { code, message, sinceMs }
+        reasons.warn(code, `relay does not listen: ${message}`, this.#options.listen)
+        await backoff.wait({ signal }).catch(() => undefined)
+      } finally {
+        this.#address = null
+      }
+    }
+    await Promise.all(this.#running)
+  }
+
+  /** The bound port, once listening. */
+  async ready(options: { readonly signal: AbortSignal }): Promise<number> {
+    const { signal } = options
+    signal.throwIfAborted()
+    const aborted = Promise.withResolvers<never>()
+    const abort = () => aborted.reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    try {
+      return await Promise.race([this.#listening.promise, aborted.promise])
+    } finally {
+      signal.removeEventListener('abort', abort)
+    }
+  }
+
+  status(): RelayStatus {
+    return {
+      state: this.#address === null ? 'down' : 'listening',
+      address: this.#address,
+      connections: this.#sessions.size,
+      replicas: this.#registry.status(),
+      lastError: this.#lastError,
+      dumpError: this.#registry.error(this.#options.clock.wallMs()),
+    }
+  }
+
+  /** To be called now and then: what connected replicas need counts from here. */
+  confirmPins(): void {
+    for (const session of this.#sessions.values()) session.confirmPin()
+  }
+
+  async #serve(
+    secureContext: SecureContext | null,
+    backoff: Backoff,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { listen, log } = this.#options
+    const server = createServer({ pauseOnConnect: true }, (socket) =>
+      this.#accept(socket, secureContext, signal),
+    )
+    try {
+      server.listen({ host: listen.host, port: listen.port })
+      await once(server, 'listening', { signal })
+      const { address, port } = server.address() as AddressInfo
+      this.#address = `${address}:${port}`
+      this.#lastError = null
+      backoff.reset()
+      this.#listening.resolve(port)
+      log.info({ address: this.#address }, 'relay listens')
+      await once(server, 'close', { signal })
+    } finally {
+      await closeServer(server)
+    }
+  }
+
+  #accept(socket: Socket, secureContext: SecureContext | null, signal: AbortSignal): void {
+    const { store, listen } = this.#options
+    const source = store.identity()
+    const address = socket.remoteAddress
+    // Nothing to serve yet: a closed connection is retried by every replica, an error may not be.
+    if (source === null || store.end() === null || address === undefined || signal.aborted) {
+      socket.destroy()
+      return
+    }
+    const channel = new PacketChannel(socket, { payloadBytesMax: this.#limits.loginPacketBytesMax })
+    if (this.#isFull()) {
+      const refusal = new PacketWriter().frame(encodeEarlyServerError(tooManyConnections()))
+      socket.end(refusal, () => channel.destroy())
+      return
+    }
+    this.#connectionId = (this.#connectionId % 0x7fff_ffff) + 1
+    const connectionId = this.#connectionId
+    const session = new ReplicaSession({
+      store,
+      source,
+      relay: this.#options,
+      user: this.#options.user,
+      password: this.#options.password,
+      secureContext,
+      isPlainAllowed: this.#options.allowPlainOnLoopback === true && isLoopback(address),
+      registry: this.#registry,
+      clock: this.#options.clock,
+      log: this.#options.log.child({ address, connectionId, port: listen.port }),
+      connectionId,
+      address: `${address}:${socket.remotePort ?? 0}`,
+      channel,
+      loginMs: this.#limits.loginMs,
+      packetBytesMax: this.#limits.packetBytesMax,
+      appliedBy: this.#options.appliedBy ?? (() => null),
+      keepSentMs: this.#options.keepSentMs ?? Number.POSITIVE_INFINITY,
+      kill: (id) => this.#kill(id),
+    })
+    this.#sessions.set(connectionId, session)
+    const running = session.run(signal).finally(() => {
+      this.#sessions.delete(connectionId)
+      this.#running.delete(running)
+    })
+    this.#running.add(running)
+  }
+
+  #isFull(): boolean {
+    if (this.#sessions.size >= this.#limits.connectionsMax) return true
+    let greetings = 0
+    for (const session of this.#sessions.values()) if (!session.isLoggedIn) greetings += 1
+    return greetings >= this.#limits.greetingsMax
+  }
+
+  #kill(connectionId: number): boolean {
+    const session = this.#sessions.get(connectionId)
+    session?.stop()
+    return session !== undefined
+  }
+}
+
+async function closeServer(server: Server): Promise<void> {
+  if (!server.listening) return
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+}

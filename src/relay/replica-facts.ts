@@ -1,0 +1,148 @@
+import type { Flavor } from '../base/flavor.ts'
+import type { SqlLogin, SqlRow } from '../mysql/sql-login.ts'
+
+/** How a server is set up as a replica, as far as attaching it depends on it. */
+export interface ReplicaFacts {
+  readonly flavor: Flavor
+  readonly version: string
+  readonly serverId: number
+  /** MySQL only. */
+  readonly serverUuid: string | null
+  /** MySQL: gtid_mode. MariaDB has no switch: always `ON`. */
+  readonly gtidMode: string
+  /** MySQL: gtid_executed. MariaDB: gtid_slave_pos. */
+  readonly gtids: string
+  readonly isReadOnly: boolean
+  /** False under the SQL mode NO_BACKSLASH_ESCAPES. */
+  readonly backslashEscapes: boolean
+  readonly following: FollowedSource | null
+}
+
+/** What the replica follows now. */
+export interface FollowedSource {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly usesGtid: boolean
+  /** Path of the authority that it verifies the source with; null when it does not. */
+  readonly caPath: string | null
+  readonly receiver: 'running' | 'connecting' | 'stopped'
+  readonly applier: 'running' | 'stopped'
+  /** The server's own words; null when there is no error. */
+  readonly receiverError: string | null
+  readonly applierError: string | null
+  readonly lagSeconds: number | null
+}
+
+/** What a relay says of itself and of the source behind it. */
+export interface RelayFacts {
+  readonly flavor: Flavor
+  readonly serverId: number
+  readonly serverUuid: string | null
+  readonly sourceServerId: number
+  readonly sourceServerUuid: string | null
+  /** Everything held, also what is purged. */
+  readonly gtids: string
+  readonly purgedGtids: string
+}
+
+export async function readReplicaFacts(login: SqlLogin): Promise<ReplicaFacts> {
+  const { version } = await flavorOf(login)
+  return isMariadb(version) ? readMariadb(login, version) : readMysql(login, version)
+}
+
+async function readMysql(login: SqlLogin, version: string): Promise<ReplicaFacts> {
+  const row = await login.row(
+    'SELECT @@GLOBAL.server_id AS id, @@GLOBAL.server_uuid AS uuid, @@GLOBAL.gtid_mode AS mode, ' +
+      '@@GLOBAL.gtid_executed AS gtids, @@GLOBAL.super_read_only AS readOnly, ' +
+      '@@SESSION.sql_mode AS sqlMode',
+  )
+  const status = await login.row('SHOW REPLICA STATUS')
+  return {
+    flavor: 'mysql',
+    version,
+    serverId: Number(row?.id),
+    serverUuid: text(row?.uuid),
+    gtidMode: text(row?.mode),
+    gtids: text(row?.gtids).replaceAll(/\s/g, ''),
+    isReadOnly: Number(row?.readOnly) === 1,
+    backslashEscapes: hasBackslashEscapes(row),
+    following: status === null ? null : followed(status, 'Source', 'Replica'),
+  }
+}
+
+async function readMariadb(login: SqlLogin, version: string): Promise<ReplicaFacts> {
+  const row = await login.row(
+    'SELECT @@GLOBAL.server_id AS id, @@GLOBAL.gtid_slave_pos AS gtids, ' +
+      '@@GLOBAL.read_only AS readOnly, @@SESSION.sql_mode AS sqlMode',
+  )
+  const status = await login.row('SHOW SLAVE STATUS')
+  return {
+    flavor: 'mariadb',
+    version,
+    serverId: Number(row?.id),
+    serverUuid: null,
+    gtidMode: 'ON',
+    gtids: text(row?.gtids),
+    // Newer versions say NO_LOCK and other words for it.
+    isReadOnly: !['0', 'OFF'].includes(text(row?.readOnly)),
+    backslashEscapes: hasBackslashEscapes(row),
+    following: status === null ? null : followed(status, 'Master', 'Slave'),
+  }
+}
+
+function followed(row: SqlRow, source: string, replica: string): FollowedSource {
+  const receiver = text(row[`${replica}_IO_Running`])
+  const isUnknown = row[`Seconds_Behind_${source}`] === null
+  return {
+    host: text(row[`${source}_Host`]),
+    port: Number(row[`${source}_Port`]),
+    user: text(row[`${source}_User`]),
+    caPath: text(row[`${source}_SSL_CA_File`]) || null,
+    usesGtid: Number(row.Auto_Position) === 1 || /_pos/i.test(text(row.Using_Gtid)),
+    receiver: receiver === 'Yes' ? 'running' : receiver === 'No' ? 'stopped' : 'connecting',
+    applier: text(row[`${replica}_SQL_Running`]) === 'Yes' ? 'running' : 'stopped',
+    receiverError: text(row.Last_IO_Error) || null,
+    applierError: text(row.Last_SQL_Error) || null,
+    lagSeconds: isUnknown ? null : Number(row[`Seconds_Behind_${source}`]),
+  }
+}
+
+export async function readRelayFacts(login: SqlLogin): Promise<RelayFacts> {
+  const { version } = await flavorOf(login)
+  const isMaria = isMariadb(version)
+  const names = isMaria
+    ? 'NULL AS uuid, @@gtid_binlog_state AS gtids'
+    : '@@server_uuid AS uuid, @@gtid_executed AS gtids'
+  const row = await login.row(
+    `SELECT @@server_id AS id, @@landbridge_source_server_id AS sourceId, ` +
+      `@@landbridge_source_server_uuid AS sourceUuid, ` +
+      `@@landbridge_purged_gtids AS purged, ${names}`,
+  )
+  return {
+    flavor: isMaria ? 'mariadb' : 'mysql',
+    serverId: Number(row?.id),
+    serverUuid: text(row?.uuid) || null,
+    sourceServerId: Number(row?.sourceId),
+    sourceServerUuid: text(row?.sourceUuid) || null,
+    gtids: text(row?.gtids),
+    purgedGtids: text(row?.purged),
+  }
+}
+
+async function flavorOf(login: SqlLogin): Promise<{ readonly version: string }> {
+  const row = await login.row('SELECT VERSION() AS version')
+  return { version: text(row?.version) }
+}
+
+function hasBackslashEscapes(row: SqlRow | null): boolean {
+  return !text(row?.sqlMode).split(',').includes('NO_BACKSLASH_ESCAPES')
+}
+
+function isMariadb(version: string): boolean {
+  return /mariadb/i.test(version)
+}
+
+function text(value: unknown): string {
+  return value === null || value === undefined ? '' : String(value)
+}

@@ -1,0 +1,183 @@
+import { describe, expect, test } from 'vitest'
+import { Secret } from '../../../src/base/secret.ts'
+import { type AttachTarget, planAttach } from '../../../src/relay/attach-plan.ts'
+import type { RelayFacts, ReplicaFacts } from '../../../src/relay/replica-facts.ts'
+
+const SOURCE = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
+const RELAY = '11111111-2222-3333-4444-555555555555'
+const OWN = '22222222-2222-3333-4444-555555555555'
+
+const replica: ReplicaFacts = {
+  flavor: 'mysql',
+  version: '9.7.4',
+  serverId: 2,
+  serverUuid: OWN,
+  gtidMode: 'ON',
+  gtids: `${SOURCE}:1-5`,
+  isReadOnly: true,
+  backslashEscapes: true,
+  following: null,
+}
+
+const relay: RelayFacts = {
+  flavor: 'mysql',
+  serverId: 4_200_000_001,
+  serverUuid: RELAY,
+  sourceServerId: 1,
+  sourceServerUuid: SOURCE,
+  gtids: `${SOURCE}:1-9`,
+  purgedGtids: `${SOURCE}:1-3`,
+}
+
+const following = {
+  host: 'relay.example',
+  port: 3307,
+  user: 'replica',
+  usesGtid: true,
+  caPath: '/etc/mysql/ca.crt',
+  receiver: 'running',
+  applier: 'running',
+  receiverError: null,
+  applierError: null,
+  lagSeconds: 0,
+} as const
+
+const target = {
+  host: 'relay.example',
+  port: 3307,
+  user: 'replica',
+  password: new Secret("a'b\\c"),
+  caPath: '/etc/mysql/ca.crt',
+  isNamed: true,
+}
+
+function findings(ofReplica: Partial<ReplicaFacts>, ofRelay: Partial<RelayFacts> = {}): string[] {
+  const options = { replace: false }
+  const facts = { ...replica, ...ofReplica }
+  const plan = planAttach(facts, { ...relay, ...ofRelay }, target, options)
+  return plan.findings.map(({ severity, message }) => `${severity}: ${message}`)
+}
+
+test('a fresh replica is attached by two statements without anything against it', () => {
+  const plan = planAttach(replica, relay, target, { replace: false })
+  expect(plan.findings).toEqual([])
+  expect(plan.action).toBe('attach')
+  const [change, start] = plan.statements
+  expect(change?.sql).toContain("SOURCE_PASSWORD='a''b\\\\c', SOURCE_AUTO_POSITION=1")
+  expect(change?.shown).toContain("SOURCE_PASSWORD='********'")
+  expect(change?.shown).not.toContain("a''b")
+  expect(start?.sql).toBe('START REPLICA')
+})
+
+describe('text in SQL', () => {
+  const changeOf = (facts: Partial<ReplicaFacts>) =>
+    planAttach({ ...replica, ...facts }, null, target, { replace: false }).statements[0]?.sql
+
+  test('has its backslashes doubled where they escape, and only there', () => {
+    expect(changeOf({})).toContain("SOURCE_PASSWORD='a''b\\\\c',")
+    expect(changeOf({ backslashEscapes: false })).toContain("SOURCE_PASSWORD='a''b\\c',")
+    const mariadb = { flavor: 'mariadb', backslashEscapes: false } as const
+    expect(changeOf(mariadb)).toContain("MASTER_PASSWORD='a''b\\c',")
+  })
+})
+
+describe('the relay', () => {
+  const planFor = (changes: Partial<AttachTarget>, facts = replica) =>
+    planAttach(facts, relay, { ...target, ...changes }, { replace: false })
+
+  test('is verified by authority and name, and never asked for a key of its own', () => {
+    const { findings: none, statements } = planFor({})
+    expect(none).toEqual([])
+    expect(statements[0]?.sql).toContain(
+      "SOURCE_SSL_CA='/etc/mysql/ca.crt', SOURCE_SSL_VERIFY_SERVER_CERT=1,",
+    )
+    expect(statements[0]?.sql).not.toContain('PUBLIC_KEY')
+  })
+
+  test('is not verified without an authority, which is said with the way to change it', () => {
+    const { findings: found, statements } = planFor({ caPath: null })
+    expect(found).toMatchObject([
+      {
+        severity: 'warning',
+        message: expect.stringContaining('will not verify the relay'),
+        remedy: expect.stringMatching(/certs\/ca\.crt.*--relay-ca/),
+      },
+    ])
+    expect(statements[0]?.sql).toContain("SOURCE_SSL_CA='', SOURCE_SSL_VERIFY_SERVER_CERT=0,")
+  })
+
+  test('is verified by authority alone where its certificate has another name', () => {
+    const { findings: found, statements } = planFor({ isNamed: false })
+    expect(found).toMatchObject([
+      { severity: 'warning', message: expect.stringContaining('does not name relay.example') },
+    ])
+    expect(statements[0]?.sql).toContain(
+      "SOURCE_SSL_CA='/etc/mysql/ca.crt', SOURCE_SSL_VERIFY_SERVER_CERT=0,",
+    )
+  })
+
+  test('is verified from now on when a replica of it is attached again with an authority', () => {
+    const unverified = { ...replica, following: { ...following, caPath: null } }
+    const { action, findings: none, statements } = planFor({}, unverified)
+    expect([action, none]).toEqual(['attach', []])
+    expect(statements[0]?.sql).toBe('STOP REPLICA')
+    expect(planFor({ caPath: null }, unverified).action).toBe('none')
+  })
+})
+
+test('one that follows the relay is left alone, or only started', () => {
+  const running = { ...replica, following }
+  expect(planAttach(running, relay, target, { replace: false }).action).toBe('none')
+  const stopped = { ...replica, following: { ...following, applier: 'stopped' as const } }
+  expect(planAttach(stopped, relay, target, { replace: false })).toMatchObject({
+    action: 'start',
+    statements: [{ sql: 'START REPLICA' }],
+  })
+})
+
+test('one that follows something else is left there unless it is to be replaced', () => {
+  const other = { ...replica, following: { ...following, host: 'elsewhere' } }
+  const kept = planAttach(other, relay, target, { replace: false })
+  expect(kept.findings[0]?.message).toBe('the replica follows elsewhere:3307')
+  const replaced = planAttach(other, relay, target, { replace: true })
+  expect(replaced.findings).toEqual([])
+  expect(replaced.statements[0]?.sql).toBe('STOP REPLICA')
+})
+
+describe('what speaks against it is named', () => {
+  test.each([
+    [{ serverId: 1 }, 'error: the replica has server_id 1, as the source or the relay has'],
+    [{ serverUuid: SOURCE }, "error: the replica has the source's server_uuid"],
+    [{ gtidMode: 'OFF' }, 'error: the replica has gtid_mode=OFF'],
+    [{ isReadOnly: false }, 'warning: the replica takes writes from anybody: it can diverge'],
+    [
+      { gtids: `${SOURCE}:1-2` },
+      `error: the replica lacks transactions that are no longer stored: ${SOURCE}:3`,
+    ],
+    [
+      { gtids: `${SOURCE}:1-12` },
+      `error: the replica has transactions of the source that are not stored: ${SOURCE}:10-12`,
+    ],
+    [
+      { gtids: `${SOURCE}:1-5,${OWN}:1-2` },
+      `warning: the replica has transactions of its own: ${OWN}:1-2`,
+    ],
+  ])('%o', (facts, message) => {
+    expect(findings(facts)).toEqual([message])
+  })
+
+  test('another family', () => {
+    expect(findings({}, { flavor: 'mariadb' })).toEqual([
+      'error: the replica is mysql, the source mariadb',
+    ])
+  })
+
+  test('a MariaDB position that is not stored', () => {
+    const maria = { flavor: 'mariadb', serverUuid: null } as const
+    const stored = { flavor: 'mariadb', gtids: '0-1-9', purgedGtids: '' } as const
+    expect(findings({ ...maria, gtids: '0-1-5' }, stored)).toEqual([])
+    expect(findings({ ...maria, gtids: '0-1-12' }, stored)).toEqual([
+      'error: the replica stands at 0-1-12, which is not stored',
+    ])
+  })
+})

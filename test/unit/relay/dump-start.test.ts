@@ -1,0 +1,99 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Flavor } from '../../../src/base/flavor.ts'
+import { encodeMysqlGtidSet, parseMysqlGtidSet } from '../../../src/binlog/mysql-gtid-set.ts'
+import type { SourceIdentity } from '../../../src/relay/binlog-store.ts'
+import { startByMariadbState, startByMysqlSet } from '../../../src/relay/dump-start.ts'
+import { BinlogBytes } from '../../helpers/binlog-bytes.ts'
+import { FolderBinlogStore, SOURCE_UUID } from '../../helpers/folder-binlog-store.ts'
+
+/** What is synced of a file whose format description is stored and nothing behind it. */
+const HEAD_ONLY = new BinlogBytes().size
+
+let directory: string
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'start-'))
+})
+
+afterEach(() => rm(directory, { recursive: true, force: true }))
+
+const gtid = (sequence: number) => ({ domainId: 0, serverId: 1, sequence: BigInt(sequence) })
+
+/** binlog.000001 with 0-1-1 to 0-1-3, and what is given as the next file. */
+async function storeOf(flavor: Flavor): Promise<FolderBinlogStore> {
+  const store = new FolderBinlogStore(directory, flavor)
+  const first = new BinlogBytes()
+  if (flavor === 'mysql') first.previousGtids('')
+  else first.gtidList()
+  for (const number of [1, 2, 3]) {
+    if (flavor === 'mysql') first.mysqlTransaction(SOURCE_UUID, number)
+    else first.mariadbTransaction(gtid(number))
+  }
+  const held = flavor === 'mysql' ? `${SOURCE_UUID}:1-3` : '0-1-3'
+  const file = { ordinal: 1, name: 'binlog.000001', gtidsBefore: '' }
+  await store.put(file, first.rotate('binlog.000002').take(), held)
+  return store
+}
+
+const NEXT = { ordinal: 2, name: 'binlog.000002' }
+
+describe('a MariaDB dump', () => {
+  const startAt = async (store: FolderBinlogStore, connectState: string) =>
+    await startByMariadbState(store, { connectState, strict: false })
+
+  test.each(['', '0-1-1', '0-1-3'])(
+    'from "%s" does not begin in a file whose list of GTIDs is not stored yet',
+    async (state) => {
+      const store = await storeOf('mariadb')
+      const next = new BinlogBytes().gtidList(gtid(3)).mariadbTransaction(gtid(4))
+      await store.put({ ...NEXT, gtidsBefore: '0-1-3' }, next.take(), '0-1-3', HEAD_ONLY)
+      expect((await startAt(store, state))?.file.name).toBe('binlog.000001')
+    },
+  )
+
+  test('does not begin in a file without a list, nor with one that says too little', async () => {
+    const store = await storeOf('mariadb')
+    const bare = new BinlogBytes().mariadbTransaction(gtid(4))
+    await store.put({ ...NEXT, gtidsBefore: '0-1-3' }, bare.take(), '0-1-4')
+    expect((await startAt(store, '0-1-1'))?.file.name).toBe('binlog.000001')
+    const empty = new BinlogBytes().gtidList().mariadbTransaction(gtid(4))
+    await store.put({ ...NEXT, gtidsBefore: '0-1-3' }, empty.take(), '0-1-4')
+    expect((await startAt(store, '0-1-1'))?.file.name).toBe('binlog.000001')
+    expect((await startAt(store, '0-1-3'))?.file.name).toBe('binlog.000002')
+  })
+
+  test('begins by its list alone where a new lineage begins', async () => {
+    const store = await storeOf('mariadb')
+    const fresh = new BinlogBytes().gtidList().mariadbTransaction(gtid(1))
+    await store.put({ ...NEXT, epoch: 2, gtidsBefore: '0-1-3' }, fresh.take(), '0-1-1')
+    expect((await startAt(store, '0-1-1'))?.file.epoch).toBe(2)
+  })
+
+  test('waits while the only file has no list yet', async () => {
+    const store = new FolderBinlogStore(directory, 'mariadb')
+    const file = { ordinal: 1, name: 'binlog.000007', gtidsBefore: '0-1-3' }
+    const content = new BinlogBytes().gtidList(gtid(3)).take()
+    await store.put(file, content, '0-1-3', HEAD_ONLY)
+    expect(await startAt(store, '0-1-3')).toBeNull()
+    await store.put(file, content, '0-1-3')
+    expect((await startAt(store, '0-1-3'))?.file.name).toBe('binlog.000007')
+    await expect(startAt(store, '0-1-2')).rejects.toMatchObject({ code: 'ERR_DUMP_REFUSED' })
+  })
+})
+
+test('a MySQL dump goes by what was counted, also before Previous_gtids is stored', async () => {
+  const store = await storeOf('mysql')
+  const gtidsBefore = `${SOURCE_UUID}:1-3`
+  const next = new BinlogBytes().previousGtids(gtidsBefore)
+  await store.put({ ...NEXT, gtidsBefore }, next.take(), gtidsBefore, HEAD_ONLY)
+  const startAt = async (held: string) => {
+    const gtids = encodeMysqlGtidSet(parseMysqlGtidSet(held))
+    const source = store.identity() as SourceIdentity
+    return await startByMysqlSet(store, source, { gtids, file: '', position: 4n })
+  }
+  expect((await startAt(`${SOURCE_UUID}:1-2`)).file.name).toBe('binlog.000001')
+  expect((await startAt(gtidsBefore)).file.name).toBe('binlog.000002')
+})

@@ -1,0 +1,107 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { parseStatement } from '../../../src/relay/sql-statement.ts'
+
+test.each([
+  'SET @master_heartbeat_period = 30000001024, @source_heartbeat_period = 30000001024',
+  'set @MASTER_heartbeat_period=30000001024,@source_heartbeat_period=30000001024;',
+  '/* c */ SET @master_heartbeat_period= 30000001024 , @source_heartbeat_period=30000001024 -- x',
+])('reads a list of user variables: %s', (sql) => {
+  const value = { kind: 'literal', text: '30000001024' }
+  expect(parseStatement(sql)).toEqual({
+    kind: 'set',
+    assignments: [
+      { target: 'user', name: 'master_heartbeat_period', value },
+      { target: 'user', name: 'source_heartbeat_period', value },
+    ],
+  })
+})
+
+test('a system variable may be the value', () => {
+  expect(parseStatement('SET @master_binlog_checksum= @@global.binlog_checksum')).toEqual({
+    kind: 'set',
+    assignments: [
+      {
+        target: 'user',
+        name: 'master_binlog_checksum',
+        value: { kind: 'system', name: 'binlog_checksum' },
+      },
+    ],
+  })
+})
+
+test('texts keep their quotes, escapes and commas', () => {
+  expect(
+    parseStatement(`SET @slave_connect_state='0-1-100,2-3-4', @a = "it's", @b='\\'x'''`),
+  ).toMatchObject({
+    assignments: [
+      { name: 'slave_connect_state', value: { text: '0-1-100,2-3-4' } },
+      { name: 'a', value: { text: "it's" } },
+      { name: 'b', value: { text: "'x'" } },
+    ],
+  })
+})
+
+test('select: variables, functions, aliases, limit', () => {
+  expect(
+    parseStatement(
+      'SELECT @@GLOBAL.GTID_MODE, @x, UNIX_TIMESTAMP() AS t, @@version_comment limit 1',
+    ),
+  ).toEqual({
+    kind: 'select',
+    items: [
+      { expression: { kind: 'system', name: 'gtid_mode' }, title: '@@GLOBAL.GTID_MODE' },
+      { expression: { kind: 'user', name: 'x' }, title: '@x' },
+      { expression: { kind: 'call', name: 'unix_timestamp' }, title: 't' },
+      { expression: { kind: 'system', name: 'version_comment' }, title: '@@version_comment' },
+    ],
+  })
+})
+
+test.each([
+  ["SHOW VARIABLES LIKE 'SERVER_ID'", ['server_id'], ['server_uuid']],
+  ["show global variables like 'gtid%'", ['gtid_mode', 'gtid_purged'], ['server_id']],
+  ["SHOW VARIABLES WHERE Variable_name IN ('a', 'B')", ['a', 'b'], ['c']],
+  ["SHOW VARIABLES WHERE Variable_name = 'x.y'", ['x.y'], ['xzy']],
+  ['SHOW VARIABLES', ['anything'], []],
+])('%s', (sql, hits, misses) => {
+  const statement = parseStatement(sql)
+  if (statement.kind !== 'show-variables') throw new Error(statement.kind)
+  expect(hits.every(statement.matches)).toBe(true)
+  expect(misses.some(statement.matches)).toBe(false)
+})
+
+test.each([
+  ['SHOW BINARY LOGS', 'show-files'],
+  ['show master logs', 'show-files'],
+  ['SHOW BINARY LOG STATUS', 'show-position'],
+  ['SHOW MASTER STATUS;', 'show-position'],
+  ['KILL 12', 'kill'],
+  ['SET NAMES latin1', 'ignored'],
+  ['SHOW BINLOG EVENTS', 'unknown'],
+  ['DROP TABLE x', 'unknown'],
+  ['SELECT * FROM mysql.user', 'unknown'],
+  ['SELECT @x + 1', 'unknown'],
+  ['', 'unknown'],
+])('%s is %s', (sql, kind) => {
+  expect(parseStatement(sql).kind).toBe(kind)
+})
+
+test('any text gets an answer', () => {
+  const word = fc.constantFrom(
+    'SELECT',
+    'SET',
+    'SHOW',
+    '@',
+    '@@',
+    "'",
+    '"',
+    '`',
+    '/*',
+    '(',
+    ',',
+    '=',
+  )
+  const text = fc.array(fc.oneof(word, fc.string({ maxLength: 6 }))).map((parts) => parts.join(' '))
+  fc.assert(fc.property(text, (sql) => typeof parseStatement(sql).kind === 'string'))
+})
