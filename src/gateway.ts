@@ -1,0 +1,185 @@
+import type { X509Certificate } from 'node:crypto'
+import { AdminServer } from './admin/admin-server.ts'
+import { type Clock, systemClock } from './base/clock.ts'
+import type { Log } from './base/log.ts'
+import { untilAborted } from './base/until-aborted.ts'
+import { packageVersion } from './base/version.ts'
+import type { GatewayConfig } from './config/config.ts'
+import { tunnelOptionsOf } from './config/tunnel-options.ts'
+import { CertificateExpiry } from './gateway/certificate-expiry.ts'
+import { DrStream } from './gateway/dr-stream.ts'
+import { linkProblems, tunnelProblems, worstState } from './gateway/problems.ts'
+import { ProductionStream } from './gateway/production-stream.ts'
+import { loadStreamIdentity } from './gateway/stream-identity.ts'
+import { StreamSessions } from './gateway/stream-sessions.ts'
+import { publicKeyFingerprint } from './keys/fingerprint.ts'
+import { LinkClient } from './link/link-client.ts'
+import { LinkServer } from './link/link-server.ts'
+import { MetricsServer } from './observe/metrics-server.ts'
+import { renderMetrics, type TunnelPeerLabels } from './progress/metrics.ts'
+import type { GatewayStatus } from './progress/status.ts'
+import { ExternalTunnel } from './tunnel/external-tunnel.ts'
+import { Tunnel } from './tunnel/tunnel.ts'
+import type { TunnelPath } from './tunnel/tunnel-path.ts'
+
+export interface GatewayDependencies {
+  readonly log: Log
+  readonly clock?: Clock
+}
+
+export interface Gateway {
+  /** Runs every station until abort; settles when all sockets and files are closed. */
+  run(signal: AbortSignal): Promise<void>
+  status(): GatewayStatus
+}
+
+/** One gateway: its stations made from the configuration and joined in the order of the flow. */
+export async function createGateway(
+  config: GatewayConfig,
+  { log, clock = systemClock }: GatewayDependencies,
+): Promise<Gateway> {
+  // 1. The tunnel: everything between the gateways goes through it.
+  const tunnel = createTunnel(config, log, clock)
+  // 2. The streams: source and sender at production; receiver, spool and relay at DR.
+  const streams = await createStreams(config, () => link.status().clockOffsetMs, log, clock)
+  // 3. The link that joins the two halves of each stream. DR dials, production listens.
+  const link = createLink(config, new StreamSessions(streams, clock), log, clock)
+  // 4. What people and machines ask of it.
+  const status = createStatus({ config, tunnel, link, streams, clock })
+  const metrics = () => renderMetrics(status(), peerLabels(config))
+  const { socketPath } = config.admin
+  const releaseReplica = Object.fromEntries(streams.filter(isDr).map(releaseOf))
+  const admin = new AdminServer({ socketPath, status, metrics, releaseReplica })
+  const scraped = config.metrics && new MetricsServer({ ...config.metrics, metrics })
+
+  const run = async (signal: AbortSignal): Promise<void> => {
+    const [flow, ground] = [new AbortController(), new AbortController()]
+    const flowing = [link, ...streams].map((station) => station.run(flow.signal))
+    const grounding = [tunnel, admin, scraped].map((station) => station?.run(ground.signal))
+    const all = Promise.all([...flowing, ...grounding])
+    try {
+      await Promise.race([all, untilAborted(signal)])
+    } finally {
+      // In good order: the last acknowledgements and the farewell still need the tunnel.
+      flow.abort()
+      await Promise.allSettled(flowing)
+      ground.abort()
+      await Promise.allSettled(grounding)
+    }
+    // A station that failed took the others down; now its failure is reported.
+    await all
+  }
+  return { run, status }
+}
+
+type Stream = ProductionStream | DrStream
+
+function isDr(stream: Stream): stream is DrStream {
+  return stream instanceof DrStream
+}
+
+function releaseOf({ name, spool }: DrStream): [string, (replica: string) => boolean] {
+  return [name, (replica) => spool.releasePin(replica)]
+}
+
+async function createStreams(
+  config: GatewayConfig,
+  clockOffsetMs: () => number | null,
+  log: Log,
+  clock: Clock,
+): Promise<Stream[]> {
+  const { name: gateway, site, link, dataDir } = config
+  return await Promise.all(
+    config.streams.map(async (stream) => {
+      const identity = await loadStreamIdentity(dataDir, stream.name)
+      const common = { config: stream, identity, clock, log: log.child({ stream: stream.name }) }
+      return site === 'production'
+        ? new ProductionStream({ ...common, gateway, link })
+        : new DrStream({ ...common, windowBytes: link.windowBytes, clockOffsetMs })
+    }),
+  )
+}
+
+interface StatusParts {
+  readonly config: GatewayConfig
+  readonly tunnel: TunnelPath
+  readonly link: LinkClient | LinkServer
+  readonly streams: readonly Stream[]
+  readonly clock: Clock
+}
+
+function createStatus({ config, tunnel, link, streams, clock }: StatusParts): () => GatewayStatus {
+  const { name, site } = config
+  const version = packageVersion()
+  const startedAtMs = clock.wallMs()
+  const expiry = new CertificateExpiry(config.identity)
+  return () => {
+    const nowMs = clock.wallMs()
+    const problems = [
+      ...expiry.problems(nowMs),
+      ...tunnel.problems(),
+      ...tunnelProblems(tunnel.status(), { nowMs, startedAtMs }),
+      ...linkProblems(link.status(), nowMs),
+      ...streams.flatMap((stream) => stream.problems()),
+    ]
+    return {
+      schema: 1,
+      name,
+      site,
+      version,
+      pid: process.pid,
+      startedAtMs,
+      nowMs,
+      state: worstState(problems),
+      problems,
+      tunnel: tunnel.status(),
+      link: link.status(),
+      streams: streams.map((stream) => stream.status()),
+    }
+  }
+}
+
+function peerLabels({ peer }: GatewayConfig): TunnelPeerLabels {
+  return { publicKey: peer.wireguardPublicKey, allowedIps: `${peer.tunnelAddress.address}/32` }
+}
+
+function createTunnel(config: GatewayConfig, log: Log, clock: Clock): TunnelPath {
+  const options = tunnelOptionsOf(config)
+  if (options !== null) return new Tunnel({ ...options, log, clock })
+  return new ExternalTunnel({
+    localAddress: config.self.tunnelAddress.address,
+    peerAddress: config.peer.tunnelAddress.address,
+  })
+}
+
+function createLink(
+  config: GatewayConfig,
+  sessions: StreamSessions,
+  log: Log,
+  clock: Clock,
+): LinkClient | LinkServer {
+  const { identity, link, peer } = config
+  const options = {
+    own: {
+      gateway: config.name,
+      site: config.site,
+      software: `landbridge ${packageVersion()}`,
+      streams: config.streams.map((stream) => stream.name),
+    },
+    peerName: peer.name,
+    host: link.host,
+    port: link.port,
+    pingMs: link.pingMs,
+    tls: {
+      certificatePem: identity.certificatePem,
+      privateKeyPem: identity.privateKeyPem,
+      authorityPem: identity.authorityPem,
+      peerFingerprint: peer.certificateFingerprint,
+      fingerprintOf: (certificate: X509Certificate) => publicKeyFingerprint(certificate.publicKey),
+    },
+    createBody: sessions.create,
+    clock,
+    log,
+  }
+  return config.site === 'dr' ? new LinkClient(options) : new LinkServer(options)
+}

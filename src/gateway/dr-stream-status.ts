@@ -1,0 +1,139 @@
+import type { Clock } from '../base/clock.ts'
+import type { StreamConfig } from '../config/config.ts'
+import { isNotSetUp } from '../progress/replica-threads.ts'
+import type { Problem, ReplicaStatus, StreamStatus } from '../progress/status.ts'
+import { type ReplicaName, replicaKey } from '../relay/replica-registry.ts'
+import type { DrStream } from './dr-stream.ts'
+
+/** What the DR gateway says of one stream. Reads the stations, changes nothing. */
+export function drStreamStatus(stream: DrStream, config: StreamConfig, clock: Clock): StreamStatus {
+  const { spool, newest } = stream
+  const told = stream.receiver.status()
+  const identity = spool.identity()
+  const held = spool.held()
+  const files = spool.files()
+  const sample = newest?.sample
+  return {
+    name: stream.name,
+    flavor: identity?.flavor ?? null,
+    state: told.state?.state ?? 'idle',
+    source: {
+      host: told.state?.host ?? null,
+      serverVersion: identity?.serverVersion ?? null,
+      serverId: identity?.serverId ?? null,
+      serverUuid: identity?.serverUuid ?? null,
+      position:
+        sample === undefined
+          ? null
+          : { epoch: null, file: sample.file, offset: sample.offset, gtids: sample.gtids ?? '' },
+      connected: told.state?.state === 'streaming',
+      heardAgoMs: newest === null ? null : clock.monotonicMs() - newest.atMs,
+    },
+    spool: {
+      directory: spool.directory,
+      synced:
+        held === null
+          ? null
+          : { epoch: held.epoch, file: held.file, offset: held.offset, gtids: held.gtids },
+      files: files.length,
+      bytes: spool.bytes,
+      oldestFile: files[0]?.name ?? null,
+      pins: spool.pins().map(({ id, file, ageMs }) => ({ replica: id, file, ageMs })),
+    },
+    receiveLag: stream.receiveLag.status(),
+    transactionsReceived: stream.transactions,
+    bytesReceived: told.receivedBytes,
+    throttle: { bytesPerSecond: config.throttle.bytesPerSecond },
+    replicas: replicasOf(stream, config),
+  }
+}
+
+/** The relay's sessions, with what the one replica that can be asked says of itself. */
+function replicasOf(stream: DrStream, config: StreamConfig): ReplicaStatus[] {
+  const kept = new Map(stream.spool.pins().map(({ id, file }) => [id, file]))
+  const retained = (replica: ReplicaName) => kept.get(replicaKey(replica)) ?? null
+  const sessions = (stream.relay?.status().replicas ?? []).map((session) => ({
+    ...session,
+    retainsFile: retained(session),
+  }))
+  const asked = stream.poller?.status()
+  if (asked === undefined || asked.identity === null) return sessions
+  const { identity } = asked
+  const own = {
+    appliedGtids: asked.appliedGtids,
+    applyLag: stream.applyLag.status(),
+    applyError: asked.stopReason,
+  }
+  const at = sessions.findIndex((session) => session.serverId === identity.serverId)
+  if (at >= 0) {
+    return sessions.map((session, index) => (index === at ? { ...session, ...own } : session))
+  }
+  const address = `${config.replica?.host}:${config.replica?.port}`
+  const { serverId, serverUuid } = identity
+  const retainsFile = retained(identity)
+  const other = { serverId, serverUuid, address, retainsFile, ...own }
+  return [...sessions, { ...other, state: 'disconnected', sent: null }]
+}
+
+export function drStreamProblems(stream: DrStream, nowMs: number): Problem[] {
+  const problems: Problem[] = []
+  const { name, loadProblem } = stream
+  if (loadProblem !== null) problems.push(loadProblem)
+  const told = stream.receiver.status().state
+  if (told?.problem) {
+    const { code, message, remedy, sinceMs } = told.problem
+    const severity = told.state === 'blocked' ? 'blocked' : 'error'
+    const where = `source:${name}`
+    problems.push({ code, severity, where, message, sinceMs, ...(remedy !== null && { remedy }) })
+  }
+  const disk = stream.writer.problem
+  if (disk !== null) {
+    const { code, message, remedy } = disk.error
+    const where = `spool:${name}`
+    const { sinceMs } = disk
+    problems.push({ code, severity: 'error', where, message, sinceMs, ...(remedy && { remedy }) })
+  }
+  const relay = stream.relay?.status()
+  if (relay?.state === 'down' && relay.lastError !== null) {
+    const { code, message, sinceMs } = relay.lastError
+    problems.push({ code, severity: 'error', where: `relay:${name}`, message, sinceMs })
+  }
+  if (relay?.dumpError) {
+    const { code, replica, sinceMs } = relay.dumpError
+    const message = `replica ${replica} cannot be served: ${relay.dumpError.message}`
+    problems.push({ code, severity: 'error', where: `relay:${name}`, message, sinceMs })
+  }
+  problems.push(...replicaProblems(stream, nowMs))
+  return problems
+}
+
+const REPLICA_AWAY_MS = 30_000
+
+/** The replica that can be asked: does it answer, does its replication run? */
+function replicaProblems({ name, poller, relay }: DrStream, nowMs: number): Problem[] {
+  const problems: Problem[] = []
+  const where = `replica:${name}`
+  const asked = poller?.status()
+  if (asked?.error) {
+    const { code, message, sinceMs } = asked.error
+    // A replica that is configured and stays away cannot take over: that is worth a call.
+    const severity = nowMs - sinceMs > REPLICA_AWAY_MS ? 'error' : 'warning'
+    problems.push({ code, severity, where, message, sinceMs })
+  }
+  if (!asked?.stopReason) return problems
+  // Before its first attachment a replica is not broken, it is still to come.
+  const isNew = isNotSetUp(asked.stopReason) && relay?.status().replicas.length === 0
+  problems.push({
+    code: 'ERR_REPLICA_STOPPED',
+    severity: isNew ? 'warning' : 'error',
+    where,
+    message: isNew
+      ? 'the DR replica does not follow this gateway yet'
+      : `replication on the DR replica does not run: ${asked.stopReason}`,
+    remedy: isNew
+      ? 'landbridge replica attach --config FILE'
+      : 'landbridge replica status --config FILE shows more; landbridge replica attach starts it',
+    sinceMs: asked.stoppedSinceMs ?? 0,
+  })
+  return problems
+}

@@ -1,0 +1,255 @@
+import { Backoff } from '../base/backoff.ts'
+import type { Clock } from '../base/clock.ts'
+import { describeError, isLandbridgeError, LandbridgeError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { RelayConfig, SpoolConfig, StreamConfig } from '../config/config.ts'
+import type { Open, Sample } from '../link/messages.ts'
+import { StreamReceiver } from '../link/stream-receiver.ts'
+import { ApplyLag } from '../progress/apply-lag.ts'
+import { ReceiveLag } from '../progress/receive-lag.ts'
+import { ReplicaPoller } from '../progress/replica-poller.ts'
+import { openReplica } from '../progress/replica-queries.ts'
+import type { Problem, StreamStatus } from '../progress/status.ts'
+import { RelayServer } from '../relay/relay-server.ts'
+import { type ReplicaName, replicaKey } from '../relay/replica-registry.ts'
+import { Spool } from '../spool/spool.ts'
+import { SpoolWriter } from '../spool/spool-writer.ts'
+import { drStreamProblems, drStreamStatus } from './dr-stream-status.ts'
+import type { StreamIdentity } from './stream-identity.ts'
+
+export interface DrStreamOptions {
+  readonly config: StreamConfig
+  readonly windowBytes: number
+  readonly identity: StreamIdentity
+  /** Peer clock minus own, as the link knows it now. */
+  readonly clockOffsetMs: () => number | null
+  readonly clock: Clock
+  readonly log: Log
+}
+
+const RETENTION_EVERY_MS = 60_000
+
+/** The DR half of a stream: receiver, spool, relay and the lag measured between them. */
+export class DrStream {
+  readonly name: string
+  readonly receiver: StreamReceiver
+  readonly spool: Spool
+  readonly writer: SpoolWriter
+  readonly relay: RelayServer | null
+  readonly poller: ReplicaPoller | null
+  readonly receiveLag: ReceiveLag
+  readonly applyLag: ApplyLag
+  readonly #options: DrStreamOptions
+  #transactions = 0
+  #bytesTotal = 0
+  #sample: { readonly sample: Sample; readonly atMs: number } | null = null
+  #loadProblem: Problem | null = null
+
+  constructor(options: DrStreamOptions) {
+    const { config, clock, log } = options
+    this.#options = options
+    this.name = config.name
+    this.spool = createSpool(requireSpool(config), clock, log)
+    this.receiveLag = new ReceiveLag({ clock })
+    this.applyLag = new ApplyLag({ clock })
+    this.writer = new SpoolWriter({
+      spool: this.spool,
+      clock,
+      log,
+      onSynced: (bytes, commitMs) => this.#synced(bytes, commitMs),
+      onBroken: (error) => this.receiver.broken(error),
+    })
+    this.receiver = new StreamReceiver({
+      name: config.name,
+      windowBytes: options.windowBytes,
+      clock,
+      spool: {
+        rewind: () => this.writer.rewind(),
+        beginEpoch: (source, reason, before) => this.spool.beginEpoch(source, reason, before),
+        beginFile: (name, offset) => this.writer.beginFile(name, offset),
+        append: (offset, bytes, readAtMs, written) =>
+          this.writer.append(offset, bytes, readAtMs, written),
+      },
+      onSample: (sample) => this.#sampled(sample),
+      onOpen: (opened) => this.#opened(opened),
+    })
+    this.relay = config.relay === null ? null : this.#createRelay(config.relay)
+    this.poller = this.#createPoller()
+  }
+
+  get transactions(): number {
+    return this.#transactions
+  }
+
+  get newest(): { readonly sample: Sample; readonly atMs: number } | null {
+    return this.#sample
+  }
+
+  get loadProblem(): Problem | null {
+    return this.#loadProblem
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#load(signal)
+    if (signal.aborted) return
+    const ending = new AbortController()
+    const stop = AbortSignal.any([signal, ending.signal])
+    const parts = [this.writer, this.relay, this.poller].map((part) => part?.run(stop))
+    try {
+      await Promise.all([...parts, this.#retain(stop)])
+    } finally {
+      ending.abort()
+      await Promise.allSettled(parts)
+      await this.spool.close()
+    }
+  }
+
+  problems(): Problem[] {
+    return drStreamProblems(this, this.#options.clock.wallMs())
+  }
+
+  status(): StreamStatus {
+    return drStreamStatus(this, this.#options.config, this.#options.clock)
+  }
+
+  async #load(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options
+    const backoff = new Backoff({ clock })
+    this.#loadProblem = {
+      code: 'ERR_SPOOL_RECOVERING',
+      severity: 'warning',
+      where: `spool:${this.name}`,
+      message: 'the spool is being read and checked after a start',
+      sinceMs: clock.wallMs(),
+    }
+    let isTold = false
+    while (!signal.aborted) {
+      try {
+        await this.spool.load(signal)
+        break
+      } catch (error) {
+        if (signal.aborted) return
+        const { code, message, remedy, retryable } = spoolUnusable(error)
+        const severity = retryable ? 'error' : 'blocked'
+        const where = `spool:${this.name}`
+        const sinceMs: number = isTold ? (this.#loadProblem?.sinceMs ?? 0) : clock.wallMs()
+        if (!isTold) log.error({ code, remedy }, describeError(error))
+        isTold = true
+        this.#loadProblem = { code, message, severity, where, sinceMs, ...(remedy && { remedy }) }
+        await backoff.wait({ signal }).catch(() => undefined)
+      }
+    }
+    this.#loadProblem = null
+    const flavor = this.spool.identity()?.flavor
+    if (flavor !== undefined) this.#setFlavor(flavor)
+    this.#bytesTotal = this.spool.bytes
+    this.#tellSynced()
+  }
+
+  async #retain(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.relay?.confirmPins()
+      await this.spool.applyRetention()
+      await this.#options.clock.sleep(RETENTION_EVERY_MS, { signal }).catch(() => undefined)
+    }
+  }
+
+  #setFlavor(flavor: 'mysql' | 'mariadb'): void {
+    this.receiveLag.setFlavor(flavor)
+    this.applyLag.setFlavor(flavor)
+  }
+
+  #opened(opened: Open): void {
+    this.#setFlavor(opened.source.flavor)
+    if (opened.newEpoch !== null) this.receiveLag.reset()
+  }
+
+  #sampled(sample: Sample): void {
+    this.#sample = { sample, atMs: this.#options.clock.monotonicMs() }
+    const offsetMs = this.#options.clockOffsetMs()
+    if (offsetMs !== null) this.receiveLag.setClockOffset(offsetMs)
+    if (sample.files !== undefined) this.receiveLag.setSourceFiles(sample.files)
+    this.receiveLag.sample({ ...sample, bytesTotal: null })
+  }
+
+  #synced(bytes: number, commitMs: readonly number[]): void {
+    const syncedMs = this.#options.clock.wallMs()
+    for (const ms of commitMs) this.receiveLag.recordTransaction(ms, syncedMs)
+    this.#transactions += commitMs.length
+    this.#bytesTotal += bytes
+    this.#tellSynced()
+    this.receiver.synced(bytes)
+    this.poller?.nudge()
+  }
+
+  #tellSynced(): void {
+    const held = this.spool.held()
+    if (held === null) return
+    const gtids = (): string => this.spool.gtids()
+    this.receiveLag.synced({ file: held.file, offset: held.offset, gtids })
+    this.applyLag.synced({ gtids, bytesTotal: this.#bytesTotal })
+  }
+
+  #createRelay(config: RelayConfig): RelayServer {
+    const { identity, clock, log } = this.#options
+    return new RelayServer({
+      store: this.spool,
+      listen: config.listen,
+      user: config.user,
+      password: config.password,
+      tls: { key: config.privateKeyPem, certificate: config.certificatePem },
+      serverId: config.serverId ?? identity.relayServerId,
+      serverUuid: identity.relayUuid,
+      appliedBy: (replica) => this.#appliedBy(replica),
+      keepSentMs: requireSpool(this.#options.config).retention.replicaAgeMs,
+      clock,
+      log,
+    })
+  }
+
+  /** Of the one replica that can be asked, its last answer. */
+  #appliedBy(replica: ReplicaName): string | null {
+    const { identity, appliedGtids } = this.poller?.status() ?? {}
+    const isAsked = identity && replicaKey(identity) === replicaKey(replica)
+    return isAsked ? (appliedGtids ?? null) : null
+  }
+
+  #createPoller(): ReplicaPoller | null {
+    const { config, clock } = this.#options
+    const { replica } = config
+    if (replica === null) return null
+    return new ReplicaPoller({
+      clock,
+      open: (signal) => openReplica(replica, signal),
+      onApplied: (gtids) => this.applyLag.applied(gtids),
+      isBehind: () => this.applyLag.isBehind,
+    })
+  }
+}
+
+/** A folder that cannot be read or written is the world's failure, like any other. */
+function spoolUnusable(cause: unknown): LandbridgeError {
+  if (isLandbridgeError(cause)) return cause
+  if (!(cause instanceof Error && 'syscall' in cause)) throw cause
+  return new LandbridgeError('ERR_SPOOL_OPEN', `cannot open the spool: ${cause.message}`, {
+    cause,
+    retryable: true,
+    remedy: 'Check that the spool directory exists on a mounted disk and belongs to this user.',
+  })
+}
+
+function requireSpool(config: StreamConfig): SpoolConfig {
+  if (config.spool !== null) return config.spool
+  throw new LandbridgeError('ERR_CONFIG', `stream ${config.name} has no spool`)
+}
+
+function createSpool(config: SpoolConfig, clock: Clock, log: Log): Spool {
+  const { ageMs, sizeBytes, hardLimit, replicaAgeMs } = config.retention
+  const retention = {
+    ageMsMax: ageMs,
+    bytesMax: sizeBytes,
+    hardLimit,
+    replicaAgeMsMax: replicaAgeMs,
+  }
+  return new Spool({ directory: config.directory, retention, clock, log })
+}

@@ -1,0 +1,44 @@
+import type { GatewayStatus, LinkStatus, Problem, TunnelStatus } from '../progress/status.ts'
+
+/** A link that is down for a moment is how reconnecting looks; longer is worth telling. */
+const LINK_DOWN_MS = 2_000
+/** So long a first handshake may take while the other gateway starts as well. */
+const FIRST_HANDSHAKE_MS = 10_000
+
+export function linkProblems(link: LinkStatus, nowMs: number): Problem[] {
+  if (link.state === 'up' || link.sinceMs === null) return []
+  if (nowMs - link.sinceMs < LINK_DOWN_MS) return []
+  const { lastError, sinceMs } = link
+  const code = lastError?.code ?? 'ERR_LINK_LOST'
+  const message = lastError?.message ?? 'no session with the peer yet'
+  const remedy = lastError?.remedy
+  return [{ code, severity: 'error', where: 'link', message, ...(remedy && { remedy }), sinceMs }]
+}
+
+/** An interface that is there but does not reach the peer. Without one, the tunnel says why. */
+export function tunnelProblems(
+  tunnel: TunnelStatus,
+  { nowMs, startedAtMs }: Pick<GatewayStatus, 'nowMs' | 'startedAtMs'>,
+): Problem[] {
+  const remedy =
+    'See that the other gateway runs, that UDP gets through to ' +
+    `${tunnel.endpoint ?? 'one of the two gateways'}, and that both have the same peer files.`
+  const common = { severity: 'error', where: 'tunnel', remedy } as const
+  if (tunnel.state === 'stale') {
+    const ageMs = tunnel.handshakeAgeMs ?? 0
+    const message = `nothing comes through the tunnel; last handshake ${seconds(ageMs)} s ago`
+    return [{ code: 'ERR_TUNNEL_STALE', message, sinceMs: nowMs - ageMs, ...common }]
+  }
+  if (tunnel.state !== 'never' || nowMs - startedAtMs < FIRST_HANDSHAKE_MS) return []
+  const message = 'the tunnel has had no handshake with the peer since it was made'
+  return [{ code: 'ERR_TUNNEL_STALE', message, sinceMs: startedAtMs, ...common }]
+}
+
+function seconds(durationMs: number): number {
+  return Math.round(durationMs / 1000)
+}
+
+export function worstState(problems: readonly Problem[]): GatewayStatus['state'] {
+  if (problems.some((problem) => problem.severity === 'blocked')) return 'blocked'
+  return problems.some((problem) => problem.severity === 'error') ? 'degraded' : 'ok'
+}

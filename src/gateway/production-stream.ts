@@ -1,0 +1,152 @@
+import type { Clock } from '../base/clock.ts'
+import { LandbridgeError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import { formatHostPort } from '../config/address.ts'
+import type { LinkConfig, StreamConfig } from '../config/config.ts'
+import type { OpenedSource, SourcePort } from '../link/source-port.ts'
+import { StreamSender } from '../link/stream-sender.ts'
+import type { Problem, StreamStatus } from '../progress/status.ts'
+import { Throttle } from '../progress/throttle.ts'
+import { SourceMonitor } from '../source/source-monitor.ts'
+import { SourceReader } from '../source/source-reader.ts'
+import { SourceWarnings } from './source-warnings.ts'
+import type { StreamIdentity } from './stream-identity.ts'
+
+export interface ProductionStreamOptions {
+  readonly gateway: string
+  readonly config: StreamConfig
+  readonly link: LinkConfig
+  readonly identity: StreamIdentity
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** The production half of a stream: source, throttle and sender joined. */
+export class ProductionStream {
+  readonly name: string
+  readonly sender: StreamSender
+  readonly #options: ProductionStreamOptions
+  readonly #throttle: Throttle
+  #unnamedSinceMs: number | null = null
+  readonly #warnings: SourceWarnings
+
+  constructor(options: ProductionStreamOptions) {
+    const { config, link, clock, log } = options
+    this.#options = options
+    this.name = config.name
+    this.#throttle = new Throttle({ bytesPerSecond: config.throttle.bytesPerSecond, clock })
+    this.#warnings = new SourceWarnings({ stream: config.name, clock, log })
+    this.sender = new StreamSender({
+      name: config.name,
+      source: createSourcePort(options, this.#warnings),
+      throttle: this.#throttle,
+      compression: link.compression,
+      windowBytes: link.windowBytes,
+      clock,
+      log,
+    })
+  }
+
+  /** Whether the DR gateway has this stream too, as it said in its hello. */
+  namedByPeer(isNamed: boolean): void {
+    const sinceMs = this.#unnamedSinceMs ?? this.#options.clock.wallMs()
+    this.#unnamedSinceMs = isNamed ? null : sinceMs
+  }
+
+  /** The sender lives in the link's sessions; between them there is nothing to run. */
+  async run(_signal: AbortSignal): Promise<void> {}
+
+  problems(): Problem[] {
+    const { problem, state } = this.sender.status()
+    const warnings = [...this.#unnamed(), ...this.#warnings.problems()]
+    if (problem === null) return warnings
+    const { code, message, remedy, sinceMs } = problem
+    const severity = state === 'blocked' ? 'blocked' : 'error'
+    const where = `source:${this.name}`
+    const blocking: Problem = { code, severity, where, message, sinceMs }
+    return [remedy === null ? blocking : { ...blocking, remedy }, ...warnings]
+  }
+
+  #unnamed(): Problem[] {
+    if (this.#unnamedSinceMs === null) return []
+    const remedy = `Add a stream "${this.name}" with a spool to the DR gateway, or remove it here.`
+    return [
+      {
+        code: 'ERR_STREAM_UNKNOWN',
+        severity: 'blocked',
+        where: `source:${this.name}`,
+        message: `the DR gateway has no stream named ${this.name}: it is not copied`,
+        remedy,
+        sinceMs: this.#unnamedSinceMs,
+      },
+    ]
+  }
+
+  status(): StreamStatus {
+    const { state, source, sample, sampledMs, sentBytes } = this.sender.status()
+    const { config } = this.#options
+    const heardAgoMs = sampledMs === null ? null : this.#options.clock.monotonicMs() - sampledMs
+    return {
+      name: this.name,
+      flavor: source?.flavor ?? null,
+      state,
+      source: {
+        host: config.source === null ? null : formatHostPort(config.source),
+        serverVersion: source?.serverVersion ?? null,
+        serverId: source?.serverId ?? null,
+        serverUuid: source?.serverUuid ?? null,
+        position:
+          sample === null
+            ? null
+            : { epoch: null, file: sample.file, offset: sample.offset, gtids: sample.gtids ?? '' },
+        connected: state === 'streaming',
+        heardAgoMs,
+      },
+      spool: null,
+      receiveLag: null,
+      transactionsReceived: 0,
+      bytesReceived: sentBytes,
+      throttle: { bytesPerSecond: this.#throttle.bytesPerSecond },
+      replicas: [],
+    }
+  }
+}
+
+function createSourcePort(options: ProductionStreamOptions, warnings: SourceWarnings): SourcePort {
+  const { config, identity, gateway, clock, log } = options
+  const address = config.source
+  if (address === null) throw new TypeError(`stream ${config.name} has no source`)
+  const reader = new SourceReader({
+    address,
+    serverId: address.serverId ?? identity.sourceServerId,
+    replicaUuid: identity.replicaUuid,
+    reportHost: gateway,
+    clock,
+    log,
+    onPreflight: (findings) => warnings.take(findings),
+  })
+  const monitor = new SourceMonitor({ address, clock })
+  return {
+    host: formatHostPort(address),
+    async open(held, signal): Promise<OpenedSource> {
+      const { facts, plan, run } = await reader.open(held, signal)
+      if (address.flavor !== 'auto' && address.flavor !== facts.flavor) {
+        throw new LandbridgeError(
+          'ERR_SOURCE_FLAVOR',
+          `the source is ${facts.flavor}, the configuration says ${address.flavor}`,
+          { remedy: `Set streams.${config.name}.source.flavor to auto or ${facts.flavor}.` },
+        )
+      }
+      const { flavor, serverVersion, serverId, serverUuid, gtidDomainId } = facts
+      const source = { flavor, serverVersion, serverId, serverUuid, gtidDomainId }
+      const { newEpoch, gtids } = plan
+      const reason = newEpoch?.reason
+      return {
+        source,
+        newEpoch: reason === undefined ? null : { reason, gtidsBefore: gtids },
+        run,
+      }
+    },
+    watch: (onSample, signal) => monitor.run(onSample, signal),
+  }
+}

@@ -1,0 +1,78 @@
+import type { Clock } from '../base/clock.ts'
+import { LandbridgeError } from '../base/errors.ts'
+import type { Channel } from '../link/channel.ts'
+import { encodeJson, type Frame, FrameType } from '../link/frame.ts'
+import type { SessionBody } from '../link/link-session.ts'
+import type { Hello, State } from '../link/messages.ts'
+import { DrStream } from './dr-stream.ts'
+import type { ProductionStream } from './production-stream.ts'
+
+/**
+ * Gives each stream its number in a session: its place in the DR gateway's hello. Frames are
+ * handed to the stream that they name.
+ */
+export class StreamSessions {
+  readonly #streams: readonly (ProductionStream | DrStream)[]
+
+  readonly #clock: Clock
+
+  constructor(streams: readonly (ProductionStream | DrStream)[], clock: Clock) {
+    this.#streams = streams
+    this.#clock = clock
+  }
+
+  readonly create = (channel: Channel, peer: Hello): SessionBody => {
+    const isDr = this.#streams[0] instanceof DrStream
+    const names = isDr ? this.#streams.map((stream) => stream.name) : peer.streams
+    for (const stream of this.#streams) {
+      if (!(stream instanceof DrStream)) stream.namedByPeer(names.includes(stream.name))
+    }
+    const sessions = names.map((name, number) => {
+      const stream = this.#streams.find((candidate) => candidate.name === name)
+      if (stream instanceof DrStream) return stream.receiver.session(channel, number)
+      return (
+        stream?.sender.session(channel, number) ?? unknownStream(channel, name, number, this.#clock)
+      )
+    })
+    return {
+      onFrame(frame) {
+        const session = sessions[frame.stream]
+        if (session === undefined) throw unexpectedStream(frame.stream)
+        session.onFrame(frame)
+      },
+      async run(signal) {
+        const ending = new AbortController()
+        const stop = AbortSignal.any([signal, ending.signal])
+        const running = sessions.map((session) => session.run(stop))
+        try {
+          await Promise.all(running)
+        } finally {
+          // The first that fails ends the others; none may reach into the next session.
+          ending.abort()
+          await Promise.allSettled(running)
+        }
+      },
+    }
+  }
+}
+
+/** A stream that only the DR gateway knows: it is told why nothing comes. */
+function unknownStream(channel: Channel, name: string, number: number, clock: Clock): SessionBody {
+  return {
+    onFrame(_frame: Frame) {},
+    async run() {
+      const problem = {
+        code: 'ERR_STREAM_UNKNOWN',
+        message: `the production gateway has no stream named ${name}`,
+        remedy: `Add a stream "${name}" to the production gateway, or remove it here.`,
+        sinceMs: clock.wallMs(),
+      }
+      const state: State = { state: 'blocked', host: '', problem }
+      channel.send(encodeJson(FrameType.State, number, state))
+    },
+  }
+}
+
+function unexpectedStream(number: number): LandbridgeError {
+  return new LandbridgeError('ERR_LINK_FRAME', `the peer names stream ${number}, there is none`)
+}

@@ -1,0 +1,82 @@
+import { describe, expect, test } from 'vitest'
+import { LandbridgeError } from '../../../src/base/errors.ts'
+import { linkProblems, tunnelProblems, worstState } from '../../../src/gateway/problems.ts'
+import { LinkState } from '../../../src/link/link-state.ts'
+import { FakeClock } from '../../helpers/fake-clock.ts'
+import { drStatus } from '../../helpers/status-fixture.ts'
+
+describe('the link', () => {
+  test('keeps the remedy of what took it down, and since when', async () => {
+    const clock = new FakeClock()
+    const state = new LinkState('ec2', clock)
+    const downMs = clock.wallMs()
+    const remedy = 'Copy the peer file.'
+    state.down(new LandbridgeError('ERR_LINK_FINGERPRINT', 'not the peer', { remedy }))
+    expect(linkProblems(state.status(), clock.wallMs() + 1_000)).toEqual([])
+    await clock.advance(3_000)
+    expect(linkProblems(state.status(), clock.wallMs())).toEqual([
+      {
+        code: 'ERR_LINK_FINGERPRINT',
+        severity: 'error',
+        where: 'link',
+        message: 'not the peer',
+        remedy,
+        sinceMs: downMs,
+      },
+    ])
+  })
+
+  test('has no remedy where its error has none', async () => {
+    const clock = new FakeClock()
+    const state = new LinkState('ec2', clock)
+    state.down(new Error('read ECONNRESET'))
+    await clock.advance(3_000)
+    const [problem] = linkProblems(state.status(), clock.wallMs())
+    expect(problem).toMatchObject({ code: 'ERR_UNEXPECTED', message: 'read ECONNRESET' })
+    expect(problem).not.toHaveProperty('remedy')
+  })
+})
+
+describe('the tunnel', () => {
+  const { tunnel, nowMs } = drStatus
+  const since = (startedAgoMs: number) => ({ nowMs, startedAtMs: nowMs - startedAgoMs })
+
+  test('that is up, external or without an interface adds nothing', () => {
+    for (const state of ['up', 'external', 'down'] as const) {
+      expect(tunnelProblems({ ...tunnel, state }, since(60_000))).toEqual([])
+    }
+  })
+
+  test('that is stale is an error since its last handshake', () => {
+    const stale = { ...tunnel, state: 'stale', handshakeAgeMs: 200_000 } as const
+    expect(tunnelProblems(stale, since(900_000))).toMatchObject([
+      {
+        code: 'ERR_TUNNEL_STALE',
+        severity: 'error',
+        where: 'tunnel',
+        message: 'nothing comes through the tunnel; last handshake 200 s ago',
+        remedy: expect.stringContaining('198.51.100.20:51820'),
+        sinceMs: nowMs - 200_000,
+      },
+    ])
+  })
+
+  test('without a first handshake is an error once the other gateway had time', () => {
+    const never = { ...tunnel, state: 'never', handshakeAgeMs: null } as const
+    expect(tunnelProblems(never, since(5_000))).toEqual([])
+    expect(tunnelProblems(never, since(15_000))).toMatchObject([
+      { code: 'ERR_TUNNEL_STALE', sinceMs: nowMs - 15_000 },
+    ])
+  })
+})
+
+test('a warning alone leaves the gateway ok', () => {
+  const problem = { code: 'ERR_SOURCE_FORMAT', where: 'source:main', message: '', sinceMs: 0 }
+  expect(worstState([{ ...problem, severity: 'warning' }])).toBe('ok')
+  expect(
+    worstState([
+      { ...problem, severity: 'warning' },
+      { ...problem, severity: 'error' },
+    ]),
+  ).toBe('degraded')
+})

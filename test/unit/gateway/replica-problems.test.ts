@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest'
+import type { DrStream } from '../../../src/gateway/dr-stream.ts'
+import { drStreamProblems } from '../../../src/gateway/dr-stream-status.ts'
+import type { ReplicaPollerStatus } from '../../../src/progress/replica-poller.ts'
+import { describeMysqlReplica } from '../../../src/progress/replica-threads.ts'
+import type { RelayStatus } from '../../../src/relay/relay-server.ts'
+import { replicaStatus } from '../../helpers/status-fixture.ts'
+
+const up: ReplicaPollerStatus = {
+  state: 'up',
+  identity: { flavor: 'mysql', serverId: 2, serverUuid: null, version: '9.7.4' },
+  appliedGtids: '',
+  answeredAgoMs: 10,
+  stopReason: null,
+  stoppedSinceMs: null,
+  error: null,
+}
+const listening: RelayStatus = {
+  state: 'listening',
+  address: '127.0.0.1:3307',
+  connections: 0,
+  replicas: [],
+  lastError: null,
+  dumpError: null,
+}
+
+/** A stream as far as its problems depend on relay and replica. */
+function problemsOf(
+  asked: Partial<ReplicaPollerStatus>,
+  relay: Partial<RelayStatus> = {},
+  nowMs = 1_000,
+) {
+  const stream = {
+    name: 'main',
+    loadProblem: null,
+    receiver: { status: () => ({ state: null, receivedBytes: 0 }) },
+    writer: { problem: null },
+    relay: { status: () => ({ ...listening, ...relay }) },
+    poller: { status: () => ({ ...up, ...asked }) },
+  }
+  return drStreamProblems(stream as unknown as DrStream, nowMs)
+}
+
+const notSetUp = describeMysqlReplica([])
+
+test('a replica that was never attached is a warning with the command that attaches it', () => {
+  expect(problemsOf({ stopReason: notSetUp, stoppedSinceMs: 5 })).toEqual([
+    {
+      code: 'ERR_REPLICA_STOPPED',
+      severity: 'warning',
+      where: 'replica:main',
+      message: 'the DR replica does not follow this gateway yet',
+      remedy: 'landbridge replica attach --config FILE',
+      sinceMs: 5,
+    },
+  ])
+})
+
+test('one that was attached and forgot it, or stopped, is an error', () => {
+  expect(
+    problemsOf({ stopReason: notSetUp, stoppedSinceMs: 5 }, { replicas: [replicaStatus] }),
+  ).toMatchObject([{ code: 'ERR_REPLICA_STOPPED', severity: 'error', sinceMs: 5 }])
+  expect(problemsOf({ stopReason: 'applier: error 1062', stoppedSinceMs: 7 })).toMatchObject([
+    { severity: 'error', message: expect.stringMatching(/applier: error 1062$/), sinceMs: 7 },
+  ])
+})
+
+test('a replica that cannot be asked and a relay that does not listen say since when', () => {
+  const error = { code: 'ERR_REPLICA_UNREACHABLE', message: 'cannot ask', sinceMs: 11 }
+  const lastError = { code: 'EADDRINUSE', message: 'listen EADDRINUSE', sinceMs: 12 }
+  expect(problemsOf({ error }, { state: 'down', lastError })).toMatchObject([
+    { code: 'EADDRINUSE', where: 'relay:main', sinceMs: 12 },
+    { code: 'ERR_REPLICA_UNREACHABLE', severity: 'warning', sinceMs: 11 },
+  ])
+})
+
+test('a replica that stays away becomes an error: it could not take over', () => {
+  const error = { code: 'ERR_REPLICA_UNREACHABLE', message: 'refused', sinceMs: 0 }
+  expect(problemsOf({ error }, {}, 10_000)).toMatchObject([{ severity: 'warning' }])
+  expect(problemsOf({ error }, {}, 40_000)).toMatchObject([{ severity: 'error' }])
+})
+
+test('a relay that cannot serve a replica says which and why', () => {
+  const dumpError = { code: 'ERR_SPOOL_FILE', message: 'cut', replica: 'id:9', sinceMs: 3, atMs: 9 }
+  expect(problemsOf({}, { dumpError })).toEqual([
+    {
+      code: 'ERR_SPOOL_FILE',
+      severity: 'error',
+      where: 'relay:main',
+      message: 'replica id:9 cannot be served: cut',
+      sinceMs: 3,
+    },
+  ])
+})

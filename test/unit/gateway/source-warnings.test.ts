@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import { silentLog } from '../../../src/base/log.ts'
+import { SourceWarnings } from '../../../src/gateway/source-warnings.ts'
+import type { PreflightFinding } from '../../../src/source/preflight.ts'
+import { FakeClock } from '../../helpers/fake-clock.ts'
+
+const format: PreflightFinding = {
+  code: 'ERR_SOURCE_FORMAT',
+  severity: 'warning',
+  message: 'binlog_format is MIXED',
+  fix: "SET PERSIST binlog_format = 'ROW'",
+}
+const clockDiffers = { ...format, code: 'ERR_SOURCE_CLOCK', fix: null } as const
+const good = { ...format, code: 'ERR_SOURCE_CHECKSUM', severity: 'ok' } as const
+const fatal = { ...format, code: 'ERR_SOURCE_NO_GTID', severity: 'error' } as const
+
+test('shows the warnings of the last preflight, each since it was first seen', async () => {
+  const clock = new FakeClock()
+  const lines: string[] = []
+  const log = { ...silentLog, warn: (_: object, text: string) => lines.push(text) }
+  const warnings = new SourceWarnings({ stream: 'main', clock, log })
+  expect(warnings.problems()).toEqual([])
+  const firstMs = clock.wallMs()
+  warnings.take([good, format, fatal])
+  expect(warnings.problems()).toEqual([
+    {
+      code: 'ERR_SOURCE_FORMAT',
+      severity: 'warning',
+      where: 'source:main',
+      message: 'binlog_format is MIXED',
+      remedy: "SET PERSIST binlog_format = 'ROW'",
+      sinceMs: firstMs,
+    },
+  ])
+  await clock.advance(60_000)
+  warnings.take([format, clockDiffers])
+  expect(warnings.problems()).toMatchObject([
+    { code: 'ERR_SOURCE_FORMAT', sinceMs: firstMs },
+    { code: 'ERR_SOURCE_CLOCK', sinceMs: firstMs + 60_000 },
+  ])
+  expect(warnings.problems()[1]).not.toHaveProperty('remedy')
+  expect(lines).toHaveLength(2)
+  warnings.take([good])
+  expect(warnings.problems()).toEqual([])
+})
