@@ -1,0 +1,89 @@
+import type { Command } from 'commander'
+import { runChaos } from '../lab/chaos/chaos-run.ts'
+import { faultText } from '../lab/chaos/fault.ts'
+import { FAULT_NAMES, planFaults, type ScheduleOptions } from '../lab/chaos/schedule.ts'
+import { labPaths } from '../lab/lab-paths.ts'
+import { parseWanFlags, type WanFlags } from '../lab/wan-settings.ts'
+import { addWanFlags, parseFlavor } from './lab-command.ts'
+import { positive } from './lab-load-command.ts'
+import { withStopSignal } from './stop-signal.ts'
+
+interface ChaosFlags extends WanFlags {
+  readonly flavor: string
+  readonly minutes: string
+  readonly seed?: string
+  readonly scale: string
+  readonly only?: string
+  readonly rateTps: string
+  readonly writers: string
+  readonly name?: string
+  readonly plan?: boolean
+  readonly json?: boolean
+  readonly keepOnFailure?: boolean
+}
+
+const RTT_MS_DEFAULT = '30'
+
+/** `landbridge chaos`: faults at random under load, then every transaction is counted. */
+export function addChaosCommand(program: Command): void {
+  const chaos = program
+    .command('chaos')
+    .summary('break a lab at random under load, then count every transaction')
+    .description(
+      'Builds a lab, writes to the source, injects faults from a seed until time is up, heals, ' +
+        'waits, and checks that every acknowledged transaction is in the spool and on the ' +
+        `replica exactly once, in order.\n\nFaults: ${FAULT_NAMES.join(', ')}.`,
+    )
+    .option('--flavor <flavor>', 'mariadb or mysql', 'mariadb')
+    .option('--minutes <minutes>', 'how long to break things', '2')
+    .option('--seed <number>', 'the same seed plans the same faults; default: the time')
+    .option('--scale <factor>', 'faults last this much of what they do in the field', '0.15')
+    .option('--only <names>', 'only faults whose names begin so, with commas between')
+    .option('--rate-tps <rate>', 'transactions per second', '80')
+    .option('--writers <count>', 'concurrent connections', '6')
+    .option('--name <lab>', 'name of the lab; default chaos-FLAVOR')
+    .option('--plan', 'print what would happen, do nothing')
+    .option('--keep-on-failure', 'leave the lab as it is when something is missing')
+    .option('--json', 'one JSON object as the last line')
+  addWanFlags(chaos).action(run)
+}
+
+async function run(flags: ChaosFlags): Promise<void> {
+  const schedule = {
+    seed: flags.seed === undefined ? Date.now() % 1_000_000 : positive('--seed', flags.seed),
+    seconds: positive('--minutes', flags.minutes) * 60,
+    scale: positive('--scale', flags.scale),
+    ...(flags.only === undefined ? {} : { only: flags.only.split(',') }),
+  }
+  if (flags.plan === true) {
+    printPlan(schedule, flags.json === true)
+    return
+  }
+  const flavor = parseFlavor(flags.flavor)
+  const output = flags.json === true ? process.stderr : process.stdout
+  const options = {
+    ...schedule,
+    flavor,
+    paths: labPaths(flags.name ?? `chaos-${flavor}`),
+    transactionsPerSecond: positive('--rate-tps', flags.rateTps),
+    writers: positive('--writers', flags.writers),
+    wan: parseWanFlags({ ...flags, rtt: flags.rtt ?? RTT_MS_DEFAULT }),
+    keepOnFailure: flags.keepOnFailure === true,
+    say: (line: string) => void output.write(`${line}\n`),
+  }
+  const summary = await withStopSignal((signal) => runChaos({ ...options, signal }))
+  if (flags.json === true) process.stdout.write(`${JSON.stringify(summary)}\n`)
+  if (!summary.ok) process.exitCode = 1
+}
+
+function printPlan(schedule: ScheduleOptions, json: boolean): void {
+  const steps = planFaults(schedule)
+  const lines = steps.flatMap(({ atMs, faults }) =>
+    faults.map(({ fault, offsetMs }) => {
+      const at = ((atMs + offsetMs) / 1_000).toFixed(1).padStart(7)
+      return `[${at} s] ${faultText(fault)}`
+    }),
+  )
+  const text = `seed ${schedule.seed}\n${lines.join('\n')}\n`
+  process.stdout.write(json ? `${JSON.stringify({ seed: schedule.seed, steps })}\n` : text)
+}

@@ -1,0 +1,187 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import { dirname } from 'node:path'
+import { fetchStatus } from '../admin/admin-client.ts'
+import { codeOf } from '../base/errors.ts'
+import { formatHostPort } from '../config/address.ts'
+import type { GatewayConfig, HostPort } from '../config/config.ts'
+import { systemRunner } from '../tunnel/process-runner.ts'
+import type { CheckFinding } from './check-list.ts'
+
+const runner = systemRunner
+
+/** Whether this machine can make the tunnel, and with which versions of what. */
+export async function checkTools({ tunnel }: GatewayConfig): Promise<CheckFinding[]> {
+  if (tunnel.kind === 'external') return [{ severity: 'ok', message: 'the tunnel is external' }]
+  const findings: CheckFinding[] = []
+  const ip = await versionOf('ip', ['-V'])
+  const wg = await versionOf('wg', ['--version'])
+  const [program = '', ...args] = tunnel.userspaceArgv
+  const userspace = await versionOf(program, [...args, '--version'])
+  const nft = await versionOf('nft', ['--version'])
+  for (const version of [ip, wg, userspace, nft]) {
+    if (version !== null) findings.push({ severity: 'ok', message: version })
+  }
+  if (ip === null) findings.push(missing('error', 'ip', 'apt-get install iproute2'))
+  if (tunnel.backend === 'kernel' && wg === null) {
+    findings.push(missing('error', 'wg', 'apt-get install wireguard-tools'))
+  }
+  if (tunnel.backend === 'userspace' && userspace === null) {
+    findings.push(missing('error', program, 'apt-get install wireguard-go'))
+  }
+  if (tunnel.backend === 'auto' && wg === null && userspace === null) {
+    findings.push(missing('error', `wg and ${program}`, 'apt-get install wireguard-tools'))
+  }
+  if (nft === null) findings.push(missing('warning', 'nft', 'apt-get install nftables'))
+  if (tunnel.backend !== 'kernel') findings.push(...(await checkTunDevice(userspace !== null)))
+  return findings
+}
+
+async function checkTunDevice(isUsed: boolean): Promise<CheckFinding[]> {
+  if (!isUsed) return []
+  try {
+    await access('/dev/net/tun', constants.R_OK | constants.W_OK)
+    return []
+  } catch (error) {
+    return [
+      {
+        severity: 'warning',
+        message: `wireguard-go needs /dev/net/tun (${codeOf(error)})`,
+        remedy: '`modprobe tun`; in a container add --device /dev/net/tun',
+      },
+    ]
+  }
+}
+
+/** First line of what a program says of its version; null when the machine does not have it. */
+async function versionOf(program: string, args: readonly string[]): Promise<string | null> {
+  if ((await runner.find(program)) === null) return null
+  try {
+    const [line = ''] = (await runner.run(program, args)).trim().split('\n')
+    return line === '' ? `${program} is there` : line
+  } catch {
+    // It is there but does not know the flag, as old ones of wireguard-go.
+    return `${program} is there, of unknown version`
+  }
+}
+
+function missing(severity: 'warning' | 'error', what: string, remedy: string): CheckFinding {
+  return { severity, message: `${what} is not on this machine`, remedy }
+}
+
+/** Whether the gateway can write where it has to. */
+export async function checkFolders(config: GatewayConfig): Promise<CheckFinding[]> {
+  const folders = [config.dataDir, dirname(config.admin.socketPath)]
+  for (const { spool } of config.streams) if (spool !== null) folders.push(spool.directory)
+  const findings: CheckFinding[] = []
+  for (const folder of new Set(folders)) {
+    const nearest = await nearestExisting(folder)
+    try {
+      await access(nearest, constants.W_OK)
+      findings.push({ severity: 'ok', message: `${folder} can be written` })
+    } catch {
+      const message = `${nearest} cannot be written by this user, and ${folder} is needed`
+      findings.push({
+        severity: 'error',
+        message,
+        remedy: `create ${folder} for the gateway's user`,
+      })
+    }
+  }
+  return findings
+}
+
+async function nearestExisting(folder: string): Promise<string> {
+  let path = folder
+  while (path !== dirname(path)) {
+    const exists = await access(path).then(
+      () => true,
+      () => false,
+    )
+    if (exists) break
+    path = dirname(path)
+  }
+  return path
+}
+
+/** Whether the ports are free, and the interface's name; a gateway that runs has them itself. */
+export async function checkPorts(config: GatewayConfig): Promise<CheckFinding[]> {
+  const isRunning = await fetchStatus(config.admin.socketPath, { timeoutMs: 1000 }).then(
+    () => true,
+    () => false,
+  )
+  if (isRunning) return [{ severity: 'ok', message: 'the gateway is running and has its ports' }]
+  const { tunnel } = config
+  const findings: CheckFinding[] = []
+  if (tunnel.kind === 'wireguard') {
+    findings.push(await udpFinding(tunnel.listenPort))
+    if (networkInterfaces()[tunnel.interfaceName] !== undefined) {
+      findings.push({
+        severity: 'warning',
+        message: `there is an interface ${tunnel.interfaceName} though no gateway runs`,
+        remedy: `\`landbridge tunnel down --config ${config.path}\` removes what a crash left`,
+      })
+    }
+  }
+  if (config.metrics !== null)
+    findings.push(await tcpFinding('metrics.listen', config.metrics.listen))
+  for (const { name, relay } of config.streams) {
+    if (relay !== null) findings.push(await tcpFinding(`relay of ${name}`, relay.listen))
+  }
+  return findings
+}
+
+async function udpFinding(port: number): Promise<CheckFinding> {
+  const socket = createSocket('udp4')
+  try {
+    socket.bind(port)
+    await once(socket, 'listening')
+    return { severity: 'ok', message: `UDP port ${port} is free` }
+  } catch (error) {
+    return taken(`tunnel.listenPort: UDP port ${port}`, error)
+  } finally {
+    socket.close()
+  }
+}
+
+async function tcpFinding(what: string, listen: HostPort): Promise<CheckFinding> {
+  const server = createServer()
+  try {
+    server.listen(listen.port, listen.host)
+    await once(server, 'listening')
+    return { severity: 'ok', message: `${what}: ${formatHostPort(listen)} is free` }
+  } catch (error) {
+    return taken(`${what}: ${formatHostPort(listen)}`, error)
+  } finally {
+    if (server.listening) server.close()
+  }
+}
+
+function taken(what: string, error: unknown): CheckFinding {
+  const remedy =
+    codeOf(error) === 'EADDRNOTAVAIL'
+      ? 'name an address that this machine has'
+      : 'stop what has it (`ss -lntup` shows it), or choose another'
+  return { severity: 'error', message: `${what} cannot be had (${codeOf(error)})`, remedy }
+}
+
+/** WireGuard refuses handshakes from a clock that went back, and lag is measured with clocks. */
+export async function checkClock(): Promise<CheckFinding[]> {
+  if ((await runner.find('timedatectl')) === null) {
+    return [{ severity: 'ok', message: 'cannot tell whether the clock is kept (no timedatectl)' }]
+  }
+  try {
+    const args = ['show', '--property=NTPSynchronized', '--value']
+    const isKept = (await runner.run('timedatectl', args, { timeoutMs: 3000 })).trim() === 'yes'
+    if (isKept) return [{ severity: 'ok', message: 'the clock is kept by a time service' }]
+    const message = 'the clock is not kept by a time service'
+    return [{ severity: 'warning', message, remedy: 'start chrony or systemd-timesyncd' }]
+  } catch {
+    // No systemd runs here, as in a container: not knowing is not a fault.
+    return [{ severity: 'ok', message: 'cannot tell whether the clock is kept' }]
+  }
+}

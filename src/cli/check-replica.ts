@@ -1,0 +1,83 @@
+import { codeOf, describeError } from '../base/errors.ts'
+import { formatHostPort } from '../config/address.ts'
+import type { DatabaseConfig, GatewayConfig, RelayConfig } from '../config/config.ts'
+import { findStreamIdentity } from '../gateway/stream-identity.ts'
+import { ATTACH_GRANTS, inspectReplica } from '../relay/attach.ts'
+import { replicaFindings } from '../relay/attach-plan.ts'
+import type { ReplicaFacts } from '../relay/replica-facts.ts'
+import type { CheckFinding } from './check-list.ts'
+import { localRelayLogin } from './relay-login.ts'
+
+const CHECK_MS_MAX = 20_000
+
+export interface ReplicaCheck {
+  readonly replica: DatabaseConfig
+  readonly relay: RelayConfig
+  /** The relay's own; null while none was chosen. */
+  readonly relayServerId: number | null
+  /** For the command that a remedy names. */
+  readonly configPath: string
+}
+
+/** Whether the DR replicas could follow this gateway's relays. */
+export async function checkReplicas(config: GatewayConfig): Promise<CheckFinding[]> {
+  const findings: CheckFinding[] = []
+  for (const { name, relay, replica } of config.streams) {
+    if (relay === null || replica === null) continue
+    const identity = await findStreamIdentity(config.dataDir, name)
+    const relayServerId = relay.serverId ?? identity?.relayServerId ?? null
+    const prefix = config.streams.length > 1 ? `${name}: ` : ''
+    const check = { replica, relay, relayServerId, configPath: config.path }
+    for (const finding of await checkReplica(check)) {
+      findings.push({ ...finding, message: `${prefix}${finding.message}` })
+    }
+  }
+  return findings
+}
+
+export async function checkReplica(check: ReplicaCheck): Promise<CheckFinding[]> {
+  const { replica: login, relay, relayServerId, configPath } = check
+  try {
+    const inspected = await inspectReplica(
+      { replica: { role: 'replica', ...login }, relay: localRelayLogin(relay) },
+      AbortSignal.timeout(CHECK_MS_MAX),
+    )
+    const { replica } = inspected
+    const { flavor, version, serverId } = replica
+    const where = `${login.user} is in at ${formatHostPort(login)}`
+    const findings: CheckFinding[] = [
+      { severity: 'ok', message: `${where}: ${flavor} ${version}, server_id ${serverId}` },
+      ...replicaFindings(replica, inspected.relay),
+      followingFinding(replica, configPath),
+    ]
+    if (inspected.relay === null) {
+      if (serverId === relayServerId) findings.push(sameServerId(serverId))
+      const message = 'the relay has nothing to serve yet: GTIDs were not compared'
+      findings.push({ severity: 'ok', message })
+    }
+    return findings
+  } catch (error) {
+    const finding = { severity: 'error', message: describeError(error) } as const
+    if (codeOf(error) !== 'ERR_SQL_STATEMENT') return [finding]
+    const { mysql, mariadb } = ATTACH_GRANTS
+    return [{ ...finding, remedy: `grant it on *.*: ${mysql} (MySQL), ${mariadb} (MariaDB)` }]
+  }
+}
+
+function sameServerId(serverId: number): CheckFinding {
+  return {
+    severity: 'error',
+    message: `the replica has server_id ${serverId}, as the relay has`,
+    remedy: 'SET GLOBAL server_id to another number: it would ignore every event',
+  }
+}
+
+function followingFinding({ following }: ReplicaFacts, configPath: string): CheckFinding {
+  if (following === null || following.host === '') {
+    const remedy = `landbridge replica attach --config ${configPath}`
+    return { severity: 'ok', message: 'the replica follows nothing yet', remedy }
+  }
+  const { host, port, receiver, applier } = following
+  const threads = `receiver ${receiver}, applier ${applier}`
+  return { severity: 'ok', message: `the replica follows ${host}:${port}; ${threads}` }
+}

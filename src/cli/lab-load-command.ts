@@ -1,0 +1,116 @@
+import type { Command } from 'commander'
+import { systemClock } from '../base/clock.ts'
+import { LandbridgeError } from '../base/errors.ts'
+import { compareSpool } from '../lab/compare-spool.ts'
+import { compareTables } from '../lab/compare-tables.ts'
+import { labPaths } from '../lab/lab-paths.ts'
+import { type LabState, requireState } from '../lab/lab-state.ts'
+import { newestEpochFolder } from '../lab/spool-files.ts'
+import { Workload } from '../lab/workload.ts'
+import { withStopSignal } from './stop-signal.ts'
+
+interface LoadFlags {
+  readonly name: string
+  readonly seconds: string
+  readonly transactions?: string
+  readonly rateTps: string
+  readonly writers: string
+  readonly definitions: boolean
+  readonly json?: boolean
+}
+
+/** `lab load` and `lab compare`: what the demo does, one by one. */
+export function addLabLoadCommands(lab: Command): void {
+  lab
+    .command('load')
+    .summary('write to the source of a lab')
+    .option('--name <lab>', 'which lab', 'main')
+    .option('--seconds <seconds>', 'how long', '30')
+    .option('--transactions <count>', 'end after so many')
+    .option('--rate-tps <rate>', 'transactions per second', '400')
+    .option('--writers <count>', 'concurrent connections', '8')
+    .option('--no-definitions', 'without CREATE, ALTER and DROP in between')
+    .option('--json', 'print one JSON object')
+    .action(runLoad)
+  lab
+    .command('compare')
+    .summary('compare spool and replica of a lab with its source')
+    .option('--name <lab>', 'which lab', 'main')
+    .option('--wait-seconds <seconds>', 'for spool and replica to catch up', '60')
+    .option('--json', 'print one JSON object')
+    .action(runCompare)
+}
+
+async function runLoad(flags: LoadFlags): Promise<void> {
+  const state = await requireState(labPaths(flags.name))
+  const workload = new Workload({
+    socket: requireSource(state).socket,
+    flavor: state.flavor,
+    clock: systemClock,
+    writers: positive('--writers', flags.writers),
+    transactionsPerSecond: positive('--rate-tps', flags.rateTps),
+    secondsMax: positive('--seconds', flags.seconds),
+    transactionsMax:
+      flags.transactions === undefined ? null : positive('--transactions', flags.transactions),
+    definitionSeconds: flags.definitions ? 2 : null,
+    seed: Date.now() % 1_000_000,
+  })
+  await withStopSignal((signal) => workload.run(signal))
+  const status = workload.status()
+  const text = `${status.committed} transactions committed, ${status.retried} retried\n`
+  process.stdout.write(flags.json === true ? `${JSON.stringify(status)}\n` : text)
+}
+
+async function runCompare(flags: {
+  readonly name: string
+  readonly waitSeconds: string
+  readonly json?: boolean
+}): Promise<void> {
+  const state = await requireState(labPaths(flags.name))
+  const waitSeconds = positive('--wait-seconds', flags.waitSeconds)
+  const source = requireSource(state)
+  await withStopSignal(async (signal) => {
+    const spool =
+      state.gateways === null
+        ? null
+        : await compareSpool({
+            sourceSocket: source.socket,
+            sourceBinlogDirectory: source.binlogDirectory,
+            spoolFiles: () => newestEpochFolder(state.spoolDirectory),
+            waitSeconds,
+            signal,
+          })
+    const tables = await compareTables({
+      flavor: state.flavor,
+      sourceSocket: source.socket,
+      replicaSocket: state.databases.replica?.socket ?? '',
+      waitSeconds,
+      signal,
+    })
+    const ok = (spool?.identical ?? true) && tables.equal
+    const lines = [
+      spool === null ? 'no spool in this lab' : verdict('spool identical to source', spool),
+      verdict('replica equals source', tables),
+    ]
+    const text = `${lines.join('\n')}\n`
+    process.stdout.write(flags.json === true ? `${JSON.stringify({ ok, spool, tables })}\n` : text)
+    if (!ok) process.exitCode = 1
+  })
+}
+
+function verdict(claim: string, report: { readonly failures: readonly string[] } & object): string {
+  const { failures, ...counts } = report
+  if (failures.length > 0) return `NOT ${claim}:\n  ${failures.join('\n  ')}`
+  return `${claim} ${JSON.stringify(counts)}`
+}
+
+function requireSource(state: LabState) {
+  if (state.databases.source !== undefined) return state.databases.source
+  throw new LandbridgeError('ERR_LAB_NOT_UP', `the lab ${state.name} has no source yet`)
+}
+
+export function positive(flag: string, text: string): number {
+  const value = Number(text)
+  if (value > 0 && Number.isFinite(value)) return value
+  throw new LandbridgeError('ERR_USAGE', `${flag} ${text} is not a number above 0`)
+}

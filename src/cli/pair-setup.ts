@@ -1,0 +1,285 @@
+import { createPrivateKey, createPublicKey, type KeyObject, randomBytes } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseDocument } from 'yaml'
+import { ignoreMissing, replaceFile } from '../base/atomic-file.ts'
+import { LandbridgeError } from '../base/errors.ts'
+import { Secret } from '../base/secret.ts'
+import { formatHostPort } from '../config/address.ts'
+import type { HostPort, PeerConfig, Site, SubnetAddress } from '../config/config.ts'
+import { loadPeer } from '../config/peer-file.ts'
+import { configError, Problems } from '../config/problem.ts'
+import { gatewayFile, peerFile } from '../config/template.ts'
+import {
+  type CertificateAndKey,
+  createAuthority,
+  generatePrivateKey,
+  signGatewayCertificate,
+} from '../keys/certificates.ts'
+import { certificateFingerprint, publicKeyFingerprint } from '../keys/fingerprint.ts'
+import { writePublicFile, writeSecretFile } from '../keys/key-file.ts'
+import { generateWireguardKeyPair, wireguardPublicKey } from '../keys/wireguard-key.ts'
+
+export interface GatewayPlan {
+  readonly name: string
+  readonly site: Site
+  /** Null: keep what the peer file has. */
+  readonly endpoint: HostPort | null
+  readonly tunnelAddress: SubnetAddress
+}
+
+export interface PairPlan {
+  /** Folder that holds gateway/, peers/ and certs/. */
+  readonly directory: string
+  readonly production: GatewayPlan
+  readonly dr: GatewayPlan
+  /** Which gateways' files are made: both on a workstation, one on a gateway itself. */
+  readonly only: string | null
+  readonly renew: boolean
+  readonly dataDir: string
+  readonly credentials: boolean
+  readonly externalTunnel: boolean
+  readonly listenPort: number
+  readonly linkPort: number
+  readonly source: HostPort
+  /** Nobody named a source: the file gets an address that must be replaced. */
+  readonly sourceIsExample: boolean
+  readonly sourceUser: string
+  readonly relayListen: HostPort
+  readonly relayUser: string
+  readonly nowMs: number
+}
+
+export type Outcome = 'created' | 'kept' | 'updated' | 'renewed'
+
+export interface SetupFile {
+  readonly path: string
+  readonly outcome: Outcome
+}
+
+export interface SetupGateway {
+  readonly name: string
+  readonly site: Site
+  readonly config: string
+  readonly wireguardPublicKey: string
+  readonly certificateFingerprint: string
+  /** False: the pair's authority is on another machine, which has to sign this key. */
+  readonly signed: boolean
+  /** True: its private keys are on its own machine, and this one only signs. */
+  readonly elsewhere: boolean
+}
+
+export interface SetupReport {
+  readonly files: readonly SetupFile[]
+  readonly gateways: readonly SetupGateway[]
+}
+
+/**
+ * Makes what is missing of a pair's files and keeps what is there, so that it can be repeated at
+ * any time. A gateway whose private key is on another machine is known by certs/NAME/gateway.pub.
+ */
+export async function setUpPair(plan: PairPlan): Promise<SetupReport> {
+  const files: SetupFile[] = []
+  const setup = new PairSetup(plan, files)
+  await setup.demandEndpoint()
+  const gateways: SetupGateway[] = []
+  for (const gateway of [plan.production, plan.dr]) {
+    if (plan.only !== null && plan.only !== gateway.name) continue
+    gateways.push(await setup.gateway(gateway))
+  }
+  return { files, gateways }
+}
+
+class PairSetup {
+  readonly #plan: PairPlan
+  readonly #files: SetupFile[]
+
+  constructor(plan: PairPlan, files: SetupFile[]) {
+    this.#plan = plan
+    this.#files = files
+  }
+
+  /** Without any endpoint the pair could never meet: say so before making anything. */
+  async demandEndpoint(): Promise<void> {
+    const { production, dr, only, externalTunnel } = this.#plan
+    if (only !== null || externalTunnel || production.endpoint !== null || dr.endpoint !== null) {
+      return
+    }
+    for (const { name } of [production, dr]) {
+      if ((await this.#read(join('peers', `${name}.yaml`))) !== null) return
+    }
+    throw new LandbridgeError('ERR_USAGE', 'no gateway has an address that the other can reach', {
+      remedy: 'add --production-endpoint HOST:PORT, --dr-endpoint HOST:PORT or --external-tunnel',
+    })
+  }
+
+  async gateway(gateway: GatewayPlan): Promise<SetupGateway> {
+    const { name, site } = gateway
+    const authority = await this.#authority()
+    const oldPeer = await this.#readPeer(name)
+    const publicKey = await this.#tlsKey(name)
+    const wireguard = await this.#wireguardKey(name, oldPeer)
+    const tunnelAddress = oldPeer?.tunnelAddress ?? gateway.tunnelAddress
+    const signed = await this.#certificate(name, tunnelAddress, publicKey, authority)
+    await this.#peerFile(gateway, oldPeer, {
+      name,
+      site,
+      wireguardPublicKey: wireguard,
+      endpoints: gateway.endpoint === null ? [] : [gateway.endpoint],
+      tunnelAddress,
+      linkPort: this.#plan.linkPort,
+      certificateFingerprint: publicKeyFingerprint(publicKey),
+    })
+    const config = join('gateway', `${name}.yaml`)
+    // A gateway that made its own keys has its own password and configuration too.
+    const elsewhere = await this.#isElsewhere(name)
+    if (!elsewhere) {
+      await this.#password(name, site === 'production' ? 'source.password' : 'relay.password')
+      const peer = site === 'production' ? this.#plan.dr.name : this.#plan.production.name
+      await this.#public(config, gatewayFile({ ...this.#plan, name, site, peer }))
+    }
+    return {
+      name,
+      site,
+      config,
+      wireguardPublicKey: wireguard,
+      certificateFingerprint: publicKeyFingerprint(publicKey),
+      signed,
+      elsewhere,
+    }
+  }
+
+  /** Made on the machine that makes both gateways; on a gateway itself it is brought or absent. */
+  async #authority(): Promise<CertificateAndKey | null> {
+    const certificatePath = join('certs', 'ca.crt')
+    const keyPath = join('certs', 'ca.key')
+    const certificatePem = await this.#read(certificatePath)
+    const key = await this.#read(keyPath)
+    if (certificatePem !== null && key !== null) {
+      return { certificatePem, privateKeyPem: new Secret(key) }
+    }
+    if (certificatePem !== null || key !== null || this.#plan.only !== null) return null
+    const { production, dr, nowMs } = this.#plan
+    const made = await createAuthority(`landbridge ${production.name} ${dr.name}`, nowMs)
+    await this.#secret(keyPath, made.privateKeyPem)
+    await this.#public(certificatePath, made.certificatePem)
+    return made
+  }
+
+  async #wireguardKey(name: string, oldPeer: PeerConfig | null): Promise<string> {
+    const path = join('certs', name, 'wireguard.key')
+    const old = await this.#read(path)
+    if (old !== null) {
+      this.#note(path, 'kept')
+      return wireguardPublicKey(new Secret(old))
+    }
+    if ((await this.#isElsewhere(name)) && oldPeer !== null) return oldPeer.wireguardPublicKey
+    const made = generateWireguardKeyPair()
+    await this.#secret(path, made.privateKey)
+    return made.publicKey
+  }
+
+  async #tlsKey(name: string): Promise<KeyObject> {
+    const path = join('certs', name, 'gateway.key')
+    const elsewhere = await this.#read(join('certs', name, 'gateway.pub'))
+    const old = await this.#read(path)
+    if (old === null && elsewhere !== null) return createPublicKey(elsewhere)
+    const privateKeyPem = old === null ? await generatePrivateKey() : new Secret(old)
+    if (old === null) await this.#secret(path, privateKeyPem)
+    else this.#note(path, 'kept')
+    return createPublicKey(createPrivateKey(privateKeyPem.reveal()))
+  }
+
+  async #certificate(
+    name: string,
+    tunnelAddress: SubnetAddress,
+    publicKey: KeyObject,
+    authority: CertificateAndKey | null,
+  ): Promise<boolean> {
+    const path = join('certs', name, 'gateway.crt')
+    const old = await this.#read(path)
+    const fits = old !== null && certificateFingerprint(old) === publicKeyFingerprint(publicKey)
+    if (fits && !this.#plan.renew) {
+      this.#note(path, 'kept')
+      return true
+    }
+    if (authority === null) {
+      const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+      await this.#public(join('certs', name, 'gateway.pub'), pem)
+      return false
+    }
+    const certificatePem = await signGatewayCertificate({
+      authority,
+      name,
+      tunnelAddress: tunnelAddress.address,
+      publicKey,
+      nowMs: this.#plan.nowMs,
+    })
+    await replaceFile(this.#at(path), certificatePem)
+    this.#note(path, old === null ? 'created' : 'renewed')
+    return true
+  }
+
+  async #peerFile(
+    plan: GatewayPlan,
+    old: PeerConfig | null,
+    wanted: Omit<PeerConfig, 'path'>,
+  ): Promise<void> {
+    const path = join('peers', `${wanted.name}.yaml`)
+    if (old === null) return this.#public(path, peerFile(wanted))
+    // In place, so that comments and settings that people added stay.
+    const document = parseDocument((await this.#read(path)) ?? '')
+    const before = document.toString()
+    document.set('wireguardPublicKey', wanted.wireguardPublicKey)
+    document.set('certificateFingerprint', wanted.certificateFingerprint)
+    if (plan.endpoint !== null) document.set('endpoints', [formatHostPort(plan.endpoint)])
+    const after = document.toString()
+    if (after !== before) await replaceFile(this.#at(path), after)
+    this.#note(path, after === before ? 'kept' : 'updated')
+  }
+
+  async #password(name: string, file: string): Promise<void> {
+    await this.#secret(join('certs', name, file), new Secret(randomBytes(24).toString('base64url')))
+  }
+
+  async #readPeer(name: string): Promise<PeerConfig | null> {
+    const path = join('peers', `${name}.yaml`)
+    if ((await this.#read(path)) === null) return null
+    const problems = new Problems()
+    const peer = await loadPeer(this.#at('peers'), name, problems)
+    if (problems.list.length > 0) throw configError(path, problems.list)
+    const { production, dr } = this.#plan
+    const site = name === production.name ? production.site : dr.site
+    if (peer === null || peer.site === site) return peer
+    throw new LandbridgeError('ERR_USAGE', `${path} is of site ${peer.site}, not of ${site}`, {
+      remedy: 'name the production gateway first: --pair PRODUCTION,DR',
+    })
+  }
+
+  async #isElsewhere(name: string): Promise<boolean> {
+    const key = await this.#read(join('certs', name, 'gateway.key'))
+    return key === null && (await this.#read(join('certs', name, 'gateway.pub'))) !== null
+  }
+
+  async #secret(path: string, content: Secret): Promise<void> {
+    const created = await writeSecretFile(this.#at(path), content)
+    this.#note(path, created ? 'created' : 'kept')
+  }
+
+  async #public(path: string, content: string): Promise<void> {
+    const created = await writePublicFile(this.#at(path), content)
+    this.#note(path, created ? 'created' : 'kept')
+  }
+
+  async #read(path: string): Promise<string | null> {
+    return (await readFile(this.#at(path), 'utf8').catch(ignoreMissing)) ?? null
+  }
+
+  #at(path: string): string {
+    return join(this.#plan.directory, path)
+  }
+
+  #note(path: string, outcome: Outcome): void {
+    if (!this.#files.some((file) => file.path === path)) this.#files.push({ path, outcome })
+  }
+}

@@ -1,0 +1,190 @@
+import { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
+import type { Command } from 'commander'
+import { releaseReplica } from '../admin/admin-client.ts'
+import { systemClock } from '../base/clock.ts'
+import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
+import type { DatabaseConfig, RelayConfig } from '../config/config.ts'
+import { loadConfig } from '../config/load-config.ts'
+import type { SqlLoginOptions } from '../mysql/sql-login.ts'
+import { ATTACH_GRANTS, attachReplica, detachReplica, replicaFacts } from '../relay/attach.ts'
+import type { AttachTarget } from '../relay/attach-plan.ts'
+import { replicaKey } from '../relay/replica-registry.ts'
+import { isWildcard, localRelayLogin } from './relay-login.ts'
+import { type DetachReport, formatAttach, formatDetach, formatReplica } from './replica-report.ts'
+import { withStopSignal } from './stop-signal.ts'
+
+interface ReplicaFlags {
+  readonly config: string
+  readonly stream?: string
+  readonly relayHost?: string
+  readonly relayCa?: string
+  readonly replace?: boolean
+  readonly force?: boolean
+  readonly dryRun?: boolean
+  readonly showPassword?: boolean
+  readonly waitSeconds: string
+  readonly json?: boolean
+}
+
+/** `landbridge replica`: points the DR replica at this gateway's relay, and away again. */
+export function addReplicaCommand(program: Command): void {
+  const replica = program
+    .command('replica')
+    .summary('attach the DR replica to this gateway, or detach it')
+    .description('Handles the replica that the configuration names under `replica`.')
+    .addHelpText(
+      'after',
+      `\nThe login at the replica needs, on *.*:\n  MySQL    ${ATTACH_GRANTS.mysql}\n` +
+        `  MariaDB  ${ATTACH_GRANTS.mariadb}`,
+    )
+  addAttach(replica)
+  addDetach(replica)
+  addStatus(replica)
+}
+
+function addCommon(command: Command): Command {
+  return command
+    .requiredOption('--config <file>', 'configuration of the DR gateway')
+    .option('--stream <name>', 'which stream; needed when there are several')
+    .option('--relay-host <host>', 'address of the relay as the replica sees it')
+    .option('--json', 'print one JSON object')
+}
+
+function addAttach(replica: Command): void {
+  addCommon(replica.command('attach'))
+    .summary('make the replica follow this relay')
+    .option('--relay-ca <path>', "path on the replica's machine of a copy of certs/ca.crt")
+    .option('--replace', 'also when the replica follows something else now')
+    .option('--dry-run', 'print the SQL and what speaks against it; change nothing')
+    .option('--show-password', 'print the password in the SQL')
+    .option('--wait-seconds <n>', 'how long the replica may take to run', '20')
+    .action((flags: ReplicaFlags) => withStopSignal((signal) => attach(flags, signal)))
+}
+
+function addDetach(replica: Command): void {
+  addCommon(replica.command('detach'))
+    .summary('stop replication at the replica and forget the relay')
+    .option('--force', 'also when the replica follows something else')
+    .option('--dry-run', 'print the SQL; change nothing')
+    .action((flags: ReplicaFlags) => withStopSignal((signal) => detach(flags, signal)))
+}
+
+function addStatus(replica: Command): void {
+  addCommon(replica.command('status'))
+    .summary('say what the replica follows and how it goes')
+    .action((flags: ReplicaFlags) => withStopSignal((signal) => status(flags, signal)))
+}
+
+async function attach(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
+  const { replica, relay, target } = await settings(flags)
+  const dryRun = flags.dryRun === true
+  const result = await attachReplica(
+    {
+      replica,
+      relay,
+      target,
+      dryRun,
+      replace: flags.replace === true,
+      waitMs: Number(flags.waitSeconds) * 1000,
+      clock: systemClock,
+    },
+    signal,
+  )
+  const statements = result.statements.map(({ sql, shown }) => (flags.showPassword ? sql : shown))
+  const report = { ...result, statements, dryRun }
+  print(flags, { ok: true, ...report }, formatAttach(report))
+}
+
+async function detach(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
+  const { replica, target, stream, socketPath } = await settings(flags)
+  const dryRun = flags.dryRun === true
+  const force = flags.force === true
+  const result = await detachReplica({ replica, target, dryRun, force }, signal)
+  const statements = result.statements.map(({ shown }) => shown)
+  const id = replicaKey(result.replica)
+  const kept = dryRun ? null : await release(socketPath, { stream, id }, signal)
+  const report = { action: result.action, statements, dryRun, kept }
+  print(flags, { ok: true, ...report }, formatDetach(report))
+}
+
+/** Also when the replica had been detached already: what was kept for it may still be kept. */
+async function release(
+  socketPath: string,
+  replica: { readonly stream: string; readonly id: string },
+  signal: AbortSignal,
+): Promise<DetachReport['kept']> {
+  try {
+    return (await releaseReplica(socketPath, replica, signal)) ? 'released' : 'nothing'
+  } catch (error) {
+    if (isLandbridgeError(error)) return 'unknown'
+    throw error
+  }
+}
+
+async function status(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
+  const { replica } = await settings(flags)
+  const facts = await replicaFacts(replica, signal)
+  print(flags, { ok: true, replica: facts }, formatReplica(facts))
+}
+
+function print(flags: ReplicaFlags, body: object, text: string): void {
+  process.stdout.write(flags.json === true ? `${JSON.stringify({ schema: 1, ...body })}\n` : text)
+}
+
+interface Settings {
+  readonly stream: string
+  readonly socketPath: string
+  readonly replica: SqlLoginOptions
+  readonly relay: SqlLoginOptions
+  readonly target: AttachTarget
+}
+
+async function settings(flags: ReplicaFlags): Promise<Settings> {
+  const config = await loadConfig(flags.config)
+  const named = config.streams.filter(({ name }) => name === (flags.stream ?? name))
+  const [stream] = named
+  if (stream === undefined || named.length > 1) {
+    const names = config.streams.map(({ name }) => name).join(', ')
+    throw usage(`say which stream with --stream: ${names}`)
+  }
+  if (stream.relay === null) throw usage(`stream ${stream.name} has no relay in ${flags.config}`)
+  if (stream.replica === null) {
+    throw usage(`stream ${stream.name} has no login at a replica: add a replica section`)
+  }
+  const { socketPath } = config.admin
+  return { stream: stream.name, socketPath, ...loginsOf(stream.relay, stream.replica, flags) }
+}
+
+function loginsOf(
+  relay: RelayConfig,
+  replica: DatabaseConfig,
+  flags: ReplicaFlags,
+): Pick<Settings, 'replica' | 'relay' | 'target'> {
+  if (isWildcard(relay) && flags.relayHost === undefined) {
+    throw usage('the relay listens on every address: say which one the replica uses: --relay-host')
+  }
+  const { listen, user, password } = relay
+  return {
+    replica: { role: 'replica', ...replica },
+    relay: localRelayLogin(relay),
+    target: {
+      host: flags.relayHost ?? listen.host,
+      port: listen.port,
+      user,
+      password,
+      caPath: flags.relayCa ?? null,
+      isNamed: isNamed(relay.certificatePem, flags.relayHost ?? listen.host),
+    },
+  }
+}
+
+function isNamed(certificatePem: string, host: string): boolean {
+  const certificate = new X509Certificate(certificatePem)
+  const name = isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host)
+  return name !== undefined
+}
+
+function usage(message: string): LandbridgeError {
+  return new LandbridgeError('ERR_USAGE', message)
+}

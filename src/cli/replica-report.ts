@@ -1,0 +1,66 @@
+import type { Finding } from '../relay/attach-plan.ts'
+import type { ReplicaFacts } from '../relay/replica-facts.ts'
+
+export interface AttachReport {
+  readonly action: 'none' | 'start' | 'attach'
+  readonly dryRun: boolean
+  readonly findings: readonly Finding[]
+  readonly statements: readonly string[]
+  readonly replica: ReplicaFacts
+}
+
+/** SQL first, so that it can be copied; then what is to be known about it. */
+export function formatAttach(report: AttachReport): string {
+  const lines = report.statements.map((sql) => `${sql};`)
+  for (const { severity, message, remedy } of report.findings) {
+    lines.push(`${severity}: ${message}`, `  remedy: ${remedy}`)
+  }
+  if (report.dryRun) lines.push('dry run: nothing was changed')
+  else if (report.action === 'none') lines.push('the replica follows this relay already')
+  else lines.push('the replica follows this relay')
+  return `${lines.join('\n')}\n${report.dryRun ? '' : formatReplica(report.replica)}`
+}
+
+export interface DetachReport {
+  readonly action: 'none' | 'detach'
+  readonly dryRun: boolean
+  readonly statements: readonly string[]
+  /** What became of the files that the gateway kept for it; null when nobody asked. */
+  readonly kept: 'released' | 'nothing' | 'unknown' | null
+}
+
+export function formatDetach(report: DetachReport): string {
+  const lines = report.statements.map((sql) => `${sql};`)
+  if (report.action === 'none') lines.push('the replica follows nothing')
+  else lines.push(report.dryRun ? 'dry run: nothing was changed' : 'the replica is detached')
+  if (report.kept === 'released') lines.push('the gateway keeps no files for it any more')
+  else if (report.kept === 'unknown') {
+    lines.push(
+      'warning: the gateway does not answer and may keep files for the replica',
+      '  remedy: detach again when it runs, or wait for retention.replicaAge',
+    )
+  }
+  return `${lines.join('\n')}\n`
+}
+
+export function formatReplica(facts: ReplicaFacts): string {
+  const { following } = facts
+  const uuid = facts.serverUuid === null ? '' : `, ${facts.serverUuid}`
+  const lines = [`replica    ${facts.version}, server_id ${facts.serverId}${uuid}`]
+  if (following === null || following.host === '') lines.push('follows    nothing')
+  else {
+    const lag = following.lagSeconds === null ? 'unknown' : `${following.lagSeconds} s`
+    lines.push(
+      `follows    ${following.user}@${following.host}:${following.port}` +
+        (following.usesGtid ? ' by GTID' : ' by file and position'),
+      `receiver   ${following.receiver}${reason(following.receiverError)}`,
+      `applier    ${following.applier}${reason(following.applierError)}`,
+      `behind     ${lag}`,
+    )
+  }
+  return `${[...lines, `gtids      ${facts.gtids || '(none)'}`].join('\n')}\n`
+}
+
+function reason(text: string | null): string {
+  return text === null ? '' : `: ${text}`
+}

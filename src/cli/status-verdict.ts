@@ -1,0 +1,116 @@
+import type { GatewayStatus, LagStatus, ReplicaStatus, StreamStatus } from '../progress/status.ts'
+import { bytesText, durationText, plural } from './quantity-text.ts'
+
+/** One of the questions of the person on call, answered in a line. */
+export interface Verdict {
+  readonly question: 'tunnel' | 'lag' | 'failover'
+  /** Null where there is only one stream, or where it is not about a stream. */
+  readonly stream: string | null
+  readonly mood: 'good' | 'warn' | 'bad'
+  readonly answer: string
+}
+
+/** Samples come every second: what is older than this does not prove the present. */
+const PROOF_MS_MAX = 10_000
+const LAG_MS_FINE = 5_000
+
+export function verdictsOf(status: GatewayStatus): Verdict[] {
+  const verdicts = [tunnelVerdict(status)]
+  const several = status.streams.length > 1
+  for (const stream of status.streams) {
+    const name = several ? stream.name : null
+    verdicts.push(
+      { ...lagVerdict(stream, status), question: 'lag', stream: name },
+      { ...failoverVerdict(stream, status), question: 'failover', stream: name },
+    )
+  }
+  return verdicts
+}
+
+type Answer = Pick<Verdict, 'mood' | 'answer'>
+
+function tunnelVerdict({ tunnel, link, nowMs }: GatewayStatus): Verdict {
+  const words = {
+    up: `up, handshake ${durationText(tunnel.handshakeAgeMs)} ago`,
+    stale: `stale, last handshake ${durationText(tunnel.handshakeAgeMs)} ago`,
+    down: 'down',
+    never: 'never was up: no handshake yet',
+    external: 'not ours (external)',
+  }
+  const works = tunnel.state === 'up' || tunnel.state === 'external'
+  const downFor = link.sinceMs === null ? '' : ` for ${durationText(nowMs - link.sinceMs)}`
+  const linkText =
+    link.state === 'up'
+      ? `link to ${link.peer} up, round trip ${durationText(link.roundTripMs)}`
+      : `link to ${link.peer} ${link.state}${downFor}`
+  const mood = works && link.state === 'up' ? 'good' : 'bad'
+  const answer = `${words[tunnel.state]}; ${linkText}`
+  return { question: 'tunnel', stream: null, mood, answer }
+}
+
+function lagVerdict({ receiveLag: lag }: StreamStatus, { site, link }: GatewayStatus): Answer {
+  if (lag === null && site === 'production') {
+    return { mood: 'good', answer: `is measured at the other site: ask ${link.peer}` }
+  }
+  if (lag === null || lag.ms === null) {
+    return { mood: 'warn', answer: 'unknown: the source was not heard of since this start' }
+  }
+  const stale = !isProven(lag)
+  const proof = `confirmed ${durationText(lag.provenAgoMs)} ago`
+  if (lag.ms === 0 && !stale) return { mood: 'good', answer: `none, ${proof}: nothing is exposed` }
+  if (lag.ms === 0) {
+    const answer = `none known, last ${proof}: all commits since then are exposed`
+    return { mood: 'warn', answer }
+  }
+  const exposed = `${stale ? 'at least ' : ''}${exposedText(lag)} exposed`
+  const parts = [`${durationText(lag.ms)} behind`, exposed, stale ? `last ${proof}` : proof]
+  return { mood: lag.ms <= LAG_MS_FINE && !stale ? 'good' : 'warn', answer: parts.join(', ') }
+}
+
+/** What would be lost if production vanished now. */
+function exposedText({ transactions, bytes }: LagStatus): string {
+  if (transactions === null) return bytes === null ? 'an unknown amount' : bytesText(bytes)
+  const size = bytes === null ? '' : ` (${bytesText(bytes)})`
+  return `${plural(transactions, 'transaction')}${size}`
+}
+
+function failoverVerdict(stream: StreamStatus, { site, link }: GatewayStatus): Answer {
+  if (site === 'production') {
+    return { mood: 'good', answer: `is decided at the other site: ask ${link.peer}` }
+  }
+  if (stream.replicas.length === 0) return { mood: 'bad', answer: 'no: no replica is fed here' }
+  const best = [...stream.replicas].sort((a, b) => readiness(a) - readiness(b))[0]
+  return best === undefined ? { mood: 'bad', answer: 'no' } : replicaVerdict(best)
+}
+
+/** How far a replica is from taking over; the smallest is the best candidate. */
+function readiness({ applyError, applyLag }: ReplicaStatus): number {
+  if (applyError !== null) return Number.POSITIVE_INFINITY
+  return applyLag?.transactions ?? Number.MAX_SAFE_INTEGER
+}
+
+function replicaVerdict({ serverId, applyError, applyLag, state }: ReplicaStatus): Answer {
+  const who = `replica ${serverId}`
+  if (applyError !== null) return { mood: 'bad', answer: `no: ${who} stopped: ${applyError}` }
+  if (applyLag === null || applyLag.transactions === null || applyLag.ms === null) {
+    return { mood: 'warn', answer: `unknown: ${who} cannot be asked what it has applied` }
+  }
+  if (!isProven(applyLag)) {
+    const since = durationText(applyLag.provenAgoMs)
+    return { mood: 'warn', answer: `unknown: ${who} has not answered for ${since}` }
+  }
+  if (applyLag.transactions === 0) {
+    return { mood: 'good', answer: `yes: ${who} has applied all that is held` }
+  }
+  const left = `${plural(applyLag.transactions, 'transaction')} (${durationText(applyLag.ms)})`
+  const connected = state !== 'disconnected'
+  const how = connected ? `once ${who} has applied` : `not yet: ${who} is disconnected and lacks`
+  return {
+    mood: connected && applyLag.ms <= LAG_MS_FINE ? 'good' : 'warn',
+    answer: `${how} ${left}`,
+  }
+}
+
+function isProven(lag: LagStatus): boolean {
+  return lag.provenAgoMs !== null && lag.provenAgoMs <= PROOF_MS_MAX
+}

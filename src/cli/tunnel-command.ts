@@ -1,0 +1,115 @@
+import type { Command } from 'commander'
+import { fetchStatus } from '../admin/admin-client.ts'
+import { systemClock } from '../base/clock.ts'
+import { codeOf, LandbridgeError } from '../base/errors.ts'
+import { silentLog } from '../base/log.ts'
+import type { GatewayConfig } from '../config/config.ts'
+import { loadConfig } from '../config/load-config.ts'
+import { tunnelOptionsOf } from '../config/tunnel-options.ts'
+import type { TunnelStatus } from '../progress/status.ts'
+import { Tunnel } from '../tunnel/tunnel.ts'
+import { clearTunnel, peekTunnel } from '../tunnel/tunnel-remains.ts'
+import { ExitCode } from './exit-code.ts'
+import { formatTunnel, type TunnelView } from './tunnel-view.ts'
+
+interface Options {
+  readonly config: string
+  readonly json?: boolean
+}
+
+export function addTunnelCommand(program: Command): void {
+  const tunnel = program
+    .command('tunnel')
+    .summary('show, make or remove the WireGuard tunnel alone')
+    .description(
+      'Shows, makes or removes the WireGuard tunnel alone; `landbridge run` makes its own.',
+    )
+  const add = (name: string, text: string) =>
+    tunnel
+      .command(name)
+      .description(text)
+      .requiredOption('-c, --config <file>', 'configuration of the gateway')
+  add('show', 'Shows the tunnel as `wg show` does, with what the gateway knows beside it.')
+    .option('--json', 'print one JSON object')
+    .action(show)
+  add(
+    'up',
+    'Makes the tunnel and keeps it until Ctrl-C, to try the path between two sites.',
+  ).action(up)
+  add('down', 'Removes what a gateway that was killed left of its tunnel.').action(down)
+}
+
+async function show(options: Options): Promise<void> {
+  const config = await loadConfig(options.config)
+  const view = viewOf(config, await readStatus(config))
+  process.stdout.write(options.json === true ? `${JSON.stringify(view)}\n` : formatTunnel(view))
+  const { state } = view.status
+  process.exitCode = state === 'up' || state === 'external' ? ExitCode.Ok : ExitCode.Failure
+}
+
+/** Of the running gateway, whose socket needs no privilege; else of the interface itself. */
+async function readStatus(config: GatewayConfig): Promise<TunnelStatus> {
+  try {
+    return (await fetchStatus(config.admin.socketPath)).tunnel
+  } catch (error) {
+    if (!['ERR_GATEWAY_NOT_RUNNING', 'ERR_GATEWAY_UNREACHABLE'].includes(codeOf(error))) throw error
+    const options = tunnelOptionsOf(config)
+    if (options === null) throw error
+    return peekTunnel(options, systemClock)
+  }
+}
+
+function viewOf(config: GatewayConfig, status: TunnelStatus): TunnelView {
+  const { tunnel, self, peer } = config
+  return {
+    schema: 1,
+    status,
+    self: { name: self.name, site: self.site, publicKey: self.wireguardPublicKey },
+    peer: { name: peer.name, site: peer.site, publicKey: peer.wireguardPublicKey },
+    listenPort: tunnel.kind === 'wireguard' ? tunnel.listenPort : null,
+    keepaliveMs: tunnel.kind === 'wireguard' ? tunnel.keepaliveMs : null,
+  }
+}
+
+async function up(options: Options): Promise<void> {
+  const config = await loadConfig(options.config)
+  const tunnel = new Tunnel({ ...wireguardOptions(config), log: silentLog })
+  const stopping = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => stopping.abort())
+  }
+  const running = tunnel.run(stopping.signal)
+  let shown = ''
+  while (!stopping.signal.aborted) {
+    const [problem] = tunnel.problems()
+    const text = problem?.message ?? formatTunnel(viewOf(config, tunnel.status()))
+    const state = problem?.message ?? tunnel.status().state
+    if (state !== shown && state !== 'down') process.stdout.write(`${text}\n`)
+    shown = state
+    await systemClock.sleep(250, { signal: stopping.signal }).catch(() => undefined)
+  }
+  await running
+}
+
+async function down(options: Options): Promise<void> {
+  const config = await loadConfig(options.config)
+  const isRunning = await fetchStatus(config.admin.socketPath).then(
+    () => true,
+    () => false,
+  )
+  if (isRunning) {
+    throw new LandbridgeError('ERR_USAGE', `gateway ${config.name} is running and has the tunnel`, {
+      remedy: 'stop the gateway instead: it removes its tunnel',
+    })
+  }
+  const name = await clearTunnel(wireguardOptions(config), systemClock)
+  process.stdout.write(`nothing of tunnel ${name} is left\n`)
+}
+
+function wireguardOptions(config: GatewayConfig) {
+  const options = tunnelOptionsOf(config)
+  if (options !== null) return options
+  throw new LandbridgeError('ERR_USAGE', 'the configuration says `tunnel: external`', {
+    remedy: 'make and remove that tunnel with its own tools',
+  })
+}

@@ -1,0 +1,19 @@
+import type { Command } from 'commander'
+import { packageVersion } from '../base/version.ts'
+
+export function addVersionCommand(program: Command): void {
+  program
+    .command('version')
+    .summary('say which landbridge, Node and platform this is')
+    .description('Says which landbridge, Node and platform this is.')
+    .option('--json', 'print one JSON object')
+    .action((options: { readonly json?: boolean }) => {
+      const info = {
+        landbridge: packageVersion(),
+        node: process.versions.node,
+        platform: `${process.platform}-${process.arch}`,
+      }
+      const text = `landbridge ${info.landbridge} (Node ${info.node}, ${info.platform})`
+      process.stdout.write(`${options.json === true ? JSON.stringify(info) : text}\n`)
+    })
+}

@@ -1,0 +1,113 @@
+import { copyFile, mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { runChecks } from '../../../src/cli/check-command.ts'
+import { setUpPair } from '../../../src/cli/pair-setup.ts'
+import { formatSetup, nextSteps } from '../../../src/cli/setup-report.ts'
+import { loadConfig } from '../../../src/config/load-config.ts'
+import { PairFolder, pairPlan } from '../../helpers/pair-folder.ts'
+
+async function offlineFindings(path: string): Promise<string[]> {
+  const findings = await runChecks(await loadConfig(path), { offline: true })
+  return findings.map(({ severity, message }) => `${severity}: ${message}`)
+}
+
+test('both configurations pass the offline check; secrets are for their owner alone', async () => {
+  await using pair = await PairFolder.create()
+  for (const name of ['ec2', 'azure']) {
+    const path = pair.at('gateway', `${name}.yaml`)
+    expect(await offlineFindings(path)).toEqual([
+      `ok: ${path} and its files are good`,
+      'ok: keys, certificate and peer file belong together',
+    ])
+  }
+  const secrets = ['ca.key', 'ec2/gateway.key', 'ec2/wireguard.key', 'azure/relay.password']
+  for (const file of secrets) {
+    expect((await stat(pair.at('certs', file))).mode & 0o777).toBe(0o600)
+  }
+})
+
+test('a second run keeps everything and says so', async () => {
+  await using pair = await PairFolder.create()
+  const key = await readFile(pair.at('certs/ec2/wireguard.key'), 'utf8')
+  const { files } = await setUpPair(pairPlan(pair.path))
+  expect(new Set(files.map(({ outcome }) => outcome))).toEqual(new Set(['kept']))
+  expect(await readFile(pair.at('certs/ec2/wireguard.key'), 'utf8')).toBe(key)
+})
+
+test('a renewal changes the certificates and nothing else', async () => {
+  await using pair = await PairFolder.create()
+  const peer = await readFile(pair.at('peers/ec2.yaml'), 'utf8')
+  const { files } = await setUpPair(pairPlan(pair.path, { renew: true }))
+  const renewed = files.filter(({ outcome }) => outcome !== 'kept').map(({ path }) => path)
+  expect(renewed).toEqual(['certs/ec2/gateway.crt', 'certs/azure/gateway.crt'])
+  expect(await readFile(pair.at('peers/ec2.yaml'), 'utf8')).toBe(peer)
+})
+
+test('a lost key is made anew and the peer file follows it', async () => {
+  await using pair = await PairFolder.create()
+  await rm(pair.at('certs/ec2/wireguard.key'))
+  const before = await readFile(pair.at('peers/ec2.yaml'), 'utf8')
+  await setUpPair(pairPlan(pair.path))
+  expect(await readFile(pair.at('peers/ec2.yaml'), 'utf8')).not.toBe(before)
+  expect(await offlineFindings(pair.at('gateway/ec2.yaml'))).toHaveLength(2)
+})
+
+test('keys that are not those of the peer file are found by the check', async () => {
+  await using pair = await PairFolder.create()
+  await copyFile(pair.at('certs/azure/wireguard.key'), pair.at('certs/ec2/wireguard.key'))
+  expect(await offlineFindings(pair.at('gateway/ec2.yaml'))).toContain(
+    'error: the WireGuard key is not the one whose public half is in the peer file',
+  )
+})
+
+test('a gateway makes its keys itself and gets its certificate from the authority', async () => {
+  await using office = await PairFolder.create()
+  const gateway = await mkdtemp(join(tmpdir(), 'landbridge-gateway-'))
+  try {
+    const own = pairPlan(gateway, { only: 'ec2' })
+    const first = await setUpPair(own)
+    expect(first.gateways).toMatchObject([{ name: 'ec2', signed: false }])
+    expect(nextSteps(own, first)[1]).toContain('bring certs/ec2/gateway.pub and peers/ec2.yaml')
+    await rm(office.at('certs/ec2'), { recursive: true })
+    await mkdir(office.at('certs/ec2'))
+    for (const file of ['peers/ec2.yaml', 'certs/ec2/gateway.pub']) {
+      await copyFile(join(gateway, file), office.at(file))
+    }
+    const signed = await setUpPair(pairPlan(office.path, { only: 'ec2' }))
+    expect(nextSteps(pairPlan(office.path, { only: 'ec2' }), signed)[0]).toBe(
+      'Bring certs/ca.crt and certs/ec2/gateway.crt back to ec2, and the peer file of the other.',
+    )
+    expect(signed.files.map(({ path, outcome }) => `${outcome} ${path}`)).toEqual([
+      'created certs/ec2/gateway.crt',
+      'kept peers/ec2.yaml',
+    ])
+    for (const file of ['certs/ca.crt', 'certs/ec2/gateway.crt', 'peers/azure.yaml']) {
+      await copyFile(office.at(file), join(gateway, file))
+    }
+    expect(await offlineFindings(join(gateway, 'gateway/ec2.yaml'))).toHaveLength(2)
+    expect((await setUpPair(own)).gateways).toMatchObject([{ signed: true }])
+  } finally {
+    await rm(gateway, { recursive: true })
+  }
+})
+
+test('says before making anything that the pair could never meet', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'landbridge-empty-'))
+  const { production } = pairPlan(folder)
+  const plan = pairPlan(folder, { production: { ...production, endpoint: null } })
+  await expect(setUpPair(plan)).rejects.toMatchObject({ code: 'ERR_USAGE' })
+  await rm(folder, { recursive: true })
+})
+
+test('prints no secret', async () => {
+  await using pair = await PairFolder.create()
+  const plan = pairPlan(pair.path)
+  const text = formatSetup(plan, await setUpPair(plan))
+  for (const file of ['wireguard.key', 'source.password']) {
+    const secret = await readFile(pair.at('certs/ec2', file), 'utf8')
+    expect(text).not.toContain(secret.trim())
+  }
+  expect(text).toContain('tar -czf azure.tar.gz gateway/azure.yaml peers certs/ca.crt certs/azure')
+})

@@ -1,0 +1,150 @@
+import { describe, expect, test } from 'vitest'
+import { createPaint } from '../../../src/cli/paint.ts'
+import { renderStatus, renderStatusLine } from '../../../src/cli/status-view.ts'
+import type { GatewayStatus } from '../../../src/progress/status.ts'
+import {
+  drStatus,
+  drStream,
+  productionStatus,
+  replicaStatus,
+} from '../../helpers/status-fixture.ts'
+
+const golden = (name: string): string => `golden/status-${name}.txt`
+const plain = createPaint(false)
+const proof = { provenAgoMs: 350, recent: drStream.receiveLag?.recent ?? null }
+
+const underLoad: GatewayStatus = {
+  ...drStatus,
+  streams: [
+    {
+      ...drStream,
+      receiveLag: { bytes: 412_876, transactions: 231, ms: 118, ...proof },
+      replicas: [
+        {
+          ...replicaStatus,
+          state: 'streaming',
+          applyLag: { bytes: 5_242_880, transactions: 2911, ms: 1430, ...proof },
+        },
+      ],
+    },
+  ],
+}
+
+const linkDown: GatewayStatus = {
+  ...drStatus,
+  state: 'degraded',
+  problems: [
+    {
+      code: 'ERR_LINK_LOST',
+      severity: 'error',
+      where: 'link',
+      message: 'ec2 does not answer on 10.77.0.1:7400',
+      remedy: 'Nothing to do if the WAN is down: it reconnects by itself.',
+      sinceMs: drStatus.nowMs - 185_000,
+    },
+  ],
+  tunnel: { ...drStatus.tunnel, state: 'stale', handshakeAgeMs: 301_000 },
+  link: {
+    ...drStatus.link,
+    state: 'down',
+    sinceMs: drStatus.nowMs - 185_000,
+    roundTripMs: null,
+    clockOffsetMs: null,
+    lastError: { code: 'ECONNREFUSED', message: 'connect refused', atMs: drStatus.nowMs - 2100 },
+  },
+  streams: [
+    {
+      ...drStream,
+      state: 'idle',
+      source: { ...drStream.source, connected: false, heardAgoMs: 186_000 },
+      receiveLag: { bytes: 9000, transactions: 3, ms: 186_200, provenAgoMs: 186_000, recent: null },
+    },
+  ],
+}
+
+const blocked: GatewayStatus = {
+  ...drStatus,
+  state: 'blocked',
+  problems: [
+    {
+      code: 'ERR_SOURCE_PURGED',
+      severity: 'blocked',
+      where: 'source:main',
+      message: 'the source has purged 3e11fa47-71ca-11e1-9e33-c80aa9429562:120001-120400',
+      remedy: 'Restore the spool from a backup that has them,\nor start a new epoch.',
+      sinceMs: drStatus.nowMs - 3_600_000,
+    },
+  ],
+  streams: [
+    {
+      ...drStream,
+      state: 'blocked',
+      receiveLag: { bytes: null, transactions: 400, ms: 3_600_000, provenAgoMs: 500, recent: null },
+      replicas: [{ ...replicaStatus, applyError: "worker: Duplicate entry '1' for key 'PRIMARY'" }],
+    },
+  ],
+}
+
+describe('status for people', () => {
+  test('DR, idle and well', async () => {
+    await expect(renderStatus(drStatus, plain)).toMatchFileSnapshot(golden('dr-idle'))
+  })
+
+  test('DR, under load', async () => {
+    await expect(renderStatus(underLoad, plain)).toMatchFileSnapshot(golden('dr-load'))
+  })
+
+  test('DR, link down', async () => {
+    await expect(renderStatus(linkDown, plain)).toMatchFileSnapshot(golden('dr-link-down'))
+  })
+
+  test('DR, blocked by missing GTIDs', async () => {
+    await expect(renderStatus(blocked, plain)).toMatchFileSnapshot(golden('dr-blocked'))
+  })
+
+  test('production', async () => {
+    await expect(renderStatus(productionStatus, plain)).toMatchFileSnapshot(golden('production'))
+  })
+
+  test('what is kept for a replica that is away is named', () => {
+    const pins = [{ replica: 'id:3', file: 'binlog.000012', ageMs: 7_200_000 }]
+    const spool = drStream.spool && { ...drStream.spool, pins }
+    const text = renderStatus({ ...drStatus, streams: [{ ...drStream, spool }] }, plain)
+    expect(text).toMatch(/kept for +id:3, from binlog\.000012, heard of 2 h/)
+  })
+
+  test('nothing is known yet, and the tunnel is somebody else’s', async () => {
+    const lag = { bytes: null, transactions: null, ms: null, provenAgoMs: null, recent: null }
+    const source = {
+      ...drStream.source,
+      host: null,
+      serverVersion: null,
+      serverId: null,
+      position: null,
+      connected: false,
+      heardAgoMs: null,
+    }
+    const fresh: GatewayStatus = {
+      ...drStatus,
+      tunnel: { ...drStatus.tunnel, state: 'external', backend: 'external' },
+      link: { ...drStatus.link, state: 'down', sinceMs: null, roundTripMs: null },
+      streams: [
+        { ...drStream, flavor: null, source, receiveLag: lag, replicas: [] },
+        { ...drStream, name: 'second', replicas: [{ ...replicaStatus, applyLag: null }] },
+      ],
+    }
+    await expect(renderStatus(fresh, plain).split('\n\n')[1]).toMatchFileSnapshot(
+      golden('dr-unknown'),
+    )
+  })
+
+  test('one line for logs', async () => {
+    await expect(renderStatusLine(underLoad)).toMatchFileSnapshot(golden('dr-line'))
+    expect(renderStatusLine(blocked)).toContain('| ERR_SOURCE_PURGED at source:main\n')
+  })
+
+  test('colours only where they are wanted', () => {
+    expect(renderStatus(blocked, plain)).not.toContain('\u001b')
+    expect(renderStatus(blocked, createPaint(true))).toContain('\u001b[1;31mblocked\u001b[0m')
+  })
+})
