@@ -1,0 +1,62 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { RowDataPacket } from 'mysql2/promise'
+import { fetchStatus } from '../../admin/admin-client.ts'
+import type { Flavor } from '../../base/flavor.ts'
+import { withRoot } from '../lab-databases.ts'
+import { reaches, type SourcePosition } from './source-position.ts'
+
+export interface RecoveryOptions {
+  readonly flavor: Flavor
+  readonly drAdminSocket: string
+  readonly replicaSocket: string
+  readonly waitMs: number
+  readonly signal: AbortSignal
+}
+
+const POLL_MS = 40
+
+/** Milliseconds until the DR gateway has synced what the source had at `wanted`; null: too long. */
+export async function spoolRecovery(
+  wanted: SourcePosition,
+  { drAdminSocket, waitMs, signal }: RecoveryOptions,
+): Promise<number | null> {
+  const startedMs = performance.now()
+  while (performance.now() - startedMs < waitMs) {
+    try {
+      const { streams } = await fetchStatus(drAdminSocket, { timeoutMs: 1_000, signal })
+      const synced = streams[0]?.spool?.synced ?? null
+      if (synced !== null && reaches(synced, wanted)) return performance.now() - startedMs
+    } catch {
+      // It is starting, or gone for the moment: that is what is being measured.
+      signal.throwIfAborted()
+    }
+    await sleep(POLL_MS, undefined, { signal })
+  }
+  return null
+}
+
+/** The same until the replica has applied it. */
+export async function replicaRecovery(
+  wanted: SourcePosition,
+  { flavor, replicaSocket, waitMs, signal }: RecoveryOptions,
+): Promise<number | null> {
+  const startedMs = performance.now()
+  const wait =
+    flavor === 'mysql' ? 'WAIT_FOR_EXECUTED_GTID_SET(?, 0.5)' : 'MASTER_GTID_WAIT(?, 0.5)'
+  while (performance.now() - startedMs < waitMs) {
+    signal.throwIfAborted()
+    try {
+      const applied = await withRoot({ socket: replicaSocket }, async (connection) => {
+        const [[row]] = await connection.query<RowDataPacket[]>(`SELECT ${wait} AS result`, [
+          wanted.gtids,
+        ])
+        return Number(row?.result) === 0
+      })
+      if (applied) return performance.now() - startedMs
+    } catch {
+      // As above.
+      await sleep(POLL_MS, undefined, { signal })
+    }
+  }
+  return null
+}

@@ -1,0 +1,192 @@
+import { type Random, seededRandom } from '../workload-statements.ts'
+import {
+  areaOf,
+  type CertificateFlaw,
+  type Fault,
+  type FaultAction,
+  faultName,
+  type Site,
+  TARGETS,
+  type Target,
+} from './fault.ts'
+
+export interface ScheduleOptions {
+  readonly seed: number
+  readonly seconds: number
+  /** Holds are drawn as in the field (a stop takes 1 to 90 s) and multiplied by this. */
+  readonly scale: number
+  /** Only faults whose name begins with one of these. Default all. */
+  readonly only?: readonly string[]
+}
+
+/** One fault, or two that overlap. */
+export interface Step {
+  readonly index: number
+  /** Earliest start; a recovery that takes longer moves the rest of the plan. */
+  readonly atMs: number
+  readonly faults: readonly { readonly fault: Fault; readonly offsetMs: number }[]
+  /** False: the next step does not wait for this one's recovery. */
+  readonly awaitsRecovery: boolean
+}
+
+interface FaultSpec {
+  readonly name: string
+  readonly weight: number
+  /** Seconds before scaling; drawn evenly on a logarithmic scale. */
+  readonly holdSeconds: readonly [number, number]
+  readonly draw: (random: Random) => FaultAction
+}
+
+const RECOVERY_MS_PLANNED = 1_500
+const HOLD_MS_MIN = 50
+const PAUSE_MS = [200, 1_500] as const
+const CHANCE_OF_PAIR = 0.2
+const CHANCE_OF_HASTE = 0.1
+
+const NO_HOLD = [0, 0] as const
+const KIB = 1024
+
+/** Bad for the flow first: the weights are how often each is drawn. */
+const SPECS: readonly FaultSpec[] = [
+  ...onTargets('kill', [6, 7, 4, 4, 3, 2], [0.5, 10]),
+  ...onTargets('stop', [4, 4, 3, 3, 2, 1], [1, 90]),
+  ...onTargets('restart', [2, 2, 2, 2, 1, 1], [0.5, 5]),
+  wan('cut', 6, () => ({ cut: true }), [1, 60]),
+  wan('blackhole', 5, (random) => ({ blackhole: random() < 0.5 ? 'a-to-b' : 'b-to-a' }), [1, 60]),
+  wan('loss', 3, () => ({ lossPercent: 5 }), [5, 60]),
+  wan('delay', 2, () => ({ delayMs: 300 }), [5, 60]),
+  wan('reorder', 2, () => ({ delayMs: 20, jitterMs: 10, reorderPercent: 25 }), [5, 60]),
+  // A router's queue, not one that holds half a minute.
+  wan('rate', 2, () => ({ rateBps: 256_000, queueBytesMax: 64 * KIB }), [5, 60]),
+  wan('mtu', 3, (random) => ({ dropAboveBytes: pick(random, [1_300, 1_100, 600]) }), [2, 60]),
+  spec('flush-logs', 4, NO_HOLD, (random) => ({ kind: 'flush-logs', times: 1 + int(random, 5) })),
+  spec('dump-kill', 6, NO_HOLD, (random) => ({
+    kind: 'dump-kill',
+    times: 1 + int(random, 4),
+    bytes: pick(random, [64, 1024, 6 * 1024]) * KIB,
+  })),
+  spec('disk-full', 5, [2, 60], (random) => ({
+    kind: 'disk-full',
+    freeBytes: pick(random, [0, 40, 1024]) * KIB,
+  })),
+  ...onSites('clock-step', 2, [5, 30], (site, random) => ({
+    kind: 'clock-step',
+    site,
+    stepMs: pick(random, [-3_600_000, -90_000, -2_000, 2_000, 90_000, 3_600_000]),
+  })),
+  spec('replica-stop', 2, [5, 90], () => ({ kind: 'replica-stop' })),
+  spec('twin-replica', 2, [5, 30], () => ({ kind: 'twin-replica' })),
+  ...onSites('certificate expired', 1, [5, 30], (site) => certificate(site, 'expired')),
+  ...onSites('certificate wrong-authority', 1, [5, 30], (site) =>
+    certificate(site, 'wrong-authority'),
+  ),
+]
+
+export const FAULT_NAMES: readonly string[] = SPECS.map(({ name }) => name)
+
+/** What will go wrong when: the same options give the same plan, on every machine. */
+export function planFaults(options: ScheduleOptions): Step[] {
+  const random = seededRandom(options.seed)
+  const specs = SPECS.filter(({ name }) => isWanted(name, options.only))
+  const steps: Step[] = []
+  if (specs.length === 0) return steps
+  let atMs = 0
+  while (atMs < options.seconds * 1_000) {
+    atMs += between(random, PAUSE_MS)
+    const first = drawFault(specs, random, options.scale)
+    const faults = [{ fault: first, offsetMs: 0 }]
+    if (random() < CHANCE_OF_PAIR) {
+      const second = drawFault(specs, random, options.scale)
+      const offsetMs = Math.round(random() * (first.holdMs + 500))
+      if (areaOf(second) !== areaOf(first)) faults.push({ fault: second, offsetMs })
+    }
+    const awaitsRecovery = random() >= CHANCE_OF_HASTE
+    steps.push({ index: steps.length + 1, atMs: Math.round(atMs), faults, awaitsRecovery })
+    atMs += Math.max(...faults.map(({ fault, offsetMs }) => offsetMs + fault.holdMs))
+    atMs += RECOVERY_MS_PLANNED
+  }
+  return steps
+}
+
+function isWanted(name: string, only: readonly string[] | undefined): boolean {
+  return only === undefined || only.some((start) => name.startsWith(start))
+}
+
+function drawFault(specs: readonly FaultSpec[], random: Random, scale: number): Fault {
+  const total = specs.reduce((sum, { weight }) => sum + weight, 0)
+  let rest = random() * total
+  const drawn = specs.find(({ weight }) => {
+    rest -= weight
+    return rest < 0
+  })
+  const chosen = drawn ?? specs.at(-1)
+  if (chosen === undefined) throw new TypeError('a plan needs a kind of fault')
+  const action = chosen.draw(random)
+  const [least, most] = chosen.holdSeconds
+  const seconds = most === 0 ? 0 : least * (most / least) ** random()
+  return { action, holdMs: Math.max(HOLD_MS_MIN, Math.round(seconds * 1_000 * scale)) }
+}
+
+function spec(
+  name: string,
+  weight: number,
+  holdSeconds: readonly [number, number],
+  draw: (random: Random) => FaultAction,
+): FaultSpec {
+  return { name, weight, holdSeconds, draw }
+}
+
+function onTargets(
+  kind: 'kill' | 'stop' | 'restart',
+  weights: readonly number[],
+  holdSeconds: readonly [number, number],
+): FaultSpec[] {
+  return TARGETS.map((target: Target, index) => {
+    const action: FaultAction = { kind, target }
+    // Nobody heals a wireguard-go that has ended: its gateway does, at once.
+    const hold = kind !== 'stop' && target.endsWith('-wireguard') ? NO_HOLD : holdSeconds
+    return spec(faultName({ action, holdMs: 0 }), weights[index] ?? 0, hold, () => action)
+  })
+}
+
+function onSites(
+  name: string,
+  weight: number,
+  holdSeconds: readonly [number, number],
+  draw: (site: Site, random: Random) => FaultAction,
+): FaultSpec[] {
+  return (['production', 'dr'] as const).map((site) =>
+    spec(`${name} ${site}`, weight, holdSeconds, (random) => draw(site, random)),
+  )
+}
+
+function wan(
+  name: string,
+  weight: number,
+  change: (random: Random) => Extract<FaultAction, { kind: 'wan' }>['change'],
+  holdSeconds: readonly [number, number],
+): FaultSpec {
+  return spec(`wan ${name}`, weight, holdSeconds, (random) => ({
+    kind: 'wan',
+    name,
+    change: change(random),
+  }))
+}
+
+function certificate(site: Site, flaw: CertificateFlaw): FaultAction {
+  return { kind: 'certificate', site, flaw }
+}
+
+function pick<T>(random: Random, values: readonly T[]): T {
+  const value = values[int(random, values.length)]
+  if (value === undefined) throw new TypeError('nothing to choose from')
+  return value
+}
+
+function int(random: Random, below: number): number {
+  return Math.floor(random() * below)
+}
+
+function between(random: Random, [least, most]: readonly [number, number]): number {
+  return least + random() * (most - least)
+}

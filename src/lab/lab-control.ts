@@ -1,0 +1,129 @@
+import { LandbridgeError } from '../base/errors.ts'
+import { serverProcess, startDatabase } from './lab-databases.ts'
+import { startGateway } from './lab-gateways.ts'
+import { withLabLock } from './lab-lock.ts'
+import { type HostName, isHostName, type LabPaths } from './lab-paths.ts'
+import { isRunning, type ProcessRecord } from './lab-process.ts'
+import {
+  type LabState,
+  PROCESSES,
+  type ProcessName,
+  processNames,
+  requireState,
+  updateState,
+} from './lab-state.ts'
+import { startWan } from './lab-wan.ts'
+import { onHost } from './namespaces.ts'
+import { signalProcess, waitForExit } from './servers/process-identity.ts'
+import { requestWan } from './wan.ts'
+import { closeKernelPath } from './wan-kernel-path.ts'
+import type { WanReport } from './wan-relay.ts'
+import type { WanSettings } from './wan-settings.ts'
+
+const LOCK_WAIT_MS = 10_000
+
+/** Starts a process of a lab again; one that runs is left alone. Returns what runs then. */
+export async function startLabProcess(
+  paths: LabPaths,
+  name: ProcessName,
+  options: { readonly locked?: boolean } = {},
+): Promise<{ readonly record: ProcessRecord; readonly already: boolean }> {
+  const start = async () => {
+    const state = await requireState(paths)
+    requireProcess(state, name)
+    const running = state.processes[name]
+    if (running !== undefined && isRunning(running)) return { record: running, already: true }
+    const { record, change } = await startAgain(paths, state, name)
+    await updateState(paths, (now) => ({
+      ...now,
+      ...change,
+      processes: { ...now.processes, [name]: record },
+    }))
+    return { record, already: false }
+  }
+  return options.locked === true ? start() : withLabLock(paths, start, { waitMs: LOCK_WAIT_MS })
+}
+
+function requireProcess(state: LabState, name: ProcessName): void {
+  if (processNames(state).includes(name)) return
+  throw new LandbridgeError('ERR_USAGE', `the lab ${state.name} was made without ${name}`)
+}
+
+async function startAgain(
+  paths: LabPaths,
+  state: LabState,
+  name: ProcessName,
+): Promise<{ readonly record: ProcessRecord; readonly change: Partial<LabState> }> {
+  if (name === 'wan') return { record: await startWan(paths, state.wan.settings), change: {} }
+  if (name === 'source' || name === 'replica') {
+    const server = await startDatabase(paths, state.flavor, name)
+    const databases = { ...state.databases, [name]: server }
+    return { record: serverProcess(server), change: { databases } }
+  }
+  const gateway =
+    name === 'prod-gateway' ? state.gateways?.production : (state.gateways?.dr ?? undefined)
+  if (gateway === undefined) throw new TypeError('checked by requireProcess')
+  return { record: await startGateway(paths, gateway), change: {} }
+}
+
+/** Which processes `lab kill NAME` means: one by its own name, or what belongs to a host. */
+export function processesNamed(name: string): readonly ProcessName[] {
+  const ofHost: Record<HostName, ProcessName> = {
+    'prod-db': 'source',
+    'prod-gw': 'prod-gateway',
+    wan: 'wan',
+    'dr-gw': 'dr-gateway',
+    'dr-db': 'replica',
+  }
+  const known = PROCESSES.find((one) => one === name)
+  if (known !== undefined) return [known]
+  if (isHostName(name)) return [ofHost[name]]
+  throw new LandbridgeError(
+    'ERR_USAGE',
+    `${name} is neither a process (${PROCESSES.join(', ')}) nor a host of a lab`,
+  )
+}
+
+/** Sends the signal; with one that ends a process, waits (bounded) until it has. */
+export async function killLabProcess(
+  paths: LabPaths,
+  name: ProcessName,
+  signal: NodeJS.Signals,
+): Promise<{ readonly pid: number; readonly ended: boolean }> {
+  const state = await requireState(paths)
+  requireProcess(state, name)
+  const record = state.processes[name]
+  if (record === undefined || !signalProcess(record.pid, record.pidStartTicks, signal)) {
+    throw new LandbridgeError(
+      'ERR_LAB_PROCESS',
+      `${name} of the lab ${paths.name} is not running`,
+      {
+        remedy: `landbridge lab start ${name} --name ${paths.name}`,
+      },
+    )
+  }
+  const ends = signal === 'SIGKILL' || signal === 'SIGTERM' || signal === 'SIGINT'
+  const ended = ends && (await waitForExit(record.pid, record.pidStartTicks, 10_000))
+  // A WAN that was killed cannot take back what it told the kernel.
+  if (name === 'wan' && ended) await closeKernelPath(onHost(paths, 'wan'))
+  return { pid: record.pid, ended }
+}
+
+/** Changes the WAN and remembers it, for a WAN process that is started again. */
+export async function changeWan(
+  paths: LabPaths,
+  changes: Partial<WanSettings>,
+): Promise<WanReport> {
+  await requireState(paths)
+  if (Object.keys(changes).length === 0) return requestWan(paths.wanSocket)
+  return withLabLock(
+    paths,
+    async () => {
+      const report = await requestWan(paths.wanSocket, changes)
+      const { settings } = report
+      await updateState(paths, (state) => ({ ...state, wan: { ...state.wan, settings } }))
+      return report
+    },
+    { waitMs: LOCK_WAIT_MS },
+  )
+}

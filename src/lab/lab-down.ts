@@ -1,0 +1,51 @@
+import { readdir, rm, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type LabPaths, labsDataDirectory, labsRunDirectory } from './lab-paths.ts'
+import { stopProcess } from './lab-process.ts'
+import { readState } from './lab-state.ts'
+import { removeNamespaces } from './namespaces.ts'
+import { unmountBelow } from './spool-disk.ts'
+
+/** Where wireguard-go and the kernel's tools meet; shared by all namespaces of the machine. */
+const WIREGUARD_SOCKETS = '/var/run/wireguard'
+
+/**
+ * Removes all of a lab, whatever state it is in: started half, crashed, gone already. Processes
+ * end in the order of the flow, so that the databases can still flush; a second time does nothing.
+ */
+export async function downLab(
+  paths: LabPaths,
+  options: { readonly progress?: (line: string) => void } = {},
+): Promise<void> {
+  const state = await readState(paths)
+  const processes = state?.processes ?? {}
+  for (const group of [['prod-gateway', 'dr-gateway'], ['replica', 'source'], ['wan']] as const) {
+    await Promise.all(
+      group.map(async (name) => {
+        const record = processes[name]
+        if (record === undefined) return
+        options.progress?.(`ending ${name} (pid ${record.pid})`)
+        // The data is thrown away in a moment: nothing is worth a long wait.
+        await stopProcess(record, 4_000)
+      }),
+    )
+  }
+  await removeNamespaces(paths)
+  await removeWireguardSockets(paths)
+  await unmountBelow(paths.dataDirectory)
+  await rm(paths.runDirectory, { recursive: true, force: true })
+  await rm(paths.dataDirectory, { recursive: true, force: true })
+  for (const shared of [labsRunDirectory(), labsDataDirectory()]) {
+    // Only when this was the last lab.
+    await rmdir(shared).catch(() => undefined)
+  }
+}
+
+async function removeWireguardSockets(paths: LabPaths): Promise<void> {
+  const { prod, dr } = paths.interfaces
+  for (const entry of await readdir(WIREGUARD_SOCKETS).catch(() => [])) {
+    if ([prod, dr].some((name) => entry === `${name}.sock` || entry === `${name}.name`)) {
+      await rm(join(WIREGUARD_SOCKETS, entry), { force: true })
+    }
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * What each command needs of the machine. Pure: `machine` says what is there.
+ *
+ * @typedef {{ package: string, programs: string[] }} DebianNeed
+ * @typedef {{ package: string, program: string }} SidNeed
+ */
+
+const MARIADB = [
+  { package: 'mariadb-server', programs: ['mariadbd', 'mariadb-install-db'] },
+  { package: 'mariadb-client', programs: ['mariadb', 'mariadb-binlog'] },
+]
+const NETWORK = [
+  { package: 'iproute2', programs: ['ip', 'tc'] },
+  { package: 'nftables', programs: ['nft'] },
+  { package: 'wireguard-tools', programs: ['wg'] },
+  { package: 'procps', programs: ['ps', 'sysctl'] },
+]
+const DISK = [{ package: 'e2fsprogs', programs: ['mkfs.ext4'] }]
+const CERTIFICATES = [{ package: 'openssl', programs: ['openssl'] }]
+/** Ubuntu's debootstrap would take sid unverified without the keyring. */
+const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
+const BOOTSTRAP = [
+  { package: 'debootstrap', programs: ['debootstrap'] },
+  { package: 'debian-archive-keyring', programs: [DEBIAN_KEYRING] },
+]
+
+const SID_MYSQL = [
+  { package: 'mysql-server-core', program: 'usr/sbin/mysqld' },
+  { package: 'mysql-client-core', program: 'usr/bin/mysqlbinlog' },
+]
+const SID_WIREGUARD = [{ package: 'wireguard-go', program: 'usr/bin/wireguard-go' }]
+
+export const COMMANDS = ['demo', 'chaos', 'test', 'bench', 'lab']
+
+/**
+ * @returns {{ flavors: string[], root: boolean, debian: DebianNeed[], sid: SidNeed[] }}
+ */
+export function needsOf(command, args, machine) {
+  const nothing = { flavors: [], root: false, debian: [], sid: [] }
+  if (asksOnly(command, args)) return nothing
+  const only = optionOf(args, '--only')
+  if (command === 'test' && only !== undefined && !only.includes('integration')) return nothing
+  const flavors = flavorsOf(command, args)
+  const root = command !== 'bench'
+  const sid = [
+    ...(flavors.includes('mysql') && !machine.hasRecentMysql() ? SID_MYSQL : []),
+    ...(root ? SID_WIREGUARD : []),
+  ].filter((need) => !machine.hasInSid(need.program))
+  const debian = [
+    ...(flavors.includes('mariadb') ? MARIADB : []),
+    ...(root ? NETWORK : []),
+    ...(command === 'chaos' ? DISK : []),
+    ...CERTIFICATES,
+    ...(sid.length > 0 && !machine.hasSid() ? BOOTSTRAP : []),
+  ].filter((need) => !need.programs.every((program) => machine.hasProgram(program)))
+  return { flavors, root, debian, sid }
+}
+
+/** Help, and the words of the lab that only look or take down, need nothing but Node. */
+function asksOnly(command, args) {
+  if (['--help', '-h', '--plan'].some((flag) => args.includes(flag))) return true
+  return command === 'lab' && args.find((word) => !word.startsWith('-')) !== 'up'
+}
+
+function flavorsOf(command, args) {
+  const chosen = optionOf(args, '--flavor')
+  if (chosen === 'mysql' || chosen === 'mariadb') return [chosen]
+  return command === 'test' || chosen === 'both' ? ['mariadb', 'mysql'] : ['mariadb']
+}
+
+/** Value of `--name value` or `--name=value`, the last one given. */
+export function optionOf(args, name) {
+  let value
+  args.forEach((word, index) => {
+    if (word === name) value = args[index + 1]
+    else if (word.startsWith(`${name}=`)) value = word.slice(name.length + 1)
+  })
+  return value
+}
