@@ -1,0 +1,4 @@
+export interface BinlogFile {
+  readonly name: string
+  readonly bytes: number
+}

@@ -1,0 +1,71 @@
+import { readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { compareBinlogNames } from '../../src/progress/binlog-name.ts'
+import type { LoopbackPair, Site } from '../helpers/loopback-pair.ts'
+import type { BinlogFile } from './binlog-file.ts'
+
+const POLL_MS = 10
+const LIMIT_MS = 120_000
+
+/**
+ * Seconds from the moment the stream is opened (the spool's `epoch.json`) to the last byte synced
+ * at DR: source, production gateway, TLS link, DR gateway, fdatasync. Fails when the spool is not
+ * identical to the source.
+ */
+export async function endToEndSeconds(
+  pair: LoopbackPair,
+  sourceDirectory: string,
+  files: readonly BinlogFile[],
+): Promise<{ readonly seconds: number; readonly rssBytes: Record<Site, number> }> {
+  const last = files.at(-1)
+  if (last === undefined) throw new Error('no files to send')
+  await rm(pair.spoolDirectory, { recursive: true, force: true })
+  try {
+    await pair.start('production')
+    await pair.until('production', (status) => status.link.state !== 'up')
+    await pair.start('dr')
+    const doneMs = await syncedMs(pair, last)
+    const folder = join(pair.spoolDirectory, '000001')
+    const epoch = JSON.parse(await readFile(join(folder, 'epoch.json'), 'utf8')) as {
+      startedAtMs: number
+    }
+    const [production, dr] = [await peakRss(pair, 'production'), await peakRss(pair, 'dr')]
+    for (const { name } of files) {
+      const stored = await readFile(join(folder, name))
+      if (!stored.equals(await readFile(join(sourceDirectory, name)))) {
+        throw new Error(`${name} is not identical to the source's`)
+      }
+    }
+    return { seconds: (doneMs - epoch.startedAtMs) / 1000, rssBytes: { production, dr } }
+  } finally {
+    await pair.kill('dr', 'SIGTERM')
+    await pair.kill('production', 'SIGTERM')
+  }
+}
+
+/** Looks at the file first: asking for a status costs the gateway something. */
+async function syncedMs(pair: LoopbackPair, last: BinlogFile): Promise<number> {
+  const path = join(pair.spoolDirectory, '000001', last.name)
+  const endMs = performance.now() + LIMIT_MS
+  while (performance.now() < endMs) {
+    const { size } = await stat(path).catch(() => ({ size: 0 }))
+    if (size >= last.bytes) break
+    await sleep(POLL_MS)
+  }
+  // The file after the last may have been begun between two looks.
+  const isDone = (synced: { file: string; offset: number } | null | undefined): boolean =>
+    synced?.file === last.name
+      ? synced.offset >= last.bytes
+      : (compareBinlogNames(synced?.file ?? '', last.name) ?? -1) > 0
+  const done = await pair.until('dr', ({ streams }) => isDone(streams[0]?.spool?.synced), {
+    limitMs: Math.max(1, endMs - performance.now()),
+    everyMs: POLL_MS,
+  })
+  return done.nowMs
+}
+
+async function peakRss(pair: LoopbackPair, site: Site): Promise<number> {
+  const text = await readFile(`/proc/${pair.pid(site)}/status`, 'utf8')
+  return Number(/VmHWM:\s+(\d+) kB/.exec(text)?.[1]) * 1024
+}

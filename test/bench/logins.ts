@@ -1,0 +1,1 @@
+export const LOGINS = { user: 'bench', password: 'bench-secret' } as const

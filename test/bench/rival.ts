@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { findServerBinaries } from '../../src/lab/servers/server-binaries.ts'
+import type { RunningServer } from '../../src/lab/servers/server-options.ts'
+import { LOGINS } from './logins.ts'
+
+const LIMIT_MS = 120_000
+
+/** Seconds that `mysqlbinlog --read-from-remote-server --raw` needs for `files`, without TLS. */
+export async function rivalSeconds(
+  source: RunningServer,
+  folder: string,
+  files: readonly string[],
+): Promise<number> {
+  const { binlogTool } = await findServerBinaries(source.flavor)
+  const target = await mkdtemp(join(folder, 'rival-'))
+  const noTls =
+    source.flavor === 'mysql' ? ['--ssl-mode=DISABLED', '--get-server-public-key'] : ['--skip-ssl']
+  const [program, ...leading] = binlogTool
+  if (program === undefined) throw new Error('no mysqlbinlog on this machine')
+  const startedMs = performance.now()
+  const child = spawn(
+    program,
+    [
+      ...leading,
+      '--no-defaults',
+      '--read-from-remote-server',
+      '--raw',
+      '--host=127.0.0.1',
+      '--protocol=TCP',
+      `--port=${source.port}`,
+      `--user=${LOGINS.user}`,
+      ...noTls,
+      `--result-file=${target}/`,
+      ...files,
+    ],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, MYSQL_PWD: LOGINS.password },
+      timeout: LIMIT_MS,
+    },
+  )
+  let errors = ''
+  child.stderr.on('data', (text) => {
+    errors = `${errors}${text}`.slice(-2000)
+  })
+  const [code] = await once(child, 'exit')
+  const seconds = (performance.now() - startedMs) / 1000
+  await rm(target, { recursive: true, force: true })
+  if (code !== 0) throw new Error(`mysqlbinlog ended with ${code}: ${errors}`)
+  return seconds
+}

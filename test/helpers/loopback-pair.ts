@@ -1,0 +1,176 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { stringify } from 'yaml'
+import { fetchStatus } from '../../src/admin/admin-client.ts'
+import { setUpPair } from '../../src/cli/pair-setup.ts'
+import type { GatewayStatus } from '../../src/progress/status.ts'
+import { pairPlan } from './pair-folder.ts'
+import { freePort } from './test-servers.ts'
+
+export type Site = 'production' | 'dr'
+
+export interface LoopbackPairOptions {
+  readonly source: { readonly port: number; readonly user: string; readonly password: string }
+  readonly replica?: { readonly port: number; readonly user: string; readonly password: string }
+  /** Further keys of the link section at both ends. */
+  readonly link?: Record<string, unknown>
+  readonly throttle?: Record<string, unknown>
+  readonly spool?: Record<string, unknown>
+}
+
+const NAMES = { production: 'ec2', dr: 'azure' } as const
+const ADDRESSES = { production: '127.0.0.1', dr: '127.0.0.2' } as const
+const LANDBRIDGE = fileURLToPath(new URL('../../src/cli/landbridge.mjs', import.meta.url))
+const RELAY_PASSWORD = 'relay-secret'
+
+/** Two real gateways on the loopback, `tunnel: external`, each a process of its own. */
+export class LoopbackPair implements AsyncDisposable {
+  readonly directory: string
+  readonly relayPort: number
+  readonly relayPassword = RELAY_PASSWORD
+  readonly #processes = new Map<Site, ChildProcess>()
+
+  private constructor(directory: string, relayPort: number) {
+    this.directory = directory
+    this.relayPort = relayPort
+  }
+
+  static async create(options: LoopbackPairOptions): Promise<LoopbackPair> {
+    const directory = await mkdtemp(join(tmpdir(), 'lbpair-'))
+    const plan = pairPlan(directory)
+    const [linkPort, relayPort] = [await freePort(), await freePort()]
+    await setUpPair({
+      ...plan,
+      externalTunnel: true,
+      linkPort,
+      production: {
+        ...plan.production,
+        tunnelAddress: { address: ADDRESSES.production, prefixLength: 8 },
+      },
+      dr: { ...plan.dr, tunnelAddress: { address: ADDRESSES.dr, prefixLength: 8 } },
+    })
+    const pair = new LoopbackPair(directory, relayPort)
+    const { source, replica } = options
+    await writeFile(join(directory, 'source.password'), source.password, { mode: 0o600 })
+    await writeFile(join(directory, 'relay.password'), RELAY_PASSWORD, { mode: 0o600 })
+    await pair.#write('production', options, {
+      name: 'main',
+      source: database(source, '../source.password'),
+      ...(options.throttle && { throttle: options.throttle }),
+    })
+    if (replica)
+      await writeFile(join(directory, 'replica.password'), replica.password, { mode: 0o600 })
+    await pair.#write('dr', options, {
+      name: 'main',
+      spool: { directory: 'spool/main', ...options.spool },
+      relay: {
+        listen: `127.0.0.1:${relayPort}`,
+        user: 'replica',
+        passwordFile: '../relay.password',
+      },
+      ...(replica && { replica: database(replica, '../replica.password') }),
+    })
+    return pair
+  }
+
+  async #write(site: Site, options: LoopbackPairOptions, stream: object): Promise<void> {
+    const name = NAMES[site]
+    await mkdir(join(this.directory, 'gateway'), { recursive: true })
+    const config = {
+      name,
+      site,
+      dataDir: `../data/${name}`,
+      peers: '../peers',
+      peer: NAMES[site === 'dr' ? 'production' : 'dr'],
+      identity: {
+        wireguardKey: `../certs/${name}/wireguard.key`,
+        certificate: `../certs/${name}/gateway.crt`,
+        privateKey: `../certs/${name}/gateway.key`,
+        authority: '../certs/ca.crt',
+      },
+      tunnel: 'external',
+      ...(options.link && { link: options.link }),
+      streams: [stream],
+      admin: { socket: `../${name}.sock` },
+      log: { level: 'info' },
+    }
+    await writeFile(this.configPath(site), stringify(config))
+  }
+
+  configPath(site: Site): string {
+    return join(this.directory, 'gateway', `${NAMES[site]}.yaml`)
+  }
+
+  get spoolDirectory(): string {
+    return join(this.directory, 'data', NAMES.dr, 'spool', 'main')
+  }
+
+  pid(site: Site): number {
+    const pid = this.#processes.get(site)?.pid
+    if (pid === undefined) throw new Error(`the ${site} gateway does not run`)
+    return pid
+  }
+
+  async start(site: Site): Promise<void> {
+    const log = await open(join(this.directory, `${NAMES[site]}.log`), 'a')
+    const child = spawn(process.execPath, [LANDBRIDGE, 'run', '--config', this.configPath(site)], {
+      stdio: ['ignore', log.fd, log.fd],
+    })
+    await log.close()
+    this.#processes.set(site, child)
+  }
+
+  async kill(site: Site, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.#processes.get(site)
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const exited = once(child, 'exit')
+    child.kill(signal)
+    await exited
+    this.#processes.delete(site)
+  }
+
+  /** Null while the gateway does not answer. */
+  async status(site: Site): Promise<GatewayStatus | null> {
+    return await fetchStatus(join(this.directory, `${NAMES[site]}.sock`)).catch(() => null)
+  }
+
+  /** Polls until `accept` likes the status; throws with the last status after `limitMs`. */
+  async until(
+    site: Site,
+    accept: (status: GatewayStatus) => boolean,
+    { limitMs = 60_000, everyMs = 50 } = {},
+  ): Promise<GatewayStatus> {
+    const end = performance.now() + limitMs
+    let last: GatewayStatus | null = null
+    while (performance.now() < end) {
+      last = await this.status(site)
+      if (last !== null && accept(last)) return last
+      await sleep(everyMs)
+    }
+    throw new Error(`not reached in ${limitMs} ms: ${JSON.stringify(last, null, 1)}`)
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.kill('production', 'SIGTERM'), this.kill('dr', 'SIGTERM')])
+    await rm(this.directory, { recursive: true, force: true })
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+}
+
+function database(login: { readonly port: number; readonly user: string }, passwordFile: string) {
+  return {
+    host: '127.0.0.1',
+    port: login.port,
+    user: login.user,
+    passwordFile,
+    tls: { mode: 'off' },
+  }
+}

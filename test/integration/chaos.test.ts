@@ -1,0 +1,88 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { describe, expect, test } from 'vitest'
+import type { ChaosSummary } from '../../src/lab/chaos/chaos-summary.ts'
+import { downLab } from '../../src/lab/lab-down.ts'
+import { landbridgeArgv } from '../../src/lab/lab-gateways.ts'
+import { labPaths } from '../../src/lab/lab-paths.ts'
+import { listLabs } from '../../src/lab/lab-state.ts'
+
+/** A build machine takes longer; see .ci/run. */
+const MINUTES = Number(process.env.LANDBRIDGE_CHAOS_MINUTES ?? 0.4)
+const BUILD_AND_COMPARE_MS = 300_000
+const SEED = 4
+
+interface ChaosRun {
+  readonly code: number
+  readonly stdout: string
+  readonly shown: string
+  /** Labs there were when it had ended. */
+  readonly labs: readonly string[]
+}
+
+/** Runs chaos as people do; `during` is called once things are being broken. */
+async function chaos(
+  words: readonly string[],
+  name: string,
+  during?: (kill: (signal: NodeJS.Signals) => void) => void,
+): Promise<ChaosRun> {
+  const argv = landbridgeArgv('chaos', '--json', '--name', name, ...words)
+  const [program = '', ...rest] = argv
+  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const output = { stdout: '', stderr: '' }
+  let told = false
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output.stdout += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output.stderr += text
+    if (told || !output.stderr.includes('Breaking it')) return
+    told = true
+    during?.((signal) => child.kill(signal))
+  })
+  try {
+    const [code] = (await once(child, 'close')) as [number]
+    return { code, stdout: output.stdout, shown: output.stderr, labs: await listLabs() }
+  } finally {
+    child.kill('SIGKILL')
+    await downLab(labPaths(name))
+  }
+}
+
+describe.skipIf(process.getuid?.() !== 0)('chaos', () => {
+  test.each(['mariadb', 'mysql'])(
+    'loses and doubles nothing with %s',
+    async (flavor) => {
+      const { code, stdout, shown } = await chaos(
+        ['--flavor', flavor, '--minutes', String(MINUTES), '--seed', String(SEED)],
+        `chaos-test-${process.pid}`,
+      )
+      const summary: ChaosSummary = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '{}')
+      expect(summary, shown).toMatchObject({
+        ok: true,
+        flavor,
+        seed: SEED,
+        lost: 0,
+        doubled: 0,
+        spoolIdentical: true,
+        replicaEqual: true,
+        failures: [],
+      })
+      expect(summary.faults).toBeGreaterThan(2)
+      expect(summary.transactions).toBeGreaterThan(100)
+      expect(code).toBe(0)
+    },
+    MINUTES * 60_000 + BUILD_AND_COMPARE_MS,
+  )
+
+  test('leaves nothing behind when it is interrupted while things are broken', async () => {
+    const name = `chaos-stop-${process.pid}`
+    const words = ['--minutes', '5', '--seed', '4', '--only', 'stop']
+    const { code, shown, labs } = await chaos(words, name, (kill) =>
+      setTimeout(kill, 2_500, 'SIGINT'),
+    )
+    expect(shown).toContain('Healing everything')
+    expect(code).not.toBe(0)
+    expect(labs).not.toContain(name)
+  })
+})

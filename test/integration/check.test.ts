@@ -1,0 +1,112 @@
+import { writeFile } from 'node:fs/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { runChecks } from '../../src/cli/check-command.ts'
+import { loadConfig } from '../../src/config/load-config.ts'
+import type { RunningServer } from '../../src/lab/servers/server-options.ts'
+import { connectSql } from '../../src/lab/servers/sql-connection.ts'
+import { ATTACH_GRANTS } from '../../src/relay/attach.ts'
+import { PairFolder } from '../helpers/pair-folder.ts'
+import { freePort, TestServers } from '../helpers/test-servers.ts'
+
+/** One server is source and DR replica at once: `check` only looks. */
+describe.each(['mariadb', 'mysql'] as const)('landbridge check asks the database, %s', (flavor) => {
+  let servers: TestServers
+  let server: RunningServer
+  let folder: PairFolder
+
+  beforeAll(async () => {
+    servers = await TestServers.create()
+    server = await servers.start(flavor, { serverId: 7, durable: true })
+    folder = await PairFolder.create()
+    const root = await connectSql(server)
+    await root.query("CREATE USER landbridge IDENTIFIED BY 'secret'")
+    await root.query('GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO landbridge')
+    await root.query("CREATE USER follower IDENTIFIED BY 'secret'")
+    await root.query(`GRANT ${ATTACH_GRANTS[flavor]} ON *.* TO follower`)
+    await root.end()
+    await writeFile(folder.at('certs/ec2/source.password'), 'secret\n', { mode: 0o600 })
+    await writeFile(folder.at('certs/azure/replica.password'), 'secret\n', { mode: 0o600 })
+    await folder.edit(
+      'gateway/ec2.yaml',
+      ['198.51.100.10', '127.0.0.1'],
+      ['3306', `${server.port}`],
+    )
+    await folder.edit(
+      'gateway/azure.yaml',
+      ['0.0.0.0:3307', `127.0.0.1:${await freePort()}`],
+      ['    # replica:', '    replica:'],
+      ['    #   host: 203.0.113.10', `      host: 127.0.0.1\n      port: ${server.port}`],
+      ['    #   user: landbridge', '      user: follower'],
+      ['    #   passwordFile', '      passwordFile'],
+    )
+  })
+
+  afterAll(async () => {
+    await folder[Symbol.asyncDispose]()
+    await servers.stop()
+  })
+
+  async function found(file: string, check: string) {
+    const config = await loadConfig(folder.at(file))
+    const findings = await runChecks(config, {})
+    return findings.filter((finding) => finding.check === check)
+  }
+
+  test('at production: who is in, and every item of the preflight', async () => {
+    const findings = await found('gateway/ec2.yaml', 'source')
+    expect(findings[0]).toMatchObject({
+      severity: 'ok',
+      message: expect.stringContaining(`landbridge is in at 127.0.0.1:${server.port}: ${flavor}`),
+    })
+    expect(findings.length).toBeGreaterThan(10)
+    expect(findings.filter(({ severity }) => severity === 'error')).toEqual([])
+  })
+
+  test('offline it asks nothing', async () => {
+    const config = await loadConfig(folder.at('gateway/ec2.yaml'))
+    const checks = (await runChecks(config, { offline: true })).map(({ check }) => check)
+    expect(checks).toEqual(['config', 'identity'])
+  })
+
+  test('a wrong password is an error with a remedy, not the end of the check', async () => {
+    await writeFile(folder.at('certs/ec2/source.password'), 'wrong\n')
+    expect(await found('gateway/ec2.yaml', 'source')).toMatchObject([
+      { severity: 'error', remedy: expect.stringContaining('password') },
+    ])
+    await writeFile(folder.at('certs/ec2/source.password'), 'secret\n')
+  })
+
+  test('at DR: the replica’s login, what speaks against it, and how to attach it', async () => {
+    expect(await found('gateway/azure.yaml', 'replica')).toMatchObject([
+      {
+        severity: 'ok',
+        message: expect.stringMatching(/^follower is in at .*, server_id 7$/),
+      },
+      { severity: 'warning', remedy: expect.stringContaining('read_only=ON') },
+      { severity: 'ok', remedy: expect.stringContaining('landbridge replica attach --config') },
+      { severity: 'ok', message: expect.stringContaining('GTIDs were not compared') },
+    ])
+  })
+
+  test('at DR: a server_id that the relay has too is an error', async () => {
+    await folder.edit('gateway/azure.yaml', [
+      '      user: replica',
+      '      user: replica\n      serverId: 7',
+    ])
+    expect(await found('gateway/azure.yaml', 'replica')).toContainEqual(
+      expect.objectContaining({
+        severity: 'error',
+        message: 'the replica has server_id 7, as the relay has',
+      }),
+    )
+  })
+
+  test('at DR: a login that may not look is told the privileges', async () => {
+    const root = await connectSql(server)
+    await root.query('REVOKE ALL PRIVILEGES, GRANT OPTION FROM follower')
+    await root.end()
+    expect(await found('gateway/azure.yaml', 'replica')).toMatchObject([
+      { severity: 'error', remedy: expect.stringContaining(ATTACH_GRANTS[flavor]) },
+    ])
+  })
+})

@@ -1,0 +1,109 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { describe, expect, test } from 'vitest'
+import { runCommand } from '../../src/lab/command.ts'
+import type { DemoSummary } from '../../src/lab/demo-summary.ts'
+import { downLab } from '../../src/lab/lab-down.ts'
+import { landbridgeArgv } from '../../src/lab/lab-gateways.ts'
+import { labPaths } from '../../src/lab/lab-paths.ts'
+import { listLabs } from '../../src/lab/lab-state.ts'
+
+interface DemoRun {
+  readonly code: number
+  readonly summary: DemoSummary
+  readonly lab: string
+  readonly shown: string
+}
+
+type During = (shown: string, lab: string) => Promise<void>
+
+/** The last one named: those before were taken by other demos. */
+function labOf(shown: string): string {
+  return [...shown.matchAll(/\(lab ([\w-]+),/g)].at(-1)?.[1] ?? ''
+}
+
+/** Runs the demo as people do; `during` is called when its load has begun. */
+async function demo(words: readonly string[], during?: During): Promise<DemoRun> {
+  const [program = '', ...rest] = landbridgeArgv('demo', '--json', ...words)
+  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const output = { stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output.stdout += text
+  })
+  const exited = once(child, 'close') as Promise<[number]>
+  let lab = ''
+  let interfering: Promise<void> | undefined
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output.stderr += text
+    lab = labOf(output.stderr)
+    if (during !== undefined && interfering === undefined && / 5 s, /.test(output.stderr)) {
+      interfering = during(output.stderr, lab)
+    }
+  })
+  try {
+    const [code] = await exited
+    await interfering
+    const last = output.stdout.trimEnd().split('\n').at(-1) ?? ''
+    return { code, summary: JSON.parse(last), lab, shown: output.stderr }
+  } finally {
+    child.kill('SIGKILL')
+    if (lab !== '' && child.exitCode === null) await downLab(labPaths(lab))
+  }
+}
+
+describe.skipIf(process.getuid?.() !== 0)('the demo', () => {
+  test.each(['mariadb', 'mysql'])('ends all equal with %s', async (flavor) => {
+    const { code, summary, lab, shown } = await demo(['--flavor', flavor, '--seconds', '5'])
+    expect(summary, shown).toMatchObject({
+      ok: true,
+      flavor,
+      spoolIdentical: true,
+      replicaEqual: true,
+      failures: [],
+    })
+    expect(code).toBe(0)
+    expect(summary.transactions).toBeGreaterThan(0)
+    expect(summary.binlogBytes).toBeGreaterThan(summary.transactions)
+    expect(summary.tunnelBytes).toBeGreaterThan(0)
+    for (const lag of [summary.receiveLagMs, summary.applyLagMs]) {
+      expect(lag.p50).toBeGreaterThan(0)
+      expect(lag.p99).toBeGreaterThanOrEqual(lag.p50 ?? Number.POSITIVE_INFINITY)
+    }
+    expect(shown).toContain('✓ spool identical to source')
+    expect(shown).toContain('✓ replica equals source')
+    expect(await listLabs()).not.toContain(lab)
+  })
+
+  test('fails, and names file and offset, when one byte of the spool is another', async () => {
+    const { code, summary } = await demo(['--seconds', '3', '--corrupt-spool'])
+    expect(code).toBe(1)
+    expect(summary).toMatchObject({ ok: false, spoolIdentical: false, replicaEqual: true })
+    expect(summary.failures).toEqual([
+      expect.stringMatching(/^spool: binlog\.\d+: differs at offset \d+: source 0x\w\w, spool 0x/),
+    ])
+  })
+
+  test('ends all equal when each gateway is killed under load and started by hand', async () => {
+    const { code, summary, shown } = await demo(['--seconds', '14'], async (_shown, lab) => {
+      for (const gateway of ['prod-gateway', 'dr-gateway']) {
+        await runCommand(landbridgeArgv('lab', 'kill', gateway, '--name', lab))
+        await runCommand(landbridgeArgv('lab', 'start', gateway, '--name', lab))
+      }
+    })
+    expect(summary, shown).toMatchObject({ ok: true, spoolIdentical: true, replicaEqual: true })
+    expect(code).toBe(0)
+  })
+
+  test('leaves nothing when it is interrupted', async () => {
+    const [program = '', ...rest] = landbridgeArgv('demo', '--seconds', '60')
+    const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'ignore'] })
+    let shown = ''
+    for await (const text of child.stdout.setEncoding('utf8')) {
+      shown += text
+      if (/Writing to the source/.test(shown) && !child.killed) child.kill('SIGINT')
+    }
+    const lab = labOf(shown)
+    expect(lab).not.toBe('')
+    expect(await listLabs()).not.toContain(lab)
+  })
+})

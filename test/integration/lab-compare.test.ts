@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.ts'
+import type { Flavor } from '../../src/base/flavor.ts'
+import { compareSpool } from '../../src/lab/compare-spool.ts'
+import { compareTables } from '../../src/lab/compare-tables.ts'
+import { flipByte } from '../../src/lab/flip-byte.ts'
+import { killLabProcess, startLabProcess } from '../../src/lab/lab-control.ts'
+import { withRoot } from '../../src/lab/lab-databases.ts'
+import { downLab } from '../../src/lab/lab-down.ts'
+import { labPaths } from '../../src/lab/lab-paths.ts'
+import { type LabState, listLabs } from '../../src/lab/lab-state.ts'
+import { upLab } from '../../src/lab/lab-up.ts'
+import { Workload } from '../../src/lab/workload.ts'
+
+const NOT_ROOT = process.getuid?.() !== 0
+const signal = new AbortController().signal
+
+describe.skipIf(NOT_ROOT).each<Flavor>(['mariadb', 'mysql'])('a lab of %s', (flavor) => {
+  const paths = labPaths(`c-${randomBytes(4).toString('hex')}`)
+  let state: LabState
+  let copy = ''
+
+  const options = { paths, flavor, wan: {}, gateways: false, progress: () => undefined, signal }
+  const sockets = () => ({
+    flavor,
+    sourceSocket: state.databases.source?.socket ?? '',
+    replicaSocket: state.databases.replica?.socket ?? '',
+    waitSeconds: 30,
+    signal,
+  })
+
+  beforeAll(async () => {
+    copy = await mkdtemp(join(tmpdir(), 'landbridge-spool-'))
+    const result = await upLab(options)
+    state = result.state
+    expect(result.already).toBe(false)
+  })
+
+  afterAll(async () => {
+    await downLab(paths)
+    await rm(copy, { recursive: true, force: true })
+    expect(await listLabs()).not.toContain(paths.name)
+  })
+
+  test('is left as it is when it is up', async () => {
+    const again = await upLab(options)
+    expect(again.already).toBe(true)
+    expect(again.state.processes.source?.pid).toBe(state.processes.source?.pid)
+  })
+
+  test('counts the commits that its load was told of; the replica equals the source', async () => {
+    const committed: number[] = []
+    const workload = new Workload({
+      socket: state.databases.source?.socket ?? '',
+      flavor,
+      clock: systemClock,
+      writers: 4,
+      transactionsPerSecond: 300,
+      secondsMax: 30,
+      transactionsMax: 400,
+      definitionSeconds: 0.5,
+      seed: 5,
+      onCommit: (id) => committed.push(id),
+    })
+    await workload.run(signal)
+    expect(workload.status()).toMatchObject({ committed: 400, unknown: 0 })
+    expect(new Set(committed).size).toBe(400)
+    const report = await compareTables(sockets())
+    expect(report.failures).toEqual([])
+    expect(report.rows).toBeGreaterThan(400)
+  })
+
+  test('a spool is identical as long as every byte is; the first other one is named', async () => {
+    const source = state.databases.source
+    const spool = {
+      ...sockets(),
+      sourceBinlogDirectory: source?.binlogDirectory ?? '',
+      spoolFiles: async () => copy,
+      waitSeconds: 5,
+    }
+    await withRoot(source ?? { socket: '' }, (connection) => connection.query('FLUSH BINARY LOGS'))
+    await cp(spool.sourceBinlogDirectory, copy, { recursive: true })
+    const behind = await compareSpool({ ...spool, waitSeconds: 0.2 })
+    expect(behind.failures.join()).toMatch(/has not caught up.* has \d+ of \d+ bytes/)
+    await cp(spool.sourceBinlogDirectory, copy, { recursive: true })
+    let offset = 0
+    let broken = ''
+    const report = await compareSpool({
+      ...spool,
+      beforeCompare: async (folder, names) => {
+        // The comparison has closed one more file: bring that along first.
+        await cp(spool.sourceBinlogDirectory, copy, { recursive: true })
+        broken = names[0] ?? ''
+        offset = await flipByte(join(folder, broken))
+      },
+      spoolFiles: async () => {
+        await cp(spool.sourceBinlogDirectory, copy, { recursive: true })
+        return copy
+      },
+    })
+    expect(report.identical).toBe(false)
+    expect(report.failures).toHaveLength(1)
+    expect(report.failures[0]).toContain(`${broken}: differs at offset ${offset}`)
+  })
+
+  test('a row that only one side has is found, with the name of its table', async () => {
+    await withRoot(state.databases.replica ?? { socket: '' }, async (connection) => {
+      const variable = flavor === 'mysql' ? 'super_read_only' : 'read_only'
+      await connection.query(`SET GLOBAL ${variable} = OFF`)
+      await connection.query('SET SESSION sql_log_bin = 0')
+      await connection.query('DELETE FROM landbridge_load.ledger WHERE id = 17')
+    })
+    const report = await compareTables(sockets())
+    expect(report.equal).toBe(false)
+    expect(report.failures).toEqual([
+      'table `landbridge_load`.`ledger` has 400 rows at the source, 399 at the replica',
+    ])
+  })
+
+  test('a killed database is started again with its data', async () => {
+    const before = state.processes.source?.pid
+    expect(await killLabProcess(paths, 'source', 'SIGKILL')).toEqual({ pid: before, ended: true })
+    const { record, already } = await startLabProcess(paths, 'source')
+    expect(already).toBe(false)
+    expect(record.pid).not.toBe(before)
+    const [rows] = await withRoot(state.databases.source ?? { socket: '' }, (connection) =>
+      connection.query('SELECT COUNT(*) AS held FROM landbridge_load.ledger'),
+    )
+    expect(rows).toEqual([{ held: 400 }])
+  })
+})

@@ -1,0 +1,155 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { PairFolder } from '../helpers/pair-folder.ts'
+
+const run = promisify(execFile)
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+
+/** What a program of somebody else does with the package; types and all. */
+const PROGRAM = `
+import {
+  BINLOG_MAGIC, createGateway, createLog, EventFramer, EventType, followSource, isLandbridgeError,
+  LandbridgeError, listClosedFiles, loadConfig, packageVersion, parseGtidSet, Secret, silentLog,
+  type EventHeader, type EventVisitor, type Flavor, type FollowSourceOptions, type Gateway,
+  type GatewayConfig, type GatewayStatus, type GtidSet, type Problem, type RawBytes,
+} from 'landbridge'
+
+const [file = '', folder = ''] = process.argv.slice(2)
+const config: GatewayConfig = await loadConfig(file)
+const gateway: Gateway = await createGateway(config, { log: silentLog })
+const status: GatewayStatus = gateway.status()
+const problems: readonly Problem[] = status.problems
+const flavor: Flavor = 'mysql'
+const set: GtidSet = parseGtidSet(flavor, '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5')
+const types: number[] = []
+const visitor: EventVisitor = {
+  onHeader: (header: EventHeader) => { types.push(header.type); return 0 },
+  onEnd: () => undefined,
+}
+const framer = new EventFramer({ checksum: false, visitor })
+const event = Buffer.alloc(19)
+event.writeUInt8(EventType.Rotate, 4)
+event.writeUInt32LE(19, 9)
+framer.push(event, 0, event.length)
+const options: FollowSourceOptions = {
+  source: {
+    host: '127.0.0.1', port: 1, user: 'nobody', password: new Secret('x'),
+    tls: { mode: 'off', caPem: null },
+  },
+  serverId: 4_100_000_001,
+  replicaUuid: '7f3c0a52-93b1-11ef-8a0f-0242ac120002',
+}
+const raw: RawBytes[] = []
+let code = ''
+try {
+  for await (const part of followSource(options, { signal: new AbortController().signal })) {
+    raw.push(part)
+  }
+} catch (error) {
+  if (!isLandbridgeError(error)) throw error
+  const typed: LandbridgeError = error
+  code = typed.code
+}
+console.log(JSON.stringify({
+  name: status.name, problems: problems.length, version: packageVersion(), types,
+  gtids: set.toString(), magic: BINLOG_MAGIC.length, code, raw: raw.length,
+  closed: (await listClosedFiles(folder)).length, log: typeof createLog,
+  secret: String(options.source.password),
+}))
+`
+
+const TSCONFIG = {
+  compilerOptions: {
+    target: 'es2024',
+    module: 'nodenext',
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    types: ['node'],
+    skipLibCheck: false,
+    noEmit: true,
+  },
+  include: ['program.mts'],
+}
+
+describe('the package as npm would install it', () => {
+  let directory: string
+  let app: string
+  let installed: string
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'landbridge-package-'))
+    app = join(directory, 'app')
+    installed = join(app, 'node_modules', 'landbridge')
+    await mkdir(installed, { recursive: true })
+    // `prepack` builds.
+    await run('npm', ['pack', '--silent', '--pack-destination', directory], { cwd: ROOT })
+    const [archive = ''] = (await readdir(directory)).filter((name) => name.endsWith('.tgz'))
+    await run('tar', ['-xzf', join(directory, archive), '-C', installed, '--strip-components=1'])
+    await linkDependencies(join(app, 'node_modules'))
+    await writeFile(join(app, 'package.json'), '{ "type": "module", "private": true }')
+    await writeFile(join(app, 'program.mts'), PROGRAM)
+    await writeFile(join(app, 'tsconfig.json'), JSON.stringify(TSCONFIG))
+  })
+
+  afterAll(() => rm(directory, { recursive: true, force: true }))
+
+  test('type-checks a program that uses all of it', async () => {
+    const tsc = join(ROOT, 'node_modules', '.bin', 'tsc')
+    const { stdout } = await run(tsc, ['-p', app]).catch((error: { stdout: string }) => error)
+    expect(stdout).toBe('')
+  })
+
+  test('runs that program', async () => {
+    await using folder = await PairFolder.create()
+    await folder.edit('gateway/ec2.yaml', ['/var/lib/landbridge', folder.at('data')])
+    const argv = [join(app, 'program.mts'), folder.at('gateway/ec2.yaml'), folder.at('certs')]
+    const { stdout } = await run(process.execPath, argv)
+    expect(JSON.parse(stdout)).toEqual({
+      name: 'ec2',
+      problems: 0,
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      types: [4],
+      gtids: '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5',
+      magic: 4,
+      code: 'ERR_SOURCE_CONNECT',
+      raw: 0,
+      closed: 0,
+      log: 'function',
+      secret: '[secret]',
+    })
+  })
+
+  test('lets nobody past its public names', async () => {
+    const script = "import('landbridge/dist/gateway.js').catch((e) => console.log(e.code))"
+    const { stdout } = await run(process.execPath, ['-e', script], { cwd: app })
+    expect(stdout.trim()).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED')
+  })
+
+  test('has a command that runs from its built files, without the sources', async () => {
+    const command = join(directory, 'landbridge')
+    await symlink(join(installed, 'src', 'cli', 'landbridge.mjs'), command)
+    const landbridge = (...args: string[]) => run(process.execPath, [command, ...args])
+    expect((await landbridge('version')).stdout).toMatch(/\d+\.\d+\.\d+/)
+    for (const name of ['run', 'replica', 'lab']) {
+      expect((await landbridge(name, '--help')).stdout, name).toContain(`landbridge ${name}`)
+    }
+    await using folder = await PairFolder.create()
+    const check = ['check', '--offline', '--config', folder.at('gateway/azure.yaml')]
+    expect((await landbridge(...check)).stdout).toContain('0 errors, 0 warnings')
+    const files = await readdir(installed, { recursive: true })
+    expect(files.filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))).toEqual([])
+  })
+})
+
+/** The packages that the real one would bring along, from this checkout. */
+async function linkDependencies(folder: string): Promise<void> {
+  for (const name of await readdir(join(ROOT, 'node_modules'))) {
+    if (name.startsWith('.') || name === 'landbridge') continue
+    await symlink(join(ROOT, 'node_modules', name), join(folder, name))
+  }
+}

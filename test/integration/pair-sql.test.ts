@@ -1,0 +1,57 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { type SqlGroup, STRANGER_SQL } from '../helpers/stranger-sql.ts'
+
+describe.each(['mysql', 'mariadb'] as const)('what a stranger runs on %s', (flavor) => {
+  let pair: ReplicatedPair
+  let files = 0
+
+  beforeAll(async () => {
+    pair = await ReplicatedPair.create(flavor)
+    const sql = await pair.sql()
+    await sql.query('SET GLOBAL local_infile = ON')
+  })
+  afterAll(() => pair?.stop())
+
+  async function runGroup(group: SqlGroup): Promise<void> {
+    const connection = await pair.sql()
+    await group.run({
+      flavor,
+      connection,
+      open: () => pair.sql(),
+      file: async (content) => {
+        files += 1
+        const path = join(pair.servers.directory, `load-${files}.txt`)
+        await writeFile(path, content, { mode: 0o644 })
+        return path
+      },
+      run: async (...statements) => {
+        for (const statement of statements) {
+          await connection.query(statement).catch((error: Error) => {
+            throw new Error(`${error.message} in: ${statement.slice(0, 300)}`)
+          })
+        }
+      },
+    })
+    connection.destroy()
+  }
+
+  test.each(STRANGER_SQL.filter(({ only }) => only === undefined || only === flavor))(
+    'arrives at the replica: $name',
+    async (group) => {
+      await runGroup(group)
+      expect(await pair.compareTables()).toMatchObject({ equal: true, failures: [] })
+    },
+  )
+
+  test('is in the spool byte for byte, and the binlog tool reads all of it', async () => {
+    const report = await pair.compareSpool()
+    expect(report).toMatchObject({ identical: true, failures: [] })
+    expect(report.bytes).toBe(report.sourceBytes)
+    const paths = await pair.spoolFiles()
+    expect(paths.length).toBeGreaterThan(report.files)
+    await pair.readWithTool(...paths)
+  })
+})

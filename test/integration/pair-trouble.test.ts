@@ -1,0 +1,145 @@
+import { execFile } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Connection } from 'mysql2/promise'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import type { Problem } from '../../src/progress/status.ts'
+import { processCpuMs, ReplicatedPair, SOURCE_PASSWORD } from '../helpers/replicated-pair.ts'
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+const SITES = ['production', 'dr'] as const
+const IDLE_WINDOWS_MAX = 5
+const IDLE_MS = 5_000
+const IDLE_SHARE_MAX = 0.01
+
+describe.each(['mysql', 'mariadb'] as const)('a %s pair in trouble', (flavor) => {
+  let pair: ReplicatedPair
+
+  beforeAll(async () => {
+    pair = await ReplicatedPair.create(flavor, { attach: false })
+    await pair.held()
+    const sql = await pair.sql()
+    await sql.query('CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY AUTO_INCREMENT)')
+  })
+  beforeEach(() => onTestFailed(async () => console.error(await pair.logTails())))
+  afterAll(() => pair?.stop())
+
+  async function problemAt(site: 'production' | 'dr', accept: RegExp): Promise<Problem> {
+    const { problems } = await pair.pair.until(site, (status) =>
+      status.problems.some(({ code }) => accept.test(code)),
+    )
+    return problems.find(({ code }) => accept.test(code)) as Problem
+  }
+
+  async function expectHealthy(): Promise<void> {
+    for (const site of SITES) {
+      await pair.pair.until(
+        site,
+        ({ state, streams }) => state === 'ok' && streams[0]?.state === 'streaming',
+      )
+    }
+  }
+
+  async function insert(...extra: readonly string[]): Promise<void> {
+    const sql = await pair.sql()
+    for (const text of ['INSERT INTO d.t () VALUES ()', ...extra]) await sql.query(text)
+    sql.destroy()
+  }
+
+  async function exitCodeOfStatus(site: 'production' | 'dr'): Promise<unknown> {
+    const main = `import(${JSON.stringify(MAIN)}).then(({ main }) => main(process.argv.slice(1)))`
+    const args = ['-e', main, 'status', '--config', pair.pair.configPath(site)]
+    return await new Promise((resolve) => {
+      execFile(process.execPath, args, (error) => resolve(error?.code ?? 0))
+    })
+  }
+
+  test('uses less than one percent of a core while idle', async () => {
+    await expectHealthy()
+    for (const site of SITES) {
+      // A gateway that has just started still compiles; idle is what it settles to.
+      let share = 1
+      for (let window = 0; window < IDLE_WINDOWS_MAX && share >= IDLE_SHARE_MAX; window += 1) {
+        const before = await processCpuMs(pair.pair.pid(site))
+        const startedMs = performance.now()
+        await sleep(IDLE_MS)
+        const usedMs = (await processCpuMs(pair.pair.pid(site))) - before
+        share = usedMs / (performance.now() - startedMs)
+      }
+      console.log(`${flavor} ${site}: ${(share * 100).toFixed(2)} % of a core idle`)
+      expect(share).toBeLessThan(IDLE_SHARE_MAX)
+    }
+  })
+
+  test('says that the source is away, and goes on when it is back', async () => {
+    const pids = SITES.map((site) => pair.pair.pid(site))
+    pair.source.kill('SIGKILL')
+    for (const site of SITES) await problemAt(site, /^ERR_SOURCE/)
+    await pair.restart('source', 'SIGKILL')
+    await expectHealthy()
+    await insert()
+    expect(await pair.compareSpool()).toMatchObject({ identical: true })
+    expect(SITES.map((site) => pair.pair.pid(site))).toEqual(pids)
+  })
+
+  test('names a wrong password of the source without telling it', async () => {
+    const sql = await pair.sql()
+    const change = (password: string) =>
+      sql.query(
+        `SET sql_log_bin = 0; ALTER USER landbridge@'127.0.0.1' IDENTIFIED BY '${password}'`,
+      )
+    await change('changed-secret')
+    await pair.restartGateway('production')
+    for (const site of SITES) {
+      const problem = await problemAt(site, /^ERR_SOURCE_LOGIN$/)
+      expect(problem.remedy).toBeTruthy()
+    }
+    const status = JSON.stringify(await Promise.all(SITES.map((site) => pair.pair.status(site))))
+    await change(SOURCE_PASSWORD)
+    await expectHealthy()
+    const told = `${status}${await pair.log('production')}${await pair.log('dr')}`
+    expect(told).not.toContain(SOURCE_PASSWORD)
+    expect(told).not.toContain('changed-secret')
+    expect(told).not.toContain(pair.pair.relayPassword)
+  })
+
+  test('is blocked, and names what is missing, when the source purged it', async () => {
+    await pair.pair.kill('production')
+    await insert('FLUSH BINARY LOGS')
+    await insert('FLUSH BINARY LOGS')
+    const sql = await pair.sql()
+    // The source keeps what a dead gateway's dump reads until it notices that nobody is there.
+    await pair.eventually(async () => {
+      const names = await binlogNames(sql)
+      await sql.query(`PURGE BINARY LOGS TO '${names.at(-1)}'`)
+      return (await binlogNames(sql)).length === 1
+    })
+    await pair.pair.start('production')
+    for (const site of SITES) {
+      const problem = await problemAt(site, /^ERR_SOURCE_PURGED$/)
+      expect(problem.severity).toBe('blocked')
+      expect(problem.message).toMatch(flavor === 'mysql' ? /[0-9a-f-]{36}:\d+-\d+/ : /0-1-\d+/)
+      expect(problem.remedy).toBeTruthy()
+      const { streams } = (await pair.pair.status(site)) ?? {}
+      expect(streams?.[0]?.state).toBe('blocked')
+      expect(await exitCodeOfStatus(site)).toBe(3)
+    }
+  })
+
+  test('is blocked, and names what is too much, when the spool is ahead', async () => {
+    const sql = await pair.sql()
+    await sql.query(flavor === 'mysql' ? 'RESET BINARY LOGS AND GTIDS' : 'RESET MASTER')
+    await pair.restartGateway('production')
+    for (const site of SITES) {
+      const problem = await problemAt(site, /^ERR_SOURCE_DIVERGED$/)
+      expect(problem.severity).toBe('blocked')
+      expect(problem.message).toMatch(flavor === 'mysql' ? /[0-9a-f-]{36}:\d+/ : /0-1-\d+/)
+      expect(await exitCodeOfStatus(site)).toBe(3)
+    }
+  })
+})
+
+async function binlogNames(sql: Connection): Promise<string[]> {
+  const [rows] = await sql.query('SHOW BINARY LOGS')
+  return (rows as { Log_name: string }[]).map((row) => row.Log_name)
+}

@@ -1,0 +1,96 @@
+import { expect, test } from 'vitest'
+import { systemClock } from '../../src/base/clock.ts'
+import { silentLog } from '../../src/base/log.ts'
+import { Secret } from '../../src/base/secret.ts'
+import { ProductionStream } from '../../src/gateway/production-stream.ts'
+import { connectSql } from '../../src/lab/servers/sql-connection.ts'
+import type { Channel } from '../../src/link/channel.ts'
+import { FrameType } from '../../src/link/frame.ts'
+import { TestServers } from '../helpers/test-servers.ts'
+
+function streamOf(port: number, user: string): ProductionStream {
+  return new ProductionStream({
+    gateway: 'ec2',
+    config: {
+      name: 'main',
+      source: {
+        host: '127.0.0.1',
+        port,
+        user,
+        password: new Secret('secret'),
+        tls: { mode: 'preferred', caPem: null },
+        serverId: null,
+        flavor: 'auto',
+      },
+      throttle: { bytesPerSecond: null },
+      spool: null,
+      relay: null,
+      replica: null,
+    },
+    link: { host: '', port: 0, windowBytes: 1024 ** 2, compression: 'none', pingMs: 1000 },
+    identity: {
+      sourceServerId: 4_100_000_001,
+      replicaUuid: '7f3c0a52-93b1-11ef-8a0f-0242ac120002',
+      relayServerId: 4_200_000_001,
+      relayUuid: '00000000-0000-4000-8000-000000000001',
+    },
+    clock: systemClock,
+    log: silentLog,
+  })
+}
+
+/** A session with a DR gateway that holds nothing and never answers. */
+async function during(stream: ProductionStream, look: () => Promise<void>): Promise<void> {
+  const channel = { send: () => undefined, fail: () => undefined } as unknown as Channel
+  const stop = new AbortController()
+  const session = stream.sender.session(channel, 0)
+  const body = { held: null, windowBytes: 1024 ** 2 }
+  session.onFrame({ type: FrameType.Resume, stream: 0, body })
+  const running = session.run(stop.signal).catch((error: unknown) => error)
+  try {
+    await look()
+  } finally {
+    stop.abort()
+    await running
+  }
+}
+
+test.each(['mariadb', 'mysql'] as const)(
+  'the status of a production gateway tells what the preflight found, %s',
+  async (flavor) => {
+    await using servers = await TestServers.create()
+    const { port, ...server } = await servers.start(flavor)
+    const root = await connectSql(server)
+    await root.query("CREATE USER blind IDENTIFIED BY 'secret'")
+    await root.query("CREATE USER reader IDENTIFIED BY 'secret'")
+    await root.query('GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO reader')
+    await root.query("SET GLOBAL binlog_format = 'STATEMENT'")
+    await root.end()
+
+    const blind = streamOf(port, 'blind')
+    const blocked = { code: 'ERR_SOURCE_GRANTS', severity: 'blocked', where: 'source:main' }
+    await during(blind, async () => {
+      await expect
+        .poll(() => blind.problems()[0], { timeout: 10_000 })
+        .toMatchObject({
+          ...blocked,
+          remedy: expect.stringMatching(/^GRANT REPLICATION SLAVE, .* TO 'blind'@'%'$/),
+        })
+      expect(blind.status().source.host).toBe(`127.0.0.1:${port}`)
+    })
+
+    const reader = streamOf(port, 'reader')
+    await during(reader, async () => {
+      await expect
+        .poll(() => reader.problems(), { timeout: 10_000 })
+        .toContainEqual({
+          code: 'ERR_SOURCE_FORMAT',
+          severity: 'warning',
+          where: 'source:main',
+          message: expect.stringMatching(/^binlog_format is STATEMENT/),
+          remedy: expect.stringContaining("binlog_format = 'ROW'"),
+          sinceMs: expect.any(Number),
+        })
+    })
+  },
+)

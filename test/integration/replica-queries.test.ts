@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Secret } from '../../src/base/secret.ts'
+import type { RunningServer } from '../../src/lab/servers/server-options.ts'
+import { connectSql } from '../../src/lab/servers/sql-connection.ts'
+import { openReplica, type ReplicaLogin } from '../../src/progress/replica-queries.ts'
+import { TestServers } from '../helpers/test-servers.ts'
+
+const PRIVILEGES = {
+  mysql: [
+    'GRANT REPLICATION CLIENT ON *.* TO asker',
+    'GRANT SELECT ON performance_schema.* TO asker',
+  ],
+  mariadb: ['GRANT SLAVE MONITOR ON *.* TO asker'],
+} as const
+
+describe.each(['mariadb', 'mysql'] as const)('asking a replica, %s', (flavor) => {
+  let servers: TestServers
+  let server: RunningServer
+  const signal = new AbortController().signal
+
+  beforeAll(async () => {
+    servers = await TestServers.create()
+    server = await servers.start(flavor, { serverId: 9 })
+    const root = await connectSql(server)
+    await root.query("CREATE USER asker IDENTIFIED BY 'secret'")
+    for (const sql of PRIVILEGES[flavor]) await root.query(sql)
+    await root.end()
+  })
+
+  afterAll(() => servers.stop())
+
+  const login = (mode: ReplicaLogin['tls']['mode']): ReplicaLogin => ({
+    host: '127.0.0.1',
+    port: server.port,
+    user: 'asker',
+    password: new Secret('secret'),
+    tls: { mode, caPem: null },
+  })
+
+  test.each(['preferred', 'required'] as const)(
+    'tells who it is and what it has, TLS %s',
+    async (mode) => {
+      const queries = await openReplica(login(mode), signal)
+      expect(queries.identity).toMatchObject({ flavor, serverId: 9 })
+      expect(await queries.applied()).toMatch(flavor === 'mysql' ? /^[0-9a-f-]{36}:1/ : /^$/)
+      expect(await queries.stopReason()).toMatch(/not set up/)
+      queries.close()
+    },
+  )
+
+  test('says why replication there does not run', async () => {
+    const root = await connectSql(server)
+    const mysql = flavor === 'mysql'
+    await root.query(
+      mysql
+        ? "CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT=1, SOURCE_USER='x'"
+        : "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=1, MASTER_USER='x'",
+    )
+    const queries = await openReplica(login('preferred'), signal)
+    expect(await queries.stopReason()).toBe(
+      mysql ? 'stopped: receiver and applier' : 'stopped: applier and receiver',
+    )
+    await root.query(mysql ? 'START REPLICA' : 'START SLAVE')
+    await expect
+      .poll(() => queries.stopReason(), { timeout: 10_000 })
+      .toMatch(/^receiver: .*127\.0\.0\.1/)
+    await root.query(mysql ? 'STOP REPLICA' : 'STOP SLAVE')
+    queries.close()
+    await root.end()
+  })
+
+  test('a wrong password and an unverifiable certificate are errors with a code', async () => {
+    const wrong = { ...login('preferred'), password: new Secret('other') }
+    const code = 'ERR_REPLICA_UNREACHABLE'
+    await expect(openReplica(wrong, signal)).rejects.toMatchObject({ code })
+    await expect(openReplica(login('verify-ca'), signal)).rejects.toMatchObject({ code })
+  })
+})

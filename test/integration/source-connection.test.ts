@@ -1,0 +1,36 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { Secret } from '../../src/base/secret.ts'
+import { connectSql } from '../../src/lab/servers/sql-connection.ts'
+import { SourceConnection } from '../../src/source/source-connection.ts'
+import { TestServers } from '../helpers/test-servers.ts'
+
+test.each(['mariadb', 'mysql'] as const)(
+  'a question that %s does not answer ends with the signal',
+  async (flavor) => {
+    await using servers = await TestServers.create()
+    const server = await servers.start(flavor)
+    const sql = await connectSql(server)
+    await sql.query("CREATE USER asker@'%' IDENTIFIED BY 'secret'")
+    await sql.end()
+    const stop = new AbortController()
+    const connection = await SourceConnection.open(
+      {
+        host: '127.0.0.1',
+        port: server.port,
+        user: 'asker',
+        password: new Secret('secret'),
+        tls: { mode: 'preferred', caPem: null },
+      },
+      stop.signal,
+    )
+    expect(await connection.value('SELECT 1')).toBe('1')
+    server.kill('SIGSTOP')
+    const asked = connection.query('SELECT 2')
+    await sleep(50)
+    stop.abort()
+    await expect(asked).rejects.toMatchObject({ code: 'ERR_SOURCE_CONNECT' })
+    await expect(connection.query('SELECT 3')).rejects.toMatchObject({ retryable: true })
+    server.kill('SIGCONT')
+  },
+)

@@ -1,0 +1,217 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { generateWireguardKeyPair } from '../../src/keys/wireguard-key.ts'
+import { sidProgram } from '../../src/lab/servers/machine-cache.ts'
+import type { Problem, TunnelStatus } from '../../src/progress/status.ts'
+import type { TunnelProcessOptions } from '../helpers/tunnel-process.ts'
+
+/*
+ * Two network namespaces, a wire between them and a tunnel in each: what a pair of gateways has,
+ * with nothing else around it.
+ */
+
+const run = promisify(execFile)
+const PROCESS = fileURLToPath(new URL('../helpers/tunnel-process.ts', import.meta.url))
+const id = randomBytes(3).toString('hex')
+const userspaceArgv = sidProgram('usr/bin/wireguard-go') ?? ['wireguard-go']
+const keys = [generateWireguardKeyPair(), generateWireguardKeyPair()] as const
+const folder = await mkdtemp(join(tmpdir(), 'landbridge-tunnel-'))
+
+type Shown = TunnelStatus & { readonly problems: readonly Problem[] }
+
+class TunnelHost {
+  readonly namespace: string
+  readonly interfaceName: string
+  readonly #index: 0 | 1
+  process: ChildProcess | null = null
+  shown: Shown | null = null
+
+  constructor(index: 0 | 1) {
+    this.#index = index
+    this.namespace = `lbt-${id}-${index}`
+    this.interfaceName = `lbt${id}${index}`
+  }
+
+  get recordPath(): string {
+    return join(folder, String(this.#index), `tunnel-${this.interfaceName}.json`)
+  }
+
+  async exec(...argv: string[]): Promise<string> {
+    return (await run('ip', ['netns', 'exec', this.namespace, ...argv])).stdout
+  }
+
+  options(): TunnelProcessOptions {
+    const other = this.#index === 0 ? 1 : 0
+    return {
+      settings: {
+        interfaceName: this.interfaceName,
+        privateKey: keys[this.#index].privateKey.reveal(),
+        listenPort: 51_820,
+        mtuBytes: 1340,
+        address: `10.77.0.${this.#index + 1}`,
+        prefixLength: 30,
+        peer: {
+          publicKey: keys[other].publicKey,
+          tunnelAddress: `10.77.0.${other + 1}`,
+          keepaliveMs: 1000,
+        },
+      },
+      publicKey: keys[this.#index].publicKey,
+      // Only one side knows where the other is, as with a gateway behind NAT.
+      endpoints: this.#index === 0 ? [] : [{ host: '198.51.100.1', port: 51_820 }],
+      backend: 'auto',
+      userspaceArgv,
+      dataDir: join(folder, String(this.#index)),
+    }
+  }
+
+  start(): void {
+    const argv = ['netns', 'exec', this.namespace, process.execPath, PROCESS]
+    const child = spawn('ip', argv, { stdio: ['pipe', 'pipe', 'inherit'] })
+    child.stdin.end(JSON.stringify(this.options()))
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      this.shown = JSON.parse(line) as Shown
+    })
+    this.process = child
+  }
+
+  async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const child = this.process
+    this.process = null
+    this.shown = null
+    if (child === null || child.exitCode !== null) return
+    const exited = once(child, 'exit')
+    child.kill(signal)
+    await exited
+  }
+
+  async until(what: string, holds: (shown: Shown) => boolean): Promise<Shown> {
+    for (let polls = 0; polls < 600; polls += 1) {
+      if (this.shown !== null && holds(this.shown)) return this.shown
+      await sleep(50)
+    }
+    throw new Error(`${this.interfaceName} is not ${what}: ${JSON.stringify(this.shown)}`)
+  }
+}
+
+const hosts = [new TunnelHost(0), new TunnelHost(1)] as const
+const [near, far] = hosts
+
+beforeAll(async () => {
+  for (const { namespace } of hosts) await run('ip', ['netns', 'add', namespace])
+  const [wire, end] = [`lbv${id}0`, `lbv${id}1`]
+  await run('ip', ['link', 'add', wire, 'type', 'veth', 'peer', 'name', end])
+  for (const [index, link] of [wire, end].entries()) {
+    const host = hosts[index as 0 | 1]
+    await run('ip', ['link', 'set', link, 'netns', host.namespace])
+    await host.exec('ip', 'address', 'add', `198.51.100.${index + 1}/24`, 'dev', link)
+    await host.exec('ip', 'link', 'set', link, 'up')
+    await host.exec('ip', 'link', 'set', 'lo', 'up')
+  }
+})
+
+afterAll(async () => {
+  for (const host of hosts) await host.stop('SIGTERM')
+  for (const { namespace } of hosts) await run('ip', ['netns', 'delete', namespace])
+  await rm(folder, { recursive: true })
+})
+
+/** Sends bytes through the tunnel over TCP and gives back what arrived. */
+async function carry(bytes: number): Promise<number> {
+  const server = `
+    const server = require('node:net').createServer((socket) => {
+      let count = 0
+      socket.on('data', (chunk) => { count += chunk.length })
+      socket.on('end', () => { socket.end(String(count)); server.close() })
+    })
+    server.listen(7400, '10.77.0.1', () => console.log('listening'))`
+  const client = `
+    const socket = require('node:net').connect(7400, '10.77.0.1')
+    socket.on('data', (chunk) => process.stdout.write(chunk))
+    socket.end(Buffer.alloc(${bytes}))`
+  const argv = ['netns', 'exec', near.namespace, process.execPath, '-e', server]
+  const listening = spawn('ip', argv, { stdio: ['ignore', 'pipe', 'inherit'] })
+  await once(listening.stdout, 'data')
+  return Number(await far.exec(process.execPath, '-e', client))
+}
+
+async function wireguardPid(host: TunnelHost): Promise<number> {
+  return (JSON.parse(await readFile(host.recordPath, 'utf8')) as { pid: number }).pid
+}
+
+async function links(host: TunnelHost): Promise<string> {
+  return host.exec('ip', '-o', 'link', 'show')
+}
+
+test('two tunnels find each other and carry TCP at the MTU that was set', async () => {
+  for (const host of hosts) host.start()
+  for (const host of hosts) await host.until('up', ({ state }) => state === 'up')
+  expect(await carry(3_000_000)).toBe(3_000_000)
+  const shown = await near.until('told of the traffic', (one) => one.receivedBytes > 3_000_000)
+  expect(shown).toMatchObject({
+    interface: near.interfaceName,
+    localAddress: '10.77.0.1',
+    peerAddress: '10.77.0.2',
+    endpoint: '198.51.100.2:51820',
+    mtu: 1340,
+  })
+  expect(await near.exec('ip', 'link', 'show', near.interfaceName)).toMatch(/mtu 1340 .*qlen 1000/)
+})
+
+test('a wireguard-go that is killed is started again, and traffic flows again', async () => {
+  const { backend } = await near.until('up', ({ state }) => state === 'up')
+  if (backend === 'kernel') return
+  const pid = await wireguardPid(near)
+  process.kill(pid, 'SIGKILL')
+  await near.until('down', ({ state }) => state !== 'up')
+  await near.until('up', ({ state }) => state === 'up')
+  expect(await wireguardPid(near)).not.toBe(pid)
+  expect(await carry(100_000)).toBe(100_000)
+})
+
+test('after a killed gateway the next one clears what was left and takes over', async () => {
+  const { backend } = await far.until('up', ({ state }) => state === 'up')
+  const leftPid = backend === 'userspace' ? await wireguardPid(far) : null
+  await far.stop('SIGKILL')
+  expect(await links(far)).toContain(far.interfaceName)
+  far.start()
+  await far.until('up', ({ state }) => state === 'up')
+  if (leftPid !== null) expect(await wireguardPid(far)).not.toBe(leftPid)
+  expect(await carry(100_000)).toBe(100_000)
+})
+
+test('an interface of somebody else is left alone, and the problem names it', async () => {
+  await far.stop('SIGTERM')
+  const other = ['peer', 'name', `lbx${id}`]
+  await far.exec('ip', 'link', 'add', far.interfaceName, 'type', 'veth', ...other)
+  far.start()
+  const { problems } = await far.until('in trouble', (shown) => shown.problems.length > 0)
+  expect(problems[0]).toMatchObject({ code: 'ERR_TUNNEL_INTERFACE', severity: 'error' })
+  await far.exec('ip', 'link', 'delete', far.interfaceName)
+  await far.until('up', (shown) => shown.state === 'up' && shown.problems.length === 0)
+})
+
+test('a stopped tunnel leaves no interface, socket, process, note or rule behind', async () => {
+  const pids: number[] = []
+  for (const host of hosts) {
+    const { backend } = await host.until('up', ({ state }) => state === 'up')
+    if (backend === 'userspace') pids.push(await wireguardPid(host))
+    await host.stop('SIGTERM')
+    expect(await links(host)).not.toContain(host.interfaceName)
+    expect(existsSync(`/var/run/wireguard/${host.interfaceName}.sock`)).toBe(false)
+    expect(existsSync(host.recordPath)).toBe(false)
+    const rules = await host.exec('nft', 'list', 'ruleset').catch(() => '')
+    expect(rules).not.toContain('landbridge')
+  }
+  for (const pid of pids) expect(existsSync(`/proc/${pid}`)).toBe(false)
+})
