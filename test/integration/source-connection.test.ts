@@ -1,9 +1,28 @@
+import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import { ignoreMissing } from '../../src/base/atomic-file.ts'
 import { Secret } from '../../src/base/secret.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { SourceConnection } from '../../src/source/source-connection.ts'
 import { TestServers } from '../helpers/test-servers.ts'
+
+/** A stop reaches the threads one by one: until the last one stands, the server may still answer. */
+async function untilStopped(pid: number): Promise<void> {
+  for (;;) {
+    const threads = await readdir(`/proc/${pid}/task`)
+    const states = await Promise.all(
+      threads.map(async (thread) => {
+        const path = `/proc/${pid}/task/${thread}/stat`
+        const text = await readFile(path, 'latin1').catch(ignoreMissing)
+        // A thread that is gone answers nothing either.
+        return text === undefined ? 'T' : text.charAt(text.lastIndexOf(')') + 2)
+      }),
+    )
+    if (states.every((state) => state === 'T')) return
+    await sleep(5)
+  }
+}
 
 test.each(['mariadb', 'mysql'] as const)(
   'a question that %s does not answer ends with the signal',
@@ -26,6 +45,7 @@ test.each(['mariadb', 'mysql'] as const)(
     )
     expect(await connection.value('SELECT 1')).toBe('1')
     server.kill('SIGSTOP')
+    await untilStopped(server.pid)
     const asked = connection.query('SELECT 2')
     await sleep(50)
     stop.abort()
