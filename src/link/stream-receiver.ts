@@ -89,6 +89,9 @@ export class StreamReceiver {
   }
 }
 
+/** Samples and states come about once a second; data is bounded by the window. */
+const BACKLOG_FRAMES_MAX = 4_096
+
 interface SessionReports {
   state(state: State): void
   received(bytes: number): void
@@ -145,10 +148,22 @@ export class ReceiverSession {
   onFrame(frame: Frame): void {
     // Frames held back behind slow work must not reach the spool of a later session.
     if (this.#isOver) return
-    if (this.#backlog !== null) {
-      this.#backlog.push(frame)
-      return
+    // On arrival, since what waits behind slow work takes memory too.
+    if (frame.type === FrameType.Data) this.#checkWindow(frame.rawBytes)
+    if (this.#backlog === null) this.#handle(frame)
+    else this.#holdBack(this.#backlog, frame)
+  }
+
+  #holdBack(backlog: Frame[], frame: Frame): void {
+    if (backlog.length < BACKLOG_FRAMES_MAX) backlog.push(frame)
+    else {
+      throw new LandbridgeError('ERR_LINK_WINDOW', `${backlog.length} frames of the peer wait`, {
+        retryable: true,
+      })
     }
+  }
+
+  #handle(frame: Frame): void {
     switch (frame.type) {
       case FrameType.Data:
         this.#data(frame)
@@ -179,7 +194,6 @@ export class ReceiverSession {
   #data(frame: DataFrame): void {
     this.#requireOpen()
     const bytes = frame.compressed ? decompress(frame) : frame.payload
-    this.#checkWindow(bytes.length)
     this.#reports.received(bytes.length)
     const ownBytes = frame.compressed ? bytes.length : DATA_HEADER_BYTES + bytes.length
     this.#options.spool.append(frame.offset, bytes, frame.readAtUs / 1000, () => {
@@ -232,7 +246,8 @@ export class ReceiverSession {
       .then(() => {
         this.#backlog = null
         for (const [at, frame] of backlog.entries()) {
-          this.onFrame(frame)
+          if (this.#isOver) return
+          this.#handle(frame)
           // That frame began work of its own: the rest waits behind it.
           if (this.#backlog !== null) {
             ;(this.#backlog as Frame[]).push(...backlog.slice(at + 1))

@@ -235,6 +235,13 @@ describe('a receiver', () => {
     expect([reason, files]).toEqual(['ERR_EVENT_CHECKSUM', []])
   })
 
+  test('lets only so much wait behind an epoch that is being begun', async () => {
+    const states = Array.from({ length: 5_000 }, () => encodeJson(FrameType.State, 0, STREAMING))
+    expect((await refused([opened, ...states])).reason).toBe('ERR_LINK_WINDOW')
+    const bytes = [0, 1, 2].map((at) => dataFrame(at * 1024 ** 2, Buffer.alloc(1024 ** 2)))
+    expect((await refused([opened, ...bytes])).reason).toBe('ERR_LINK_WINDOW')
+  })
+
   test('refuses a compressed frame that does not unpack to what it says', async () => {
     const bomb = dataFrame(0, Buffer.from('not zstd'))
     bomb.writeUInt8(1, 1)
@@ -242,6 +249,8 @@ describe('a receiver', () => {
     expect(reason).toBe('ERR_LINK_FRAME')
   })
 })
+
+const STREAMING = { state: 'streaming', host: 'db', problem: null }
 
 function dataFrame(offset: number, payload: Buffer): Buffer {
   const header = Buffer.alloc(24)
