@@ -7,7 +7,7 @@ import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { SourceConnection } from '../../src/source/source-connection.ts'
 import { TestServers } from '../helpers/test-servers.ts'
 
-/** A stop reaches the threads one by one: until the last one stands, the server may still answer. */
+/** A stop reaches the threads one by one: until all stand, the server may still answer. */
 async function untilStopped(pid: number): Promise<void> {
   for (;;) {
     const threads = await readdir(`/proc/${pid}/task`)
