@@ -1,4 +1,4 @@
-import type { FileHandle } from 'node:fs/promises'
+import type { ReadableFile } from '../base/disk.ts'
 import type { Flavor } from '../base/flavor.ts'
 
 /** One stored binlog file. Names may repeat in another epoch; `ordinal` never does. */
@@ -44,7 +44,7 @@ export interface BinlogStore {
   gtids(): string
   /** GTIDs that are no longer (or never were) in a held file. */
   purgedGtids(): string
-  open(file: StoredFile): Promise<FileHandle>
+  open(file: StoredFile): Promise<ReadableFile>
   /** Settles once `end()` is past `position`; rejects with AbortError on abort. */
   waitPast(position: StorePosition, options: { readonly signal: AbortSignal }): Promise<void>
   /** Keeps `file` and newer ones from retention on behalf of replica `id`; null lets go. */

@@ -1,4 +1,4 @@
-import type { FileHandle } from 'node:fs/promises'
+import type { ReadableFile } from '../base/disk.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import {
   BINLOG_MAGIC,
@@ -179,7 +179,7 @@ async function readGtidList(store: BinlogStore, file: StoredFile): Promise<Maria
   }
 }
 
-async function readAt(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
+async function readAt(handle: ReadableFile, offset: number, length: number): Promise<Buffer> {
   const bytes = Buffer.alloc(length)
   const { bytesRead } = await handle.read(bytes, 0, length, offset)
   return bytes.subarray(0, bytesRead)

@@ -1,5 +1,5 @@
-import type { FileHandle } from 'node:fs/promises'
 import type { Clock } from '../base/clock.ts'
+import type { ReadableFile } from '../base/disk.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
 import { BINLOG_MAGIC } from '../binlog/event-type.ts'
@@ -96,7 +96,7 @@ export class DumpStream {
     }
   }
 
-  async #startFile(handle: FileHandle, isFirst: boolean): Promise<void> {
+  async #startFile(handle: ReadableFile, isFirst: boolean): Promise<void> {
     const { start, serverId, channel } = this.#options
     const isMidFile = isFirst && this.#offset > BINLOG_MAGIC.length
     const length = Math.min(
@@ -119,7 +119,7 @@ export class DumpStream {
     this.#sent(false)
   }
 
-  async #sendFile(handle: FileHandle, signal: AbortSignal): Promise<void> {
+  async #sendFile(handle: ReadableFile, signal: AbortSignal): Promise<void> {
     const { store, nonBlocking, start } = this.#options
     for (;;) {
       signal.throwIfAborted()
@@ -151,7 +151,7 @@ export class DumpStream {
   }
 
   /** Sends up to `limit`; false when the last bytes before it are no whole event. */
-  async #sendUpTo(handle: FileHandle, limit: number, signal: AbortSignal): Promise<boolean> {
+  async #sendUpTo(handle: ReadableFile, limit: number, signal: AbortSignal): Promise<boolean> {
     let input = await this.#read(handle, limit)
     while (this.#offset < limit) {
       signal.throwIfAborted()
@@ -176,7 +176,7 @@ export class DumpStream {
     return true
   }
 
-  async #read(handle: FileHandle, limit: number): Promise<Buffer> {
+  async #read(handle: ReadableFile, limit: number): Promise<Buffer> {
     const length = Math.max(0, Math.min(WINDOW_BYTES, limit - this.#offset))
     if (length === 0) return this.#input.subarray(0, 0)
     const { bytesRead } = await handle.read(this.#input, 0, length, this.#offset)

@@ -1,5 +1,6 @@
-import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises'
-import { ignoreMissing } from '../base/atomic-file.ts'
+import { readFile } from 'node:fs/promises'
+import { ignoreMissing, writeWhole } from '../base/atomic-file.ts'
+import { type Disk, realDisk } from '../base/disk.ts'
 import { LandbridgeError } from '../base/errors.ts'
 
 /**
@@ -7,29 +8,42 @@ import { LandbridgeError } from '../base/errors.ts'
  * and start time, so that a lock left by a killed process, or one whose id was reused, is free.
  * It appears with its content in one step, so that nobody ever reads an empty one.
  */
-export async function acquireDirectoryLock(path: string): Promise<() => Promise<void>> {
+export async function acquireDirectoryLock(
+  path: string,
+  disk: Disk = realDisk,
+): Promise<() => Promise<void>> {
   const own = `${path}.${process.pid}.tmp`
   try {
-    await writeFile(own, `${process.pid} ${await startTimeOf(process.pid)}\n`)
+    await writeOwner(disk, own)
     for (let attempt = 0; attempt < 3; attempt += 1) {
-      if (await isLinked(own, path)) {
+      if (await isLinked(disk, own, path)) {
         return async () => {
-          await unlink(path).catch(ignoreMissing)
+          await disk.unlink(path).catch(ignoreMissing)
         }
       }
-      await removeStale(path)
+      await removeStale(disk, path)
     }
   } finally {
-    await unlink(own).catch(ignoreMissing)
+    await disk.unlink(own).catch(ignoreMissing)
   }
   throw new LandbridgeError('ERR_SPOOL_LOCKED', `${path} keeps being taken by others`, {
     retryable: true,
   })
 }
 
-async function isLinked(own: string, path: string): Promise<boolean> {
+async function writeOwner(disk: Disk, path: string): Promise<void> {
+  const owner = `${process.pid} ${await startTimeOf(process.pid)}\n`
+  const file = await disk.open(path, 'w', 0o640)
   try {
-    await link(own, path)
+    await writeWhole(file, Buffer.from(owner))
+  } finally {
+    await file.close()
+  }
+}
+
+async function isLinked(disk: Disk, own: string, path: string): Promise<boolean> {
+  try {
+    await disk.link(own, path)
     return true
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
@@ -37,21 +51,21 @@ async function isLinked(own: string, path: string): Promise<boolean> {
   }
 }
 
-async function removeStale(path: string): Promise<void> {
-  const text = await readOwner(path)
+async function removeStale(disk: Disk, path: string): Promise<void> {
+  const text = await readOwner(disk, path)
   if (text === null) return
   await refuseLiveOwner(path, text)
   // Moved before it is removed: of two that found the same stale lock, one could otherwise
   // remove the lock that the other has just taken.
   const moved = `${path}.${process.pid}.old`
-  await rename(path, moved).catch(ignoreMissing)
-  const taken = await readOwner(moved)
-  if (taken !== null && taken !== text) await isLinked(moved, path)
-  await unlink(moved).catch(ignoreMissing)
+  await disk.rename(path, moved).catch(ignoreMissing)
+  const taken = await readOwner(disk, moved)
+  if (taken !== null && taken !== text) await isLinked(disk, moved, path)
+  await disk.unlink(moved).catch(ignoreMissing)
 }
 
-async function readOwner(path: string): Promise<string | null> {
-  return await readFile(path, 'utf8').catch((error: unknown) => {
+async function readOwner(disk: Disk, path: string): Promise<string | null> {
+  return await disk.readText(path).catch((error: unknown) => {
     ignoreMissing(error)
     return null
   })

@@ -1,5 +1,5 @@
-import { open } from 'node:fs/promises'
 import { ByteReader } from '../base/cursor.ts'
+import { type Disk, realDisk } from '../base/disk.ts'
 import { isLandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
 import { EventFramer, type EventVisitor } from '../binlog/event-framer.ts'
@@ -36,6 +36,7 @@ export async function recoverFile(
   gtidsBefore: string,
   start: ScanStart,
   signal: AbortSignal,
+  disk: Disk = realDisk,
 ): Promise<RecoveredFile> {
   const gtids = parseGtidSet(flavor, gtidsBefore)
   let transactions = 0
@@ -49,7 +50,7 @@ export async function recoverFile(
       firstPrevious = text
     },
   })
-  const file = await open(path, 'r')
+  const file = await disk.open(path, 'r')
   let stoppedBy: string | null = null
   let bytes = 0
   try {
@@ -91,9 +92,13 @@ const HEAD_BYTES_MAX = 128 * 1024
  * What the source had executed before it began this file, by the file's own word: MySQL's
  * Previous_gtids event, MariaDB's Gtid_list event. Null when the file's head does not say.
  */
-export async function readGtidsBefore(path: string, flavor: Flavor): Promise<string | null> {
+export async function readGtidsBefore(
+  path: string,
+  flavor: Flavor,
+  disk: Disk,
+): Promise<string | null> {
   const head = Buffer.alloc(HEAD_BYTES_MAX)
-  const file = await open(path, 'r')
+  const file = await disk.open(path, 'r')
   let bytesRead = 0
   try {
     bytesRead = (await file.read(head, 0, HEAD_BYTES_MAX, 0)).bytesRead

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { ignoreMissing, replaceFile } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
+import type { Disk } from '../base/disk.ts'
 
 /** What one replica keeps from retention: this file and newer ones. */
 export interface ReplicaPin {
@@ -25,6 +25,7 @@ const SAVE_EVERY_MS = 60 * 60_000
 
 export interface ReplicaPinsOptions {
   readonly path: string
+  readonly disk: Disk
   readonly clock: Clock
   /** A pin that nobody confirms for so long is let go. */
   readonly ageMsMax: number
@@ -74,7 +75,7 @@ export class ReplicaPins {
 
   /** A damaged or missing file says nothing. */
   async load(): Promise<void> {
-    const saved = await readPins(this.#options.path)
+    const saved = await readPins(this.#options)
     if (saved === null) return
     const nowMs = this.#options.clock.wallMs()
     if (saved.format === 1) {
@@ -96,7 +97,8 @@ export class ReplicaPins {
     this.#isChanged = false
     this.#savedMs = savedAtMs
     const needed = Object.fromEntries(this.#pins)
-    await replaceFile(this.#options.path, `${JSON.stringify({ format: 2, savedAtMs, needed })}\n`)
+    const { path, disk } = this.#options
+    await replaceFile(path, `${JSON.stringify({ format: 2, savedAtMs, needed })}\n`, { disk })
   }
 
   /** The last word before the folder is given up: from here on time does not count. */
@@ -106,10 +108,11 @@ export class ReplicaPins {
   }
 }
 
-async function readPins(
-  path: string,
-): Promise<z.output<typeof schema> | z.output<typeof schema1> | null> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+async function readPins({
+  disk,
+  path,
+}: ReplicaPinsOptions): Promise<z.output<typeof schema> | z.output<typeof schema1> | null> {
+  const text = await disk.readText(path).catch((error: unknown) => {
     ignoreMissing(error)
     return null
   })

@@ -1,7 +1,7 @@
-import { mkdir, readdir, readFile, stat, truncate, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { z } from 'zod'
-import { ignoreMissing, replaceFile, syncDirectory } from '../base/atomic-file.ts'
+import { ignoreMissing, replaceFile } from '../base/atomic-file.ts'
+import type { Disk } from '../base/disk.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
 import { BINLOG_MAGIC } from '../binlog/event-type.ts'
@@ -18,6 +18,12 @@ import {
   type SpoolFile,
 } from './spool-file.ts'
 
+/** A spool directory and the disk that it is on. */
+export interface SpoolPlace {
+  readonly directory: string
+  readonly disk: Disk
+}
+
 export interface CatalogState {
   /** Oldest first; the newest is the one that is written to. */
   readonly epochs: readonly EpochRecord[]
@@ -33,24 +39,24 @@ export interface CatalogState {
  * Reads a spool directory and makes it whole again: every closed file is trusted by its index
  * record, the newest one is scanned from its last checkpoint and cut back to its last transaction.
  */
-export async function loadCatalog(directory: string, signal: AbortSignal): Promise<CatalogState> {
-  await mkdir(directory, { recursive: true, mode: 0o750 })
+export async function loadCatalog(spool: SpoolPlace, signal: AbortSignal): Promise<CatalogState> {
+  await spool.disk.mkdir(spool.directory, 0o750)
   const files: SpoolFile[] = []
   const epochs: EpochRecord[] = []
   let gtids: GtidSet | null = null
   let checksum = false
   let droppedBytes = 0
-  for (const epoch of await listEpochs(directory)) {
-    const newest = await readEpoch(directory, epoch)
+  for (const epoch of await listEpochs(spool)) {
+    const newest = await readEpoch(spool, epoch)
     const { flavor } = newest.source
     epochs.push(newest)
     gtids ??= parseGtidSet(flavor, '')
     gtids.addSet(parseGtidSet(flavor, newest.gtidsBefore))
-    const names = await listFiles(directory, epoch)
+    const names = await listFiles(spool, epoch)
     for (const name of names) {
       const previous = files.at(-1)
       const isLast = name === names.at(-1)
-      const place = { directory, epoch: newest, name, previous, gtidsBefore: gtids, isLast }
+      const place = { spool, epoch: newest, name, previous, gtidsBefore: gtids, isLast }
       const loaded = await loadFile(place, signal)
       if (loaded === null) continue
       files.push(loaded.file)
@@ -62,32 +68,33 @@ export async function loadCatalog(directory: string, signal: AbortSignal): Promi
   return { epochs, files, gtids, checksum, droppedBytes }
 }
 
-export async function listEpochs(directory: string): Promise<number[]> {
-  const names = await readdir(directory)
+export async function listEpochs({ directory, disk }: SpoolPlace): Promise<number[]> {
+  const names = await disk.readdir(directory)
   return names
     .filter((name) => /^\d{6}$/.test(name))
     .map(Number)
     .sort((a, b) => a - b)
 }
 
-async function readEpoch(directory: string, epoch: number): Promise<EpochRecord> {
+async function readEpoch({ directory, disk }: SpoolPlace, epoch: number): Promise<EpochRecord> {
   const path = join(epochFolder(directory, epoch), 'epoch.json')
-  const record = await readJson(path, epochRecord)
+  const record = await readJson(disk, path, epochRecord)
   if (record?.epoch === epoch && isGtidText(record.source.flavor, record.gtidsBefore)) return record
   throw new LandbridgeError('ERR_SPOOL_FORMAT', `${path} is missing or of another format`, {
     remedy: 'Restore the file from a copy, or move the spool directory away and start afresh.',
   })
 }
 
-export async function writeEpoch(directory: string, record: EpochRecord): Promise<void> {
+export async function writeEpoch(spool: SpoolPlace, record: EpochRecord): Promise<void> {
+  const { directory, disk } = spool
   const folder = epochFolder(directory, record.epoch)
-  await mkdir(join(folder, 'index'), { recursive: true, mode: 0o750 })
-  await replaceFile(join(folder, 'epoch.json'), `${JSON.stringify(record, null, 2)}\n`)
-  await syncDirectory(directory)
+  await disk.mkdir(join(folder, 'index'), 0o750)
+  await replaceFile(join(folder, 'epoch.json'), `${JSON.stringify(record, null, 2)}\n`, { disk })
+  await disk.syncDirectory(directory)
 }
 
-async function listFiles(directory: string, epoch: number): Promise<string[]> {
-  const names = (await readdir(epochFolder(directory, epoch))).filter(isBinlogName)
+async function listFiles({ directory, disk }: SpoolPlace, epoch: number): Promise<string[]> {
+  const names = (await disk.readdir(epochFolder(directory, epoch))).filter(isBinlogName)
   const number = (name: string): number => Number(name.slice(name.lastIndexOf('.') + 1))
   return names.sort((a, b) => number(a) - number(b))
 }
@@ -101,7 +108,7 @@ interface LoadedFile {
 
 /** A file in the chain of files: what is before it is loaded already. */
 interface FilePlace {
-  readonly directory: string
+  readonly spool: SpoolPlace
   readonly epoch: EpochRecord
   readonly name: string
   readonly previous: SpoolFile | undefined
@@ -111,11 +118,12 @@ interface FilePlace {
 }
 
 async function loadFile(place: FilePlace, signal: AbortSignal): Promise<LoadedFile | null> {
-  const { directory, epoch, name, previous, isLast } = place
+  const { spool, epoch, name, previous, isLast } = place
+  const { directory, disk } = spool
   const { flavor } = epoch.source
   const path = join(epochFolder(directory, epoch.epoch), name)
   const record = await readIndex(place)
-  const size = (await stat(path)).size
+  const size = (await disk.stat(path)).size
   const ordinal = Math.max(record?.ordinal ?? 0, (previous?.ordinal ?? 0) + 1)
   if (record?.closed && record.bytes <= size) {
     refuseHole(place, path, record)
@@ -125,15 +133,15 @@ async function loadFile(place: FilePlace, signal: AbortSignal): Promise<LoadedFi
   const trusted = record !== null && record.bytes <= size && record.bytes > 0 ? record : null
   const before = record?.gtidsBefore ?? (await ownGtidsBefore(place, path))
   const start = { offset: trusted?.bytes ?? 0, checksum: trusted?.checksum ?? false }
-  const found = await recoverFile(path, flavor, trusted?.gtidsAfter ?? before, start, signal)
+  const found = await recoverFile(path, flavor, trusted?.gtidsAfter ?? before, start, signal, disk)
   if (!isLast && (found.stoppedBy !== null || found.keptBytes <= BINLOG_MAGIC.length)) {
     throw damaged(path, `${found.stoppedBy ?? 'no event'} at ${found.keptBytes}`)
   }
   if (found.keptBytes <= BINLOG_MAGIC.length) {
-    await discardFile(directory, epoch.epoch, name, path)
+    await discardFile(place, path)
     return null
   }
-  if (found.droppedBytes > 0) await truncate(path, found.keptBytes)
+  if (found.droppedBytes > 0) await disk.truncate(path, found.keptBytes)
   const recovered = { ordinal, epoch: epoch.epoch, name, path, gtidsBefore: before }
   return {
     file: { ...recovered, ...mergedFigures(found, trusted) },
@@ -145,10 +153,10 @@ async function loadFile(place: FilePlace, signal: AbortSignal): Promise<LoadedFi
 
 /** The oldest file may stand on more than its epoch began with: retention removed the rest. */
 async function ownGtidsBefore(place: FilePlace, path: string): Promise<string> {
-  const { epoch, gtidsBefore, previous } = place
+  const { spool, epoch, gtidsBefore, previous } = place
   if (previous !== undefined) return gtidsBefore.toString()
   const before = gtidsBefore.clone()
-  const text = await readGtidsBefore(path, epoch.source.flavor)
+  const text = await readGtidsBefore(path, epoch.source.flavor, spool.disk)
   if (text !== null) before.addSet(parseGtidSet(epoch.source.flavor, text))
   return before.toString()
 }
@@ -209,20 +217,17 @@ function fromRecord(
   }
 }
 
-async function discardFile(
-  directory: string,
-  epoch: number,
-  name: string,
-  path: string,
-): Promise<void> {
-  await unlink(path)
-  await unlink(indexPath(directory, epoch, name)).catch(ignoreMissing)
-  await syncDirectory(dirname(path))
+async function discardFile({ spool, epoch, name }: FilePlace, path: string): Promise<void> {
+  const { directory, disk } = spool
+  await disk.unlink(path)
+  await disk.unlink(indexPath(directory, epoch.epoch, name)).catch(ignoreMissing)
+  await disk.syncDirectory(dirname(path))
 }
 
 /** A damaged or missing record is no loss: the file itself is scanned instead. */
-async function readIndex({ directory, epoch, name }: FilePlace): Promise<FileIndexRecord | null> {
-  const record = await readJson(indexPath(directory, epoch.epoch, name), fileIndexRecord)
+async function readIndex({ spool, epoch, name }: FilePlace): Promise<FileIndexRecord | null> {
+  const { directory, disk } = spool
+  const record = await readJson(disk, indexPath(directory, epoch.epoch, name), fileIndexRecord)
   if (record?.name !== name) return null
   const { flavor } = epoch.source
   const isUsable = isGtidText(flavor, record.gtidsBefore) && isGtidText(flavor, record.gtidsAfter)
@@ -240,7 +245,7 @@ function isGtidText(flavor: Flavor, text: string): boolean {
 }
 
 export async function writeIndex(
-  directory: string,
+  { directory, disk }: SpoolPlace,
   file: SpoolFile,
   gtidsAfter: string,
   checksum: boolean,
@@ -261,12 +266,12 @@ export async function writeIndex(
     closed,
   }
   const path = indexPath(directory, file.epoch, file.name)
-  await replaceFile(path, `${JSON.stringify(record)}\n`)
+  await replaceFile(path, `${JSON.stringify(record)}\n`, { disk })
 }
 
 /** Null when the file is missing or holds something else. */
-async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T | null> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+async function readJson<T>(disk: Disk, path: string, schema: z.ZodType<T>): Promise<T | null> {
+  const text = await disk.readText(path).catch((error: unknown) => {
     ignoreMissing(error)
     return null
   })

@@ -7,7 +7,7 @@ import type { GtidEvent } from '../binlog/gtid-event.ts'
 import { FileScanner } from './file-scanner.ts'
 import type { HeldPoint, Spool } from './spool.ts'
 import { isBinlogName, type SpoolFile } from './spool-file.ts'
-import { type OpenTail, TailWriter } from './tail-writer.ts'
+import { TailWriter } from './tail-writer.ts'
 import { TransactionBatch } from './transaction-batch.ts'
 
 export interface SpoolWriterOptions {
@@ -18,8 +18,6 @@ export interface SpoolWriterOptions {
   readonly onSynced: (bytes: number, commitMs: readonly number[]) => void
   /** Writing failed for good: the session must end and resume from what is synced. */
   readonly onBroken: (error: LandbridgeError) => void
-  /** How files are opened for writing; default: on the real disk. */
-  readonly openTail?: OpenTail
 }
 
 type QueueItem =
@@ -175,7 +173,7 @@ export class SpoolWriter {
         onPreviousGtids: () => undefined,
       },
     )
-    this.#queue.push({ kind: 'file', tail: new TailWriter(file, offset, this.#options.openTail) })
+    this.#queue.push({ kind: 'file', tail: new TailWriter(file, offset, this.#spool.disk) })
     this.#changed.notifyAll()
   }
 
@@ -293,7 +291,7 @@ export class SpoolWriter {
     const tail = this.#tail
     await tail?.close()
     for (const file of this.#spool.unpublishedFiles()) {
-      await new TailWriter(file, 0).cut(0)
+      await new TailWriter(file, 0, this.#spool.disk).cut(0)
       this.#spool.dropFile(file)
     }
     if (tail !== null && tail.file.bytes > 0) await tail.cut(tail.file.bytes)

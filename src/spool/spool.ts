@@ -1,8 +1,8 @@
-import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { ignoreMissing, syncDirectory } from '../base/atomic-file.ts'
+import { ignoreMissing } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import { Condition } from '../base/condition.ts'
+import { type Disk, type ReadableFile, realDisk } from '../base/disk.ts'
 import { codeOf, describeError, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
@@ -23,6 +23,8 @@ export interface SpoolOptions {
   readonly retention: RetentionPolicy
   readonly clock: Clock
   readonly log: Log
+  /** Where the files are; default: the real one. */
+  readonly disk?: Disk
 }
 
 export interface SpoolEnd {
@@ -54,6 +56,7 @@ const CHECKPOINT_BYTES = 64 * 1024 * 1024
  */
 export class Spool {
   readonly directory: string
+  readonly disk: Disk
   readonly #options: SpoolOptions
   readonly #pins: ReplicaPins
   readonly #published = new Condition()
@@ -68,9 +71,11 @@ export class Spool {
 
   constructor(options: SpoolOptions) {
     this.directory = options.directory
+    this.disk = options.disk ?? realDisk
     this.#options = options
     this.#pins = new ReplicaPins({
       path: join(options.directory, PINS_FILE),
+      disk: this.disk,
       clock: options.clock,
       ageMsMax: options.retention.replicaAgeMsMax ?? Number.POSITIVE_INFINITY,
     })
@@ -79,8 +84,8 @@ export class Spool {
   /** Takes the lock, recovers. Throws ERR_SPOOL_LOCKED, ERR_SPOOL_FORMAT. */
   async load(signal: AbortSignal): Promise<void> {
     // What is in here is as confidential as the database.
-    await mkdir(this.directory, { recursive: true, mode: 0o750 })
-    const unlock = await acquireDirectoryLock(join(this.directory, 'LOCK'))
+    await this.disk.mkdir(this.directory, 0o750)
+    const unlock = await acquireDirectoryLock(join(this.directory, 'LOCK'), this.disk)
     try {
       await this.#read(signal)
       this.#unlock = unlock
@@ -92,7 +97,7 @@ export class Spool {
   }
 
   async #read(signal: AbortSignal): Promise<void> {
-    const state = await loadCatalog(this.directory, signal)
+    const state = await loadCatalog(this, signal)
     this.#files = state.files
     this.#epochs = new Map(state.epochs.map((record) => [record.epoch, record]))
     this.#epoch = state.epochs.at(-1) ?? null
@@ -177,8 +182,8 @@ export class Spool {
     return this.#files[0]?.gtidsBefore ?? this.gtids()
   }
 
-  async open(file: { readonly path: string }): Promise<FileHandle> {
-    return await open(file.path, 'r')
+  async open(file: { readonly path: string }): Promise<ReadableFile> {
+    return await this.disk.open(file.path, 'r')
   }
 
   async waitPast(position: SpoolEnd, options: { readonly signal: AbortSignal }): Promise<void> {
@@ -219,7 +224,7 @@ export class Spool {
       startedAtMs: this.#options.clock.wallMs(),
       gtidsBefore,
     }
-    await writeEpoch(this.directory, record)
+    await writeEpoch(this, record)
     this.#epoch = record
     this.#epochs.set(record.epoch, record)
     this.#gtids ??= parseGtidSet(source.flavor, '')
@@ -283,7 +288,7 @@ export class Spool {
   }
 
   async closeFile(file: SpoolFile): Promise<void> {
-    await writeIndex(this.directory, file, this.gtids(), this.#checksum, true)
+    await writeIndex(this, file, this.gtids(), this.#checksum, true)
   }
 
   /** Removes what the policy lets go; returns what was removed. */
@@ -297,9 +302,11 @@ export class Spool {
     for (const file of removed) {
       this.#files = this.#files.filter((candidate) => candidate !== file)
       await this.#tolerate(`remove ${file.path}`, async () => {
-        await unlink(indexPath(this.directory, file.epoch, file.name)).catch(ignoreMissing)
-        await unlink(file.path).catch(ignoreMissing)
-        await syncDirectory(dirname(file.path))
+        await this.disk
+          .unlink(indexPath(this.directory, file.epoch, file.name))
+          .catch(ignoreMissing)
+        await this.disk.unlink(file.path).catch(ignoreMissing)
+        await this.disk.syncDirectory(dirname(file.path))
       })
       this.#options.log.info({ file: file.name, bytes: file.bytes }, 'removed a file by retention')
     }
@@ -310,7 +317,7 @@ export class Spool {
     if (file.bytes === 0) return
     this.#checkpointBytes = file.bytes
     await this.#tolerate('write a checkpoint', async () => {
-      await writeIndex(this.directory, file, this.gtids(), this.#checksum, false)
+      await writeIndex(this, file, this.gtids(), this.#checksum, false)
     })
   }
 

@@ -1,16 +1,7 @@
-import { open, truncate, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { ignoreMissing, syncDirectory } from '../base/atomic-file.ts'
+import { ignoreMissing } from '../base/atomic-file.ts'
+import type { Disk, DiskFile } from '../base/disk.ts'
 import type { SpoolFile } from './spool-file.ts'
-
-/** What writing needs of an open file; a test puts a failing disk behind it. */
-export interface TailHandle {
-  writev(buffers: readonly Buffer[], position: number): Promise<{ readonly bytesWritten: number }>
-  datasync(): Promise<void>
-  close(): Promise<void>
-}
-
-export type OpenTail = (path: string, flags: 'w' | 'r+') => Promise<TailHandle>
 
 /**
  * The open end of the newest file: positioned writes, then one fdatasync for all of them.
@@ -19,14 +10,14 @@ export type OpenTail = (path: string, flags: 'w' | 'r+') => Promise<TailHandle>
  */
 export class TailWriter {
   readonly file: SpoolFile
-  readonly #openTail: OpenTail
-  #handle: TailHandle | null = null
+  readonly #disk: Disk
+  #handle: DiskFile | null = null
   #written: number
 
-  constructor(file: SpoolFile, offset: number, openTail: OpenTail = openFile) {
+  constructor(file: SpoolFile, offset: number, disk: Disk) {
     this.file = file
     this.#written = offset
-    this.#openTail = openTail
+    this.#disk = disk
   }
 
   get written(): number {
@@ -37,8 +28,8 @@ export class TailWriter {
   async open(): Promise<void> {
     if (this.#handle !== null) return
     const isNew = this.#written === 0
-    this.#handle = await this.#openTail(this.file.path, isNew ? 'w' : 'r+')
-    if (isNew) await syncDirectory(dirname(this.file.path))
+    this.#handle = await this.#disk.open(this.file.path, isNew ? 'w' : 'r+', 0o640)
+    if (isNew) await this.#disk.syncDirectory(dirname(this.file.path))
   }
 
   /** Appends `buffers` in order. Rejects with the system's error; calling again repeats it. */
@@ -70,26 +61,17 @@ export class TailWriter {
   async cut(offset: number): Promise<void> {
     await this.close()
     if (offset === 0) {
-      await unlink(this.file.path).catch(ignoreMissing)
-      await syncDirectory(dirname(this.file.path))
+      await this.#disk.unlink(this.file.path).catch(ignoreMissing)
+      await this.#disk.syncDirectory(dirname(this.file.path))
     } else {
-      await truncate(this.file.path, offset)
+      await this.#disk.truncate(this.file.path, offset)
     }
     this.#written = offset
   }
 
-  #opened(): TailHandle {
+  #opened(): DiskFile {
     if (this.#handle === null) throw new TypeError('the tail is not open')
     return this.#handle
-  }
-}
-
-async function openFile(path: string, flags: 'w' | 'r+'): Promise<TailHandle> {
-  const handle = await open(path, flags, 0o640)
-  return {
-    writev: async (buffers, position) => await handle.writev([...buffers], position),
-    datasync: async () => await handle.datasync(),
-    close: async () => await handle.close(),
   }
 }
 

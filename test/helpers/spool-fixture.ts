@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Disk } from '../../src/base/disk.ts'
 import type { LandbridgeError } from '../../src/base/errors.ts'
 import type { Flavor } from '../../src/base/flavor.ts'
 import { silentLog } from '../../src/base/log.ts'
@@ -8,7 +9,6 @@ import type { RetentionPolicy } from '../../src/spool/retention.ts'
 import { Spool } from '../../src/spool/spool.ts'
 import type { EpochSource } from '../../src/spool/spool-file.ts'
 import { SpoolWriter } from '../../src/spool/spool-writer.ts'
-import type { OpenTail } from '../../src/spool/tail-writer.ts'
 import { FakeClock } from './fake-clock.ts'
 
 export const KEEP_ALL: RetentionPolicy = { ageMsMax: null, bytesMax: null, hardLimit: false }
@@ -26,7 +26,7 @@ export function epochSource(flavor: Flavor, serverId = 7): EpochSource {
 
 export interface SpoolFixtureOptions {
   readonly retention?: RetentionPolicy
-  readonly openTail?: OpenTail
+  readonly disk?: Disk
   readonly clock?: FakeClock
 }
 
@@ -47,8 +47,8 @@ export class SpoolFixture implements AsyncDisposable {
   private constructor(directory: string, options: SpoolFixtureOptions) {
     this.clock = options.clock ?? new FakeClock()
     const { clock } = this
-    const { retention = KEEP_ALL, openTail } = options
-    this.spool = new Spool({ directory, retention, clock, log: silentLog })
+    const { retention = KEEP_ALL, disk } = options
+    this.spool = new Spool({ directory, retention, clock, log: silentLog, ...(disk && { disk }) })
     this.writer = new SpoolWriter({
       spool: this.spool,
       clock,
@@ -62,7 +62,6 @@ export class SpoolFixture implements AsyncDisposable {
         this.broken.push(error)
         this.onBroken(error)
       },
-      ...(openTail && { openTail }),
     })
   }
 

@@ -14,6 +14,7 @@ import { RecordedSource } from '../../helpers/recorded-source.ts'
 import type { Judge, SocketEnd } from '../../helpers/socket-pair.ts'
 import { socketPair } from '../../helpers/socket-pair.ts'
 import { epochSource, SpoolFixture, temporaryFolder, until } from '../../helpers/spool-fixture.ts'
+import { tailDisk } from '../../helpers/tail-disk.ts'
 
 const sum = (bytes: Buffer): number => crc32(bytes)
 const WHOLE = recordedFile('mysql', 1).length + recordedFile('mysql', 2).length
@@ -102,19 +103,13 @@ describe('a stream over the link', () => {
   test('parks while nothing is acknowledged, and goes on from what was stored', async () => {
     const gate = Promise.withResolvers<void>()
     let isStuck = true
-    const { open } = await import('node:fs/promises')
     await using all = await joined({
-      openTail: async (path, flags) => {
-        const file = await open(path, flags)
-        return {
-          writev: async (buffers, at) => {
-            if (isStuck) await gate.promise
-            return await file.writev([...buffers], at)
-          },
-          datasync: async () => await file.datasync(),
-          close: async () => await file.close(),
-        }
-      },
+      disk: tailDisk({
+        writev: async (file, buffers, at) => {
+          if (isStuck) await gate.promise
+          return await file.writev(buffers, at)
+        },
+      }),
     })
     const link = all.link({ windowBytes: 500, parkAfterMs: 40 })
     const session = link.connect()
@@ -130,21 +125,15 @@ describe('a stream over the link', () => {
   })
 
   test('ends the session when the spool breaks, and the next one goes on', async () => {
-    const { open } = await import('node:fs/promises')
     let syncs = 0
     await using all = await joined({
-      openTail: async (path, flags) => {
-        const file = await open(path, flags)
-        return {
-          writev: async (buffers, at) => await file.writev([...buffers], at),
-          datasync: async () => {
-            syncs += 1
-            if (syncs === 1) throw Object.assign(new Error('EIO'), { code: 'EIO' })
-            await file.datasync()
-          },
-          close: async () => await file.close(),
-        }
-      },
+      disk: tailDisk({
+        datasync: async (file) => {
+          syncs += 1
+          if (syncs === 1) throw Object.assign(new Error('EIO'), { code: 'EIO' })
+          await file.datasync()
+        },
+      }),
     })
     const link = all.link()
     const first = await link.connect().over

@@ -1,9 +1,10 @@
-import { open, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { OpenTail, TailHandle } from '../../../src/spool/tail-writer.ts'
+import type { Disk } from '../../../src/base/disk.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
 import { epochSource, SpoolFixture, temporaryFolder, until } from '../../helpers/spool-fixture.ts'
+import { tailDisk } from '../../helpers/tail-disk.ts'
 
 const FIRST = recordedFile('mysql', 1)
 const SECOND = recordedFile('mysql', 2)
@@ -19,23 +20,17 @@ class FailingDisk {
     undefined
   #count = 0
 
-  readonly open: OpenTail = async (path, flags) => {
-    const file = await open(path, flags)
-    const handle: TailHandle = {
-      writev: async (buffers, position) => {
-        const limit = await this.#enter('writev')
-        const bytes = Buffer.concat(buffers)
-        const part = limit === undefined ? bytes : bytes.subarray(0, limit)
-        return await file.write(part, 0, part.length, position)
-      },
-      datasync: async () => {
-        await this.#enter('datasync')
-        await file.datasync()
-      },
-      close: async () => await file.close(),
-    }
-    return handle
-  }
+  readonly disk: Disk = tailDisk({
+    writev: async (file, buffers, position) => {
+      const limit = await this.#enter('writev')
+      const bytes = Buffer.concat(buffers)
+      return await file.writev([limit === undefined ? bytes : bytes.subarray(0, limit)], position)
+    },
+    datasync: async (file) => {
+      await this.#enter('datasync')
+      await file.datasync()
+    },
+  })
 
   async #enter(call: Call): Promise<number | undefined> {
     this.#count += 1
@@ -49,7 +44,7 @@ function systemError(code: string): Error {
 }
 
 async function begun(path: string, disk: FailingDisk): Promise<SpoolFixture> {
-  const fixture = await SpoolFixture.open(path, { openTail: disk.open })
+  const fixture = await SpoolFixture.open(path, { disk: disk.disk })
   await fixture.writer.rewind()
   await fixture.spool.beginEpoch(epochSource('mysql'), 'first start', '')
   fixture.writer.beginFile('binlog.000001', 0)

@@ -127,7 +127,7 @@ describe('a spool for its readers', () => {
     await using fixture = await filled(folder.path, { retention })
     const [file] = fixture.spool.files()
     if (file === undefined) throw new Error('no file')
-    await using handle = await fixture.spool.open(file)
+    const handle = await fixture.spool.open(file)
     fixture.writer.beginFile('binlog.000002', 0)
     await fixture.write(0, SECOND)
     await fixture.spool.applyRetention()
@@ -136,7 +136,10 @@ describe('a spool for its readers', () => {
       'epoch.json',
       'index',
     ])
-    expect((await handle.readFile()).equals(FIRST)).toBe(true)
+    const read = Buffer.alloc(FIRST.length)
+    expect(await handle.read(read, 0, read.length, 0)).toMatchObject({ bytesRead: read.length })
+    await handle.close()
+    expect(read.equals(FIRST)).toBe(true)
     expect(fixture.spool.readableBytes(file)).toBe(0)
   })
 })

@@ -1,0 +1,74 @@
+import {
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  stat,
+  truncate,
+  unlink,
+} from 'node:fs/promises'
+
+/** An open file that is read: as much of Node's FileHandle as is used. */
+export interface ReadableFile {
+  read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesRead: number }>
+  close(): Promise<void>
+}
+
+export interface DiskFile extends ReadableFile {
+  /** May take a part only. */
+  writev(buffers: readonly Buffer[], position: number): Promise<{ readonly bytesWritten: number }>
+  stat(): Promise<{ readonly size: number }>
+  /** Makes content and size durable; the name is the folder's business. */
+  datasync(): Promise<void>
+  /** The same, and what else is known of the file. */
+  sync(): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * What durable storage needs of a file system, call by call, so that a test can put one behind it
+ * that fails, tears and delays. Every call rejects with the system's error (`code`, `syscall`).
+ */
+export interface Disk {
+  /** `w` creates the file, or empties one that is there. */
+  open(path: string, flags: 'r' | 'r+' | 'w', mode?: number): Promise<DiskFile>
+  readText(path: string): Promise<string>
+  stat(path: string): Promise<{ readonly size: number }>
+  readdir(path: string): Promise<readonly string[]>
+  /** Makes missing folders above it too; the first one made, or undefined when all were there. */
+  mkdir(path: string, mode: number): Promise<string | undefined>
+  truncate(path: string, bytes: number): Promise<void>
+  link(path: string, newPath: string): Promise<void>
+  rename(path: string, newPath: string): Promise<void>
+  unlink(path: string): Promise<void>
+  /** Makes created, renamed and removed names in `path` durable. */
+  syncDirectory(path: string): Promise<void>
+}
+
+export const realDisk: Disk = {
+  // Node's own handle: nothing stands between a writer and the system.
+  open,
+  readText: (path) => readFile(path, 'utf8'),
+  stat,
+  readdir: (path) => readdir(path),
+  mkdir: (path, mode) => mkdir(path, { recursive: true, mode }),
+  truncate,
+  link,
+  rename,
+  unlink,
+  async syncDirectory(path) {
+    const directory = await open(path, 'r')
+    try {
+      await directory.sync()
+    } finally {
+      await directory.close()
+    }
+  },
+}
