@@ -34,9 +34,37 @@ export async function writeWhole(file: DiskFile, bytes: Buffer): Promise<void> {
   while (at < bytes.length) at += (await file.writev([bytes.subarray(at)], at)).bytesWritten
 }
 
+/**
+ * Makes `path` a folder with a durable name, and the missing ones above it. One after the other: a
+ * process that was killed leaves at most the last one unsynced, and that is made up for here.
+ */
+export async function createFolder(path: string, mode: number, disk: Disk): Promise<void> {
+  const parent = dirname(path)
+  if (!(await isThere(path, disk))) {
+    await createFolder(parent, mode, disk)
+    await disk.mkdir(path, mode)
+  }
+  await disk.syncDirectory(parent).catch(ignoreForeign)
+}
+
+async function isThere(path: string, disk: Disk): Promise<boolean> {
+  try {
+    await disk.stat(path)
+    return true
+  } catch (error) {
+    ignoreMissing(error)
+    return false
+  }
+}
+
 /** Makes created, renamed and removed names in `path` durable. */
 export async function syncDirectory(path: string): Promise<void> {
   await realDisk.syncDirectory(path)
+}
+
+/** A folder that this user may not even read: somebody else made the names in it. */
+function ignoreForeign(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'EACCES')) throw error
 }
 
 export function ignoreMissing(error: unknown): void {

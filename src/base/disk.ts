@@ -42,8 +42,7 @@ export interface Disk {
   readText(path: string): Promise<string>
   stat(path: string): Promise<{ readonly size: number }>
   readdir(path: string): Promise<readonly string[]>
-  /** Makes missing folders above it too; the first one made, or undefined when all were there. */
-  mkdir(path: string, mode: number): Promise<string | undefined>
+  mkdir(path: string, mode: number): Promise<void>
   truncate(path: string, bytes: number): Promise<void>
   link(path: string, newPath: string): Promise<void>
   rename(path: string, newPath: string): Promise<void>
@@ -58,7 +57,9 @@ export const realDisk: Disk = {
   readText: (path) => readFile(path, 'utf8'),
   stat,
   readdir: (path) => readdir(path),
-  mkdir: (path, mode) => mkdir(path, { recursive: true, mode }),
+  async mkdir(path, mode) {
+    await mkdir(path, mode)
+  },
   truncate,
   link,
   rename,

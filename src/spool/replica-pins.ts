@@ -37,6 +37,8 @@ export class ReplicaPins {
   readonly #pins = new Map<string, { readonly ordinal: number; readonly atMs: number }>()
   #isChanged = false
   #savedMs = 0
+  /** One after the other: all write the same temporary file. */
+  #saving: Promise<void> = Promise.resolve()
 
   constructor(options: ReplicaPinsOptions) {
     this.#options = options
@@ -91,14 +93,26 @@ export class ReplicaPins {
 
   /** Saved pins may lag behind: an older pin only keeps more. */
   async save(): Promise<void> {
+    const saving = this.#saving.then(() => this.#save())
+    this.#saving = saving.catch(() => undefined)
+    await saving
+  }
+
+  async #save(): Promise<void> {
     const savedAtMs = this.#options.clock.wallMs()
     const isDue = this.#pins.size > 0 && savedAtMs - this.#savedMs >= SAVE_EVERY_MS
     if (!this.#isChanged && !isDue) return
     this.#isChanged = false
-    this.#savedMs = savedAtMs
     const needed = Object.fromEntries(this.#pins)
     const { path, disk } = this.#options
-    await replaceFile(path, `${JSON.stringify({ format: 2, savedAtMs, needed })}\n`, { disk })
+    try {
+      await replaceFile(path, `${JSON.stringify({ format: 2, savedAtMs, needed })}\n`, { disk })
+      this.#savedMs = savedAtMs
+    } catch (error) {
+      // The next retention tries again.
+      this.#isChanged = true
+      throw error
+    }
   }
 
   /** The last word before the folder is given up: from here on time does not count. */

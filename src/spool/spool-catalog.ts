@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import type { z } from 'zod'
-import { ignoreMissing, replaceFile } from '../base/atomic-file.ts'
+import { createFolder, ignoreMissing, replaceFile } from '../base/atomic-file.ts'
 import type { Disk } from '../base/disk.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
@@ -40,27 +40,30 @@ export interface CatalogState {
  * record, the newest one is scanned from its last checkpoint and cut back to its last transaction.
  */
 export async function loadCatalog(spool: SpoolPlace, signal: AbortSignal): Promise<CatalogState> {
-  await spool.disk.mkdir(spool.directory, 0o750)
   const files: SpoolFile[] = []
   const epochs: EpochRecord[] = []
   let gtids: GtidSet | null = null
   let checksum = false
   let droppedBytes = 0
   for (const epoch of await listEpochs(spool)) {
-    const newest = await readEpoch(spool, epoch)
+    const names = await listFiles(spool, epoch)
+    const newest = await readEpoch(spool, epoch, names)
+    if (newest === null) continue
     const { flavor } = newest.source
     epochs.push(newest)
+    // What an epoch stands on is held once the epoch has a byte.
     gtids ??= parseGtidSet(flavor, '')
-    gtids.addSet(parseGtidSet(flavor, newest.gtidsBefore))
-    const names = await listFiles(spool, epoch)
+    let before: GtidSet = gtids.clone()
+    before.addSet(parseGtidSet(flavor, newest.gtidsBefore))
     for (const name of names) {
       const previous = files.at(-1)
       const isLast = name === names.at(-1)
-      const place = { spool, epoch: newest, name, previous, gtidsBefore: gtids, isLast }
+      const place = { spool, epoch: newest, name, previous, gtidsBefore: before, isLast }
       const loaded = await loadFile(place, signal)
       if (loaded === null) continue
       files.push(loaded.file)
-      gtids = parseGtidSet(flavor, loaded.gtidsAfter)
+      before = parseGtidSet(flavor, loaded.gtidsAfter)
+      gtids = before
       checksum = loaded.checksum
       droppedBytes += loaded.droppedBytes
     }
@@ -76,10 +79,17 @@ export async function listEpochs({ directory, disk }: SpoolPlace): Promise<numbe
     .sort((a, b) => a - b)
 }
 
-async function readEpoch({ directory, disk }: SpoolPlace, epoch: number): Promise<EpochRecord> {
+/** Null for a folder that was made and got neither record nor file before a crash. */
+async function readEpoch(
+  { directory, disk }: SpoolPlace,
+  epoch: number,
+  files: readonly string[],
+): Promise<EpochRecord | null> {
   const path = join(epochFolder(directory, epoch), 'epoch.json')
   const record = await readJson(disk, path, epochRecord)
   if (record?.epoch === epoch && isGtidText(record.source.flavor, record.gtidsBefore)) return record
+  const isBegun = files.length > 0 || (await disk.readdir(dirname(path))).includes('epoch.json')
+  if (!isBegun) return null
   throw new LandbridgeError('ERR_SPOOL_FORMAT', `${path} is missing or of another format`, {
     remedy: 'Restore the file from a copy, or move the spool directory away and start afresh.',
   })
@@ -88,9 +98,8 @@ async function readEpoch({ directory, disk }: SpoolPlace, epoch: number): Promis
 export async function writeEpoch(spool: SpoolPlace, record: EpochRecord): Promise<void> {
   const { directory, disk } = spool
   const folder = epochFolder(directory, record.epoch)
-  await disk.mkdir(join(folder, 'index'), 0o750)
+  await createFolder(join(folder, 'index'), 0o750, disk)
   await replaceFile(join(folder, 'epoch.json'), `${JSON.stringify(record, null, 2)}\n`, { disk })
-  await disk.syncDirectory(directory)
 }
 
 async function listFiles({ directory, disk }: SpoolPlace, epoch: number): Promise<string[]> {
@@ -125,8 +134,9 @@ async function loadFile(place: FilePlace, signal: AbortSignal): Promise<LoadedFi
   const record = await readIndex(place)
   const size = (await disk.stat(path)).size
   const ordinal = Math.max(record?.ordinal ?? 0, (previous?.ordinal ?? 0) + 1)
-  if (record?.closed && record.bytes <= size) {
-    refuseHole(place, path, record)
+  if (record?.closed && record.bytes <= size) refuseHole(place, path, record)
+  // One that was taken up again behind a newer file that was dropped has more than its record.
+  if (record?.closed && (isLast ? record.bytes === size : record.bytes <= size)) {
     return { ...fromRecord(record, epoch, path, ordinal), droppedBytes: 0 }
   }
   if (record?.closed && !isLast) throw damaged(path, `it has ${size} bytes, not ${record.bytes}`)
@@ -142,6 +152,7 @@ async function loadFile(place: FilePlace, signal: AbortSignal): Promise<LoadedFi
     return null
   }
   if (found.droppedBytes > 0) await disk.truncate(path, found.keptBytes)
+  await makeDurable(path, disk)
   const recovered = { ordinal, epoch: epoch.epoch, name, path, gtidsBefore: before }
   return {
     file: { ...recovered, ...mergedFigures(found, trusted) },
@@ -149,6 +160,20 @@ async function loadFile(place: FilePlace, signal: AbortSignal): Promise<LoadedFi
     checksum: found.checksum,
     droppedBytes: found.droppedBytes,
   }
+}
+
+/**
+ * A process that was killed leaves bytes and a name that only the page cache has. What is found
+ * is served and counts as acknowledged, so first it must not be able to vanish.
+ */
+async function makeDurable(path: string, disk: Disk): Promise<void> {
+  const file = await disk.open(path, 'r+')
+  try {
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
+  await disk.syncDirectory(dirname(path))
 }
 
 /** The oldest file may stand on more than its epoch began with: retention removed the rest. */

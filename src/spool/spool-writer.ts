@@ -1,9 +1,10 @@
 import type { Clock } from '../base/clock.ts'
 import { Condition } from '../base/condition.ts'
-import { codeOf, describeError, isAbortError, LandbridgeError } from '../base/errors.ts'
+import { describeError, isAbortError, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { EventHeader } from '../binlog/event-framer.ts'
 import type { GtidEvent } from '../binlog/gtid-event.ts'
+import { diskFailure } from './disk-failure.ts'
 import { FileScanner } from './file-scanner.ts'
 import type { HeldPoint, Spool } from './spool.ts'
 import { isBinlogName, type SpoolFile } from './spool-file.ts'
@@ -274,7 +275,7 @@ export class SpoolWriter {
       await this.#cutTail()
       done?.resolve()
     } catch (error) {
-      done?.reject(writeFailed(error))
+      done?.reject(diskFailure(this.#spool.directory, error))
     } finally {
       this.#queue = []
       this.#written = []
@@ -294,7 +295,11 @@ export class SpoolWriter {
       await new TailWriter(file, 0, this.#spool.disk).cut(0)
       this.#spool.dropFile(file)
     }
-    if (tail !== null && tail.file.bytes > 0) await tail.cut(tail.file.bytes)
+    // The newest file that stays may be the one before the tail, ended within a transaction.
+    const newest = this.#spool.files().at(-1)
+    if (tail !== null && newest !== undefined) {
+      await new TailWriter(newest, newest.bytes, this.#spool.disk).cut(newest.bytes)
+    }
     this.#tail = null
     this.#spool.leaveUnusedEpoch()
   }
@@ -302,15 +307,14 @@ export class SpoolWriter {
   /** A full disk is waited for; anything else ends the session. */
   async #failed(cause: unknown, signal: AbortSignal): Promise<void> {
     if (isAbortError(cause)) throw cause
-    const isFull = codeOf(cause) === 'ENOSPC' || codeOf(cause) === 'EDQUOT'
-    const error = isFull ? diskFull(this.#spool.directory, cause) : writeFailed(cause)
+    const error = diskFailure(this.#spool.directory, cause)
     if (this.#problem?.error.code !== error.code) {
       this.#problem = { error, sinceMs: this.#options.clock.wallMs() }
       this.#options.log.error({ code: error.code }, describeError(error))
     }
     // A rewind is asked for: it cuts off what could not be written.
     if (this.#rewind !== null) return
-    if (isFull) {
+    if (error.code === 'ERR_DISK_FULL') {
       await this.#options.clock.sleep(DISK_RETRY_MS, { signal })
       return
     }
@@ -326,20 +330,4 @@ export class SpoolWriter {
       { retryable: true, details: { name, offset } },
     )
   }
-}
-
-function diskFull(directory: string, cause: unknown): LandbridgeError {
-  return new LandbridgeError('ERR_DISK_FULL', `no room in ${directory}: nothing is acknowledged`, {
-    cause,
-    retryable: true,
-    remedy: 'Free space or enlarge the disk; the stream goes on by itself and loses nothing.',
-  })
-}
-
-function writeFailed(cause: unknown): LandbridgeError {
-  if (cause instanceof LandbridgeError) return cause
-  return new LandbridgeError('ERR_SPOOL_WRITE', 'cannot write to the spool', {
-    cause,
-    retryable: true,
-  })
 }

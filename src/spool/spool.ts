@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import { ignoreMissing } from '../base/atomic-file.ts'
+import { createFolder, ignoreMissing } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import { Condition } from '../base/condition.ts'
 import { type Disk, type ReadableFile, realDisk } from '../base/disk.ts'
@@ -7,6 +7,7 @@ import { codeOf, describeError, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
 import { acquireDirectoryLock } from './directory-lock.ts'
+import { diskFailure } from './disk-failure.ts'
 import { type ReplicaPin, ReplicaPins } from './replica-pins.ts'
 import { filesToRemove, type RetentionPolicy } from './retention.ts'
 import { loadCatalog, writeEpoch, writeIndex } from './spool-catalog.ts'
@@ -25,6 +26,8 @@ export interface SpoolOptions {
   readonly log: Log
   /** Where the files are; default: the real one. */
   readonly disk?: Disk
+  /** A checkpoint every so many bytes bounds what recovery must scan. */
+  readonly checkpointBytes?: number
 }
 
 export interface SpoolEnd {
@@ -45,7 +48,6 @@ export interface HeldPoint {
 
 const PINS_FILE = 'replicas.json'
 const DAY_MS = 86_400_000
-/** A checkpoint every so many bytes bounds what recovery must scan. */
 const CHECKPOINT_BYTES = 64 * 1024 * 1024
 
 /**
@@ -64,9 +66,14 @@ export class Spool {
   /** By number; the newest is the one that is written to. */
   #epochs = new Map<number, EpochRecord>()
   #epoch: EpochRecord | null = null
+  /** Held up to the end, and what the newest epoch adds as long as it has no byte. */
   #gtids: GtidSet | null = null
+  #unusedGtids: GtidSet | null = null
   #checksum = false
   #checkpointBytes = 0
+  readonly #closed = new WeakSet<SpoolFile>()
+  /** One index record at a time: a checkpoint must not replace that of a file closed meanwhile. */
+  #indexing: Promise<void> = Promise.resolve()
   #unlock: (() => Promise<void>) | null = null
 
   constructor(options: SpoolOptions) {
@@ -84,7 +91,7 @@ export class Spool {
   /** Takes the lock, recovers. Throws ERR_SPOOL_LOCKED, ERR_SPOOL_FORMAT. */
   async load(signal: AbortSignal): Promise<void> {
     // What is in here is as confidential as the database.
-    await this.disk.mkdir(this.directory, 0o750)
+    await createFolder(this.directory, 0o750, this.disk)
     const unlock = await acquireDirectoryLock(join(this.directory, 'LOCK'), this.disk)
     try {
       await this.#read(signal)
@@ -121,7 +128,8 @@ export class Spool {
     if (unlock !== null) {
       await this.#tolerate('save what replicas need', async () => await this.#pins.close())
     }
-    await unlock?.()
+    // A lock that stays is one of a process that is gone: the next start takes it over.
+    if (unlock !== null) await this.#tolerate('remove the lock', unlock)
   }
 
   identity(): EpochSource | null {
@@ -175,7 +183,10 @@ export class Spool {
   }
 
   gtids(): string {
-    return this.#gtids?.toString() ?? ''
+    if (this.#unusedGtids === null) return this.#gtids?.toString() ?? ''
+    const gtids = this.#unusedGtids.clone()
+    if (this.#gtids !== null) gtids.addSet(this.#gtids)
+    return gtids.toString()
   }
 
   purgedGtids(): string {
@@ -224,16 +235,21 @@ export class Spool {
       startedAtMs: this.#options.clock.wallMs(),
       gtidsBefore,
     }
-    await writeEpoch(this, record)
+    try {
+      await writeEpoch(this, record)
+    } catch (error) {
+      throw diskFailure(this.directory, error)
+    }
     this.#epoch = record
     this.#epochs.set(record.epoch, record)
     this.#gtids ??= parseGtidSet(source.flavor, '')
-    this.#gtids.addSet(before)
+    this.#unusedGtids = before
   }
 
   /** Goes back to the epoch of the last byte held: a newer one that got none counts for nothing. */
   leaveUnusedEpoch(): void {
     const file = this.#lastServable()
+    this.#unusedGtids = null
     this.#epoch = (file && this.#epochs.get(file.epoch)) ?? this.#epoch
   }
 
@@ -275,20 +291,29 @@ export class Spool {
   ): void {
     if (this.#gtids === null) throw new TypeError('publishing needs an epoch')
     file.bytes = bytes
-    // What a file's first event says counts once that event is held.
-    if (bytes > 0) this.#checksum = checksum
+    this.#closed.delete(file)
+    // What an epoch stands on and what a file's first event says count once that event is held.
+    if (bytes > 0) {
+      if (this.#unusedGtids !== null) this.#gtids.addSet(this.#unusedGtids)
+      this.#unusedGtids = null
+      this.#checksum = checksum
+    }
     apply(this.#gtids)
     this.#published.notifyAll()
   }
 
   /** Saves what recovery would have to scan again. A failure costs only that. */
   async checkpoint(file: SpoolFile): Promise<void> {
-    if (file.bytes - this.#checkpointBytes < CHECKPOINT_BYTES) return
+    const everyBytes = this.#options.checkpointBytes ?? CHECKPOINT_BYTES
+    if (file.bytes - this.#checkpointBytes < everyBytes) return
     await this.#writeCheckpoint(file)
   }
 
   async closeFile(file: SpoolFile): Promise<void> {
-    await writeIndex(this, file, this.gtids(), this.#checksum, true)
+    await this.#indexed(async () => {
+      await writeIndex(this, file, this.gtids(), this.#checksum, true)
+      this.#closed.add(file)
+    })
   }
 
   /** Removes what the policy lets go; returns what was removed. */
@@ -299,6 +324,7 @@ export class Spool {
     const now = this.#options.clock.wallMs()
     // The newest file with a boundary stays, whatever was begun behind it: it says what is held.
     const removed = filesToRemove(this.files(), this.#options.retention, neededFrom, now)
+    if (removed.length > 0 && !(await this.#saveNewest())) return []
     for (const file of removed) {
       this.#files = this.#files.filter((candidate) => candidate !== file)
       await this.#tolerate(`remove ${file.path}`, async () => {
@@ -313,12 +339,29 @@ export class Spool {
     return removed
   }
 
-  async #writeCheckpoint(file: SpoolFile): Promise<void> {
-    if (file.bytes === 0) return
-    this.#checkpointBytes = file.bytes
-    await this.#tolerate('write a checkpoint', async () => {
-      await writeIndex(this, file, this.gtids(), this.#checksum, false)
+  /**
+   * Before the files in front of it go: its place in the order, which replicas' needs refer to, and
+   * what it stands on must not have to be guessed.
+   */
+  async #saveNewest(): Promise<boolean> {
+    const newest = this.#lastServable()
+    return newest !== undefined && (await this.#writeCheckpoint(newest))
+  }
+
+  async #writeCheckpoint(file: SpoolFile): Promise<boolean> {
+    return await this.#tolerate('write a checkpoint', async () => {
+      await this.#indexed(async () => {
+        if (file.bytes === 0 || this.#closed.has(file)) return
+        this.#checkpointBytes = file.bytes
+        await writeIndex(this, file, this.gtids(), this.#checksum, false)
+      })
     })
+  }
+
+  async #indexed(work: () => Promise<void>): Promise<void> {
+    const done = this.#indexing.then(work)
+    this.#indexing = done.catch(() => undefined)
+    await done
   }
 
   /** A replica that was given up must not fill the disk. */
@@ -330,11 +373,13 @@ export class Spool {
     }
   }
 
-  async #tolerate(what: string, work: () => Promise<void>): Promise<void> {
+  async #tolerate(what: string, work: () => Promise<void>): Promise<boolean> {
     try {
       await work()
+      return true
     } catch (cause) {
       this.#options.log.warn({ code: codeOf(cause) }, `cannot ${what}: ${describeError(cause)}`)
+      return false
     }
   }
 

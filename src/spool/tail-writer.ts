@@ -28,8 +28,15 @@ export class TailWriter {
   async open(): Promise<void> {
     if (this.#handle !== null) return
     const isNew = this.#written === 0
-    this.#handle = await this.#disk.open(this.file.path, isNew ? 'w' : 'r+', 0o640)
-    if (isNew) await this.#disk.syncDirectory(dirname(this.file.path))
+    const handle = await this.#disk.open(this.file.path, isNew ? 'w' : 'r+', 0o640)
+    try {
+      // Before the file counts as open: a failure must not leave a name that was never synced.
+      if (isNew) await this.#disk.syncDirectory(dirname(this.file.path))
+    } catch (error) {
+      await handle.close()
+      throw error
+    }
+    this.#handle = handle
   }
 
   /** Appends `buffers` in order. Rejects with the system's error; calling again repeats it. */

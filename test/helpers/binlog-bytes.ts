@@ -44,9 +44,17 @@ export class BinlogBytes {
 
   /** GTID, BEGIN, one event of `bytes`, XID. */
   mysqlTransaction(uuid: string, number: number, bytes = 40): this {
-    const gtid = Buffer.alloc(1 + 16 + 8 + 17)
+    const head = 1 + 16 + 8 + 17 + 7
+    const gtid = Buffer.alloc(head + 3)
     uuidToBytes(uuid).copy(gtid, 1)
     gtid.writeBigUInt64LE(BigInt(number), 17)
+    gtid.writeUInt8(2, 25)
+    // Commit time in microseconds, then the length of all three events as 0xfc and two bytes.
+    gtid.writeUIntLE(1_700_000_000_000_000 % 2 ** 48, 42, 6)
+    gtid.writeUInt8(Math.floor(1_700_000_000_000_000 / 2 ** 48), 48)
+    gtid.writeUInt8(0xfc, head)
+    const eventBytes = 19 + 4
+    gtid.writeUInt16LE(3 * eventBytes + gtid.length + bytes + 8, head + 1)
     this.event(EventType.MysqlGtid, gtid)
     return this.#body(bytes)
   }

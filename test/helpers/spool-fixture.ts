@@ -27,6 +27,7 @@ export function epochSource(flavor: Flavor, serverId = 7): EpochSource {
 export interface SpoolFixtureOptions {
   readonly retention?: RetentionPolicy
   readonly disk?: Disk
+  readonly checkpointBytes?: number
   readonly clock?: FakeClock
 }
 
@@ -47,8 +48,15 @@ export class SpoolFixture implements AsyncDisposable {
   private constructor(directory: string, options: SpoolFixtureOptions) {
     this.clock = options.clock ?? new FakeClock()
     const { clock } = this
-    const { retention = KEEP_ALL, disk } = options
-    this.spool = new Spool({ directory, retention, clock, log: silentLog, ...(disk && { disk }) })
+    const { retention = KEEP_ALL, disk, checkpointBytes } = options
+    this.spool = new Spool({
+      directory,
+      retention,
+      clock,
+      log: silentLog,
+      ...(disk && { disk }),
+      ...(checkpointBytes && { checkpointBytes }),
+    })
     this.writer = new SpoolWriter({
       spool: this.spool,
       clock,

@@ -1,7 +1,8 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { expect, test } from 'vitest'
-import { ignoreMissing, replaceFile } from '../../../src/base/atomic-file.ts'
+import { dirname, join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { createFolder, ignoreMissing, replaceFile } from '../../../src/base/atomic-file.ts'
+import { type Disk, realDisk } from '../../../src/base/disk.ts'
 import { namesIn, temporaryFolder } from '../../helpers/spool-fixture.ts'
 
 test('makes a file, replaces it, and leaves nothing else behind', async () => {
@@ -28,6 +29,40 @@ test('says which folder is missing', async () => {
   await using folder = await temporaryFolder()
   const path = join(folder.path, 'none', 'a')
   await expect(replaceFile(path, 'x')).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+describe('making a folder', () => {
+  const synced: string[] = []
+  const disk: Disk = {
+    ...realDisk,
+    syncDirectory: async (path) => {
+      synced.push(path)
+      await realDisk.syncDirectory(path)
+    },
+  }
+
+  test('makes the name of each durable before it makes the next', async () => {
+    await using folder = await temporaryFolder()
+    const { path } = folder
+    await createFolder(join(path, 'a', 'b'), 0o700, disk)
+    expect((await stat(join(path, 'a', 'b'))).mode & 0o777).toBe(0o700)
+    expect(synced.splice(0)).toEqual([dirname(path), path, join(path, 'a')])
+    // Whoever made it may have been killed before the sync.
+    await createFolder(join(path, 'a', 'b'), 0o700, disk)
+    expect(synced.splice(0)).toEqual([join(path, 'a')])
+  })
+
+  test('leaves a folder alone that may not be read, and nothing else', async () => {
+    await using folder = await temporaryFolder()
+    const refusing = (code: string): Disk => ({
+      ...realDisk,
+      syncDirectory: async () => {
+        throw Object.assign(new Error(code), { code })
+      },
+    })
+    await createFolder(folder.path, 0o700, refusing('EACCES'))
+    await expect(createFolder(folder.path, 0o700, refusing('EIO'))).rejects.toThrow('EIO')
+  })
 })
 
 test('tolerates a missing file and nothing else', () => {

@@ -3,10 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Flavor } from '../../../src/base/flavor.ts'
 import { silentLog } from '../../../src/base/log.ts'
-import { addGtidEvent } from '../../../src/binlog/gtid-event.ts'
-import { parseGtidSet } from '../../../src/binlog/gtid-set.ts'
 import { recoverFile } from '../../../src/spool/file-recovery.ts'
-import { FileScanner } from '../../../src/spool/file-scanner.ts'
 import { Spool } from '../../../src/spool/spool.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { eventsOf, fixtureBytes, recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
@@ -17,33 +14,10 @@ import {
   SpoolFixture,
   temporaryFolder,
 } from '../../helpers/spool-fixture.ts'
+import { type Boundary, boundariesOf } from '../../helpers/transaction-boundaries.ts'
 
 const FLAVORS = ['mysql', 'mariadb'] as const
 const never = new AbortController().signal
-
-interface Boundary {
-  readonly offset: number
-  readonly gtids: string
-}
-
-/** Where each whole transaction ends, and what is held there: one event at a time. */
-function boundariesOf(flavor: Flavor, file: Buffer): Boundary[] {
-  const gtids = parseGtidSet(flavor, '')
-  const boundaries: Boundary[] = [{ offset: 0, gtids: '' }]
-  const scanner = new FileScanner(
-    flavor,
-    { offset: 0, checksum: true },
-    { onTransaction: (gtid) => addGtidEvent(gtids, gtid), onPreviousGtids: () => undefined },
-  )
-  scanner.push(file.subarray(0, 4))
-  for (const event of eventsOf(file)) {
-    scanner.push(event.bytes)
-    if (scanner.boundary === event.end) {
-      boundaries.push({ offset: event.end, gtids: gtids.toString() })
-    }
-  }
-  return boundaries
-}
 
 async function loaded(directory: string): Promise<Spool> {
   const clock = new FakeClock()

@@ -1,7 +1,10 @@
-import { readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Disk } from '../../../src/base/disk.ts'
+import { type Disk, realDisk } from '../../../src/base/disk.ts'
+import { silentLog } from '../../../src/base/log.ts'
+import { SpoolWriter } from '../../../src/spool/spool-writer.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
 import { epochSource, SpoolFixture, temporaryFolder, until } from '../../helpers/spool-fixture.ts'
 import { tailDisk } from '../../helpers/tail-disk.ts'
@@ -203,6 +206,63 @@ describe('the spool writer', () => {
     expect(await rewound).toMatchObject({ file: 'binlog.000001', offset: 559 })
     expect((await stored(folder.path)).length).toBe(559)
     await expect(stored(folder.path, 'binlog.000002')).rejects.toMatchObject({ code: 'ENOENT' })
+  })
+
+  test('keeps what it adds to a closed file when the file behind it came to nothing', async () => {
+    await using folder = await temporaryFolder()
+    const fixture = await begun(folder.path, new FailingDisk())
+    await fixture.write(0, FIRST.subarray(0, 700))
+    // As after a crash of the source: another file, though this one ends within a transaction.
+    fixture.writer.beginFile('binlog.000002', 0)
+    const next = join(folder.path, '000001', 'binlog.000002')
+    await until(() => existsSync(next))
+    expect(await fixture.writer.rewind()).toMatchObject({ file: 'binlog.000001', offset: 559 })
+    expect((await stored(folder.path)).length).toBe(559)
+    fixture.writer.beginFile('binlog.000001', 559)
+    await fixture.write(559, FIRST.subarray(559))
+    await fixture.crash()
+    await unlink(join(folder.path, 'LOCK'))
+    await using again = await SpoolFixture.open(folder.path)
+    expect(again.spool.end()).toEqual({ ordinal: 1, offset: FIRST.length })
+  })
+
+  test('syncs the name of a new file before a byte counts, at the second attempt too', async () => {
+    await using folder = await temporaryFolder()
+    const calls: string[] = []
+    const disk: Disk = {
+      ...realDisk,
+      async syncDirectory(path) {
+        if (!path.endsWith('000001') || !existsSync(join(path, 'binlog.000001'))) return
+        calls.push(path)
+        if (calls.length === 1) throw systemError('ENOSPC')
+      },
+    }
+    await using fixture = await SpoolFixture.open(folder.path, { disk })
+    await fixture.writer.rewind()
+    await fixture.spool.beginEpoch(epochSource('mysql'), 'first start', '')
+    fixture.writer.beginFile('binlog.000001', 0)
+    await until(() => fixture.clock.sleeping === 1)
+    await fixture.clock.advance(1_000)
+    await fixture.write(0, FIRST)
+    expect(calls).toHaveLength(2)
+  })
+
+  test('fails itself when the failure is none of the disk', async () => {
+    await using folder = await temporaryFolder()
+    await using fixture = await SpoolFixture.open(folder.path)
+    await fixture.spool.beginEpoch(epochSource('mysql'), 'first start', '')
+    const writer = new SpoolWriter({
+      spool: fixture.spool,
+      clock: fixture.clock,
+      log: silentLog,
+      onSynced: () => {
+        throw new TypeError('a mistake in the program')
+      },
+      onBroken: () => undefined,
+    })
+    writer.beginFile('binlog.000001', 0)
+    writer.append(0, FIRST, 0)
+    await expect(writer.run(fixture.signal)).rejects.toThrow('a mistake in the program')
   })
 
   test('refuses a place that is not where the spool ends', async () => {

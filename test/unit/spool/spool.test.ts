@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { type Disk, realDisk } from '../../../src/base/disk.ts'
 import { acquireDirectoryLock } from '../../../src/spool/directory-lock.ts'
 import type { Spool } from '../../../src/spool/spool.ts'
 import { isBinlogName } from '../../../src/spool/spool-file.ts'
@@ -217,6 +218,86 @@ describe('retention of a spool', () => {
     expect(fixture.spool.identity()?.serverId).not.toBe(8)
     await fixture.spool.beginEpoch(epochSource('mariadb', 9), 'a third one', '')
     expect(fixture.spool.epoch).toMatchObject({ epoch: 2, source: { serverId: 9 } })
+  })
+
+  test('holds nothing of what an epoch stands on that got no byte', async () => {
+    await using folder = await temporaryFolder()
+    {
+      await using fixture = await filled(folder.path)
+      const held = fixture.spool.gtids()
+      await fixture.writer.rewind()
+      await fixture.spool.beginEpoch(epochSource('mariadb', 8), 'another server', '9-9-900')
+      expect(fixture.spool.gtids()).toBe(`${held},9-9-900`)
+      await fixture.writer.rewind()
+      expect(fixture.spool.gtids()).toBe(held)
+    }
+    await using fixture = await SpoolFixture.open(folder.path)
+    expect(fixture.spool.held()).toMatchObject({ epoch: 1 })
+    expect(fixture.spool.gtids()).not.toContain('9-9-900')
+  })
+
+  test('does not stumble over the folder of an epoch that a crash left empty', async () => {
+    await using folder = await temporaryFolder()
+    {
+      await using _fixture = await filled(folder.path)
+      await mkdir(join(folder.path, '000002', 'index'), { recursive: true })
+    }
+    await using fixture = await SpoolFixture.open(folder.path)
+    expect(fixture.spool.epoch?.epoch).toBe(1)
+    await fixture.writer.rewind()
+    await fixture.spool.beginEpoch(epochSource('mariadb', 8), 'another server', '')
+    expect(fixture.spool.epoch?.epoch).toBe(2)
+  })
+
+  test('numbers files on when a crash left only the newest, without a checkpoint', async () => {
+    await using folder = await temporaryFolder()
+    const fixture = await filled(folder.path, { retention: tiny })
+    fixture.writer.beginFile('binlog.000002', 0)
+    await fixture.write(0, SECOND)
+    expect(await fixture.spool.applyRetention()).toHaveLength(1)
+    await fixture.crash()
+    await rm(join(folder.path, 'LOCK'))
+    await using again = await SpoolFixture.open(folder.path)
+    expect(again.spool.files()).toMatchObject([{ name: 'binlog.000002', ordinal: 2 }])
+  })
+
+  test('removes nothing while it cannot save the place of what stays', async () => {
+    await using folder = await temporaryFolder()
+    let isFull = false
+    const disk: Disk = {
+      ...realDisk,
+      open: async (path, flags, mode) => {
+        if (isFull && flags === 'w') throw Object.assign(new Error('full'), { code: 'ENOSPC' })
+        return await realDisk.open(path, flags, mode)
+      },
+    }
+    await using fixture = await filled(folder.path, { retention: tiny, disk })
+    fixture.writer.beginFile('binlog.000002', 0)
+    await fixture.write(0, SECOND)
+    isFull = true
+    expect(await fixture.spool.applyRetention()).toEqual([])
+    expect(fixture.spool.files()).toHaveLength(2)
+    isFull = false
+    expect(await fixture.spool.applyRetention()).toHaveLength(1)
+  })
+
+  test('saves what replicas need again when the disk was full the first time', async () => {
+    await using folder = await temporaryFolder()
+    let isFull = true
+    const disk: Disk = {
+      ...realDisk,
+      rename: async (path, newPath) => {
+        const isPins = newPath.endsWith('replicas.json')
+        if (isPins && isFull) throw Object.assign(new Error('full'), { code: 'ENOSPC' })
+        await realDisk.rename(path, newPath)
+      },
+    }
+    await using fixture = await filled(folder.path, { disk })
+    fixture.spool.retain('replica', { ordinal: 1 })
+    await fixture.spool.applyRetention()
+    isFull = false
+    await fixture.spool.applyRetention()
+    expect(await readFile(join(folder.path, 'replicas.json'), 'utf8')).toContain('"replica"')
   })
 
   test('goes on when the folder of an old file was removed by hand', async () => {

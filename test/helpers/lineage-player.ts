@@ -1,0 +1,146 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { codeOf } from '../../src/base/errors.ts'
+import type { HeldPoint } from '../../src/spool/spool.ts'
+import type { Random } from './power-loss.ts'
+import type { Lineage, LineageFile } from './recorded-lineage.ts'
+import type { SpoolFixture } from './spool-fixture.ts'
+
+/** How far the lineage was acknowledged: all files before, and so much of this one. */
+export interface AckedPoint {
+  readonly file: number
+  readonly bytes: number
+}
+
+const PIECE_BYTES_MAX = 700
+
+/**
+ * Sends a lineage to a spool as a sender would: from where it says that it ends. Pieces are of any
+ * size; now and then several are under way at once.
+ */
+export class LineagePlayer {
+  readonly #lineage: Lineage
+  readonly #fixture: SpoolFixture
+  readonly #random: Random
+  /** Called for what a resume says is held, and for each acknowledgement. */
+  onAcked: (point: AckedPoint) => void = () => undefined
+  /** Called before the file at this place is sent. */
+  onFile: (index: number) => void = () => undefined
+  #acked: AckedPoint = { file: 0, bytes: 0 }
+  #sent: AckedPoint[] = []
+  #sentBytes = 0
+  #ackedBytes = 0
+  #brokenBefore = 0
+
+  constructor(lineage: Lineage, fixture: SpoolFixture, random: Random) {
+    this.#lineage = lineage
+    this.#fixture = fixture
+    this.#random = random
+    fixture.onSynced = (bytes) => this.#synced(bytes)
+  }
+
+  /** One session, to the end of the lineage. False when a failure of the disk ended it before. */
+  async play(): Promise<boolean> {
+    this.#brokenBefore = this.#fixture.broken.length
+    try {
+      const held = await this.#rewound()
+      let { file, bytes } = this.#startAfter(held)
+      for (; file < this.#lineage.files.length && !this.#isBroken; file += 1, bytes = 0) {
+        await this.#sendFile(file, bytes)
+      }
+    } catch (error) {
+      // What the link would see: the receiver's failure ends the session.
+      if (codeOf(error) === 'ERR_UNEXPECTED') throw error
+      return false
+    }
+    return !this.#isBroken
+  }
+
+  get #isBroken(): boolean {
+    return this.#fixture.broken.length > this.#brokenBefore
+  }
+
+  /** What the spool says that it holds counts as acknowledged: the source may let go of it. */
+  async #rewound(): Promise<HeldPoint | null> {
+    const rewinding = this.#fixture.writer.rewind()
+    let isOver = false
+    const over = (): void => {
+      isOver = true
+    }
+    rewinding.then(over, over)
+    await this.#until(() => isOver)
+    this.#sent = []
+    this.#sentBytes = 0
+    this.#ackedBytes = 0
+    return await rewinding
+  }
+
+  #startAfter(held: HeldPoint | null): AckedPoint {
+    const { files } = this.#lineage
+    if (held === null) return { file: 0, bytes: 0 }
+    const file = files.findIndex(({ epoch, name }) => epoch === held.epoch && name === held.file)
+    this.#acked = { file, bytes: held.offset }
+    this.onAcked(this.#acked)
+    const isWhole = files[file]?.bytes.length === held.offset
+    return isWhole ? { file: file + 1, bytes: 0 } : this.#acked
+  }
+
+  async #sendFile(index: number, from: number): Promise<void> {
+    const { writer, spool } = this.#fixture
+    const file = this.#lineage.files[index]
+    if (file === undefined) throw new TypeError('no such file')
+    this.onFile(index)
+    if (spool.epoch?.epoch !== file.epoch) {
+      // A new epoch begins with a new dump, which begins with a rewind.
+      await this.#settled()
+      await this.#rewound()
+      await this.#beginEpoch(file)
+    }
+    writer.beginFile(file.name, from)
+    for (let at = from; at < file.bytes.length && !this.#isBroken; ) {
+      const end = Math.min(file.bytes.length, at + 1 + Math.floor(this.#random() * PIECE_BYTES_MAX))
+      this.#sent.push({ file: index, bytes: end })
+      writer.append(at, file.bytes.subarray(at, end), 1_700_000_000_000)
+      this.#sentBytes += end - at
+      at = end
+      if (this.#random() < 0.7) await this.#settled()
+      // As every minute in the field.
+      if (this.#random() < 0.15) await spool.applyRetention()
+    }
+    // Else the next file begins behind bytes that are still under way.
+    if (index === this.#lineage.files.length - 1 || this.#random() < 0.5) await this.#settled()
+  }
+
+  async #beginEpoch(file: LineageFile): Promise<void> {
+    const source = this.#lineage.sources[file.epoch - 1]
+    if (source === undefined) throw new TypeError('no such source')
+    await this.#fixture.spool.beginEpoch(source, 'the source is another one', file.gtidsBefore)
+  }
+
+  /** All that was sent is acknowledged, or never will be. */
+  async #settled(): Promise<void> {
+    await this.#until(() => this.#ackedBytes === this.#sentBytes || this.#isBroken)
+  }
+
+  /** A disk in memory needs no time, only turns; a full one is waited for by the clock. */
+  async #until(reached: () => boolean): Promise<void> {
+    for (let turns = 0; !reached(); turns += 1) {
+      if (turns > 20_000) throw new Error(`not reached: ${reached}`)
+      if (this.#fixture.clock.sleeping > 0) await this.#fixture.clock.advance(1_000)
+      await turn()
+    }
+  }
+
+  #synced(bytes: number): void {
+    this.#ackedBytes += bytes
+    let left = bytes
+    // Acknowledged in order, piece by piece or several at once.
+    while (left > 0) {
+      const piece = this.#sent.shift()
+      if (piece === undefined) throw new Error('more was acknowledged than was sent')
+      const before = this.#acked.file === piece.file ? this.#acked.bytes : 0
+      left -= piece.bytes - before
+      this.#acked = piece
+    }
+    this.onAcked(this.#acked)
+  }
+}
