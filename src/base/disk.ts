@@ -1,11 +1,13 @@
 import {
-  link,
   mkdir,
   open,
   readdir,
   readFile,
+  readlink,
   rename,
   stat,
+  statfs,
+  symlink,
   truncate,
   unlink,
 } from 'node:fs/promises'
@@ -44,9 +46,14 @@ export interface Disk {
   readdir(path: string): Promise<readonly string[]>
   mkdir(path: string, mode: number): Promise<void>
   truncate(path: string, bytes: number): Promise<void>
-  link(path: string, newPath: string): Promise<void>
+  /** A name whose content is `text`: it takes no room. */
+  symlink(text: string, path: string): Promise<void>
+  /** Rejects with EINVAL where `path` is no symbolic link. */
+  readlink(path: string): Promise<string>
   rename(path: string, newPath: string): Promise<void>
   unlink(path: string): Promise<void>
+  /** What this user may still write there. */
+  freeBytes(path: string): Promise<number>
   /** Makes created, renamed and removed names in `path` durable. */
   syncDirectory(path: string): Promise<void>
 }
@@ -61,9 +68,14 @@ export const realDisk: Disk = {
     await mkdir(path, mode)
   },
   truncate,
-  link,
+  symlink,
+  readlink: (path) => readlink(path),
   rename,
   unlink,
+  async freeBytes(path) {
+    const { bavail, bsize } = await statfs(path)
+    return bavail * bsize
+  },
   async syncDirectory(path) {
     const directory = await open(path, 'r')
     try {

@@ -12,6 +12,7 @@ import { openReplica } from '../progress/replica-queries.ts'
 import type { Problem, StreamStatus } from '../progress/status.ts'
 import { RelayServer } from '../relay/relay-server.ts'
 import { type ReplicaName, replicaKey } from '../relay/replica-registry.ts'
+import { diskFull, isDiskFull } from '../spool/disk-failure.ts'
 import { Spool } from '../spool/spool.ts'
 import { SpoolWriter } from '../spool/spool-writer.ts'
 import { drStreamProblems, drStreamStatus } from './dr-stream-status.ts'
@@ -65,7 +66,7 @@ export class DrStream {
       clock,
       spool: {
         rewind: () => this.writer.rewind(),
-        beginEpoch: (source, reason, before) => this.spool.beginEpoch(source, reason, before),
+        beginEpoch: (...epoch) => this.writer.beginEpoch(...epoch),
         beginFile: (name, offset) => this.writer.beginFile(name, offset),
         append: (offset, bytes, readAtMs, written) =>
           this.writer.append(offset, bytes, readAtMs, written),
@@ -129,7 +130,7 @@ export class DrStream {
         break
       } catch (error) {
         if (signal.aborted) return
-        const { code, message, remedy, retryable } = spoolUnusable(error)
+        const { code, message, remedy, retryable } = spoolUnusable(this.spool.directory, error)
         const severity = retryable ? 'error' : 'blocked'
         const where = `spool:${this.name}`
         const sinceMs: number = isTold ? (this.#loadProblem?.sinceMs ?? 0) : clock.wallMs()
@@ -228,8 +229,9 @@ export class DrStream {
 }
 
 /** A folder that cannot be read or written is the world's failure, like any other. */
-function spoolUnusable(cause: unknown): LandbridgeError {
+function spoolUnusable(directory: string, cause: unknown): LandbridgeError {
   if (isLandbridgeError(cause)) return cause
+  if (isDiskFull(cause)) return diskFull(directory, cause)
   if (!(cause instanceof Error && 'syscall' in cause)) throw cause
   return new LandbridgeError('ERR_SPOOL_OPEN', `cannot open the spool: ${cause.message}`, {
     cause,

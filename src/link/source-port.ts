@@ -30,7 +30,13 @@ export interface SourcePort {
 export interface SpoolPort {
   /** Drops what is not synced and says what is held. */
   rewind(): Promise<Resume['held']>
-  beginEpoch(source: Open['source'], reason: string, gtidsBefore: string): Promise<void>
+  /** May have to wait for room on the disk; rejects once `signal` is aborted. */
+  beginEpoch(
+    source: Open['source'],
+    reason: string,
+    gtidsBefore: string,
+    options: { readonly signal: AbortSignal },
+  ): Promise<void>
   beginFile(name: string, offset: number): void
   /** Calls `written` once it needs `bytes` no more; not when they were dropped. */
   append(offset: number, bytes: Buffer, readAtMs: number, written?: () => void): void

@@ -89,7 +89,7 @@ export class StreamReceiver {
   }
 }
 
-/** Samples and states come about once a second; data is bounded by the window. */
+/** Names of files, mostly: data is bounded by the window. */
 const BACKLOG_FRAMES_MAX = 4_096
 
 interface SessionReports {
@@ -108,6 +108,7 @@ export class ReceiverSession {
   #dumpBytes = 0
   #isOpen = false
   #isOver = false
+  readonly #ending = new AbortController()
   /** An epoch that is being begun: the session is not over before that is. */
   #opening: Promise<void> = Promise.resolve()
   /** Frames that arrive while something before them is still being done, in order. */
@@ -131,6 +132,7 @@ export class ReceiverSession {
       await untilAborted(signal)
     } finally {
       this.#isOver = true
+      this.#ending.abort()
       await this.#opening.catch(() => undefined)
       this.#reports.ended()
     }
@@ -150,7 +152,9 @@ export class ReceiverSession {
     if (this.#isOver) return
     // On arrival, since what waits behind slow work takes memory too.
     if (frame.type === FrameType.Data) this.#checkWindow(frame.rawBytes)
-    if (this.#backlog === null) this.#handle(frame)
+    // What only tells keeps no order with bytes, and must not gather behind a full disk.
+    const isNews = frame.type === FrameType.Sample || frame.type === FrameType.State
+    if (this.#backlog === null || isNews) this.#handle(frame)
     else this.#holdBack(this.#backlog, frame)
   }
 
@@ -227,7 +231,9 @@ export class ReceiverSession {
   async #open(opened: Open): Promise<void> {
     const { source, newEpoch } = opened
     if (newEpoch !== null) {
-      await this.#options.spool.beginEpoch(source, newEpoch.reason, newEpoch.gtidsBefore)
+      const { reason, gtidsBefore } = newEpoch
+      const { signal } = this.#ending
+      await this.#options.spool.beginEpoch(source, reason, gtidsBefore, { signal })
     }
     this.#options.onOpen(opened)
     this.#isOpen = true

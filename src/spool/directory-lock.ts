@@ -1,52 +1,39 @@
 import { readFile } from 'node:fs/promises'
-import { ignoreMissing, writeWhole } from '../base/atomic-file.ts'
+import { ignoreMissing } from '../base/atomic-file.ts'
 import { type Disk, realDisk } from '../base/disk.ts'
-import { LandbridgeError } from '../base/errors.ts'
+import { codeOf, LandbridgeError } from '../base/errors.ts'
 
 /**
- * Keeps a second gateway from writing the same spool. The lock file names its owner by process id
- * and start time, so that a lock left by a killed process, or one whose id was reused, is free.
- * It appears with its content in one step, so that nobody ever reads an empty one.
+ * Keeps a second gateway from writing the same spool. The lock names its owner by process id and
+ * start time, so that a lock left by a killed process, or one whose id was reused, is free. It is
+ * a symbolic link to that text: made in one step with its content, and without a byte of room, so
+ * that a gateway which starts on a full disk still serves what is stored.
  */
 export async function acquireDirectoryLock(
   path: string,
   disk: Disk = realDisk,
 ): Promise<() => Promise<void>> {
-  const own = `${path}.${process.pid}.tmp`
-  try {
-    await writeOwner(disk, own)
-    for (let attempt = 0; attempt < 3; attempt += 1) {
-      if (await isLinked(disk, own, path)) {
-        return async () => {
-          await disk.unlink(path).catch(ignoreMissing)
-        }
+  const own = `${process.pid} ${await startTimeOf(process.pid)}`
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    if (await isMade(disk, own, path)) {
+      return async () => {
+        await disk.unlink(path).catch(ignoreMissing)
       }
-      await removeStale(disk, path)
     }
-  } finally {
-    await disk.unlink(own).catch(ignoreMissing)
+    await removeStale(disk, path)
   }
   throw new LandbridgeError('ERR_SPOOL_LOCKED', `${path} keeps being taken by others`, {
     retryable: true,
   })
 }
 
-async function writeOwner(disk: Disk, path: string): Promise<void> {
-  const owner = `${process.pid} ${await startTimeOf(process.pid)}\n`
-  const file = await disk.open(path, 'w', 0o640)
+/** False when there is a lock already. */
+async function isMade(disk: Disk, owner: string, path: string): Promise<boolean> {
   try {
-    await writeWhole(file, Buffer.from(owner))
-  } finally {
-    await file.close()
-  }
-}
-
-async function isLinked(disk: Disk, own: string, path: string): Promise<boolean> {
-  try {
-    await disk.link(own, path)
+    await disk.symlink(owner, path)
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+    if (codeOf(error) === 'EEXIST') return false
     throw error
   }
 }
@@ -60,11 +47,20 @@ async function removeStale(disk: Disk, path: string): Promise<void> {
   const moved = `${path}.${process.pid}.old`
   await disk.rename(path, moved).catch(ignoreMissing)
   const taken = await readOwner(disk, moved)
-  if (taken !== null && taken !== text) await isLinked(disk, moved, path)
+  if (taken !== null && taken !== text) await isMade(disk, taken.trim(), path)
   await disk.unlink(moved).catch(ignoreMissing)
 }
 
 async function readOwner(disk: Disk, path: string): Promise<string | null> {
+  try {
+    return await disk.readlink(path)
+  } catch (error) {
+    if (codeOf(error) !== 'EINVAL') {
+      ignoreMissing(error)
+      return null
+    }
+  }
+  // Gateways used to keep the same text in a file.
   return await disk.readText(path).catch((error: unknown) => {
     ignoreMissing(error)
     return null

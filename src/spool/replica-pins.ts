@@ -105,11 +105,12 @@ export class ReplicaPins {
     this.#isChanged = false
     const needed = Object.fromEntries(this.#pins)
     const { path, disk } = this.#options
+    const text = `${JSON.stringify({ format: 2, savedAtMs, needed })}\n`
     try {
-      await replaceFile(path, `${JSON.stringify({ format: 2, savedAtMs, needed })}\n`, { disk })
+      await replaceFile(path, text, { disk })
       this.#savedMs = savedAtMs
     } catch (error) {
-      // The next retention tries again.
+      // The next save must not take what the disk refused for saved.
       this.#isChanged = true
       throw error
     }

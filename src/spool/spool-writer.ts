@@ -4,10 +4,10 @@ import { describeError, isAbortError, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { EventHeader } from '../binlog/event-framer.ts'
 import type { GtidEvent } from '../binlog/gtid-event.ts'
-import { diskFailure } from './disk-failure.ts'
+import { diskFailure, diskFull, hasRoom, isDiskFull } from './disk-failure.ts'
 import { FileScanner } from './file-scanner.ts'
 import type { HeldPoint, Spool } from './spool.ts'
-import { isBinlogName, type SpoolFile } from './spool-file.ts'
+import { type EpochSource, isBinlogName, type SpoolFile } from './spool-file.ts'
 import { TailWriter } from './tail-writer.ts'
 import { TransactionBatch } from './transaction-batch.ts'
 
@@ -88,8 +88,9 @@ export class SpoolWriter {
   async run(signal: AbortSignal): Promise<void> {
     try {
       for (;;) {
-        if (this.#rewind !== null) await this.#doRewind()
+        if (this.#rewind !== null) await this.#doRewind(signal)
         else if (this.#queue.length > 0) await this.#step(signal)
+        else if (this.#isFull) await this.#lookForRoom(signal)
         else await this.#changed.wait({ signal })
       }
     } catch (error) {
@@ -107,6 +108,26 @@ export class SpoolWriter {
     this.#changed.notifyAll()
     await this.#rewind.promise
     return this.#spool.held()
+  }
+
+  /** A new lineage. Waits while the disk has no room for its record; `signal` gives it up. */
+  async beginEpoch(
+    source: EpochSource,
+    reason: string,
+    gtidsBefore: string,
+    options: { readonly signal: AbortSignal },
+  ): Promise<void> {
+    for (;;) {
+      try {
+        await this.#spool.beginEpoch(source, reason, gtidsBefore)
+        if (this.#isFull) this.#problem = null
+        return
+      } catch (error) {
+        if (!(error instanceof LandbridgeError && error.code === 'ERR_DISK_FULL')) throw error
+        this.#tell(error)
+        await this.#options.clock.sleep(DISK_RETRY_MS, options)
+      }
+    }
   }
 
   /** The bytes that follow belong to `name` from `offset` on. Throws ERR_SPOOL_POSITION. */
@@ -233,6 +254,8 @@ export class SpoolWriter {
     try {
       await tail.sync()
     } catch (cause) {
+      // A disk that promises room and then has none says so here.
+      if (isDiskFull(cause)) throw diskFull(this.#spool.directory, cause)
       throw new LandbridgeError('ERR_SPOOL_SYNC', `cannot sync ${tail.file.path}`, { cause })
     }
     if (this.#rewind !== null) return
@@ -269,23 +292,29 @@ export class SpoolWriter {
     await tail.open()
   }
 
-  async #doRewind(): Promise<void> {
+  async #doRewind(signal: AbortSignal): Promise<void> {
     const done = this.#rewind
     try {
       await this.#cutTail()
       done?.resolve()
     } catch (error) {
-      done?.reject(diskFailure(this.#spool.directory, error))
-    } finally {
-      this.#queue = []
-      this.#written = []
-      this.#queuedBytes = 0
-      this.#writtenBytes = 0
-      this.#last = null
-      this.#scanner = null
-      this.#broken = false
-      this.#rewind = null
+      const failure = diskFailure(this.#spool.directory, error)
+      if (failure.code === 'ERR_DISK_FULL') {
+        // Some file systems need room even to make room: the rewind stays asked for.
+        this.#tell(failure)
+        await this.#options.clock.sleep(DISK_RETRY_MS, { signal })
+        return
+      }
+      done?.reject(failure)
     }
+    this.#queue = []
+    this.#written = []
+    this.#queuedBytes = 0
+    this.#writtenBytes = 0
+    this.#last = null
+    this.#scanner = null
+    this.#broken = false
+    this.#rewind = null
   }
 
   async #cutTail(): Promise<void> {
@@ -304,23 +333,47 @@ export class SpoolWriter {
     this.#spool.leaveUnusedEpoch()
   }
 
-  /** A full disk is waited for; anything else ends the session. */
+  get #isFull(): boolean {
+    return this.#problem?.error.code === 'ERR_DISK_FULL'
+  }
+
+  /** What the disk refused went with its session: only a look says whether there is room now. */
+  async #lookForRoom(signal: AbortSignal): Promise<void> {
+    const done = new AbortController()
+    const options = { signal: AbortSignal.any([signal, done.signal]) }
+    const { clock } = this.#options
+    try {
+      await Promise.race([clock.sleep(DISK_RETRY_MS, options), this.#changed.wait(options)])
+    } finally {
+      done.abort()
+    }
+    const isThere = await hasRoom(this.#spool.directory, this.#spool.disk).catch(() => false)
+    if (isThere && this.#queue.length === 0 && this.#rewind === null) this.#problem = null
+  }
+
+  #tell(error: LandbridgeError): void {
+    if (this.#problem?.error.code === error.code) return
+    this.#problem = { error, sinceMs: this.#options.clock.wallMs() }
+    this.#options.log.error({ code: error.code }, describeError(error))
+  }
+
+  /** A full disk is waited for; anything else, and bytes that no sync saved, end the session. */
   async #failed(cause: unknown, signal: AbortSignal): Promise<void> {
     if (isAbortError(cause)) throw cause
+    const { clock } = this.#options
     const error = diskFailure(this.#spool.directory, cause)
-    if (this.#problem?.error.code !== error.code) {
-      this.#problem = { error, sinceMs: this.#options.clock.wallMs() }
-      this.#options.log.error({ code: error.code }, describeError(error))
-    }
+    this.#tell(error)
     // A rewind is asked for: it cuts off what could not be written.
     if (this.#rewind !== null) return
-    if (error.code === 'ERR_DISK_FULL') {
-      await this.#options.clock.sleep(DISK_RETRY_MS, { signal })
+    if (isDiskFull(cause)) {
+      await clock.sleep(DISK_RETRY_MS, { signal })
       return
     }
     this.#broken = true
     this.#queue = []
-    this.#options.onBroken(error)
+    // No dump per moment at the source for as long as the disk stays full.
+    if (this.#isFull) await clock.sleep(DISK_RETRY_MS, { signal })
+    if (this.#rewind === null) this.#options.onBroken(error)
   }
 
   #refusePosition(name: string, offset: number): never {

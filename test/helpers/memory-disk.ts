@@ -29,7 +29,7 @@ export type Fault =
   | { readonly takes: number }
 
 const CHANGES = new Set<DiskCall['name']>([
-  ...(['writev', 'datasync', 'sync', 'mkdir', 'truncate', 'link', 'rename', 'unlink'] as const),
+  ...(['writev', 'datasync', 'sync', 'mkdir', 'truncate', 'symlink', 'rename', 'unlink'] as const),
   'syncDirectory',
 ])
 
@@ -96,10 +96,22 @@ export class MemoryDisk implements Disk {
     this.#change(this.#file(path), { kind: 'size', bytes })
   }
 
-  async link(path: string, newPath: string): Promise<void> {
-    await this.#enter('link', newPath)
-    if (this.files.find(newPath) !== undefined) throw systemError('EEXIST', 'link', newPath)
-    this.#setName(newPath, this.#found(path, 'link'))
+  async symlink(text: string, path: string): Promise<void> {
+    await this.#enter('symlink', path)
+    if (this.files.find(path) !== undefined) throw systemError('EEXIST', 'symlink', path)
+    this.#setName(path, this.files.add({ kind: 'link', text }))
+  }
+
+  async readlink(path: string): Promise<string> {
+    await this.#enter('readlink', path)
+    const node = this.files.node(this.#found(path, 'readlink'))
+    if (node.kind === 'link') return node.text
+    throw systemError('EINVAL', 'readlink', path)
+  }
+
+  async freeBytes(path: string): Promise<number> {
+    await this.#enter('freeBytes', path)
+    return Number.MAX_SAFE_INTEGER
   }
 
   async rename(path: string, newPath: string): Promise<void> {

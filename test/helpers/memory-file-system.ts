@@ -10,6 +10,14 @@ export interface FileNode {
   pending: FileChange[]
 }
 
+/** A symbolic link; what it says never changes. */
+export interface LinkNode {
+  readonly kind: 'link'
+  readonly text: string
+}
+
+export type Node = FileNode | FolderNode | LinkNode
+
 export interface FolderNode {
   readonly kind: 'folder'
   readonly seen: Map<string, number>
@@ -37,15 +45,16 @@ const ROOT = 1
 
 /** Inodes and names, copied cheaply: buffers are never changed in place. */
 export class MemoryFileSystem {
-  readonly #nodes: Map<number, FileNode | FolderNode>
+  readonly #nodes: Map<number, Node>
 
-  constructor(nodes?: Map<number, FileNode | FolderNode>) {
+  constructor(nodes?: Map<number, Node>) {
     this.#nodes = nodes ?? new Map([[ROOT, newFolder()]])
   }
 
   /** As the next process finds it when this one was killed: nothing is lost, nothing is safer. */
   copy(): MemoryFileSystem {
-    const copy = ([id, node]: [number, FileNode | FolderNode]): [number, FileNode | FolderNode] => {
+    const copy = ([id, node]: [number, Node]): [number, Node] => {
+      if (node.kind === 'link') return [id, node]
       const pending = [...node.pending]
       if (node.kind === 'file') return [id, { ...node, pending: pending as FileChange[] }]
       const names = { seen: new Map(node.seen), stable: new Map(node.stable) }
@@ -56,9 +65,10 @@ export class MemoryFileSystem {
 
   /** As the machine finds it when the power is back. */
   afterPowerLoss(outcome: Outcome): MemoryFileSystem {
-    const nodes = new Map<number, FileNode | FolderNode>()
+    const nodes = new Map<number, Node>()
     for (const [id, node] of this.#nodes) {
-      if (node.kind === 'file') {
+      if (node.kind === 'link') nodes.set(id, node)
+      else if (node.kind === 'file') {
         const bytes = node.pending.length === 0 ? node.stable : outcome.file(node)
         nodes.set(id, { kind: 'file', seen: bytes, stable: bytes, pending: [] })
       } else {
@@ -70,13 +80,13 @@ export class MemoryFileSystem {
     return new MemoryFileSystem(nodes)
   }
 
-  node(id: number): FileNode | FolderNode {
+  node(id: number): Node {
     const node = this.#nodes.get(id)
     if (node === undefined) throw new TypeError(`no inode ${id}`)
     return node
   }
 
-  add(node: FileNode | FolderNode): number {
+  add(node: Node): number {
     const id = this.#nodes.size + ROOT
     this.#nodes.set(id, node)
     return id
@@ -86,7 +96,7 @@ export class MemoryFileSystem {
   find(path: string): number | undefined {
     let id: number | undefined = ROOT
     for (const name of partsOf(path)) {
-      const node: FileNode | FolderNode | undefined = id === undefined ? id : this.node(id)
+      const node: Node | undefined = id === undefined ? id : this.node(id)
       id = node?.kind === 'folder' ? node.seen.get(name) : undefined
     }
     return id

@@ -6,7 +6,7 @@ import type { LandbridgeError } from '../../src/base/errors.ts'
 import type { Flavor } from '../../src/base/flavor.ts'
 import { silentLog } from '../../src/base/log.ts'
 import type { RetentionPolicy } from '../../src/spool/retention.ts'
-import { Spool } from '../../src/spool/spool.ts'
+import { Spool, type SpoolOptions } from '../../src/spool/spool.ts'
 import type { EpochSource } from '../../src/spool/spool-file.ts'
 import { SpoolWriter } from '../../src/spool/spool-writer.ts'
 import { FakeClock } from './fake-clock.ts'
@@ -29,6 +29,8 @@ export interface SpoolFixtureOptions {
   readonly disk?: Disk
   readonly checkpointBytes?: number
   readonly clock?: FakeClock
+  /** Default: a real one. */
+  readonly createSpool?: (options: SpoolOptions) => Spool
 }
 
 /** A real spool and its writer on a temporary folder, running until it is disposed of. */
@@ -49,7 +51,8 @@ export class SpoolFixture implements AsyncDisposable {
     this.clock = options.clock ?? new FakeClock()
     const { clock } = this
     const { retention = KEEP_ALL, disk, checkpointBytes } = options
-    this.spool = new Spool({
+    const { createSpool = (given) => new Spool(given) } = options
+    this.spool = createSpool({
       directory,
       retention,
       clock,

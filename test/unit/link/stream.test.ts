@@ -225,8 +225,8 @@ describe('a receiver', () => {
   })
 
   test('lets only so much wait behind an epoch that is being begun', async () => {
-    const states = Array.from({ length: 5_000 }, () => encodeJson(FrameType.State, 0, STREAMING))
-    expect((await refused([opened, ...states])).reason).toBe('ERR_LINK_WINDOW')
+    const files = Array.from({ length: 5_000 }, () => encodeFile(0, 0, 'binlog.000001'))
+    expect((await refused([opened, ...files])).reason).toBe('ERR_LINK_WINDOW')
     const bytes = [0, 1, 2].map((at) => dataFrame(at * 1024 ** 2, Buffer.alloc(1024 ** 2)))
     expect((await refused([opened, ...bytes])).reason).toBe('ERR_LINK_WINDOW')
   })
@@ -238,8 +238,6 @@ describe('a receiver', () => {
     expect(reason).toBe('ERR_LINK_FRAME')
   })
 })
-
-const STREAMING = { state: 'streaming', host: 'db', problem: null }
 
 function dataFrame(offset: number, payload: Buffer): Buffer {
   const header = Buffer.alloc(24)

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Disk, realDisk } from '../../../src/base/disk.ts'
@@ -56,7 +56,7 @@ describe('the lock of a spool', () => {
     await once(child, 'exit')
     await writeFile(path, `${child.pid} 12345\n`)
     await using _fixture = await SpoolFixture.open(folder.path)
-    expect(await readFile(path, 'utf8')).toMatch(new RegExp(`^${process.pid} \\d+\\n$`))
+    expect(await readlink(path)).toMatch(new RegExp(`^${process.pid} \\d+$`))
   })
 
   test('is taken over when its process id belongs to another process by now', async () => {
