@@ -12,7 +12,10 @@ const MEMORY_BYTES = 2 * 1024 ** 3
  * Gives the spool of a lab a disk of its own, which can be full without the machine's being so: a
  * file system in a file, or one in memory where there is no loop device. Removed with the lab.
  */
-export async function mountSpoolDisk(paths: LabPaths, spoolDirectory: string): Promise<void> {
+export async function mountSpoolDisk(
+  paths: Pick<LabPaths, 'dataDirectory'>,
+  spoolDirectory: string,
+): Promise<void> {
   const mountPoint = dirname(spoolDirectory)
   await mkdir(mountPoint, { recursive: true })
   const image = join(paths.dataDirectory, 'spool-disk.img')

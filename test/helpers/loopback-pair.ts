@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
@@ -134,9 +136,22 @@ export class LoopbackPair implements AsyncDisposable {
     this.#processes.delete(site)
   }
 
+  /** Of the gateway's admin API. */
+  socketPath(site: Site): string {
+    return join(this.directory, `${NAMES[site]}.sock`)
+  }
+
   /** Null while the gateway does not answer. */
   async status(site: Site): Promise<GatewayStatus | null> {
-    return await fetchStatus(join(this.directory, `${NAMES[site]}.sock`)).catch(() => null)
+    return await fetchStatus(this.socketPath(site)).catch(() => null)
+  }
+
+  /** The body of `GET /metrics`. */
+  async metrics(site: Site): Promise<string> {
+    const headers = { connection: 'close' }
+    const asked = request({ socketPath: this.socketPath(site), path: '/metrics', headers })
+    const [response] = await once(asked.end(), 'response')
+    return await text(response)
   }
 
   /** Polls until `accept` likes the status; throws with the last status after `limitMs`. */

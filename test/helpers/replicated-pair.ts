@@ -18,12 +18,15 @@ const run = promisify(execFile)
 export const SOURCE_PASSWORD = 'source-secret'
 
 const SOURCE_GRANTS = {
-  mysql: 'REPLICATION SLAVE, REPLICATION CLIENT',
-  mariadb: 'REPLICATION SLAVE, BINLOG MONITOR',
+  mysql: ['REPLICATION SLAVE, REPLICATION CLIENT ON *.*'],
+  mariadb: ['REPLICATION SLAVE, BINLOG MONITOR ON *.*'],
 } as const
 
 /** To be asked what is applied; attaching is done as root. */
-const REPLICA_GRANTS = { mysql: 'REPLICATION CLIENT', mariadb: 'SLAVE MONITOR' } as const
+const REPLICA_GRANTS = {
+  mysql: ['REPLICATION CLIENT ON *.*', 'SELECT ON performance_schema.*'],
+  mariadb: ['SLAVE MONITOR ON *.*'],
+} as const
 
 export interface ReplicatedPairOptions {
   readonly source?: TestServerOptions
@@ -237,11 +240,11 @@ export class ReplicatedPair implements AsyncDisposable {
   }
 }
 
-async function createLogin(server: RunningServer, grants: string): Promise<void> {
+async function createLogin(server: RunningServer, grants: readonly string[]): Promise<void> {
   const sql = await connectSql({ socket: server.socket })
   await sql.query('SET sql_log_bin = 0')
   await sql.query(`CREATE USER landbridge@'127.0.0.1' IDENTIFIED BY '${SOURCE_PASSWORD}'`)
-  await sql.query(`GRANT ${grants} ON *.* TO landbridge@'127.0.0.1'`)
+  for (const grant of grants) await sql.query(`GRANT ${grant} TO landbridge@'127.0.0.1'`)
   await sql.end()
 }
 

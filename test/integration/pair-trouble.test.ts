@@ -1,12 +1,10 @@
-import { execFile } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import type { Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
 import type { Problem } from '../../src/progress/status.ts'
 import { processCpuMs, ReplicatedPair, SOURCE_PASSWORD } from '../helpers/replicated-pair.ts'
+import { runStatusCommand } from '../helpers/status-command.ts'
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const SITES = ['production', 'dr'] as const
 const IDLE_WINDOWS_MAX = 5
 const IDLE_MS = 5_000
@@ -47,11 +45,7 @@ describe.each(['mysql', 'mariadb'] as const)('a %s pair in trouble', (flavor) =>
   }
 
   async function exitCodeOfStatus(site: 'production' | 'dr'): Promise<unknown> {
-    const main = `import(${JSON.stringify(MAIN)}).then(({ main }) => main(process.argv.slice(1)))`
-    const args = ['-e', main, 'status', '--config', pair.pair.configPath(site)]
-    return await new Promise((resolve) => {
-      execFile(process.execPath, args, (error) => resolve(error?.code ?? 0))
-    })
+    return (await runStatusCommand(pair.pair.configPath(site))).exitCode
   }
 
   test('uses less than one percent of a core while idle', async () => {
