@@ -10,6 +10,7 @@ import { CertificateExpiry } from './gateway/certificate-expiry.ts'
 import { DrStream } from './gateway/dr-stream.ts'
 import { linkProblems, tunnelProblems, worstState } from './gateway/problems.ts'
 import { ProductionStream } from './gateway/production-stream.ts'
+import { refusedBy } from './gateway/refused.ts'
 import { loadStreamIdentity } from './gateway/stream-identity.ts'
 import { StreamSessions } from './gateway/stream-sessions.ts'
 import { publicKeyFingerprint } from './keys/fingerprint.ts'
@@ -135,6 +136,7 @@ function createStatus({ config, tunnel, link, streams, clock }: StatusParts): ()
       tunnel: tunnel.status(),
       link: link.status(),
       streams: streams.map((stream) => stream.status()),
+      refused: refusedBy(link, streams),
     }
   }
 }

@@ -1,11 +1,14 @@
-import { createServer, type Server } from 'node:https'
+import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https'
+import { createServer, type Server, type Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { Backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
+import { Doorstep, type DoorstepLimits, type Guest } from '../base/doorstep.ts'
 import { codeOf, describeError, isAbortError, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { ReasonLog } from '../base/reason-log.ts'
+import { Refusals, type RefusedStatus } from '../base/refusals.ts'
 import type { LinkStatus } from '../progress/status.ts'
 import { FRAME_BYTES_MAX } from './frame.ts'
 import { LINK_PATH } from './link-client.ts'
@@ -20,11 +23,17 @@ export interface LinkServerOptions extends Omit<LinkSessionOptions, 'onUp'> {
   readonly tls: LinkTls
   readonly clock: Clock
   readonly log: Log
+  readonly limits?: Partial<DoorstepLimits>
 }
 
-/** What somebody without our certificates can cost: so many sockets, for so long. */
-const CONNECTIONS_MAX = 16
-const HANDSHAKE_MS = 5_000
+/** What somebody without the peer's certificate can cost: so many sockets, for so long. */
+const DOORSTEP_LIMITS: DoorstepLimits = {
+  guestsMax: 16,
+  guestsPerAddressMax: 8,
+  arrivalsPerSecondMax: 10,
+  guestMs: 10_000,
+}
+const HEADER_BYTES_MAX = 8 * 1024
 /** For the tunnel to have its address: whoever dials meanwhile is refused. */
 const LISTEN_PAUSE_MS_MAX = 500
 const STEADY_SESSION_MS = 5_000
@@ -34,7 +43,11 @@ export class LinkServer {
   readonly state: LinkState
   readonly #options: LinkServerOptions
   readonly #listening: ReasonLog
-  readonly #refusals: ReasonLog
+  readonly #strangers: ReasonLog
+  readonly #refusals: Refusals
+  readonly #doorstep: Doorstep
+  /** By address and port: what TLS makes of a socket says nothing of the socket below it. */
+  readonly #guests = new Map<string, Guest>()
   readonly #endings: ReasonLog
   readonly #ready = Promise.withResolvers<number>()
   #session: { readonly stop: AbortController; readonly done: Promise<void> } | null = null
@@ -43,12 +56,23 @@ export class LinkServer {
     this.#options = options
     this.state = new LinkState(options.peerName, options.clock)
     this.#listening = new ReasonLog(options)
-    this.#refusals = new ReasonLog(options)
+    this.#strangers = new ReasonLog(options)
+    this.#refusals = new Refusals({ ...options, door: 'link' })
+    this.#doorstep = new Doorstep({
+      limits: { ...DOORSTEP_LIMITS, ...options.limits },
+      clock: options.clock,
+      onDismissed: (why, address) => this.#refusals.add(why, address),
+    })
     this.#endings = new ReasonLog(options)
   }
 
   status(): LinkStatus {
     return this.state.status()
+  }
+
+  /** Connections that were turned away before they had shown the peer's certificate. */
+  refused(): readonly RefusedStatus[] {
+    return this.#refusals.status()
   }
 
   /** Settles with the bound port. */
@@ -73,34 +97,68 @@ export class LinkServer {
   }
 
   async #serve(signal: AbortSignal): Promise<void> {
-    const { host, port, tls } = this.#options
-    const server = createServer({
+    const { host, port } = this.#options
+    const https = this.#createHttps(signal)
+    await this.#listen(
+      createServer((socket) => this.#admit(socket, https)),
+      host,
+      port,
+      signal,
+    )
+  }
+
+  /** TLS and HTTP for the connections that are given to it; it does not listen itself. */
+  #createHttps(signal: AbortSignal): HttpsServer {
+    const { tls } = this.#options
+    const https = createHttpsServer({
       key: tls.privateKeyPem.reveal(),
       cert: tls.certificatePem,
       ca: tls.authorityPem,
       requestCert: true,
       rejectUnauthorized: true,
       minVersion: 'TLSv1.3',
-      handshakeTimeout: HANDSHAKE_MS,
-      headersTimeout: HANDSHAKE_MS,
-      requestTimeout: HANDSHAKE_MS,
+      maxHeaderSize: HEADER_BYTES_MAX,
     })
-    server.maxConnections = CONNECTIONS_MAX
     const sockets = new WebSocketServer({
       noServer: true,
       maxPayload: FRAME_BYTES_MAX,
       perMessageDeflate: false,
       skipUTF8Validation: true,
     })
-    server.on('request', (_request, response) => response.writeHead(404).end())
-    server.on('upgrade', (request, socket, head) => {
+    https.on('request', (_request, response) => response.writeHead(404).end())
+    https.on('upgrade', (request, socket, head) => {
       if (request.url !== LINK_PATH || !(socket instanceof TLSSocket) || this.#refuses(socket)) {
         socket.destroy()
         return
       }
+      this.#guests.get(keyOf(socket))?.leave()
+      this.#guests.delete(keyOf(socket))
       sockets.handleUpgrade(request, socket, head, (client) => this.#accept(client, socket, signal))
     })
-    await this.#listen(server, host, port, signal)
+    return https
+  }
+
+  /** Counted before TLS, which costs more than everything else that a stranger can ask for. */
+  #admit(socket: Socket, https: HttpsServer): void {
+    const address = socket.remoteAddress
+    const key = keyOf(socket)
+    const guest =
+      address === undefined
+        ? null
+        : this.#doorstep.enter(address, () => {
+            this.#guests.delete(key)
+            socket.destroy()
+          })
+    if (guest === null || address === undefined) {
+      socket.destroy()
+      return
+    }
+    this.#guests.set(key, guest)
+    socket.once('close', () => {
+      guest.leave()
+      if (this.#guests.delete(key) && socket.bytesRead > 0) this.#refusals.add('tls', address)
+    })
+    https.emit('connection', socket)
   }
 
   async #listen(server: Server, host: string, port: number, signal: AbortSignal): Promise<void> {
@@ -118,7 +176,7 @@ export class LinkServer {
       await promise
     } finally {
       signal.removeEventListener('abort', abort)
-      server.closeAllConnections()
+      this.#doorstep.clear()
       if (server.listening) await new Promise<void>((closed) => server.close(() => closed()))
     }
   }
@@ -128,7 +186,9 @@ export class LinkServer {
     if (certificate === undefined) return true
     const error = checkPeerCertificate(this.#options.tls, certificate.raw)
     if (error === undefined) return false
-    this.#refusals.warn(error.code, error.message)
+    this.#strangers.warn(error.code, error.message)
+    this.#guests.delete(keyOf(socket))
+    this.#refusals.add('certificate', socket.remoteAddress ?? '')
     return true
   }
 
@@ -171,6 +231,10 @@ export class LinkServer {
       this.#endings.warn(codeOf(error), `link down: ${describeError(error)}`)
     }
   }
+}
+
+function keyOf(socket: Socket): string {
+  return `${socket.remoteAddress}:${socket.remotePort}`
 }
 
 function superseded(): LandbridgeError {

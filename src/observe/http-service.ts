@@ -14,6 +14,7 @@ export type HttpRoutes = Readonly<Record<string, () => HttpAnswer | Promise<Http
 export type HttpDeletes = Readonly<Record<string, (name: string) => HttpAnswer>>
 
 const REQUEST_MS_MAX = 5_000
+const SILENT_MS_MAX = 10_000
 const HEADER_BYTES_MAX = 8 * 1024
 const CONNECTIONS_MAX = 64
 
@@ -41,6 +42,8 @@ export class HttpService {
       listener(routes, deletes),
     )
     this.#server.maxConnections = CONNECTIONS_MAX
+    // Whoever asks and does not take the answer.
+    this.#server.timeout = SILENT_MS_MAX
   }
 
   /** Rejects with the system's error when the address cannot be opened. */

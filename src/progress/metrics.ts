@@ -70,6 +70,11 @@ function addGateway(sheet: MetricSheet, status: GatewayStatus): void {
   for (const { code, severity, where } of status.problems) {
     sheet.gauge('landbridge_problem', '1 for each problem', 1, { code, severity, where })
   }
+  for (const { where, reason, connections } of status.refused) {
+    const help = 'Connections turned away before they proved who they are'
+    const labels = { where, reason }
+    sheet.counter('landbridge_refused_connections_total', help, connections, labels)
+  }
 }
 
 function addTunnel(sheet: MetricSheet, tunnel: TunnelStatus): void {

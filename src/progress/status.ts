@@ -20,6 +20,16 @@ export interface GatewayStatus {
   readonly tunnel: TunnelStatus
   readonly link: LinkStatus
   readonly streams: readonly StreamStatus[]
+  /** Connections that were turned away before they proved who they are, since the start. */
+  readonly refused: readonly RefusedStatus[]
+}
+
+export interface RefusedStatus {
+  /** Which station: `link`, `relay:main`. */
+  readonly where: string
+  /** crowded, late, too-often, certificate, malformed, no-tls, password, tls. */
+  readonly reason: string
+  readonly connections: number
 }
 
 export interface Problem {

@@ -89,8 +89,13 @@ export class PacketChannel {
     const secure = new TLSSocket(plain, { isServer: true, secureContext })
     this.#socket = secure
     this.#watch(secure)
-    secure.on('_tlsError', () => this.destroy())
+    let failure: Error | undefined
+    secure.on('_tlsError', (error: Error) => {
+      failure = error
+      this.destroy()
+    })
     await waitFor(secure, 'secure', this.closed)
+    if (failure !== undefined) throw tlsFailed(failure)
     if (this.closed.aborted) throw connectionLost(undefined)
     this.#isSecure = true
   }
@@ -113,6 +118,10 @@ function connectionLost(cause: unknown): LandbridgeError {
     retryable: true,
     cause,
   })
+}
+
+function tlsFailed(cause: Error): LandbridgeError {
+  return new LandbridgeError('ERR_MALFORMED', 'the TLS handshake of a client failed', { cause })
 }
 
 /** Waits for an event or for the end of the connection. */

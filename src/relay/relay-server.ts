@@ -4,24 +4,32 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { Backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
+import { Doorstep, type Guest } from '../base/doorstep.ts'
 import { codeOf, describeError, isAbortError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { ReasonLog } from '../base/reason-log.ts'
+import { Refusals, type RefusedStatus } from '../base/refusals.ts'
 import type { Secret } from '../base/secret.ts'
 import { encodeEarlyServerError } from '../mysql/ok-packet.ts'
 import { PacketWriter } from '../mysql/packet-writer.ts'
 import type { ReplicaStatus } from '../progress/status.ts'
 import type { BinlogStore } from './binlog-store.ts'
 import { PacketChannel } from './packet-channel.ts'
+import { PasswordGuesses } from './password-guesses.ts'
 import { type ReplicaName, ReplicaRegistry } from './replica-registry.ts'
 import { ReplicaSession } from './replica-session.ts'
 import { tooManyConnections } from './server-errors.ts'
-import { isLoopback } from './session-login.ts'
+import { isLoopback, type SessionDoor } from './session-login.ts'
 
 export interface RelayLimits {
+  /** Connections that have logged in. */
   readonly connectionsMax: number
-  /** Connections that have not logged in yet. */
+  /** Connections that have not logged in yet, in all and of one address. */
   readonly greetingsMax: number
+  readonly greetingsPerAddressMax: number
+  /** New connections of one address. */
+  readonly arrivalsPerSecondMax: number
+  /** From the connection to the end of the login. */
   readonly loginMs: number
   readonly loginPacketBytesMax: number
   readonly packetBytesMax: number
@@ -55,6 +63,8 @@ export interface RelayStatus {
   readonly state: 'down' | 'listening'
   readonly address: string | null
   readonly connections: number
+  /** Connections that were turned away before they had logged in, since the start. */
+  readonly refused: readonly RefusedStatus[]
   readonly replicas: readonly ReplicaStatus[]
   readonly lastError: {
     readonly code: string
@@ -69,6 +79,8 @@ export interface RelayStatus {
 const DEFAULT_LIMITS: RelayLimits = {
   connectionsMax: 100,
   greetingsMax: 32,
+  greetingsPerAddressMax: 8,
+  arrivalsPerSecondMax: 20,
   loginMs: 10_000,
   loginPacketBytesMax: 64 * 1024,
   packetBytesMax: 16 * 1024 * 1024,
@@ -81,6 +93,9 @@ export class RelayServer {
   readonly #registry = new ReplicaRegistry()
   readonly #sessions = new Map<number, ReplicaSession>()
   readonly #running = new Set<Promise<void>>()
+  readonly #refusals: Refusals
+  readonly #doorstep: Doorstep
+  readonly #guesses: PasswordGuesses
   readonly #listening = Promise.withResolvers<number>()
   #connectionId = 0
   #address: string | null = null
@@ -89,7 +104,20 @@ export class RelayServer {
   constructor(options: RelayServerOptions) {
     assert(options.tls !== null || isLoopback(options.listen.host), 'no TLS beyond loopback')
     this.#options = options
-    this.#limits = { ...DEFAULT_LIMITS, ...options.limits }
+    const limits = { ...DEFAULT_LIMITS, ...options.limits }
+    this.#limits = limits
+    this.#refusals = new Refusals({ ...options, door: 'relay' })
+    this.#guesses = new PasswordGuesses(options)
+    this.#doorstep = new Doorstep({
+      limits: {
+        guestsMax: limits.greetingsMax,
+        guestsPerAddressMax: limits.greetingsPerAddressMax,
+        arrivalsPerSecondMax: limits.arrivalsPerSecondMax,
+        guestMs: limits.loginMs,
+      },
+      clock: options.clock,
+      onDismissed: (why, address) => this.#refusals.add(why, address),
+    })
   }
 
   /** Settles on abort, when the port and every connection are closed. */
@@ -139,6 +167,7 @@ export class RelayServer {
       state: this.#address === null ? 'down' : 'listening',
       address: this.#address,
       connections: this.#sessions.size,
+      refused: this.#refusals.status(),
       replicas: this.#registry.status(),
       lastError: this.#lastError,
       dumpError: this.#registry.error(this.#options.clock.wallMs()),
@@ -183,12 +212,14 @@ export class RelayServer {
       socket.destroy()
       return
     }
-    const channel = new PacketChannel(socket, { payloadBytesMax: this.#limits.loginPacketBytesMax })
-    if (this.#isFull()) {
-      const refusal = new PacketWriter().frame(encodeEarlyServerError(tooManyConnections()))
-      socket.end(refusal, () => channel.destroy())
+    const guest = this.#doorstep.enter(address, () => channel.destroy())
+    if (guest === null || this.#isFull()) {
+      guest?.leave()
+      if (guest !== null) this.#refusals.add('crowded', address)
+      refuse(socket)
       return
     }
+    const channel = new PacketChannel(socket, { payloadBytesMax: this.#limits.loginPacketBytesMax })
     this.#connectionId = (this.#connectionId % 0x7fff_ffff) + 1
     const connectionId = this.#connectionId
     const session = new ReplicaSession({
@@ -205,7 +236,7 @@ export class RelayServer {
       connectionId,
       address: `${address}:${socket.remotePort ?? 0}`,
       channel,
-      loginMs: this.#limits.loginMs,
+      door: this.#doorOf(guest, address),
       packetBytesMax: this.#limits.packetBytesMax,
       appliedBy: this.#options.appliedBy ?? (() => null),
       keepSentMs: this.#options.keepSentMs ?? Number.POSITIVE_INFINITY,
@@ -213,17 +244,34 @@ export class RelayServer {
     })
     this.#sessions.set(connectionId, session)
     const running = session.run(signal).finally(() => {
+      guest.leave()
       this.#sessions.delete(connectionId)
       this.#running.delete(running)
     })
     this.#running.add(running)
   }
 
+  #doorOf(guest: Guest, address: string): SessionDoor {
+    return {
+      refused: (reason) => this.#refusals.add(reason, address),
+      wrongPassword: async (closed) => {
+        this.#refusals.add('password', address)
+        const waitMs = this.#guesses.wrongMs(address)
+        if (waitMs === 0) return
+        await this.#options.clock.sleep(waitMs, { signal: closed }).catch(() => undefined)
+      },
+      letIn: () => {
+        guest.leave()
+        this.#guesses.right(address)
+      },
+    }
+  }
+
   #isFull(): boolean {
-    if (this.#sessions.size >= this.#limits.connectionsMax) return true
-    let greetings = 0
-    for (const session of this.#sessions.values()) if (!session.isLoggedIn) greetings += 1
-    return greetings >= this.#limits.greetingsMax
+    if (this.#sessions.size < this.#limits.connectionsMax) return false
+    let loggedIn = 0
+    for (const session of this.#sessions.values()) if (session.isLoggedIn) loggedIn += 1
+    return loggedIn >= this.#limits.connectionsMax
   }
 
   #kill(connectionId: number): boolean {
@@ -231,6 +279,14 @@ export class RelayServer {
     session?.stop()
     return session !== undefined
   }
+}
+
+const REFUSAL = new PacketWriter().frame(encodeEarlyServerError(tooManyConnections()))
+
+/** As a server does that has no place: an error instead of a greeting. */
+function refuse(socket: Socket): void {
+  socket.on('error', () => undefined)
+  socket.end(REFUSAL, () => socket.destroy())
 }
 
 async function closeServer(server: Server): Promise<void> {

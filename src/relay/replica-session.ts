@@ -36,7 +36,7 @@ import {
 } from './replica-registry.ts'
 import { dumpRefused, malformedPacket, noSuchThread, unknownCommand } from './server-errors.ts'
 import { type RelayIdentity, relayVersion } from './server-variables.ts'
-import { login } from './session-login.ts'
+import { login, type SessionDoor } from './session-login.ts'
 import { SessionVariables } from './session-variables.ts'
 
 export interface SessionOptions {
@@ -53,7 +53,7 @@ export interface SessionOptions {
   readonly connectionId: number
   readonly address: string
   readonly channel: PacketChannel
-  readonly loginMs: number
+  readonly door: SessionDoor
   readonly packetBytesMax: number
   /** What a replica says that it has applied; null when nobody can ask it. */
   readonly appliedBy: (replica: ReplicaName) => string | null
@@ -114,7 +114,7 @@ export class ReplicaSession implements Supersedable {
 
   /** Settles when the socket is closed. Never rejects: a bad client is not our failure. */
   async run(signal: AbortSignal): Promise<void> {
-    const { log } = this.#options
+    const { log, door } = this.#options
     const stop = AbortSignal.any([signal, this.#stopping.signal])
     const cut = () => this.#cut()
     stop.addEventListener('abort', cut, { once: true })
@@ -122,7 +122,8 @@ export class ReplicaSession implements Supersedable {
       await this.#login()
       while (this.#state.state === 'idle') await this.#command(this.#state, stop)
     } catch (error) {
-      if (isOurs(error)) {
+      if (isOurs(error) && this.#state.state === 'greeting') door.refused('malformed')
+      else if (isOurs(error)) {
         log.warn(
           { code: codeOf(error), error: describeError(error) },
           'connection ended by an error',
@@ -174,22 +175,12 @@ export class ReplicaSession implements Supersedable {
   }
 
   async #login(): Promise<void> {
-    const { channel, clock, source, loginMs, packetBytesMax } = this.#options
-    const done = new AbortController()
-    const deadline = clock.sleep(loginMs, { signal: done.signal }).then(
-      () => channel.destroy(),
-      () => undefined,
-    )
-    try {
-      const options = { ...this.#options, flavor: source.flavor }
-      const result = await login(channel, { ...options, serverVersion: relayVersion(source) })
-      if (result === null) return
-      this.#state = { state: 'idle', deprecateEof: result.deprecateEof }
-      channel.payloadBytesMax = packetBytesMax
-    } finally {
-      done.abort()
-      await deadline
-    }
+    const { channel, source, packetBytesMax } = this.#options
+    const options = { ...this.#options, flavor: source.flavor }
+    const result = await login(channel, { ...options, serverVersion: relayVersion(source) })
+    if (result === null) return
+    this.#state = { state: 'idle', deprecateEof: result.deprecateEof }
+    channel.payloadBytesMax = packetBytesMax
   }
 
   async #command(idle: Extract<SessionState, { state: 'idle' }>, stop: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import type { Flavor } from '../base/flavor.ts'
+import type { RefusalReason } from '../base/refusals.ts'
 import type { Secret } from '../base/secret.ts'
 import { Capability } from '../mysql/capability.ts'
 import { encodeOk, encodeServerError, type ServerError } from '../mysql/ok-packet.ts'
@@ -32,6 +33,17 @@ export interface LoginOptions {
   readonly secureContext: SecureContext | null
   /** Whether this client may log in without TLS. */
   readonly isPlainAllowed: boolean
+  readonly door: SessionDoor
+}
+
+/** What the relay's door does for a session that has not logged in. */
+export interface SessionDoor {
+  /** Counts and logs why the client is turned away. */
+  readonly refused: (reason: RefusalReason) => void
+  /** Settles when a wrong password may be answered, or nobody waits for that any more. */
+  readonly wrongPassword: (closed: AbortSignal) => Promise<void>
+  /** It logged in: from here on its place is its own. */
+  readonly letIn: () => void
 }
 
 export interface Login {
@@ -76,10 +88,16 @@ export async function login(channel: PacketChannel, options: LoginOptions): Prom
   }
   if (packet === undefined) return null
   const response = decodeHandshakeResponse(packet.payload)
-  if (!channel.isSecure && !options.isPlainAllowed) return refuse(channel, tlsRequired())
+  const { door } = options
+  if (!channel.isSecure && !options.isPlainAllowed) {
+    door.refused('no-tls')
+    return refuse(channel, tlsRequired())
+  }
   if (!(await isAuthentic(channel, options, plugin, nonce, response))) {
+    if (!channel.closed.aborted) await door.wrongPassword(channel.closed)
     return channel.closed.aborted ? null : refuse(channel, accessDenied(response.user))
   }
+  door.letIn()
   if (plugin === CACHING_SHA2_PASSWORD) await channel.send(FAST_AUTH_SUCCESS)
   await channel.send(encodeOk())
   return { deprecateEof: (response.capabilities & Capability.DeprecateEof) !== 0 }

@@ -91,6 +91,7 @@ export const drStatus: GatewayStatus = {
     sentBytes: 2_936_012,
     lastError: null,
   },
+  refused: [{ where: 'relay:main', reason: 'password', connections: 3 }],
   streams: [drStream],
 }
 

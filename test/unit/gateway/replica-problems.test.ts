@@ -19,6 +19,7 @@ const listening: RelayStatus = {
   state: 'listening',
   address: '127.0.0.1:3307',
   connections: 0,
+  refused: [],
   replicas: [],
   lastError: null,
   dumpError: null,

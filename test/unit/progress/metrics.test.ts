@@ -13,6 +13,7 @@ describe('metrics', () => {
       'landbridge_info{name="azure",site="dr",version="0.1.0"} 1',
       'landbridge_state{state="ok"} 1',
       'landbridge_state{state="blocked"} 0',
+      'landbridge_refused_connections_total{where="relay:main",reason="password"} 3',
       'landbridge_tunnel_up{backend="userspace"} 1',
       'landbridge_tunnel_received_bytes_total 1299227607',
       'landbridge_tunnel_handshake_age_seconds 92',

@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { silentLog } from '../../../src/base/log.ts'
+import { Secret } from '../../../src/base/secret.ts'
+import { type RelayLimits, RelayServer } from '../../../src/relay/relay-server.ts'
+import { BinlogBytes } from '../../helpers/binlog-bytes.ts'
+import { FakeClock } from '../../helpers/fake-clock.ts'
+import { FolderBinlogStore } from '../../helpers/folder-binlog-store.ts'
+import { RelayClient } from '../../helpers/relay-client.ts'
+import { temporaryFolder } from '../../helpers/spool-fixture.ts'
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let stopping: AbortController
+let running: Promise<void>
+let clients: RelayClient[]
+let clock: FakeClock
+
+beforeEach(async () => {
+  folder = await temporaryFolder()
+  stopping = new AbortController()
+  clients = []
+  clock = new FakeClock()
+})
+
+afterEach(async () => {
+  for (const client of clients) client.destroy()
+  stopping.abort()
+  await running
+  await folder[Symbol.asyncDispose]()
+})
+
+async function serve(limits: Partial<RelayLimits> = {}) {
+  const store = new FolderBinlogStore(folder.path, 'mysql')
+  const file = { ordinal: 1, name: 'b.000001', gtidsBefore: '' }
+  await store.put(file, new BinlogBytes().previousGtids('').take(), '')
+  const relay = new RelayServer({
+    store,
+    listen: { host: '127.0.0.1', port: 0 },
+    user: 'replica',
+    password: new Secret('right'),
+    tls: null,
+    allowPlainOnLoopback: true,
+    serverId: 4_200_000_001,
+    serverUuid: '11111111-2222-3333-4444-555555555555',
+    log: silentLog,
+    clock,
+    limits,
+  })
+  running = relay.run(stopping.signal)
+  return { relay, port: await relay.ready({ signal: stopping.signal }) }
+}
+
+async function login(port: number, password = 'right'): Promise<RelayClient> {
+  const client = await RelayClient.login({ port, user: 'replica', password, tls: false })
+  clients.push(client)
+  return client
+}
+
+describe('the door of a relay', () => {
+  test('answers a wrong password later each time, a right one at once', async () => {
+    const { relay, port } = await serve()
+    for (let count = 0; count < 3; count += 1) await expect(login(port, 'wrong')).rejects.toThrow()
+    const late = expect(login(port, 'wrong')).rejects.toThrow('Access denied')
+    await expect.poll(() => relay.status().refused[0]?.connections).toBe(4)
+    await login(port)
+    expect(relay.status().connections).toBe(2)
+    await clock.advance(200)
+    await late
+  })
+
+  test('makes place for a newcomer, and tells who comes too often with an error', async () => {
+    const limits = { greetingsPerAddressMax: 2, arrivalsPerSecondMax: 3 }
+    const { relay, port } = await serve(limits)
+    const strangers: RelayClient[] = []
+    for (let count = 0; count < 5; count += 1) {
+      const stranger = await RelayClient.connect(port)
+      clients.push(stranger)
+      strangers.push(stranger)
+      await stranger.need()
+    }
+    expect(await strangers[0]?.next()).toBeUndefined()
+    await login(port)
+    const refused = await (await RelayClient.connect(port)).need()
+    expect([refused[0], refused.readUInt16LE(1)]).toEqual([0xff, 1040])
+    expect(relay.status().refused).toEqual([
+      { reason: 'crowded', connections: 4 },
+      { reason: 'too-often', connections: 1 },
+    ])
+  })
+
+  test('lets in no more than its limit', async () => {
+    const { port } = await serve({ connectionsMax: 1 })
+    await login(port)
+    await expect(login(port)).rejects.toThrow()
+  })
+})
