@@ -43,6 +43,8 @@ export class DrStream {
   readonly #options: DrStreamOptions
   #transactions = 0
   #bytesTotal = 0
+  /** First epoch of the lineage that lag is measured in; 0 for the only one. */
+  #lineageEpoch = 0
   #sample: { readonly sample: Sample; readonly atMs: number } | null = null
   #loadProblem: Problem | null = null
 
@@ -144,6 +146,7 @@ export class DrStream {
     const flavor = this.spool.identity()?.flavor
     if (flavor !== undefined) this.#setFlavor(flavor)
     this.#bytesTotal = this.spool.bytes
+    this.#lineageEpoch = this.spool.lineage()?.epoch ?? 0
     this.#tellSynced()
   }
 
@@ -178,9 +181,22 @@ export class DrStream {
     for (const ms of commitMs) this.receiveLag.recordTransaction(ms, syncedMs)
     this.#transactions += commitMs.length
     this.#bytesTotal += bytes
+    this.#followLineage()
     this.#tellSynced()
     this.receiver.synced(bytes)
     this.poller?.nudge()
+  }
+
+  /** With the first bytes after a reset of the source, what was waited for will never come. */
+  #followLineage(): void {
+    const lineage = this.spool.lineage()
+    if (lineage === null || lineage.epoch === this.#lineageEpoch) return
+    this.#lineageEpoch = lineage.epoch
+    this.receiveLag.reset()
+    this.applyLag.reset()
+    const { epoch, reason } = lineage
+    const message = `${reason}: replicas that were served before must be made anew`
+    this.#options.log.warn({ code: 'ERR_SOURCE_RESET', epoch, stream: this.name }, message)
   }
 
   #tellSynced(): void {

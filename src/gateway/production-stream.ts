@@ -3,6 +3,7 @@ import { LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { formatHostPort } from '../config/address.ts'
 import type { LinkConfig, StreamConfig } from '../config/config.ts'
+import type { Sample } from '../link/messages.ts'
 import type { OpenedSource, SourcePort } from '../link/source-port.ts'
 import { StreamSender } from '../link/stream-sender.ts'
 import type { Problem, StreamStatus } from '../progress/status.ts'
@@ -140,13 +141,14 @@ function createSourcePort(options: ProductionStreamOptions, warnings: SourceWarn
       const { flavor, serverVersion, serverId, serverUuid, gtidDomainId } = facts
       const source = { flavor, serverVersion, serverId, serverUuid, gtidDomainId }
       const { newEpoch, gtids } = plan
-      const reason = newEpoch?.reason
-      return {
-        source,
-        newEpoch: reason === undefined ? null : { reason, gtidsBefore: gtids },
-        run,
-      }
+      return { source, newEpoch: newEpoch && { ...newEpoch, gtidsBefore: gtids }, run }
     },
-    watch: (onSample, signal) => monitor.run(onSample, signal),
+    async watch(onSample, signal): Promise<void> {
+      const take = (sample: Sample): void => {
+        reader.seen(sample)
+        onSample(sample)
+      }
+      await monitor.run(take, signal)
+    },
   }
 }

@@ -33,6 +33,9 @@ export const resume = z.object({
       offset: safe,
       complete: z.boolean(),
       gtids: z.string(),
+      /** Of the first event of `file` and of the newest one held, by the source's clock. */
+      firstTimestamp: safe.optional(),
+      lastTimestamp: safe.optional(),
     })
     .nullable(),
   windowBytes: safe,
@@ -40,7 +43,14 @@ export const resume = z.object({
 
 export const open = z.object({
   source: sourceIdentity,
-  newEpoch: z.object({ reason: z.string().max(1000), gtidsBefore: z.string() }).nullable(),
+  newEpoch: z
+    .object({
+      reason: z.string().max(1000),
+      gtidsBefore: z.string(),
+      /** What was held before counts for nothing any more: the source was reset. */
+      breaksLineage: z.boolean().default(false),
+    })
+    .nullable(),
 })
 
 export const sample = z.object({

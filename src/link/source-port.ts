@@ -32,9 +32,7 @@ export interface SpoolPort {
   rewind(): Promise<Resume['held']>
   /** May have to wait for room on the disk; rejects once `signal` is aborted. */
   beginEpoch(
-    source: Open['source'],
-    reason: string,
-    gtidsBefore: string,
+    beginning: NonNullable<Open['newEpoch']> & Pick<Open, 'source'>,
     options: { readonly signal: AbortSignal },
   ): Promise<void>
   beginFile(name: string, offset: number): void

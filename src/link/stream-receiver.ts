@@ -231,9 +231,8 @@ export class ReceiverSession {
   async #open(opened: Open): Promise<void> {
     const { source, newEpoch } = opened
     if (newEpoch !== null) {
-      const { reason, gtidsBefore } = newEpoch
       const { signal } = this.#ending
-      await this.#options.spool.beginEpoch(source, reason, gtidsBefore, { signal })
+      await this.#options.spool.beginEpoch({ source, ...newEpoch }, { signal })
     }
     this.#options.onOpen(opened)
     this.#isOpen = true

@@ -86,6 +86,17 @@ export class ApplyLag {
     this.#dropApplied()
   }
 
+  /** The spool began anew: marks of before will never be applied, and mean something else. */
+  reset(): void {
+    this.#missing.clear()
+    this.#spool = null
+    this.#unmarkedMs = null
+    this.#newest = null
+    this.#applied = null
+    this.#appliedBytes = null
+    this.#measures = false
+  }
+
   /** True while the replica is known to lack something that is synced. */
   get isBehind(): boolean {
     return this.#missing.length > 0 || this.#unmarkedMs !== null

@@ -68,6 +68,7 @@ export class DumpDecoder {
   /** The last event of the file was its rotate event: the source closed it in good order. */
   #closed = false
   #heartbeats = 0
+  #isIdle = false
   /** Bytes of the file seen so far, while held ones are counted off. */
   #counted = BINLOG_MAGIC.length
   /** Where in the chunk the kernel's copy begins; -1 while it has none. */
@@ -84,9 +85,19 @@ export class DumpDecoder {
     return this.#heartbeats
   }
 
+  /** A heartbeat came, and no event after it: the source has sent what it had. */
+  get isIdle(): boolean {
+    return this.#isIdle
+  }
+
   /** Where the next event begins at the source. */
   get position(): { readonly file: string; readonly offset: number } | null {
-    return this.#file === null || !this.#aligned ? null : { file: this.#file, offset: this.#offset }
+    return this.#aligned ? this.place : null
+  }
+
+  /** The same, or where an event is waited for that is not held yet. */
+  get place(): { readonly file: string; readonly offset: number } | null {
+    return this.#file === null ? null : { file: this.#file, offset: this.#offset }
   }
 
   /** Throws coded errors: the source's own (ERR packet), or about what it sent. */
@@ -123,6 +134,7 @@ export class DumpDecoder {
     const stop = kernel.unpackDump(start, length - this.#loadedAt, this.#offset, sequence)
     const count = kernel.packetCount
     if (count === 0) return at
+    this.#isIdle = false
     this.#closed = false
     const end = stop - count * (PACKET_HEADER_BYTES + STATUS_BYTES)
     this.#sequence = (this.#sequence + count) % 256
@@ -188,6 +200,7 @@ export class DumpDecoder {
     this.#forward = false
     const isHeartbeat =
       header.type === EventType.Heartbeat || header.type === EventType.MysqlHeartbeatV2
+    this.#isIdle = isHeartbeat
     if (isHeartbeat) this.#heartbeats += 1
     if (isHeartbeat || header.flags & EventFlag.Artificial) {
       return header.type === EventType.Rotate ? BODY_BYTES_OF_INTEREST : 0

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from '../base/clock.ts'
+import { LandbridgeError } from '../base/errors.ts'
 import { type Log, silentLog } from '../base/log.ts'
 import type { PreflightFinding } from './preflight.ts'
 import type { SourceAddress } from './source-connection.ts'
@@ -34,6 +35,9 @@ const QUEUED_BYTES_MAX = 1024 * 1024
  * Follows a source's binlog as raw bytes, every CRC32 checked: from its oldest file, or from where
  * `held` ends. Reads no faster than it is consumed. Leaving the loop closes the connection.
  *
+ * Throws ERR_SOURCE_RESET when what is held is no part of the source any more, which it can tell
+ * where `held` has its times.
+ *
  * Throws a LandbridgeError when the source cannot be read (any more); where `retryable` says so,
  * the same call may help later. Ends without an error only on abort.
  */
@@ -55,6 +59,8 @@ export async function* followSource(
   let ended: Promise<void> = Promise.resolve()
   try {
     const opened = await reader.open(held, either)
+    const reset = opened.plan.newEpoch
+    if (reset?.breaksLineage) throw new LandbridgeError('ERR_SOURCE_RESET', reset.reason)
     ended = opened.run(queue, either).catch((error: unknown) => queue.fail(error))
     yield* queue.drain()
   } catch (error) {

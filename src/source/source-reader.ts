@@ -9,11 +9,21 @@ import {
   registerPacket,
   sessionStatements,
 } from './dump-request.ts'
+import { DumpWatch, type SourcePlace } from './dump-watch.ts'
+import type { FileTimes } from './file-times.ts'
+import { FirstEventProbe } from './first-event-probe.ts'
 import { type PreflightFinding, preflight, refuseErrors } from './preflight.ts'
 import { readPreflightFacts } from './preflight-facts.ts'
 import { type SourceAddress, SourceConnection } from './source-connection.ts'
 import { readSourceFacts, type SourceFacts } from './source-facts.ts'
-import { type HeldState, planStart, resumesByGtid, type StartPlan } from './start-plan.ts'
+import {
+  divergence,
+  type HeldState,
+  isSameServer,
+  planStart,
+  resumesByGtid,
+  type StartPlan,
+} from './start-plan.ts'
 
 export interface SourceReaderOptions {
   readonly address: SourceAddress
@@ -62,6 +72,8 @@ const POSITION_MAX = 2 ** 32 - 1
 export class SourceReader {
   readonly #options: SourceReaderOptions
   readonly #heartbeatMs: number
+  readonly #watch = new DumpWatch()
+  #pump: SocketPump | null = null
 
   constructor(options: SourceReaderOptions) {
     this.#options = options
@@ -72,18 +84,64 @@ export class SourceReader {
   async open(held: HeldState | null, signal: AbortSignal): Promise<OpenSource> {
     const connection = await SourceConnection.open(this.#options.address, signal)
     let facts: SourceFacts
-    let plan: StartPlan
     try {
       facts = await readSourceFacts(connection)
       await this.#preflight(connection, facts)
-      plan = planStart(held, facts)
     } finally {
       connection.close()
     }
+    const times = await this.#fileTimes(held, facts, signal)
+    const plan = planStart(held, facts, times)
     const run = async (target: DumpTarget, runSignal: AbortSignal): Promise<never> => {
       return await this.#run(facts, plan, target, runSignal)
     }
     return { facts, plan, run }
+  }
+
+  /** Told where the source writes: a dump that waits elsewhere for good ends, to be asked anew. */
+  seen(newest: SourcePlace): void {
+    const pump = this.#pump
+    if (!this.#watch.observe(newest, pump?.idlePlace ?? null)) return
+    pump?.fail(
+      new LandbridgeError(
+        'ERR_SOURCE_STALE',
+        `the source writes at ${newest.offset} of ${newest.file}, its dump waits elsewhere`,
+        { retryable: true },
+      ),
+    )
+  }
+
+  /**
+   * After a reset the source hands out names and GTIDs again: only the time at which it began the
+   * file tells that it is another one. The oldest file is looked at when they differ.
+   */
+  async #fileTimes(
+    held: HeldState | null,
+    facts: SourceFacts,
+    signal: AbortSignal,
+  ): Promise<FileTimes> {
+    const none = { oldest: null, held: null }
+    if (held?.firstTimestamp === undefined || held.source.flavor !== facts.flavor) return none
+    if (!isSameServer(held, facts)) return none
+    const isThere = facts.files.some(({ name }) => name === held.file)
+    const own = isThere ? await this.#begunAt(held.file, facts, signal) : null
+    const times = { oldest: null, held: own }
+    const oldest = facts.files[0]?.name
+    if (oldest === undefined || divergence(held, facts, times) === null) return times
+    const isOwn = oldest === held.file
+    return { ...times, oldest: isOwn ? own : await this.#begunAt(oldest, facts, signal) }
+  }
+
+  /** By a dump that is ended after the file's first event. */
+  async #begunAt(file: string, facts: SourceFacts, signal: AbortSignal): Promise<number> {
+    const target = new FirstEventProbe()
+    const request = { facts, gtids: '', expect: { file, offset: 0 }, target }
+    try {
+      return await this.#dump(request, signal)
+    } catch (error) {
+      if (error !== target.found) throw error
+      return target.timestamp
+    }
   }
 
   async #preflight(connection: SourceConnection, facts: SourceFacts): Promise<void> {
@@ -205,27 +263,16 @@ export class SourceReader {
       resume,
       sink: target,
     })
-    return await this.#pump(
-      socket,
-      [registerPacket(serverId, reportHost), dump],
-      decoder,
-      target,
-      signal,
-    )
-  }
-
-  async #pump(
-    socket: Duplex,
-    requests: readonly [Buffer, Buffer],
-    decoder: DumpDecoder,
-    target: DumpTarget,
-    signal: AbortSignal,
-  ): Promise<never> {
     const pump = new SocketPump(socket, decoder, target, {
       silentMs: this.#heartbeatMs * MISSED_HEARTBEATS_MAX,
       clock: this.#options.clock,
     })
-    return await pump.run(requests, signal)
+    this.#pump = pump
+    try {
+      return await pump.run([registerPacket(serverId, reportHost), dump], signal)
+    } finally {
+      if (this.#pump === pump) this.#pump = null
+    }
   }
 }
 
@@ -265,6 +312,15 @@ class SocketPump {
     this.#decoder = decoder
     this.#target = target
     this.#options = options
+  }
+
+  /** Where the dump waits, once the source has said that it has nothing more to send. */
+  get idlePlace(): SourcePlace | null {
+    return this.#waiting || !this.#decoder.isIdle ? null : this.#decoder.place
+  }
+
+  fail(error: LandbridgeError): void {
+    this.#ended.reject(error)
   }
 
   async run([register, dump]: readonly [Buffer, Buffer], signal: AbortSignal): Promise<never> {

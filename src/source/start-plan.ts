@@ -1,6 +1,9 @@
 import { LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
 import { parseGtidSet } from '../binlog/gtid-set.ts'
+import { parseMariadbGtidState } from '../binlog/mariadb-gtid-state.ts'
+import { parseMysqlGtidSet } from '../binlog/mysql-gtid-set.ts'
+import type { FileTimes } from './file-times.ts'
 import type { SourceFacts } from './source-facts.ts'
 
 /** What the receiver holds, as it said on resume. */
@@ -14,6 +17,9 @@ export interface HeldState {
   readonly offset: number
   readonly complete: boolean
   readonly gtids: string
+  /** Of the first event of `file` and of the newest one held; unknown to older receivers. */
+  readonly firstTimestamp?: number | undefined
+  readonly lastTimestamp?: number | undefined
 }
 
 export interface StartPlan {
@@ -21,18 +27,20 @@ export interface StartPlan {
   readonly gtids: string
   /** Where the receiver's bytes go on; null: wherever the source begins. */
   readonly expect: { readonly file: string; readonly offset: number } | null
-  /** Set when the receiver must begin a new epoch. */
-  readonly newEpoch: { readonly reason: string } | null
+  /** Set when the receiver must begin a new epoch; `breaksLineage`: which forgets all before. */
+  readonly newEpoch: { readonly reason: string; readonly breaksLineage: boolean } | null
 }
 
 /**
  * Decides how to go on, from what the receiver holds and what the source has. Pure.
  * Throws ERR_SOURCE_PURGED or ERR_SOURCE_DIVERGED, which a person must resolve.
  */
-export function planStart(held: HeldState | null, facts: SourceFacts): StartPlan {
-  if (held === null) {
-    return { gtids: facts.purgedGtids, expect: null, newEpoch: { reason: 'first start' } }
-  }
+export function planStart(
+  held: HeldState | null,
+  facts: SourceFacts,
+  times: FileTimes = NO_TIMES,
+): StartPlan {
+  if (held === null) return fromPurged(facts, 'first start', false)
   if (held.source.flavor !== facts.flavor) {
     throw new LandbridgeError(
       'ERR_SOURCE_DIVERGED',
@@ -40,14 +48,63 @@ export function planStart(held: HeldState | null, facts: SourceFacts): StartPlan
       { remedy: 'Point the stream at the right source, or give it a new spool directory.' },
     )
   }
+  const diverged = divergence(held, facts, times)
+  if (diverged !== null && isReset(held, facts, times)) {
+    const at = new Date(Number(times.oldest) * 1000).toISOString()
+    return fromPurged(facts, `the source was reset at ${at}, by its own clock`, true)
+  }
   refusePurged(held, facts)
-  refuseDiverged(held, facts)
-  refuseShorter(held, facts)
+  if (diverged !== null) throw diverged
   const changed = lineageChange(held, facts)
   if (changed !== null) {
-    return { gtids: held.gtids, expect: null, newEpoch: { reason: changed } }
+    const newEpoch = { reason: changed, breaksLineage: false }
+    return { gtids: held.gtids, expect: null, newEpoch }
   }
   return { gtids: held.gtids, expect: nextByte(held, facts), newEpoch: null }
+}
+
+const NO_TIMES: FileTimes = { oldest: null, held: null }
+
+/** As on a first start: everything that the source still has. */
+function fromPurged(facts: SourceFacts, reason: string, breaksLineage: boolean): StartPlan {
+  return { gtids: facts.purgedGtids, expect: null, newEpoch: { reason, breaksLineage } }
+}
+
+/** What the spool holds and the source does not have (any more); null while there is nothing. */
+export function divergence(
+  held: HeldState,
+  facts: SourceFacts,
+  times: FileTimes,
+): LandbridgeError | null {
+  return extraGtids(held, facts) ?? missingBytes(held, facts) ?? otherFile(held, facts, times)
+}
+
+/**
+ * Whether the source was reset (RESET BINARY LOGS AND GTIDS, RESET MASTER), for certain. Then all
+ * its files are younger than what is held, though nothing was before the oldest of them. A source
+ * that lost its newest transactions in a crash, or was restored from a copy, still has an older
+ * file, or says that its oldest file stands on transactions that are held. Events have whole
+ * seconds: in the one of the newest held event only a file begun after the held one is younger.
+ */
+function isReset(held: HeldState, facts: SourceFacts, { oldest }: FileTimes): boolean {
+  const { firstTimestamp, lastTimestamp } = held
+  if (oldest === null || firstTimestamp === undefined || lastTimestamp === undefined) return false
+  if (!isSameServer(held, facts) || oldest < lastTimestamp || oldest <= firstTimestamp) return false
+  return isApart(facts.flavor, facts.purgedGtids, held.gtids)
+}
+
+/** Whether no transaction is in both. */
+function isApart(flavor: Flavor, left: string, right: string): boolean {
+  if (left === '' || right === '') return true
+  if (flavor === 'mysql') {
+    const set = parseMysqlGtidSet(left)
+    return set.minus(parseMysqlGtidSet(right)).toString() === set.toString()
+  }
+  // A state says the newest of each server, and means all before it too.
+  const state = parseMariadbGtidState(right)
+  return [...parseMariadbGtidState(left).all()].every(({ domainId, serverId }) => {
+    return state.lastOf(domainId, serverId) === undefined
+  })
 }
 
 /** Null while the source's files are the ones that the spool holds. */
@@ -94,12 +151,12 @@ function refusePurged(held: HeldState, facts: SourceFacts): void {
   )
 }
 
-function refuseDiverged(held: HeldState, facts: SourceFacts): void {
+function extraGtids(held: HeldState, facts: SourceFacts): LandbridgeError | null {
   const extra = parseGtidSet(facts.flavor, held.gtids).missingFrom(
     parseGtidSet(facts.flavor, facts.executedGtids),
   )
-  if (extra === '') return
-  throw new LandbridgeError(
+  if (extra === '') return null
+  return new LandbridgeError(
     'ERR_SOURCE_DIVERGED',
     `the spool holds transactions that the source never had: ${shorten(extra)}`,
     {
@@ -115,8 +172,8 @@ function refuseDiverged(held: HeldState, facts: SourceFacts): void {
  * The same server with fewer bytes than it once had: a crash cost it what DR holds, or it was
  * reset. New transactions may carry the GTIDs of the lost ones, so GTIDs cannot tell.
  */
-function refuseShorter(held: HeldState, facts: SourceFacts): void {
-  if (!isSameServer(held, facts)) return
+function missingBytes(held: HeldState, facts: SourceFacts): LandbridgeError | null {
+  if (!isSameServer(held, facts)) return null
   const file = facts.files.find(({ name }) => name === held.file)
   const [oldest] = facts.files
   const isGone =
@@ -124,21 +181,36 @@ function refuseShorter(held: HeldState, facts: SourceFacts): void {
     oldest !== undefined &&
     baseOf(oldest.name) === baseOf(held.file) &&
     numberOf(oldest.name) <= numberOf(held.file)
-  if (!isGone && (file === undefined || file.bytes >= held.offset)) return
+  if (!isGone && (file === undefined || file.bytes >= held.offset)) return null
   const has = file === undefined ? 'no such file' : `${file.bytes} bytes of it`
-  throw new LandbridgeError(
-    'ERR_SOURCE_DIVERGED',
+  return lostBytes(
+    held,
     `the spool holds ${held.offset} bytes of ${held.file}, the source has ${has}`,
-    {
-      remedy:
-        'The source lost what DR holds (a crash with sync_binlog other than 1), or was reset.' +
-        ' Compare both, then reseed the DR replica and start with a new spool directory.',
-      details: { file: held.file, offset: held.offset },
-    },
   )
 }
 
-function isSameServer(held: HeldState, facts: SourceFacts): boolean {
+/**
+ * The same server has a file of this name, but began it at another time than the one that is held:
+ * after a reset names and GTIDs come again, and more of both than before look like a sound source.
+ */
+function otherFile(held: HeldState, facts: SourceFacts, times: FileTimes): LandbridgeError | null {
+  const { file, firstTimestamp } = held
+  if (times.held === null || firstTimestamp === undefined || !isSameServer(held, facts)) return null
+  if (times.held === firstTimestamp) return null
+  return lostBytes(held, `the source began ${file} at another time than the file of the spool`)
+}
+
+function lostBytes(held: HeldState, message: string): LandbridgeError {
+  const { file, offset } = held
+  return new LandbridgeError('ERR_SOURCE_DIVERGED', message, {
+    remedy:
+      'The source lost what DR holds (a crash with sync_binlog other than 1), or was reset.' +
+      ' Compare both, then reseed the DR replica and start with a new spool directory.',
+    details: { file, offset },
+  })
+}
+
+export function isSameServer(held: HeldState, facts: SourceFacts): boolean {
   return facts.flavor === 'mysql'
     ? held.source.serverUuid === facts.serverUuid
     : held.source.serverId === facts.serverId

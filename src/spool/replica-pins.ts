@@ -8,6 +8,8 @@ export interface ReplicaPin {
   /** As the relay names the replica: its server_uuid, or `id:` and its server_id. */
   readonly id: string
   readonly ordinal: number
+  /** Of the file that it was last served; 0: saved before that was noted. */
+  readonly epoch: number
   /** How long ago that was last confirmed, in time that the spool was open. */
   readonly ageMs: number
 }
@@ -16,7 +18,7 @@ const count = z.number().int().nonnegative()
 const schema = z.object({
   format: z.literal(2),
   savedAtMs: count,
-  needed: z.record(z.string(), z.object({ ordinal: count, atMs: count })),
+  needed: z.record(z.string(), z.object({ ordinal: count, atMs: count, epoch: count.default(0) })),
 })
 /** Before pins had an age. */
 const schema1 = z.object({ format: z.literal(1), needed: z.record(z.string(), count) })
@@ -34,7 +36,7 @@ export interface ReplicaPinsOptions {
 /** Which file (by ordinal) each replica still needs, kept over restarts of the gateway. */
 export class ReplicaPins {
   readonly #options: ReplicaPinsOptions
-  readonly #pins = new Map<string, { readonly ordinal: number; readonly atMs: number }>()
+  readonly #pins = new Map<string, Omit<ReplicaPin, 'id' | 'ageMs'> & { readonly atMs: number }>()
   #isChanged = false
   #savedMs = 0
   /** One after the other: all write the same temporary file. */
@@ -44,21 +46,24 @@ export class ReplicaPins {
     this.#options = options
   }
 
-  /** The oldest needed ordinal; infinite when nothing is needed. */
-  get neededFrom(): number {
-    return Math.min(
-      Number.POSITIVE_INFINITY,
-      ...[...this.#pins.values()].map(({ ordinal }) => ordinal),
-    )
+  /**
+   * The oldest ordinal needed by replicas of the lineage that began with `epoch`; infinite when
+   * nothing is. To those of an earlier one nothing is ever served again.
+   */
+  neededFrom(epoch: number): number {
+    const current = [...this.#pins.values()].filter((pin) => pin.epoch >= epoch)
+    return Math.min(Number.POSITIVE_INFINITY, ...current.map(({ ordinal }) => ordinal))
   }
 
   list(): ReplicaPin[] {
     const nowMs = this.#options.clock.wallMs()
-    return [...this.#pins].map(([id, { ordinal, atMs }]) => ({ id, ordinal, ageMs: nowMs - atMs }))
+    return [...this.#pins].map(([id, { ordinal, epoch, atMs }]) => {
+      return { id, ordinal, epoch, ageMs: nowMs - atMs }
+    })
   }
 
-  set(id: string, ordinal: number): void {
-    this.#pins.set(id, { ordinal, atMs: this.#options.clock.wallMs() })
+  set(id: string, ordinal: number, epoch: number): void {
+    this.#pins.set(id, { ordinal, epoch, atMs: this.#options.clock.wallMs() })
     this.#isChanged = true
   }
 
@@ -68,9 +73,14 @@ export class ReplicaPins {
     return isThere
   }
 
-  /** Lets go of what was not confirmed for too long, and returns it. */
-  expire(): ReplicaPin[] {
-    const old = this.list().filter(({ ageMs }) => ageMs > this.#options.ageMsMax)
+  /**
+   * Lets go of what was not confirmed for too long, and returns it. Not of replicas of a lineage
+   * before `epoch`: forgotten, they would be taken for new ones and served.
+   */
+  expire(epoch: number): ReplicaPin[] {
+    const old = this.list().filter((pin) => {
+      return pin.epoch >= epoch && pin.ageMs > this.#options.ageMsMax
+    })
     for (const { id } of old) this.delete(id)
     return old
   }
@@ -81,13 +91,13 @@ export class ReplicaPins {
     if (saved === null) return
     const nowMs = this.#options.clock.wallMs()
     if (saved.format === 1) {
-      for (const [id, ordinal] of Object.entries(saved.needed)) this.set(id, ordinal)
+      for (const [id, ordinal] of Object.entries(saved.needed)) this.set(id, ordinal, 0)
       return
     }
     // No replica could connect while nothing ran: that time does not count.
     const awayMs = Math.max(0, nowMs - saved.savedAtMs)
-    for (const [id, { ordinal, atMs }] of Object.entries(saved.needed)) {
-      this.#pins.set(id, { ordinal, atMs: Math.min(nowMs, atMs + awayMs) })
+    for (const [id, { ordinal, epoch, atMs }] of Object.entries(saved.needed)) {
+      this.#pins.set(id, { ordinal, epoch, atMs: Math.min(nowMs, atMs + awayMs) })
     }
   }
 

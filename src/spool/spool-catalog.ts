@@ -51,10 +51,10 @@ export async function loadCatalog(spool: SpoolPlace, signal: AbortSignal): Promi
     if (newest === null) continue
     const { flavor } = newest.source
     epochs.push(newest)
-    // What an epoch stands on is held once the epoch has a byte.
-    gtids ??= parseGtidSet(flavor, '')
-    let before: GtidSet = gtids.clone()
-    before.addSet(parseGtidSet(flavor, newest.gtidsBefore))
+    // What an epoch stands on is held, and a new lineage takes the old one's place, with a byte.
+    const stood = (newest.breaksLineage ? null : gtids?.clone()) ?? parseGtidSet(flavor, '')
+    stood.addSet(parseGtidSet(flavor, newest.gtidsBefore))
+    let before: GtidSet = stood
     for (const name of names) {
       const previous = files.at(-1)
       const isLast = name === names.at(-1)

@@ -20,6 +20,8 @@ export const epochRecord = z.object({
   startedAtMs: z.number(),
   /** What the epoch's first transaction stands on. */
   gtidsBefore: z.string().default(''),
+  /** It does not stand on the epochs before it: the source was reset and began to count anew. */
+  breaksLineage: z.boolean().default(false),
 })
 
 /** Who wrote the bytes of an epoch: kept in `epoch.json`, compared on every resume. */

@@ -6,8 +6,8 @@ import type { EventHeader } from '../binlog/event-framer.ts'
 import type { GtidEvent } from '../binlog/gtid-event.ts'
 import { diskFailure, diskFull, hasRoom, isDiskFull } from './disk-failure.ts'
 import { FileScanner } from './file-scanner.ts'
-import type { HeldPoint, Spool } from './spool.ts'
-import { type EpochSource, isBinlogName, type SpoolFile } from './spool-file.ts'
+import type { EpochBeginning, HeldPoint, Spool } from './spool.ts'
+import { isBinlogName, type SpoolFile } from './spool-file.ts'
 import { TailWriter } from './tail-writer.ts'
 import { TransactionBatch } from './transaction-batch.ts'
 
@@ -112,14 +112,12 @@ export class SpoolWriter {
 
   /** A new lineage. Waits while the disk has no room for its record; `signal` gives it up. */
   async beginEpoch(
-    source: EpochSource,
-    reason: string,
-    gtidsBefore: string,
+    beginning: EpochBeginning,
     options: { readonly signal: AbortSignal },
   ): Promise<void> {
     for (;;) {
       try {
-        await this.#spool.beginEpoch(source, reason, gtidsBefore)
+        await this.#spool.beginEpoch(beginning)
         if (this.#isFull) this.#problem = null
         return
       } catch (error) {
@@ -146,6 +144,7 @@ export class SpoolWriter {
       this.#start(last, offset, this.#spool.checksum)
       return
     }
+    if (this.#spool.epoch === null) this.#refusePosition(name, offset)
     this.#start(this.#spool.addFile(name), 0, false)
   }
 
@@ -285,7 +284,7 @@ export class SpoolWriter {
       if (before !== undefined) await this.#spool.closeFile(before)
       await this.#spool.applyRetention()
       // Only now everything before the new file is synced.
-      tail.file.gtidsBefore = this.#spool.gtids()
+      tail.file.gtidsBefore = this.#spool.gtidsToStandOn()
     }
     await this.#tail?.close()
     this.#tail = tail

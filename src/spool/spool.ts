@@ -44,6 +44,28 @@ export interface HeldPoint {
   /** The source closed `file`: the next byte belongs to the file after it. */
   readonly complete: boolean
   readonly gtids: string
+  /** Of the first event of `file` and of the newest one held: seconds since 1970 there. */
+  readonly firstTimestamp: number
+  readonly lastTimestamp: number
+}
+
+/** An epoch to begin. */
+export interface EpochBeginning {
+  readonly source: EpochSource
+  /** For people. */
+  readonly reason: string
+  /** What the first transaction to come stands on. */
+  readonly gtidsBefore: string
+  /** What was held before counts for nothing any more. */
+  readonly breaksLineage: boolean
+}
+
+/** The source was reset: what it has counts from here on. */
+export interface Lineage {
+  /** Its first one. */
+  readonly epoch: number
+  readonly startedAtMs: number
+  readonly reason: string
 }
 
 const PINS_FILE = 'replicas.json'
@@ -66,9 +88,10 @@ export class Spool {
   /** By number; the newest is the one that is written to. */
   #epochs = new Map<number, EpochRecord>()
   #epoch: EpochRecord | null = null
-  /** Held up to the end, and what the newest epoch adds as long as it has no byte. */
   #gtids: GtidSet | null = null
-  #unusedGtids: GtidSet | null = null
+  /** What a begun epoch stands on, until it has a byte to serve: it may come to nothing. */
+  #next: { readonly epoch: number; readonly gtids: GtidSet } | null = null
+  #lineage: Lineage | null = null
   #checksum = false
   #checkpointBytes = 0
   readonly #closed = new WeakSet<SpoolFile>()
@@ -110,6 +133,8 @@ export class Spool {
     this.#epoch = state.epochs.at(-1) ?? null
     await this.#pins.load()
     this.#gtids = state.gtids
+    this.#next = null
+    this.#lineage = this.#newestLineage()
     this.#checksum = state.checksum
     this.#checkpointBytes = state.files.at(-1)?.bytes ?? 0
     if (state.droppedBytes > 0) {
@@ -140,8 +165,19 @@ export class Spool {
     return this.#epoch
   }
 
-  /** Files with something to serve, oldest first. */
+  /** Null while no reset of the source is known: then all epochs stand on each other. */
+  lineage(): Lineage | null {
+    return this.#lineage
+  }
+
+  /** Files with something to serve, oldest first: those of the newest lineage. */
   files(): readonly SpoolFile[] {
+    const from = this.#lineage?.epoch ?? 0
+    return this.#files.filter((file) => file.bytes > 0 && file.epoch >= from)
+  }
+
+  /** Also those of lineages that a reset of the source ended: kept, but not served. */
+  storedFiles(): readonly SpoolFile[] {
     return this.#files.filter((file) => file.bytes > 0)
   }
 
@@ -175,6 +211,9 @@ export class Spool {
       offset: file.bytes,
       complete: file.complete,
       gtids: this.gtids(),
+      firstTimestamp: file.firstTimestamp,
+      // A session may set the time of its events back; when the file was begun it cannot.
+      lastTimestamp: Math.max(file.firstTimestamp, file.lastTimestamp),
     }
   }
 
@@ -183,14 +222,16 @@ export class Spool {
   }
 
   gtids(): string {
-    if (this.#unusedGtids === null) return this.#gtids?.toString() ?? ''
-    const gtids = this.#unusedGtids.clone()
-    if (this.#gtids !== null) gtids.addSet(this.#gtids)
-    return gtids.toString()
+    return this.#gtids?.toString() ?? ''
+  }
+
+  /** What the next file of the current epoch begins with. */
+  gtidsToStandOn(): string {
+    return this.#next?.gtids.toString() ?? this.gtids()
   }
 
   purgedGtids(): string {
-    return this.#files[0]?.gtidsBefore ?? this.gtids()
+    return this.files()[0]?.gtidsBefore ?? this.gtids()
   }
 
   async open(file: { readonly path: string }): Promise<ReadableFile> {
@@ -201,9 +242,15 @@ export class Spool {
     while (!this.#isPast(position)) await this.#published.wait(options)
   }
 
-  retain(id: string, file: { readonly ordinal: number } | null): void {
+  retain(id: string, file: { readonly ordinal: number; readonly epoch: number } | null): void {
     if (file === null) this.#pins.delete(id)
-    else this.#pins.set(id, file.ordinal)
+    else this.#pins.set(id, file.ordinal, file.epoch)
+  }
+
+  /** Replicas that were last served from a lineage that a reset of the source ended. */
+  outdatedReplicas(): readonly string[] {
+    const from = this.#lineage?.epoch ?? 0
+    return this.#pins.list().flatMap(({ id, epoch }) => (epoch < from ? [id] : []))
   }
 
   /** What replicas keep from retention, also those that are not connected. */
@@ -221,19 +268,18 @@ export class Spool {
     return isReleased
   }
 
-  /** A new lineage. `gtidsBefore`: what the first transaction to come stands on. */
-  async beginEpoch(source: EpochSource, reason: string, gtidsBefore: string): Promise<void> {
-    const before = parseGtidSet(source.flavor, gtidsBefore)
+  async beginEpoch(beginning: EpochBeginning): Promise<void> {
+    const { source, gtidsBefore, breaksLineage } = beginning
+    const gtids = (breaksLineage ? null : this.#gtids)?.clone() ?? parseGtidSet(source.flavor, '')
+    gtids.addSet(parseGtidSet(source.flavor, gtidsBefore))
     // An epoch that never got a byte is taken again, so that retries leave no empty folders.
     const newestNumber = Math.max(0, ...this.#epochs.keys())
     const isUnused = !this.#files.some((file) => file.epoch === newestNumber)
     const record: EpochRecord = {
       format: 1,
       epoch: newestNumber === 0 || !isUnused ? newestNumber + 1 : newestNumber,
-      source,
-      reason,
+      ...beginning,
       startedAtMs: this.#options.clock.wallMs(),
-      gtidsBefore,
     }
     try {
       await writeEpoch(this, record)
@@ -242,15 +288,14 @@ export class Spool {
     }
     this.#epoch = record
     this.#epochs.set(record.epoch, record)
-    this.#gtids ??= parseGtidSet(source.flavor, '')
-    this.#unusedGtids = before
+    this.#next = { epoch: record.epoch, gtids }
   }
 
   /** Goes back to the epoch of the last byte held: a newer one that got none counts for nothing. */
   leaveUnusedEpoch(): void {
     const file = this.#lastServable()
-    this.#unusedGtids = null
-    this.#epoch = (file && this.#epochs.get(file.epoch)) ?? this.#epoch
+    this.#epoch = (file && this.#epochs.get(file.epoch)) ?? null
+    this.#next = null
   }
 
   /** Adds the next file of the current epoch; the writer creates it on disk. */
@@ -265,7 +310,7 @@ export class Spool {
       epoch: epoch.epoch,
       name,
       path: join(epochFolder(this.directory, epoch.epoch), name),
-      gtidsBefore: this.gtids(),
+      gtidsBefore: this.gtidsToStandOn(),
       bytes: 0,
       complete: false,
       transactions: 0,
@@ -289,15 +334,14 @@ export class Spool {
     checksum: boolean,
     apply: (gtids: GtidSet) => void,
   ): void {
-    if (this.#gtids === null) throw new TypeError('publishing needs an epoch')
     file.bytes = bytes
     this.#closed.delete(file)
-    // What an epoch stands on and what a file's first event says count once that event is held.
-    if (bytes > 0) {
-      if (this.#unusedGtids !== null) this.#gtids.addSet(this.#unusedGtids)
-      this.#unusedGtids = null
-      this.#checksum = checksum
-    }
+    if (bytes > 0 && this.#next?.epoch === file.epoch) this.#enterEpoch(this.#next.gtids)
+    // Before a new epoch has a boundary it has no transaction either.
+    if (bytes === 0) return
+    if (this.#gtids === null) throw new TypeError('publishing needs an epoch')
+    // What a file's first event says counts once that event is held.
+    this.#checksum = checksum
     apply(this.#gtids)
     this.#published.notifyAll()
   }
@@ -320,10 +364,11 @@ export class Spool {
   async applyRetention(): Promise<readonly SpoolFile[]> {
     this.#expirePins()
     await this.#tolerate('save what replicas need', async () => await this.#pins.save())
-    const { neededFrom } = this.#pins
+    const neededFrom = this.#pins.neededFrom(this.#lineage?.epoch ?? 0)
     const now = this.#options.clock.wallMs()
     // The newest file with a boundary stays, whatever was begun behind it: it says what is held.
-    const removed = filesToRemove(this.files(), this.#options.retention, neededFrom, now)
+    const stored = this.storedFiles()
+    const removed = filesToRemove(stored, this.#options.retention, neededFrom, now)
     if (removed.length > 0 && !(await this.#saveNewest())) return []
     for (const file of removed) {
       this.#files = this.#files.filter((candidate) => candidate !== file)
@@ -366,7 +411,7 @@ export class Spool {
 
   /** A replica that was given up must not fill the disk. */
   #expirePins(): void {
-    for (const { id, ageMs } of this.#pins.expire()) {
+    for (const { id, ageMs } of this.#pins.expire(this.#lineage?.epoch ?? 0)) {
       const days = Math.floor(ageMs / DAY_MS)
       const what = `keeps nothing any more for a replica that was away for ${days} days`
       this.#options.log.warn({ replica: id }, what)
@@ -381,6 +426,20 @@ export class Spool {
       this.#options.log.warn({ code: codeOf(cause) }, `cannot ${what}: ${describeError(cause)}`)
       return false
     }
+  }
+
+  #enterEpoch(gtids: GtidSet): void {
+    this.#next = null
+    this.#gtids = gtids
+    this.#lineage = this.#newestLineage()
+  }
+
+  #newestLineage(): Lineage | null {
+    const newest = this.#lastServable()?.epoch ?? 0
+    const broken = [...this.#epochs.values()].filter((record) => {
+      return record.breaksLineage && record.epoch <= newest
+    })
+    return broken.at(-1) ?? null
   }
 
   #lastServable(): SpoolFile | undefined {

@@ -105,7 +105,12 @@ const startedCpu = process.cpuUsage()
 const opened = await reader.open(null, stopping.signal)
 const { flavor, serverVersion, serverId, serverUuid, gtidDomainId } = opened.facts
 const source = { flavor, serverVersion, serverId, serverUuid, gtidDomainId }
-await spool.beginEpoch(source, 'bench', opened.plan.gtids)
+await spool.beginEpoch({
+  source,
+  reason: 'bench',
+  gtidsBefore: opened.plan.gtids,
+  breaksLineage: false,
+})
 await opened.run(new Gatherer(), stopping.signal).catch((error: unknown) => {
   if (!stopping.signal.aborted) throw error
 })

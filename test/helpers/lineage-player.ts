@@ -3,7 +3,7 @@ import { codeOf } from '../../src/base/errors.ts'
 import type { HeldPoint } from '../../src/spool/spool.ts'
 import type { Random } from './power-loss.ts'
 import type { Lineage, LineageFile } from './recorded-lineage.ts'
-import type { SpoolFixture } from './spool-fixture.ts'
+import { epochBeginning, type SpoolFixture } from './spool-fixture.ts'
 
 /** How far the lineage was acknowledged: all files before, and so much of this one. */
 export interface AckedPoint {
@@ -113,7 +113,9 @@ export class LineagePlayer {
   async #beginEpoch(file: LineageFile): Promise<void> {
     const source = this.#lineage.sources[file.epoch - 1]
     if (source === undefined) throw new TypeError('no such source')
-    await this.#fixture.spool.beginEpoch(source, 'the source is another one', file.gtidsBefore)
+    await this.#fixture.spool.beginEpoch(
+      epochBeginning(source, 'the source is another one', file.gtidsBefore),
+    )
   }
 
   /** All that was sent is acknowledged, or never will be. */

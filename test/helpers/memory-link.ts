@@ -54,7 +54,7 @@ export class MemoryLink {
       clock,
       spool: {
         rewind: () => spool.writer.rewind(),
-        beginEpoch: (origin, reason, before) => spool.spool.beginEpoch(origin, reason, before),
+        beginEpoch: (beginning) => spool.spool.beginEpoch(beginning),
         beginFile: (name, offset) => spool.writer.beginFile(name, offset),
         append: (offset, bytes, readAtMs) => spool.writer.append(offset, bytes, readAtMs),
       },

@@ -96,7 +96,7 @@ export class RecordedSource implements SourcePort {
     this.starts.push(newEpoch === null ? expect : 'new epoch')
     return {
       source: epochSource(flavor),
-      newEpoch: newEpoch && { reason: newEpoch.reason, gtidsBefore: gtids },
+      newEpoch: newEpoch && { ...newEpoch, gtidsBefore: gtids },
       run: async (target, signal) => {
         const options = {
           flavor,

@@ -6,7 +6,7 @@ import type { LandbridgeError } from '../../src/base/errors.ts'
 import type { Flavor } from '../../src/base/flavor.ts'
 import { silentLog } from '../../src/base/log.ts'
 import type { RetentionPolicy } from '../../src/spool/retention.ts'
-import { Spool, type SpoolOptions } from '../../src/spool/spool.ts'
+import { type EpochBeginning, Spool, type SpoolOptions } from '../../src/spool/spool.ts'
 import type { EpochSource } from '../../src/spool/spool-file.ts'
 import { SpoolWriter } from '../../src/spool/spool-writer.ts'
 import { FakeClock } from './fake-clock.ts'
@@ -22,6 +22,15 @@ export function epochSource(flavor: Flavor, serverId = 7): EpochSource {
     serverUuid: isMysql ? '29d14f05-e66c-11f1-a076-02fc00000001' : null,
     gtidDomainId: isMysql ? null : 0,
   }
+}
+
+export function epochBeginning(
+  source: EpochSource,
+  reason: string,
+  gtidsBefore = '',
+  breaksLineage = false,
+): EpochBeginning {
+  return { source, reason, gtidsBefore, breaksLineage }
 }
 
 export interface SpoolFixtureOptions {

@@ -93,7 +93,7 @@ export async function runSpool(
  * is said once, to the first process: those after it know it from the disk, or not at all.
  */
 function pinUntilLast({ spool }: SpoolFixture, isLast: boolean): void {
-  if (spool.files().length === 0) spool.retain('a replica', { ordinal: 1 })
+  if (spool.files().length === 0) spool.retain('a replica', { ordinal: 1, epoch: 1 })
   if (spool.pins().length > 0) expect(spool.files()[0]?.ordinal ?? 1).toBe(1)
   if (isLast) spool.releasePin('a replica')
 }

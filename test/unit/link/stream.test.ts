@@ -199,7 +199,17 @@ describe('a receiver', () => {
     return { reason, files: all.fixture.spool.files().map(({ name }) => name) }
   }
 
+  const openedAsBefore = encodeJson(FrameType.Open, 0, {
+    source: epochSource('mysql'),
+    newEpoch: null,
+  })
+
   test.each<[string, Buffer[], string]>([
+    [
+      'a file of no epoch',
+      [openedAsBefore, encodeFile(0, 0, 'binlog.000001')],
+      'ERR_SPOOL_POSITION',
+    ],
     ['bytes before Open', [encodeFile(0, 0, 'binlog.000001')], 'ERR_LINK_FRAME'],
     ['an Ack', [encodeAck(0, 1)], 'ERR_LINK_FRAME'],
     ['a second Hello', [encodeJson(FrameType.Hello, 0, {})], 'ERR_LINK_FRAME'],

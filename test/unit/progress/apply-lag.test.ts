@@ -18,6 +18,19 @@ function setUp() {
   return { clock, lag, syncTo }
 }
 
+test('forgets what was waited for when the spool begins anew', async () => {
+  const { clock, lag, syncTo } = setUp()
+  lag.applied(upTo(0))
+  syncTo(900)
+  await clock.advance(100)
+  expect(lag.status()).toMatchObject({ transactions: 900 })
+  lag.reset()
+  expect(lag.status()).toMatchObject({ transactions: null, ms: null })
+  syncTo(5)
+  lag.applied(upTo(5))
+  expect(lag.status()).toMatchObject({ transactions: 0, ms: 0, bytes: 0 })
+})
+
 describe('apply lag', () => {
   test('is unknown until the replica has answered once', () => {
     const { lag, syncTo } = setUp()

@@ -143,6 +143,71 @@ describe('the start of a dump', () => {
   })
 })
 
+describe('a source whose transactions or bytes of before are gone', () => {
+  const state = held({ firstTimestamp: 1000, lastTimestamp: 2000 })
+  const fresh = (change: Partial<SourceFacts> = {}): SourceFacts => {
+    return mysql({
+      executedGtids: `${UUID}:1-3`,
+      files: [{ name: 'binlog.000001', bytes: 500 }],
+      ...change,
+    })
+  }
+  const begins = { gtids: '', expect: null, newEpoch: { breaksLineage: true } }
+  const isBlocked = expect.objectContaining({ code: 'ERR_SOURCE_DIVERGED', retryable: false })
+
+  test('was reset when its oldest file is younger than all that is held', () => {
+    const plan = planStart(state, fresh(), { oldest: 2001, held: null })
+    expect(plan).toMatchObject(begins)
+    expect(plan.newEpoch?.reason).toMatch(/reset at 1970-01-01T00:33:21\.000Z/)
+  })
+
+  test('was reset too when that was within the second of the newest event', () => {
+    expect(planStart(state, fresh(), { oldest: 2000, held: null })).toMatchObject(begins)
+    const young = held({ firstTimestamp: 2000, lastTimestamp: 2000 })
+    expect(() => planStart(young, fresh(), { oldest: 2000, held: null })).toThrow(isBlocked)
+  })
+
+  test('was reset although it has more than before under the same names and GTIDs', () => {
+    const facts = mysql({ files: [{ name: 'binlog.000002', bytes: 9000 }] })
+    const times = { oldest: 2001, held: 2001 }
+    expect(planStart(state, facts, times)).toMatchObject(begins)
+    expect(planStart({ ...state, gtids: '' }, facts, times)).toMatchObject(begins)
+    expect(() => planStart(state, facts, { oldest: 1999, held: 2001 })).toThrow(isBlocked)
+    expect(planStart(state, facts, { oldest: 1000, held: 1000 }).newEpoch).toBeNull()
+  })
+
+  test('begins anew with what it says that it had purged', () => {
+    const purgedGtids = `${OTHER}:1-7`
+    const facts = fresh({ purgedGtids, executedGtids: `${OTHER}:1-7,${UUID}:1-3` })
+    const plan = planStart(state, facts, { oldest: 2001, held: null })
+    expect(plan).toMatchObject({ ...begins, gtids: purgedGtids })
+  })
+
+  test.each<[string, Partial<HeldState>, Partial<SourceFacts>, number | null]>([
+    ['has an older file: a crash or a copy', {}, {}, 1999],
+    ['purged what is held: a crash long ago', {}, { purgedGtids: `${UUID}:1-2` }, 2001],
+    ['was not asked for its oldest file', {}, {}, null],
+    ['is asked for a receiver that does not tell times', { lastTimestamp: undefined }, {}, 2001],
+    ['is another server', {}, { serverUuid: OTHER }, 2001],
+  ])('is blocked when it %s', (_what, heldChange, factsChange, oldest) => {
+    const times = { oldest, held: null }
+    expect(() => planStart({ ...state, ...heldChange }, fresh(factsChange), times)).toThrow(
+      isBlocked,
+    )
+  })
+
+  test('follows the servers of MariaDB', () => {
+    const source = { flavor: 'mariadb', serverId: 7, serverUuid: null } as const
+    const maria = { ...state, source, gtids: '0-9-3,0-7-50' }
+    const facts = { ...recordedSourceFacts('mariadb'), executedGtids: '0-7-3' }
+    const times = { oldest: 2001, held: null }
+    const purged = (purgedGtids: string) => planStart(maria, { ...facts, purgedGtids }, times)
+    expect(purged('')).toMatchObject(begins)
+    expect(purged('1-7-5')).toMatchObject({ ...begins, gtids: '1-7-5' })
+    expect(() => purged('0-9-1')).toThrow(isBlocked)
+  })
+})
+
 test('shows a long set of GTIDs in part', () => {
   expect(shorten('a')).toBe('a')
   expect(shorten('a'.repeat(301))).toMatch(/^a{300}… \(301 characters\)$/)

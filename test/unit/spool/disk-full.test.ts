@@ -9,6 +9,7 @@ import { TailWriter } from '../../../src/spool/tail-writer.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { recordedFile } from '../../helpers/fixtures.ts'
 import {
+  epochBeginning,
   epochSource,
   namesIn,
   SpoolFixture,
@@ -73,7 +74,7 @@ async function opened(path: string): Promise<SpoolFixture> {
 async function begun(path: string): Promise<SpoolFixture> {
   const fixture = await opened(path)
   const { signal } = fixture
-  await fixture.writer.beginEpoch(epochSource('mysql'), 'first start', '', { signal })
+  await fixture.writer.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'), { signal })
   fixture.writer.beginFile('binlog.000001', 0)
   return fixture
 }
@@ -86,7 +87,9 @@ describe('a disk without room', () => {
     await using fixture = await opened(folder.path)
     const { writer, clock, signal } = fixture
     full.add('beginEpoch')
-    const beginning = writer.beginEpoch(epochSource('mysql'), 'first start', '', { signal })
+    const beginning = writer.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'), {
+      signal,
+    })
     await until(() => clock.sleeping > 0)
     expect(problemOf(fixture)).toBe('ERR_DISK_FULL')
     full.clear()
@@ -103,7 +106,10 @@ describe('a disk without room', () => {
     full.add('beginEpoch')
     const session = new AbortController()
     const options = { signal: session.signal }
-    const beginning = fixture.writer.beginEpoch(epochSource('mysql'), 'first start', '', options)
+    const beginning = fixture.writer.beginEpoch(
+      epochBeginning(epochSource('mysql'), 'first start'),
+      options,
+    )
     await until(() => fixture.clock.sleeping > 0)
     session.abort()
     await expect(beginning).rejects.toMatchObject({ name: 'AbortError' })
@@ -153,6 +159,8 @@ describe('a disk without room', () => {
     expect(fixture.broken[0]?.code).toBe('ERR_DISK_FULL')
     full.clear()
     expect(await fixture.writer.rewind()).toBeNull()
+    const { signal } = fixture
+    await fixture.writer.beginEpoch(epochBeginning(epochSource('mysql'), 'again'), { signal })
     fixture.writer.beginFile('binlog.000001', 0)
     await fixture.write(0, FIRST)
     expect(problemOf(fixture)).toBeUndefined()
@@ -183,7 +191,7 @@ describe('what a full disk left behind', () => {
     await using fixture = await SpoolFixture.open(folder.path)
     const { spool, writer, signal } = fixture
     expect(spool.epoch?.epoch).toBe(1)
-    await writer.beginEpoch(epochSource('mysql', 8), 'another server', '', { signal })
+    await writer.beginEpoch(epochBeginning(epochSource('mysql', 8), 'another server'), { signal })
     writer.beginFile('binlog.000001', 0)
     await fixture.write(0, FIRST)
   })
@@ -209,7 +217,7 @@ describe('what a full disk left behind', () => {
     const path = join(folder.path, 'later', 'replicas.json')
     const clock = new FakeClock()
     const pins = new ReplicaPins({ path, clock, disk, ageMsMax: Number.POSITIVE_INFINITY })
-    pins.set('id:2', 7)
+    pins.set('id:2', 7, 1)
     await expect(pins.save()).rejects.toMatchObject({ code: 'ENOENT' })
     await mkdir(join(folder.path, 'later'))
     await pins.save()

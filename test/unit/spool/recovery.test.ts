@@ -8,6 +8,7 @@ import { Spool } from '../../../src/spool/spool.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { eventsOf, fixtureBytes, recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
 import {
+  epochBeginning,
   epochSource,
   KEEP_ALL,
   namesIn,
@@ -30,7 +31,7 @@ async function loaded(directory: string): Promise<Spool> {
 async function storeBoth(directory: string, flavor: Flavor): Promise<void> {
   await using fixture = await SpoolFixture.open(directory)
   await fixture.writer.rewind()
-  await fixture.spool.beginEpoch(epochSource(flavor), 'first start', '')
+  await fixture.spool.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
   for (const n of [1, 2] as const) {
     fixture.writer.beginFile(`binlog.00000${n}`, 0)
     await fixture.write(0, recordedFile(flavor, n), 1000)
@@ -152,7 +153,7 @@ describe.each(FLAVORS)('a spool of %s that is opened again', (flavor) => {
     const before = flavor === 'mysql' ? `${facts.uuid}:1-5:gone:1-2` : '3-9-44,0-7-1'
     const fixture = await SpoolFixture.open(folder.path)
     await fixture.writer.rewind()
-    await fixture.spool.beginEpoch(epochSource(flavor), 'first start', before)
+    await fixture.spool.beginEpoch(epochBeginning(epochSource(flavor), 'first start', before))
     fixture.writer.beginFile('binlog.000001', 0)
     await fixture.write(0, recordedFile(flavor, 1))
     const held = fixture.spool.gtids()

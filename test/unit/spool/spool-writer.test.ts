@@ -6,7 +6,13 @@ import { type Disk, realDisk } from '../../../src/base/disk.ts'
 import { silentLog } from '../../../src/base/log.ts'
 import { SpoolWriter } from '../../../src/spool/spool-writer.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
-import { epochSource, SpoolFixture, temporaryFolder, until } from '../../helpers/spool-fixture.ts'
+import {
+  epochBeginning,
+  epochSource,
+  SpoolFixture,
+  temporaryFolder,
+  until,
+} from '../../helpers/spool-fixture.ts'
 import { tailDisk } from '../../helpers/tail-disk.ts'
 
 const FIRST = recordedFile('mysql', 1)
@@ -49,7 +55,7 @@ function systemError(code: string): Error {
 async function begun(path: string, disk: FailingDisk): Promise<SpoolFixture> {
   const fixture = await SpoolFixture.open(path, { disk: disk.disk })
   await fixture.writer.rewind()
-  await fixture.spool.beginEpoch(epochSource('mysql'), 'first start', '')
+  await fixture.spool.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'))
   fixture.writer.beginFile('binlog.000001', 0)
   return fixture
 }
@@ -239,7 +245,7 @@ describe('the spool writer', () => {
     }
     await using fixture = await SpoolFixture.open(folder.path, { disk })
     await fixture.writer.rewind()
-    await fixture.spool.beginEpoch(epochSource('mysql'), 'first start', '')
+    await fixture.spool.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'))
     fixture.writer.beginFile('binlog.000001', 0)
     await until(() => fixture.clock.sleeping === 1)
     await fixture.clock.advance(1_000)
@@ -250,7 +256,7 @@ describe('the spool writer', () => {
   test('fails itself when the failure is none of the disk', async () => {
     await using folder = await temporaryFolder()
     await using fixture = await SpoolFixture.open(folder.path)
-    await fixture.spool.beginEpoch(epochSource('mysql'), 'first start', '')
+    await fixture.spool.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'))
     const writer = new SpoolWriter({
       spool: fixture.spool,
       clock: fixture.clock,

@@ -10,6 +10,7 @@ import { isBinlogName } from '../../../src/spool/spool-file.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
 import {
+  epochBeginning,
   epochSource,
   namesIn,
   SpoolFixture,
@@ -24,7 +25,7 @@ const facts = recordedFacts('mariadb')
 async function filled(path: string, options: SpoolFixtureOptions = {}): Promise<SpoolFixture> {
   const fixture = await SpoolFixture.open(path, options)
   await fixture.writer.rewind()
-  await fixture.spool.beginEpoch(epochSource('mariadb'), 'first start', '')
+  await fixture.spool.beginEpoch(epochBeginning(epochSource('mariadb'), 'first start'))
   fixture.writer.beginFile('binlog.000001', 0)
   await fixture.write(0, FIRST)
   return fixture
@@ -213,10 +214,10 @@ describe('retention of a spool', () => {
     await using folder = await temporaryFolder()
     await using fixture = await filled(folder.path)
     await fixture.writer.rewind()
-    await fixture.spool.beginEpoch(epochSource('mariadb', 8), 'another server', '')
+    await fixture.spool.beginEpoch(epochBeginning(epochSource('mariadb', 8), 'another server'))
     await fixture.writer.rewind()
     expect(fixture.spool.identity()?.serverId).not.toBe(8)
-    await fixture.spool.beginEpoch(epochSource('mariadb', 9), 'a third one', '')
+    await fixture.spool.beginEpoch(epochBeginning(epochSource('mariadb', 9), 'a third one'))
     expect(fixture.spool.epoch).toMatchObject({ epoch: 2, source: { serverId: 9 } })
   })
 
@@ -226,10 +227,13 @@ describe('retention of a spool', () => {
       await using fixture = await filled(folder.path)
       const held = fixture.spool.gtids()
       await fixture.writer.rewind()
-      await fixture.spool.beginEpoch(epochSource('mariadb', 8), 'another server', '9-9-900')
-      expect(fixture.spool.gtids()).toBe(`${held},9-9-900`)
-      await fixture.writer.rewind()
+      await fixture.spool.beginEpoch(
+        epochBeginning(epochSource('mariadb', 8), 'another server', '9-9-900'),
+      )
       expect(fixture.spool.gtids()).toBe(held)
+      expect(fixture.spool.gtidsToStandOn()).toBe(`${held},9-9-900`)
+      await fixture.writer.rewind()
+      expect(fixture.spool.gtidsToStandOn()).toBe(held)
     }
     await using fixture = await SpoolFixture.open(folder.path)
     expect(fixture.spool.held()).toMatchObject({ epoch: 1 })
@@ -245,7 +249,7 @@ describe('retention of a spool', () => {
     await using fixture = await SpoolFixture.open(folder.path)
     expect(fixture.spool.epoch?.epoch).toBe(1)
     await fixture.writer.rewind()
-    await fixture.spool.beginEpoch(epochSource('mariadb', 8), 'another server', '')
+    await fixture.spool.beginEpoch(epochBeginning(epochSource('mariadb', 8), 'another server'))
     expect(fixture.spool.epoch?.epoch).toBe(2)
   })
 
@@ -293,7 +297,7 @@ describe('retention of a spool', () => {
       },
     }
     await using fixture = await filled(folder.path, { disk })
-    fixture.spool.retain('replica', { ordinal: 1 })
+    fixture.spool.retain('replica', { ordinal: 1, epoch: 1 })
     await fixture.spool.applyRetention()
     isFull = false
     await fixture.spool.applyRetention()
@@ -304,7 +308,7 @@ describe('retention of a spool', () => {
     await using folder = await temporaryFolder()
     await using fixture = await filled(folder.path, { retention: tiny })
     await fixture.writer.rewind()
-    await fixture.spool.beginEpoch(epochSource('mariadb', 8), 'another server', '')
+    await fixture.spool.beginEpoch(epochBeginning(epochSource('mariadb', 8), 'another server'))
     fixture.writer.beginFile('binlog.000001', 0)
     await fixture.write(0, FIRST.subarray(0, 300))
     await rm(join(folder.path, '000001'), { recursive: true })
