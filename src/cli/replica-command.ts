@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { releaseReplica } from '../admin/admin-client.ts'
 import { systemClock } from '../base/clock.ts'
 import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
-import type { DatabaseConfig, RelayConfig } from '../config/config.ts'
+import type { DatabaseConfig, GatewayConfig, RelayConfig, StreamConfig } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'
 import type { SqlLoginOptions } from '../mysql/sql-login.ts'
 import { ATTACH_GRANTS, attachReplica, detachReplica, replicaFacts } from '../relay/attach.ts'
@@ -64,10 +64,20 @@ function addAttach(replica: Command): void {
 
 function addDetach(replica: Command): void {
   addCommon(replica.command('detach'))
+    .argument('[id]', 'a replica as `landbridge status` names it; default: the configured one')
     .summary('stop replication at the replica and forget the relay')
+    .description(
+      'Stops replication at the configured replica and makes it forget the relay; the gateway' +
+        ' then keeps no files for it. With an ID only the gateway forgets that replica. After a' +
+        ' reset of the source, detach a replica only when it was restored from a newer backup.',
+    )
     .option('--force', 'also when the replica follows something else')
     .option('--dry-run', 'print the SQL; change nothing')
-    .action((flags: ReplicaFlags) => withStopSignal((signal) => detach(flags, signal)))
+    .action((id: string | undefined, flags: ReplicaFlags) => {
+      return withStopSignal((signal) => {
+        return id === undefined ? detach(flags, signal) : forget(id, flags, signal)
+      })
+    })
 }
 
 function addStatus(replica: Command): void {
@@ -108,6 +118,21 @@ async function detach(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
   print(flags, { ok: true, ...report }, formatDetach(report))
 }
 
+/** A replica that this gateway has no login at: nothing is done there. */
+async function forget(id: string, flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
+  const { stream, config } = await streamOf(flags)
+  const dryRun = flags.dryRun === true
+  const replica = { stream: stream.name, id }
+  const isKnown = dryRun ? null : await releaseReplica(config.admin.socketPath, replica, signal)
+  const text =
+    isKnown === null
+      ? 'dry run: nothing was changed'
+      : isKnown
+        ? `the gateway forgot replica ${id}`
+        : `the gateway knows no replica ${id}`
+  print(flags, { ok: true, action: 'forget', dryRun, isKnown }, `${text}\n`)
+}
+
 /** Also when the replica had been detached already: what was kept for it may still be kept. */
 async function release(
   socketPath: string,
@@ -140,7 +165,9 @@ interface Settings {
   readonly target: AttachTarget
 }
 
-async function settings(flags: ReplicaFlags): Promise<Settings> {
+async function streamOf(
+  flags: ReplicaFlags,
+): Promise<{ readonly config: GatewayConfig; readonly stream: StreamConfig }> {
   const config = await loadConfig(flags.config)
   const named = config.streams.filter(({ name }) => name === (flags.stream ?? name))
   const [stream] = named
@@ -148,6 +175,11 @@ async function settings(flags: ReplicaFlags): Promise<Settings> {
     const names = config.streams.map(({ name }) => name).join(', ')
     throw usage(`say which stream with --stream: ${names}`)
   }
+  return { config, stream }
+}
+
+async function settings(flags: ReplicaFlags): Promise<Settings> {
+  const { config, stream } = await streamOf(flags)
   if (stream.relay === null) throw usage(`stream ${stream.name} has no relay in ${flags.config}`)
   if (stream.replica === null) {
     throw usage(`stream ${stream.name} has no login at a replica: add a replica section`)

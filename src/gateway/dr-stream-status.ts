@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { StreamConfig } from '../config/config.ts'
 import { isNotSetUp } from '../progress/replica-threads.ts'
 import type { Problem, ReplicaStatus, StreamStatus } from '../progress/status.ts'
+import { lineageRemedy, resetText } from '../relay/lineage-guard.ts'
 import { type ReplicaName, replicaKey } from '../relay/replica-registry.ts'
 import type { DrStream } from './dr-stream.ts'
 
@@ -11,7 +12,7 @@ export function drStreamStatus(stream: DrStream, config: StreamConfig, clock: Cl
   const told = stream.receiver.status()
   const identity = spool.identity()
   const held = spool.held()
-  const files = spool.files()
+  const files = spool.storedFiles()
   const sample = newest?.sample
   return {
     name: stream.name,
@@ -59,9 +60,11 @@ function replicasOf(stream: DrStream, config: StreamConfig): ReplicaStatus[] {
   const asked = stream.poller?.status()
   if (asked === undefined || asked.identity === null) return sessions
   const { identity } = asked
+  const isOutdated = stream.spool.outdatedReplicas().includes(replicaKey(identity))
   const own = {
     appliedGtids: asked.appliedGtids,
-    applyLag: stream.applyLag.status(),
+    // What it has under the same GTIDs is something else.
+    applyLag: isOutdated ? null : stream.applyLag.status(),
     applyError: asked.stopReason,
   }
   const at = sessions.findIndex((session) => session.serverId === identity.serverId)
@@ -93,6 +96,7 @@ export function drStreamProblems(stream: DrStream, nowMs: number): Problem[] {
     const { sinceMs } = disk
     problems.push({ code, severity: 'error', where, message, sinceMs, ...(remedy && { remedy }) })
   }
+  problems.push(...resetProblems(stream))
   const relay = stream.relay?.status()
   if (relay?.state === 'down' && relay.lastError !== null) {
     const { code, message, sinceMs } = relay.lastError
@@ -105,6 +109,35 @@ export function drStreamProblems(stream: DrStream, nowMs: number): Problem[] {
   }
   problems.push(...replicaProblems(stream, nowMs))
   return problems
+}
+
+/** Until every replica that was served before the reset was made anew, and detached. */
+function resetProblems({ name, spool }: DrStream): Problem[] {
+  const lineage = spool.lineage()
+  const replicas = spool.outdatedReplicas()
+  if (lineage === null || replicas.length === 0) return []
+  const { startedAtMs: sinceMs, epoch } = lineage
+  const code = 'ERR_SOURCE_RESET'
+  const who = replicas.join(', ')
+  const what = replicas.length === 1 ? `replica ${who} has` : `replicas ${who} have`
+  return [
+    {
+      code,
+      severity: 'warning',
+      where: `spool:${name}`,
+      message: `${resetText(sinceMs)}: epoch ${epoch} does not go on with what was held before`,
+      remedy: 'Make the replicas of before anew; the stream itself needs nothing.',
+      sinceMs,
+    },
+    {
+      code: 'ERR_REPLICA_OUTDATED',
+      severity: 'blocked',
+      where: `replica:${name}`,
+      message: `${what} the data of before the source was reset, and is not served`,
+      remedy: lineageRemedy(replicas.length === 1 ? who : 'ID'),
+      sinceMs,
+    },
+  ]
 }
 
 const REPLICA_AWAY_MS = 30_000

@@ -3,7 +3,9 @@ import type { Secret } from '../base/secret.ts'
 import { parseMariadbGtidState } from '../binlog/mariadb-gtid-state.ts'
 import { parseMysqlGtidSet } from '../binlog/mysql-gtid-set.ts'
 import { shortGtids } from './dump-refusal.ts'
+import { lineageRemedy } from './lineage-guard.ts'
 import type { FollowedSource, RelayFacts, ReplicaFacts } from './replica-facts.ts'
+import { replicaKey } from './replica-registry.ts'
 
 /** Where the replica is to connect to, seen from the replica. */
 export interface AttachTarget {
@@ -212,6 +214,13 @@ function* relayFindings(replica: ReplicaFacts, relay: RelayFacts): Generator<Fin
     yield error(
       "the replica has the source's server_uuid",
       'stop it, remove auto.cnf from its data directory, start it',
+    )
+  }
+  const key = replicaKey(replica)
+  if (relay.outdatedReplicas.includes(key)) {
+    yield error(
+      'the source was reset since the replica was served: the same GTIDs are other transactions',
+      lineageRemedy(key),
     )
   }
   if (replica.flavor === 'mysql') yield* mysqlGtidFindings(replica, relay)

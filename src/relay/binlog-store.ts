@@ -17,6 +17,13 @@ export interface StorePosition {
   readonly offset: number
 }
 
+/** What is served began when the source was reset. */
+export interface StoredLineage {
+  /** Its first one. */
+  readonly epoch: number
+  readonly startedAtMs: number
+}
+
 export interface SourceIdentity {
   readonly flavor: Flavor
   /** As in the source's greeting, e.g. `9.7.4` or `10.11.19-MariaDB-log`. */
@@ -31,7 +38,11 @@ export interface SourceIdentity {
 export interface BinlogStore {
   /** Null until the first byte of a source has arrived. */
   identity(): SourceIdentity | null
-  /** Oldest first. */
+  /** Null while no reset of the source is known. */
+  lineage(): StoredLineage | null
+  /** Replicas, as `retain` names them, that were last served from before `lineage`. */
+  outdatedReplicas(): readonly string[]
+  /** Of the newest lineage, oldest first. */
   files(): readonly StoredFile[]
   /**
    * End of what may be served: synced, and the end of a whole transaction. Bytes before it never

@@ -33,6 +33,8 @@ export interface DumpStreamOptions {
   readonly nonBlocking: boolean
   /** Called when a new file is begun, before its first byte is sent. */
   readonly onFile: (file: StoredFile) => void
+  /** Called when `file` was sent and something newer is stored; throws what forbids to go on. */
+  readonly beforeNext: (file: StoredFile) => void
   /** Called after bytes were sent, and with `caughtUp` when there is no more. */
   readonly onProgress: (file: StoredFile, offset: number, caughtUp: boolean) => void
 }
@@ -141,7 +143,8 @@ export class DumpStream {
 
   /** The file after this one, once something of it (or behind it) may be served. */
   #next(): StoredFile | undefined {
-    const { store } = this.#options
+    const { store, beforeNext } = this.#options
+    beforeNext(this.#file)
     const next = store.files().find((file) => file.ordinal > this.#file.ordinal)
     if (next === undefined || (store.end()?.ordinal ?? 0) < next.ordinal) return undefined
     if (next.ordinal !== this.#file.ordinal + 1) {

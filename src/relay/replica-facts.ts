@@ -44,6 +44,8 @@ export interface RelayFacts {
   /** Everything held, also what is purged. */
   readonly gtids: string
   readonly purgedGtids: string
+  /** Replicas, by key, that have transactions of before a reset of the source. */
+  readonly outdatedReplicas: readonly string[]
 }
 
 export async function readReplicaFacts(login: SqlLogin): Promise<ReplicaFacts> {
@@ -117,7 +119,7 @@ export async function readRelayFacts(login: SqlLogin): Promise<RelayFacts> {
   const row = await login.row(
     `SELECT @@server_id AS id, @@landbridge_source_server_id AS sourceId, ` +
       `@@landbridge_source_server_uuid AS sourceUuid, ` +
-      `@@landbridge_purged_gtids AS purged, ${names}`,
+      `@@landbridge_outdated_replicas AS outdated, @@landbridge_purged_gtids AS purged, ${names}`,
   )
   return {
     flavor: isMaria ? 'mariadb' : 'mysql',
@@ -127,6 +129,9 @@ export async function readRelayFacts(login: SqlLogin): Promise<RelayFacts> {
     sourceServerUuid: text(row?.sourceUuid) || null,
     gtids: text(row?.gtids),
     purgedGtids: text(row?.purged),
+    outdatedReplicas: text(row?.outdated)
+      .split(',')
+      .filter((id) => id !== ''),
   }
 }
 

@@ -23,6 +23,7 @@ import {
 } from './dump-start.ts'
 import { DumpStream } from './dump-stream.ts'
 import { FilePin } from './file-pin.ts'
+import { refuseLineageEnd, refuseOutdated } from './lineage-guard.ts'
 import type { PacketChannel } from './packet-channel.ts'
 import { answerQuery } from './query-answers.ts'
 import {
@@ -282,6 +283,7 @@ export class ReplicaSession implements Supersedable {
     // Reading goes on, or the end of the connection would not be noticed.
     void this.#listen()
     try {
+      if (key !== null) refuseOutdated(this.#options.store, key)
       const start = await this.#start(command)
       if (start === null) return null
       stream = this.#createStream(command, start, record, key)
@@ -324,6 +326,7 @@ export class ReplicaSession implements Supersedable {
       checksum: this.#wantsChecksum(),
       nonBlocking: (command.flags & DumpFlag.NonBlock) !== 0 || command.serverId === 0,
       onFile: (file) => pin.reach(file),
+      beforeNext: (file) => refuseLineageEnd(store, key ?? 'ID', file.epoch),
       onProgress: (file, offset, caughtUp) => {
         if (caughtUp) record.error = null
         record.state = caughtUp ? 'caught-up' : 'streaming'

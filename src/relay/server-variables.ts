@@ -32,6 +32,7 @@ export function serverVariables(
     ['character_set_server', 'utf8mb4'],
     ['hostname', 'landbridge'],
     ['interactive_timeout', '28800'],
+    ['landbridge_outdated_replicas', store.outdatedReplicas().join(',')],
     ['landbridge_purged_gtids', store.purgedGtids()],
     ['landbridge_source_server_id', String(source.serverId)],
     ['landbridge_source_server_uuid', source.serverUuid ?? ''],

@@ -4,6 +4,7 @@ import type {
   BinlogStore,
   SourceIdentity,
   StoredFile,
+  StoredLineage,
   StorePosition,
 } from '../../src/relay/binlog-store.ts'
 
@@ -19,6 +20,8 @@ export interface StoreContent {
 /** A store of what it was last given; it retains nothing, but remembers what it was asked to. */
 export class PlainBinlogStore implements BinlogStore {
   readonly retained = new Map<string, string>()
+  outdated: readonly string[] = []
+  currentLineage: StoredLineage | null = null
   /** Files before this ordinal are taken for removed. */
   firstOrdinal = 1
   #content: StoreContent | null = null
@@ -35,6 +38,14 @@ export class PlainBinlogStore implements BinlogStore {
 
   identity(): SourceIdentity | null {
     return this.#content?.identity ?? null
+  }
+
+  lineage(): StoredLineage | null {
+    return this.currentLineage
+  }
+
+  outdatedReplicas(): readonly string[] {
+    return this.outdated
   }
 
   files(): readonly StoredFile[] {

@@ -30,7 +30,9 @@ function problemsOf(
   asked: Partial<ReplicaPollerStatus>,
   relay: Partial<RelayStatus> = {},
   nowMs = 1_000,
+  outdated: readonly string[] = [],
 ) {
+  const lineage = { epoch: 2, startedAtMs: 1_700_000_000_000, reason: 'was reset' }
   const stream = {
     name: 'main',
     loadProblem: null,
@@ -38,6 +40,7 @@ function problemsOf(
     writer: { problem: null },
     relay: { status: () => ({ ...listening, ...relay }) },
     poller: { status: () => ({ ...up, ...asked }) },
+    spool: { lineage: () => lineage, outdatedReplicas: () => outdated },
   }
   return drStreamProblems(stream as unknown as DrStream, nowMs)
 }
@@ -55,6 +58,25 @@ test('a replica that was never attached is a warning with the command that attac
       sinceMs: 5,
     },
   ])
+})
+
+test('replicas of before a reset of the source are blocked until they are detached', () => {
+  expect(problemsOf({}, {}, 1_000, ['id:2', 'id:3'])).toMatchObject([
+    {
+      code: 'ERR_SOURCE_RESET',
+      severity: 'warning',
+      where: 'spool:main',
+      message: expect.stringMatching(/reset \(noticed 2023-11-14T22:13:20\.000Z\): epoch 2/),
+    },
+    {
+      code: 'ERR_REPLICA_OUTDATED',
+      severity: 'blocked',
+      where: 'replica:main',
+      message: expect.stringMatching(/^replicas id:2, id:3 have/),
+      remedy: expect.stringMatching(/backup taken after that.*landbridge replica detach ID/),
+    },
+  ])
+  expect(problemsOf({}, {}, 1_000, [])).toEqual([])
 })
 
 test('one that was attached and forgot it, or stopped, is an error', () => {

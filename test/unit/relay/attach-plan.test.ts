@@ -27,6 +27,7 @@ const relay: RelayFacts = {
   sourceServerUuid: SOURCE,
   gtids: `${SOURCE}:1-9`,
   purgedGtids: `${SOURCE}:1-3`,
+  outdatedReplicas: [],
 }
 
 const following = {
@@ -67,6 +68,20 @@ test('a fresh replica is attached by two statements without anything against it'
   expect(change?.shown).toContain("SOURCE_PASSWORD='********'")
   expect(change?.shown).not.toContain("a''b")
   expect(start?.sql).toBe('START REPLICA')
+})
+
+test('a replica of before a reset of the source is refused, with the way back', () => {
+  const plan = planAttach(replica, { ...relay, outdatedReplicas: ['id:2', OWN] }, target, {
+    replace: true,
+  })
+  expect(plan.findings).toMatchObject([
+    {
+      severity: 'error',
+      message: expect.stringContaining('source was reset'),
+      remedy: expect.stringContaining(`landbridge replica detach ${OWN}`),
+    },
+  ])
+  expect(findings({}, { outdatedReplicas: ['id:2'] })).toEqual([])
 })
 
 describe('text in SQL', () => {

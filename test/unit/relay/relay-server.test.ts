@@ -1,25 +1,23 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ByteWriter } from '../../../src/base/cursor.ts'
 import type { Flavor } from '../../../src/base/flavor.ts'
 import { silentLog } from '../../../src/base/log.ts'
 import { Secret } from '../../../src/base/secret.ts'
-import { encodeMysqlGtidSet, parseMysqlGtidSet } from '../../../src/binlog/mysql-gtid-set.ts'
 import { RelayServer, type RelayServerOptions } from '../../../src/relay/relay-server.ts'
 import { BinlogBytes } from '../../helpers/binlog-bytes.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { FolderBinlogStore, SOURCE_UUID } from '../../helpers/folder-binlog-store.ts'
 import { RelayClient } from '../../helpers/relay-client.ts'
+import { dumpByGtid, event, types } from '../../helpers/relay-dump.ts'
 
 const OTHER_UUID = '11111111-2222-3333-4444-555555555555'
 const QUIT = 0x01
 const DUMP = 0x12
 const REGISTER = 0x15
-const DUMP_GTID = 0x1e
 
 let directory: string
 let stopping: AbortController
@@ -83,48 +81,6 @@ async function mysqlStore(): Promise<FolderBinlogStore> {
   const next = { ordinal: 2, name: 'b.000002', gtidsBefore: `${SOURCE_UUID}:1-3` }
   await store.put(next, second.take(), `${SOURCE_UUID}:1-6`)
   return store
-}
-
-async function dumpByGtid(
-  client: RelayClient,
-  held: string,
-  options: { readonly flags?: number; readonly uuid?: string; readonly serverId?: number } = {},
-): Promise<void> {
-  const uuid = options.uuid ?? 'aaaaaaaa-0000-0000-0000-000000000000'
-  await client.ok(`SET @slave_uuid = '${uuid}', @replica_uuid = '${uuid}'`)
-  await client.ok('SET @source_binlog_checksum = @@global.binlog_checksum')
-  await client.ok('SET @source_heartbeat_period = 2000000000')
-  const gtids = encodeMysqlGtidSet(parseMysqlGtidSet(held))
-  const body = new ByteWriter()
-    .u16(options.flags ?? 2)
-    .u32(options.serverId ?? 9)
-    .u32(0)
-    .u64(4)
-  client.command(DUMP_GTID, body.u32(gtids.length).bytes(gtids).take())
-}
-
-interface SeenEvent {
-  readonly type: number
-  readonly size: number
-  readonly body: Buffer
-  readonly flags: number
-}
-
-async function event(client: RelayClient): Promise<SeenEvent> {
-  const payload = await client.need()
-  if (payload[0] === 0xff) throw new Error(payload.toString('latin1', 3))
-  expect(payload[0]).toBe(0)
-  const bytes = payload.subarray(1)
-  expect(bytes.readUInt32LE(9)).toBe(bytes.length)
-  expect(crc32(bytes.subarray(0, -4))).toBe(bytes.readUInt32LE(bytes.length - 4))
-  const [type = 0, size] = [bytes[4], bytes.length]
-  return { type, size, body: bytes.subarray(19, -4), flags: bytes.readUInt16LE(17) }
-}
-
-async function types(client: RelayClient, count: number): Promise<number[]> {
-  const list: number[] = []
-  for (let index = 0; index < count; index += 1) list.push((await event(client)).type)
-  return list
 }
 
 const FILE_START = [4, 15, 35]
@@ -279,6 +235,36 @@ describe('a MySQL dump', () => {
     const client = await login(port)
     await dumpByGtid(client, `${SOURCE_UUID}:1`)
     await expect(event(client)).rejects.toThrow(`lacks: ${SOURCE_UUID}:2-3`)
+  })
+
+  test('is refused to a replica of before a reset whose GTIDs fit, and to no other', async () => {
+    const store = await mysqlStore()
+    const uuid = 'aaaaaaaa-0000-0000-0000-000000000000'
+    store.currentLineage = { epoch: 1, startedAtMs: 1_700_000_000_000 }
+    store.outdated = [uuid]
+    const { port } = await serve(store)
+    const client = await login(port)
+    await dumpByGtid(client, `${SOURCE_UUID}:1-5`)
+    await expect(event(client)).rejects.toThrow(
+      /source was reset \(noticed 2023-11-14T.*backup taken after that.*replica detach aaaaaaaa-/,
+    )
+    expect(store.retained.size).toBe(0)
+    const other = await login(port)
+    await dumpByGtid(other, `${SOURCE_UUID}:1-5`, { uuid: OTHER_UUID, serverId: 10 })
+    expect(await types(other, 3)).toEqual(FILE_START)
+  })
+
+  test('ends with the lineage that it began in: what comes then is something else', async () => {
+    const store = await mysqlStore()
+    const { port } = await serve(store)
+    const client = await login(port)
+    await dumpByGtid(client, `${SOURCE_UUID}:1-6`)
+    await types(client, 4)
+    store.currentLineage = { epoch: 2, startedAtMs: 1_700_000_000_000 }
+    const anew = transactions(new BinlogBytes().previousGtids(''), 1, 9)
+    const file = { ordinal: 3, epoch: 2, name: 'b.000001', gtidsBefore: '' }
+    await store.put(file, anew.take(), `${SOURCE_UUID}:1-9`)
+    await expect(event(client)).rejects.toThrow(/source was reset/)
   })
 
   test('of a replica ends when the same replica dumps again', async () => {
