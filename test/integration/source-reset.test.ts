@@ -1,0 +1,258 @@
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { cp, readdir, readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { Connection } from 'mysql2/promise'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import type { GatewayStatus } from '../../src/progress/status.ts'
+import { replicaKey } from '../../src/relay/replica-registry.ts'
+import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+
+const run = promisify(execFile)
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+const RESET = { mysql: 'RESET BINARY LOGS AND GTIDS', mariadb: 'RESET MASTER' } as const
+const FLAVORS = ['mysql', 'mariadb'] as const
+
+function epochOf({ streams }: GatewayStatus): number | null {
+  return streams[0]?.spool?.synced?.epoch ?? null
+}
+
+/** What a command about the DR gateway's replica prints. */
+async function landbridge(pair: ReplicatedPair, ...args: readonly string[]): Promise<string> {
+  const main = `import(${JSON.stringify(MAIN)}).then(({ main }) => main(process.argv.slice(1)))`
+  const config = ['--config', pair.pair.configPath('dr')]
+  return (await run(process.execPath, ['-e', main, 'replica', ...args, ...config])).stdout
+}
+
+/** Binlog files of an epoch's folder, by name, with what they hold. */
+async function digests(pair: ReplicatedPair, epoch: number): Promise<Record<string, string>> {
+  const folder = join(pair.pair.spoolDirectory, String(epoch).padStart(6, '0'))
+  const names = (await readdir(folder)).filter((name) => /\.\d+$/.test(name)).sort()
+  const entries = names.map(async (name) => {
+    const hash = createHash('sha256').update(await readFile(join(folder, name)))
+    return [name, hash.digest('hex')] as const
+  })
+  return Object.fromEntries(await Promise.all(entries))
+}
+
+async function write(sql: Connection, rows: number): Promise<void> {
+  for (let row = 0; row < rows; row += 1) await sql.query('INSERT INTO d.t (v) VALUES (RAND())')
+}
+
+/** Files begun in one second look alike. */
+async function nextSecond(pair: ReplicatedPair, sql: Connection): Promise<void> {
+  const now = async (): Promise<number> => {
+    const [rows] = await sql.query({ sql: 'SELECT UNIX_TIMESTAMP()', rowsAsArray: true })
+    return Number((rows as unknown[][])[0]?.[0])
+  }
+  const before = await now()
+  await pair.eventually(async () => (await now()) > before)
+}
+
+describe.each(FLAVORS)('a %s source that is reset', (flavor) => {
+  let pair: ReplicatedPair
+  let sql: Connection
+  let replica: Connection
+  let before: Record<string, string>
+
+  beforeAll(async () => {
+    pair = await ReplicatedPair.create(flavor)
+    if (pair.replica === null) throw new Error('no replica')
+    sql = await pair.sql()
+    replica = await pair.sql(pair.replica)
+    await sql.query(
+      'CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY AUTO_INCREMENT, v REAL)',
+    )
+    await write(sql, 30)
+    await replica.query('SET sql_log_bin = 0')
+    if (flavor === 'mysql') {
+      await replica.query("GRANT SELECT ON performance_schema.* TO landbridge@'127.0.0.1'")
+    }
+    await replica.query('SET sql_log_bin = 1')
+    await pair.synced()
+    expect(await pair.compareTables()).toMatchObject({ equal: true })
+  }, 120_000)
+  beforeEach(() => onTestFailed(async () => console.error(await pair.logTails())))
+  afterAll(() => pair?.stop())
+
+  async function value(expression: string, at = sql): Promise<string> {
+    const [rows] = await at.query({ sql: `SELECT ${expression}`, rowsAsArray: true })
+    return String((rows as unknown[][])[0]?.[0]).replaceAll(/\s/g, '')
+  }
+
+  async function replicaStatus(): Promise<Record<string, unknown>> {
+    const [rows] = await replica.query(`SHOW ${flavor === 'mysql' ? 'REPLICA' : 'SLAVE'} STATUS`)
+    return (rows as Record<string, unknown>[])[0] ?? {}
+  }
+
+  async function refused(): Promise<void> {
+    await pair.eventually(async () => Number((await replicaStatus()).Last_IO_Errno) > 0)
+    const status = await replicaStatus()
+    expect(Number(status.Last_IO_Errno)).toBe(flavor === 'mysql' ? 13114 : 1236)
+    expect(status.Last_IO_Error).toMatch(/source was reset .* landbridge replica detach/)
+  }
+
+  async function key(): Promise<string> {
+    const serverUuid = flavor === 'mysql' ? await value('@@server_uuid', replica) : null
+    return replicaKey({ serverId: 2, serverUuid })
+  }
+
+  /** What an operator does: the source's data and its GTIDs, then detach and attach. */
+  async function reseed(): Promise<void> {
+    const noun = flavor === 'mysql' ? 'REPLICA' : 'SLAVE'
+    const gtids = await value(flavor === 'mysql' ? '@@gtid_executed' : '@@gtid_binlog_pos')
+    const [rows] = await sql.query({ sql: 'SELECT id, v FROM d.t', rowsAsArray: true })
+    await replica.query(`STOP ${noun}; SET sql_log_bin = 0; DELETE FROM d.t`)
+    await replica.query('INSERT INTO d.t (id, v) VALUES ?', [rows])
+    await replica.query(`SET sql_log_bin = 1; RESET ${noun} ALL; ${RESET[flavor]}`)
+    const variable = flavor === 'mysql' ? 'gtid_purged' : 'gtid_slave_pos'
+    await replica.query(`SET GLOBAL ${variable} = '${gtids}'`)
+    expect(await landbridge(pair, 'detach', await key())).toMatch(/the gateway forgot replica/)
+    if (pair.replica !== null) await pair.attach(pair.replica)
+  }
+
+  test('under load goes on by itself in a new epoch; replicas of before are refused', async () => {
+    const stopping = new AbortController()
+    const loading = (async () => {
+      const writer = await pair.sql()
+      while (!stopping.signal.aborted) await write(writer, 1)
+    })()
+    await nextSecond(pair, sql)
+    await sql.query(RESET[flavor])
+    await pair.pair.until('dr', (status) => epochOf(status) === 2)
+    before = await digests(pair, 1)
+    stopping.abort()
+    await loading
+    await pair.synced()
+    await refused()
+    const { problems } = await pair.pair.until('dr', ({ streams }) => {
+      return streams[0]?.replicas[0]?.applyError !== null
+    })
+    expect(problems).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ code: 'ERR_SOURCE_RESET', severity: 'warning' }),
+        expect.objectContaining({ code: 'ERR_REPLICA_OUTDATED', severity: 'blocked' }),
+      ]),
+    )
+    expect(await pair.compareSpool()).toMatchObject({ identical: true })
+    expect(await landbridge(pair, 'attach', '--dry-run')).toMatch(
+      /error: the source was reset since the replica was served.*\n.*replica detach/,
+    )
+  }, 120_000)
+
+  test('keeps them refused when its GTIDs pass theirs, over a restart too', async () => {
+    await write(sql, 60)
+    await pair.synced()
+    await pair.restartGateway('dr')
+    await pair.synced()
+    if (pair.replica !== null) await pair.control(pair.replica, 'START')
+    await refused()
+    await pair.pair.until('dr', ({ streams, problems }) => {
+      const [lag] = [streams[0]?.receiveLag]
+      const isOutdated = problems.some(({ code }) => code === 'ERR_REPLICA_OUTDATED')
+      return isOutdated && lag?.ms === 0 && lag.transactions === 0
+    })
+  }, 120_000)
+
+  test('serves a replica that was made anew and detached, and all is equal', async () => {
+    await reseed()
+    await write(sql, 20)
+    expect(await pair.compareTables()).toMatchObject({ equal: true })
+    await pair.pair.until('dr', ({ problems, streams }) => {
+      const lag = streams[0]?.replicas[0]?.applyLag
+      const isSettled = problems.every(({ code }) => !/RESET|OUTDATED/.test(code))
+      return isSettled && lag?.transactions === 0 && lag.ms === 0
+    })
+    expect(await digests(pair, 1)).toEqual(before)
+  }, 120_000)
+
+  test('is noticed when both gateways were away, and it has more than before again', async () => {
+    await pair.synced()
+    const held = await digests(pair, 2)
+    await pair.pair.kill('production')
+    await nextSecond(pair, sql)
+    await sql.query(RESET[flavor])
+    await write(sql, 400)
+    await pair.pair.start('production')
+    await pair.pair.until('dr', (status) => epochOf(status) === 3)
+    await pair.synced()
+    expect(await pair.compareSpool()).toMatchObject({ identical: true })
+    expect(await digests(pair, 2)).toEqual(held)
+    await refused()
+  }, 120_000)
+
+  test('twice while nobody looked is one new epoch; a replica made anew equals it', async () => {
+    await pair.synced()
+    await pair.pair.kill('production')
+    for (const rows of [5, 3]) {
+      await nextSecond(pair, sql)
+      await sql.query(RESET[flavor])
+      await write(sql, rows)
+    }
+    await pair.pair.start('production')
+    await pair.pair.until('dr', (status) => epochOf(status) === 4)
+    await pair.synced()
+    await reseed()
+    await write(sql, 10)
+    expect(await pair.compareTables()).toMatchObject({ equal: true })
+    expect(await pair.compareSpool()).toMatchObject({ identical: true })
+    expect(await digests(pair, 1)).toEqual(before)
+  }, 120_000)
+})
+
+describe.each(FLAVORS)('a %s source without a replica at DR', (flavor) => {
+  let pair: ReplicatedPair
+
+  beforeAll(async () => {
+    pair = await ReplicatedPair.create(flavor, { attach: false })
+    await pair.held()
+  }, 120_000)
+  beforeEach(() => onTestFailed(async () => console.error(await pair.logTails())))
+  afterAll(() => pair?.stop())
+
+  test('is followed through a reset before its first transaction', async () => {
+    const sql = await pair.sql()
+    await pair.pair.kill('production')
+    await nextSecond(pair, sql)
+    await sql.query(RESET[flavor])
+    await pair.pair.start('production')
+    await pair.pair.until('dr', (status) => epochOf(status) === 2)
+    await sql.query(
+      'CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY AUTO_INCREMENT, v REAL)',
+    )
+    await write(sql, 5)
+    await pair.synced()
+    expect(await pair.compareSpool()).toMatchObject({ identical: true })
+    const status = await pair.pair.status('dr')
+    expect(status?.problems.map(({ code }) => code)).not.toContain('ERR_SOURCE_RESET')
+  }, 120_000)
+
+  test('that lost transactions is no reset: the stream stays blocked', async () => {
+    const { directory } = pair.source
+    const copy = `${directory}.copy`
+    await pair.source.stop()
+    await cp(directory, copy, { recursive: true })
+    await pair.restart('source', 'SIGTERM')
+    await write(await pair.sql(), 5)
+    await pair.synced()
+    await pair.source.stop()
+    await rm(directory, { recursive: true })
+    await cp(copy, directory, { recursive: true })
+    await pair.restart('source', 'SIGTERM')
+    await pair.pair.until('dr', ({ problems }) =>
+      problems.some(({ code, severity }) => {
+        return code === 'ERR_SOURCE_DIVERGED' && severity === 'blocked'
+      }),
+    )
+    // The new transactions have the GTIDs of the lost ones, and more.
+    await write(await pair.sql(), 20)
+    await pair.restartGateway('production')
+    const { problems, streams } = await pair.pair.until('dr', (status) => {
+      return status.streams[0]?.state === 'blocked'
+    })
+    expect(problems.map(({ code }) => code)).toContain('ERR_SOURCE_DIVERGED')
+    expect(streams[0]?.spool?.synced?.epoch).toBe(2)
+  }, 120_000)
+})
