@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { constants } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createSecureContext, type SecureContext } from 'node:tls'
@@ -127,7 +128,13 @@ export class RelayServer {
     const secureContext =
       tls === null || key === undefined
         ? null
-        : createSecureContext({ key, cert: tls.certificate, minVersion: 'TLSv1.2' })
+        : createSecureContext({
+            key,
+            cert: tls.certificate,
+            minVersion: 'TLSv1.2',
+            // A handshake is the dearest thing that a stranger can ask for: one a connection.
+            secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+          })
     const backoff = new Backoff({ clock })
     const reasons = new ReasonLog(this.#options)
     while (!signal.aborted) {

@@ -34,12 +34,14 @@ const RELAY_PASSWORD = 'relay-secret'
 export class LoopbackPair implements AsyncDisposable {
   readonly directory: string
   readonly relayPort: number
+  readonly linkPort: number
   readonly relayPassword = RELAY_PASSWORD
   readonly #processes = new Map<Site, ChildProcess>()
 
-  private constructor(directory: string, relayPort: number) {
+  private constructor(directory: string, relayPort: number, linkPort: number) {
     this.directory = directory
     this.relayPort = relayPort
+    this.linkPort = linkPort
   }
 
   static async create(options: LoopbackPairOptions): Promise<LoopbackPair> {
@@ -56,7 +58,7 @@ export class LoopbackPair implements AsyncDisposable {
       },
       dr: { ...plan.dr, tunnelAddress: { address: ADDRESSES.dr, prefixLength: 8 } },
     })
-    const pair = new LoopbackPair(directory, relayPort)
+    const pair = new LoopbackPair(directory, relayPort, linkPort)
     const { source, replica } = options
     await writeFile(join(directory, 'source.password'), source.password, { mode: 0o600 })
     await writeFile(join(directory, 'relay.password'), RELAY_PASSWORD, { mode: 0o600 })
