@@ -49,6 +49,8 @@ export function drStreamStatus(stream: DrStream, config: StreamConfig, clock: Cl
   }
 }
 
+const OUTDATED = 'it has the data of before the source was reset'
+
 /** The relay's sessions, with what the one replica that can be asked says of itself. */
 function replicasOf(stream: DrStream, config: StreamConfig): ReplicaStatus[] {
   const kept = new Map(stream.spool.pins().map(({ id, file }) => [id, file]))
@@ -65,7 +67,7 @@ function replicasOf(stream: DrStream, config: StreamConfig): ReplicaStatus[] {
     appliedGtids: asked.appliedGtids,
     // What it has under the same GTIDs is something else.
     applyLag: isOutdated ? null : stream.applyLag.status(),
-    applyError: asked.stopReason,
+    applyError: asked.stopReason ?? (isOutdated ? OUTDATED : null),
   }
   const at = sessions.findIndex((session) => session.serverId === identity.serverId)
   if (at >= 0) {

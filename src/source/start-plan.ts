@@ -194,8 +194,8 @@ function missingBytes(held: HeldState, facts: SourceFacts): LandbridgeError | nu
  * after a reset names and GTIDs come again, and more of both than before look like a sound source.
  */
 function otherFile(held: HeldState, facts: SourceFacts, times: FileTimes): LandbridgeError | null {
-  const { file, firstTimestamp } = held
-  if (times.held === null || firstTimestamp === undefined || !isSameServer(held, facts)) return null
+  const { file, firstTimestamp = 0 } = held
+  if (times.held === null || firstTimestamp === 0 || !isSameServer(held, facts)) return null
   if (times.held === firstTimestamp) return null
   return lostBytes(held, `the source began ${file} at another time than the file of the spool`)
 }

@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { Flavor } from '../../src/base/flavor.ts'
 import type { OpenedSource, SourcePort } from '../../src/link/source-port.ts'
 import { DumpDecoder } from '../../src/source/dump-decoder.ts'
+import type { FileTimes } from '../../src/source/file-times.ts'
 import type { SourceFacts } from '../../src/source/source-facts.ts'
 import { planStart, type StartPlan } from '../../src/source/start-plan.ts'
 import { eventsOf, recordedFacts, recordedFile } from './fixtures.ts'
@@ -83,6 +84,8 @@ export class RecordedSource implements SourcePort {
   readonly facts: SourceFacts
   /** Where each dump began, for looking at. */
   readonly starts: (StartPlan['expect'] | 'new epoch')[] = []
+  /** When it says that it began its files. */
+  times: FileTimes = { oldest: null, held: null }
   readonly #crc: (bytes: Buffer) => number
 
   constructor(flavor: Flavor, crc: (bytes: Buffer) => number) {
@@ -92,7 +95,7 @@ export class RecordedSource implements SourcePort {
 
   async open(held: Parameters<SourcePort['open']>[0]): Promise<OpenedSource> {
     const { flavor } = this.facts
-    const { expect, newEpoch, gtids } = planStart(held, this.facts)
+    const { expect, newEpoch, gtids } = planStart(held, this.facts, this.times)
     this.starts.push(newEpoch === null ? expect : 'new epoch')
     return {
       source: epochSource(flavor),

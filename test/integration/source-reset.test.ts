@@ -149,11 +149,16 @@ describe.each(FLAVORS)('a %s source that is reset', (flavor) => {
     await pair.synced()
     if (pair.replica !== null) await pair.control(pair.replica, 'START')
     await refused()
-    await pair.pair.until('dr', ({ streams, problems }) => {
-      const [lag] = [streams[0]?.receiveLag]
-      const isOutdated = problems.some(({ code }) => code === 'ERR_REPLICA_OUTDATED')
-      return isOutdated && lag?.ms === 0 && lag.transactions === 0
+    const { problems, streams } = await pair.pair.until('dr', (status) => {
+      const lag = status.streams[0]?.receiveLag
+      const own = status.streams[0]?.replicas[0]
+      return lag?.ms === 0 && lag.transactions === 0 && typeof own?.appliedGtids === 'string'
     })
+    expect(problems.map(({ code }) => code)).toContain('ERR_REPLICA_OUTDATED')
+    // It has every GTID that is held, and none of the transactions.
+    expect(streams[0]?.replicas).toMatchObject([
+      { applyLag: null, applyError: expect.stringMatching(/source was reset/) },
+    ])
   }, 120_000)
 
   test('serves a replica that was made anew and detached, and all is equal', async () => {

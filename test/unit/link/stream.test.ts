@@ -75,6 +75,25 @@ describe('a stream over the link', () => {
     }
   })
 
+  test('forgets what was held when the source was reset, and takes all of it anew', async () => {
+    await using all = await joined()
+    const { spool } = all.fixture
+    const first = all.link().connect()
+    await until(() => all.fixture.syncedBytes >= WHOLE - 23)
+    await first.stop()
+    const before = spool.gtids()
+    const newest = spool.held()?.lastTimestamp ?? 0
+    all.source.times = { oldest: newest + 1, held: newest + 1 }
+    const second = all.link().connect()
+    await until(() => all.fixture.syncedBytes >= 2 * (WHOLE - 23))
+    await second.stop()
+    expect(all.source.starts.slice(0, 2)).toEqual(['new epoch', 'new epoch'])
+    expect(spool.lineage()).toMatchObject({ epoch: 2, reason: expect.stringMatching(/was reset/) })
+    expect(spool.storedFiles().map(({ epoch }) => epoch)).toEqual([1, 1, 2, 2])
+    expect(spool.files().map(({ epoch }) => epoch)).toEqual([2, 2])
+    expect([spool.gtids(), spool.purgedGtids()]).toEqual([before, ''])
+  })
+
   test('acknowledges what is synced, and never more than it got', async () => {
     await using all = await joined()
     const acks: Frame[] = []
