@@ -12,7 +12,7 @@ import { Refusals, type RefusedStatus } from '../base/refusals.ts'
 import type { LinkStatus } from '../progress/status.ts'
 import { FRAME_BYTES_MAX } from './frame.ts'
 import { LINK_PATH } from './link-client.ts'
-import { type LinkSessionOptions, runLinkSession } from './link-session.ts'
+import { type LinkSessionOptions, runLinkSession, superseded } from './link-session.ts'
 import { LinkState } from './link-state.ts'
 import { checkPeerCertificate, type LinkTls } from './link-tls.ts'
 
@@ -235,12 +235,6 @@ export class LinkServer {
 
 function keyOf(socket: Socket): string {
   return `${socket.remoteAddress}:${socket.remotePort}`
-}
-
-function superseded(): LandbridgeError {
-  return new LandbridgeError('ERR_LINK_SUPERSEDED', 'the peer opened a newer link', {
-    retryable: true,
-  })
 }
 
 function listenFailed(host: string, port: number, cause: unknown): LandbridgeError {

@@ -86,6 +86,13 @@ function checkHello(frame: Frame, options: LinkSessionOptions): Hello {
   return peer
 }
 
+/** One session at a time: what an older one still has to say is not listened to. */
+export function superseded(): LandbridgeError {
+  return new LandbridgeError('ERR_LINK_SUPERSEDED', 'the peer opened a newer link', {
+    retryable: true,
+  })
+}
+
 function refused(message: string): LandbridgeError {
   return new LandbridgeError('ERR_LINK_HELLO', message, { retryable: true })
 }

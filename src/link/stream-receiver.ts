@@ -13,6 +13,7 @@ import {
   type Frame,
   FrameType,
 } from './frame.ts'
+import { superseded } from './link-session.ts'
 import {
   type Open,
   open,
@@ -71,8 +72,10 @@ export class StreamReceiver {
     this.#session?.fail(error)
   }
 
+  /** A newer session of the same peer ends an older one, and begins when its work is over. */
   session(channel: Channel, stream: number): ReceiverSession {
-    const session = new ReceiverSession(this.#options, channel, stream, {
+    const older = this.#session?.supersede() ?? Promise.resolve()
+    const session = new ReceiverSession(this.#options, channel, stream, older, {
       state: (told) => {
         this.#state = told
       },
@@ -80,7 +83,8 @@ export class StreamReceiver {
         this.#receivedBytes += bytes
       },
       ended: () => {
-        if (this.#session === session) this.#session = null
+        if (this.#session !== session) return
+        this.#session = null
         this.#state = null
       },
     })
@@ -89,8 +93,9 @@ export class StreamReceiver {
   }
 }
 
-/** Names of files, mostly: data is bounded by the window. */
-const BACKLOG_FRAMES_MAX = 4_096
+/** While frames are held back: what one costs besides its payload, and room for samples. */
+const FRAME_COST_BYTES = 512
+const BACKLOG_ROOM_BYTES = 1024 * 1024
 
 interface SessionReports {
   state(state: State): void
@@ -102,6 +107,7 @@ export class ReceiverSession {
   readonly #options: StreamReceiverOptions
   readonly #channel: Channel
   readonly #stream: number
+  readonly #older: Promise<void>
   readonly #reports: SessionReports
   #syncedBytes = 0
   /** Bytes of this dump that came. */
@@ -113,22 +119,25 @@ export class ReceiverSession {
   #opening: Promise<void> = Promise.resolve()
   /** Frames that arrive while something before them is still being done, in order. */
   #backlog: Frame[] | null = null
+  #backlogBytes = 0
 
   constructor(
     options: StreamReceiverOptions,
     channel: Channel,
     stream: number,
+    older: Promise<void>,
     reports: SessionReports,
   ) {
     this.#options = options
     this.#channel = channel
     this.#stream = stream
+    this.#older = older
     this.#reports = reports
   }
 
   async run(signal: AbortSignal): Promise<void> {
     try {
-      this.#inOrder(this.#resume())
+      this.#inOrder(this.#older.then(() => this.#resume()))
       await untilAborted(signal)
     } finally {
       this.#isOver = true
@@ -147,24 +156,21 @@ export class ReceiverSession {
     this.#channel.fail(error)
   }
 
+  /** Settles when nothing of this session can reach the spool any more. */
+  async supersede(): Promise<void> {
+    this.#isOver = true
+    this.#ending.abort()
+    this.#channel.fail(superseded())
+    await this.#opening.catch(() => undefined)
+  }
+
   onFrame(frame: Frame): void {
     // Frames held back behind slow work must not reach the spool of a later session.
     if (this.#isOver) return
-    // On arrival, since what waits behind slow work takes memory too.
-    if (frame.type === FrameType.Data) this.#checkWindow(frame.rawBytes)
     // What only tells keeps no order with bytes, and must not gather behind a full disk.
     const isNews = frame.type === FrameType.Sample || frame.type === FrameType.State
     if (this.#backlog === null || isNews) this.#handle(frame)
     else this.#holdBack(this.#backlog, frame)
-  }
-
-  #holdBack(backlog: Frame[], frame: Frame): void {
-    if (backlog.length < BACKLOG_FRAMES_MAX) backlog.push(frame)
-    else {
-      throw new LandbridgeError('ERR_LINK_WINDOW', `${backlog.length} frames of the peer wait`, {
-        retryable: true,
-      })
-    }
   }
 
   #handle(frame: Frame): void {
@@ -195,9 +201,18 @@ export class ReceiverSession {
     }
   }
 
+  /** What waits here is in memory as well: the window is its limit, with room for samples. */
+  #holdBack(backlog: Frame[], frame: Frame): void {
+    this.#backlogBytes += FRAME_COST_BYTES + payloadBytes(frame)
+    const limit = Math.max(this.#options.windowBytes, FRAME_PAYLOAD_BYTES_MAX) + BACKLOG_ROOM_BYTES
+    if (this.#backlogBytes > limit) throw tooMuch(this.#backlogBytes, limit)
+    backlog.push(frame)
+  }
+
   #data(frame: DataFrame): void {
     this.#requireOpen()
     const bytes = frame.compressed ? decompress(frame) : frame.payload
+    this.#checkWindow(bytes.length)
     this.#reports.received(bytes.length)
     const ownBytes = frame.compressed ? bytes.length : DATA_HEADER_BYTES + bytes.length
     this.#options.spool.append(frame.offset, bytes, frame.readAtUs / 1000, () => {
@@ -210,11 +225,7 @@ export class ReceiverSession {
     this.#dumpBytes += bytes
     const underWay = this.#dumpBytes - this.#syncedBytes
     if (underWay <= Math.max(this.#options.windowBytes, FRAME_PAYLOAD_BYTES_MAX)) return
-    throw new LandbridgeError(
-      'ERR_LINK_WINDOW',
-      `the peer has ${underWay} bytes under way, ${this.#options.windowBytes} are allowed`,
-      { retryable: true },
-    )
+    throw tooMuch(underWay, this.#options.windowBytes)
   }
 
   /** Cuts the spool back to its last whole transaction and asks for what follows. */
@@ -247,6 +258,7 @@ export class ReceiverSession {
   #inOrder(work: Promise<void>): void {
     const backlog: Frame[] = []
     this.#backlog = backlog
+    this.#backlogBytes = 0
     work
       .then(() => {
         this.#backlog = null
@@ -262,6 +274,19 @@ export class ReceiverSession {
       })
       .catch((error: unknown) => this.#channel.fail(error))
   }
+}
+
+function payloadBytes(frame: Frame): number {
+  if (frame.type === FrameType.Data) return frame.payload.length
+  return 'body' in frame ? JSON.stringify(frame.body ?? null).length : 0
+}
+
+function tooMuch(underWay: number, allowed: number): LandbridgeError {
+  return new LandbridgeError(
+    'ERR_LINK_WINDOW',
+    `the peer has ${underWay} bytes under way, ${allowed} are allowed`,
+    { retryable: true },
+  )
 }
 
 function decompress(frame: DataFrame): Buffer {

@@ -91,6 +91,11 @@ export class MemoryLink {
     return { over: this.#run(end, 'dr', new AbortController().signal) }
   }
 
+  /** The production half alone. */
+  send(end: SocketEnd): { readonly over: Promise<string> } {
+    return { over: this.#run(end, 'production', new AbortController().signal) }
+  }
+
   #run(end: SocketEnd, site: 'production' | 'dr', signal: AbortSignal): Promise<string> {
     const half = site === 'dr' ? this.receiver : this.sender
     const options = {

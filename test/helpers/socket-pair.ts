@@ -1,9 +1,12 @@
 import { EventEmitter } from 'node:events'
 import type { WebSocket } from 'ws'
 
-/** What happens to a message: it arrives, it is lost for ever, or the connection breaks. */
-export type Fate = 'deliver' | 'drop' | 'cut'
+/** What happens to a message: it arrives now or later, is lost for ever, or cuts the connection. */
+export type Fate = 'deliver' | 'delay' | 'drop' | 'cut'
 export type Judge = (message: Buffer) => Fate
+
+/** Of the event loop: long against what a source sends meanwhile. */
+const DELAY_TURNS = 40
 
 /** One end of a connection in memory, with as much of a WebSocket as Channel uses. */
 class MemorySocket extends EventEmitter {
@@ -24,7 +27,13 @@ class MemorySocket extends EventEmitter {
     const fate = this.judge(message)
     if (fate === 'cut') this.terminate()
     else if (fate === 'deliver') this.peer?.receive(Buffer.from(message))
+    else if (fate === 'delay') this.#later(Buffer.from(message), DELAY_TURNS)
     setImmediate(() => sent())
+  }
+
+  #later(message: Buffer, turns: number): void {
+    if (turns === 0) this.peer?.receive(message)
+    else setImmediate(() => this.#later(message, turns - 1))
   }
 
   receive(message: Buffer): void {

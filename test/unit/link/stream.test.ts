@@ -9,9 +9,10 @@ import {
   FrameType,
 } from '../../../src/link/frame.ts'
 import { recordedFile } from '../../helpers/fixtures.ts'
+import { dataFrame, HandmadePeer } from '../../helpers/handmade-peer.ts'
 import { MemoryLink } from '../../helpers/memory-link.ts'
 import { RecordedSource } from '../../helpers/recorded-source.ts'
-import type { Judge, SocketEnd } from '../../helpers/socket-pair.ts'
+import type { Judge } from '../../helpers/socket-pair.ts'
 import { socketPair } from '../../helpers/socket-pair.ts'
 import { epochSource, SpoolFixture, temporaryFolder, until } from '../../helpers/spool-fixture.ts'
 import { tailDisk } from '../../helpers/tail-disk.ts'
@@ -172,30 +173,6 @@ describe('a stream over the link', () => {
   })
 })
 
-/** A peer made by hand: says hello and then what the test wants. */
-class HandmadePeer {
-  readonly heard: Frame[] = []
-  readonly #end: SocketEnd
-
-  constructor(end: SocketEnd, site: 'production' | 'dr', gateway: string) {
-    this.#end = end
-    end.socket.on('message', (data: Buffer) => this.heard.push(decodeFrame(data)))
-    end.socket.resume()
-    const protocol = { oldest: 1, newest: 1 }
-    const body = { protocol, gateway, site, software: 'test', streams: ['main'] }
-    this.say(encodeJson(FrameType.Hello, 0, body))
-  }
-
-  say(...messages: Buffer[]): void {
-    for (const message of messages) this.#end.socket.send(message, {}, () => undefined)
-  }
-
-  closeCode(): string | undefined {
-    const close = this.heard.find(({ type }) => type === FrameType.Close)
-    return close?.type === FrameType.Close ? (close.body as { code: string }).code : undefined
-  }
-}
-
 describe('a receiver', () => {
   const opened = encodeJson(FrameType.Open, 0, {
     source: epochSource('mysql'),
@@ -267,12 +244,3 @@ describe('a receiver', () => {
     expect(reason).toBe('ERR_LINK_FRAME')
   })
 })
-
-function dataFrame(offset: number, payload: Buffer): Buffer {
-  const header = Buffer.alloc(24)
-  header.writeUInt8(FrameType.Data, 0)
-  header.writeBigUInt64LE(BigInt(offset), 4)
-  header.writeBigUInt64LE(1n, 12)
-  header.writeUInt32LE(payload.length, 20)
-  return Buffer.concat([header, payload])
-}
