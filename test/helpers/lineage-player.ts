@@ -106,8 +106,8 @@ export class LineagePlayer {
       // As every minute in the field.
       if (this.#random() < 0.15) await spool.applyRetention()
     }
-    // Else the next file begins behind bytes that are still under way.
-    if (index === this.#lineage.files.length - 1 || this.#random() < 0.5) await this.#settled()
+    // Within an epoch the next file begins behind bytes that are still under way.
+    if (this.#lineage.files[index + 1]?.epoch !== file.epoch) await this.#settled()
   }
 
   async #beginEpoch(file: LineageFile): Promise<void> {

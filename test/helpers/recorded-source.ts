@@ -48,6 +48,9 @@ function fakeRotate(name: string, crc: (bytes: Buffer) => number): Buffer {
   return bytes
 }
 
+/** A decoder passes nothing of an event on before its header is whole. */
+const PASSED_BYTES_MIN = 20
+
 /** The packets that a source sends for `expect`, cut where each event ends and in its middle. */
 export function dumpPieces(
   flavor: Flavor,
@@ -62,7 +65,7 @@ export function dumpPieces(
     packet.writeUIntLE(event.length + 1, 0, 3)
     packet.writeUInt8(sequence, 3)
     event.copy(packet, 5)
-    const middle = 5 + (event.length >> 1)
+    const middle = 5 + Math.max(PASSED_BYTES_MIN, event.length >> 1)
     pieces.push(packet.subarray(0, middle), packet.subarray(middle))
   }
   for (const n of [1, 2] as const) {
@@ -86,6 +89,8 @@ export class RecordedSource implements SourcePort {
   readonly starts: (StartPlan['expect'] | 'new epoch')[] = []
   /** When it says that it began its files. */
   times: FileTimes = { oldest: null, held: null }
+  /** Waited for after every piece. */
+  pause: (signal: AbortSignal) => Promise<void> = async () => await turn()
   readonly #crc: (bytes: Buffer) => number
 
   constructor(flavor: Flavor, crc: (bytes: Buffer) => number) {
@@ -114,7 +119,7 @@ export class RecordedSource implements SourcePort {
           decoder.push(piece)
           target.chunkEnd()
           if (!target.hasRoom) await target.room(signal)
-          await turn()
+          await this.pause(signal)
         }
         return await aborted(signal)
       },
