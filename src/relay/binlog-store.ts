@@ -53,6 +53,8 @@ export interface BinlogStore {
   readableBytes(file: StoredFile): number
   /** All GTIDs held up to `end()`, including those purged before the oldest file. */
   gtids(): string
+  /** GTIDs held when `epoch` began: its first files may repeat transactions of them. */
+  gtidsBeforeEpoch(epoch: number): string
   /** GTIDs that are no longer (or never were) in a held file. */
   purgedGtids(): string
   open(file: StoredFile): Promise<ReadableFile>

@@ -4,14 +4,17 @@ import {
   formatMariadbGtid,
   type MariadbGtid,
   MariadbGtidState,
+  parseMariadbGtidState,
 } from '../binlog/mariadb-gtid-state.ts'
-import { type MysqlGtidSet, uuidFromBytes } from '../binlog/mysql-gtid-set.ts'
+import { type MysqlGtidSet, parseMysqlGtidSet, uuidFromBytes } from '../binlog/mysql-gtid-set.ts'
 import { dumpRefusal } from './dump-refusal.ts'
 
 /** Decides which transactions a replica has already. Asked once per GTID event, in file order. */
 export interface DumpFilter {
   /** `event` is the GTID event, or its first 500 bytes. */
   isHeld(event: Buffer): boolean
+  /** The files of another epoch follow. `held`: what was sent of it already, or need not be. */
+  enterEpoch(held: string): void
   /** Called before something is sent after a run of held transactions; what to say about it. */
   takeSkipReport(): SkipReport
   /** Called when everything stored was looked at. Throws when the replica can never go on. */
@@ -31,12 +34,13 @@ const UUID_BYTES = 16
 /** Sends everything: a reader of files, not a replica. */
 export const sendAll: DumpFilter = {
   isHeld: () => false,
+  enterEpoch() {},
   takeSkipReport: () => NOTHING,
   caughtUp() {},
 }
 
 export class MysqlDumpFilter implements DumpFilter {
-  readonly #held: MysqlGtidSet
+  #held: MysqlGtidSet
   readonly #lastUuidBytes = Buffer.alloc(UUID_BYTES)
   #lastUuid = ''
 
@@ -55,6 +59,11 @@ export class MysqlDumpFilter implements DumpFilter {
     }
     const number = event.readBigUInt64LE(UUID_AT + UUID_BYTES)
     return this.#held.hasParts(this.#uuid(event), '', number)
+  }
+
+  enterEpoch(held: string): void {
+    this.#held = this.#held.clone()
+    this.#held.addSet(parseMysqlGtidSet(held))
   }
 
   /** Almost every transaction is from the same server: its text is made once. */
@@ -92,6 +101,8 @@ export class MariadbDumpFilter implements DumpFilter {
   readonly #checked = new Set<number>()
   /** What was left out so far. */
   readonly #seen = new MariadbGtidState()
+  /** What earlier epochs brought, per domain until something newer has come. */
+  #repeated = new MariadbGtidState()
   #isReached = false
 
   constructor(options: MariadbFilterOptions) {
@@ -101,9 +112,33 @@ export class MariadbDumpFilter implements DumpFilter {
   }
 
   isHeld(event: Buffer): boolean {
-    if (this.#start.size === 0) return false
+    if (this.#start.size === 0 && this.#repeated.size === 0) return false
     const serverId = event.readUInt32LE(5)
     const { gtid } = decodeMariadbGtidEvent(event.subarray(EVENT_HEADER_BYTES), serverId)
+    const isRepeated = this.#isRepeated(gtid)
+    return this.#isBeforeStart(gtid) || isRepeated
+  }
+
+  enterEpoch(held: string): void {
+    this.#repeated = parseMariadbGtidState(held)
+  }
+
+  /**
+   * A source that took over continues the numbers of each domain, so what it repeats is not above
+   * the number held. The GTID held itself, or a higher number, ends the repeating: it may also lie
+   * before the file, or never have been in this server's files at all.
+   */
+  #isRepeated(gtid: MariadbGtid): boolean {
+    const held = this.#repeated.last(gtid.domainId)
+    if (held === undefined) return false
+    const isPast = gtid.sequence > held.sequence
+    const isHeldItself = gtid.serverId === held.serverId && gtid.sequence === held.sequence
+    if (isPast || isHeldItself) this.#repeated.removeDomain(gtid.domainId)
+    return !isPast
+  }
+
+  #isBeforeStart(gtid: MariadbGtid): boolean {
+    const { serverId } = gtid
     const start = this.#start.last(gtid.domainId)
     if (start === undefined) return false
     this.#check(start)
@@ -139,8 +174,10 @@ export class MariadbDumpFilter implements DumpFilter {
 
   caughtUp(): void {
     for (const start of this.#start.position()) {
-      // Its domain was looked through up to a later transaction, and it was not there.
-      if (this.#checked.has(start.domainId)) throw unknownPosition(start)
+      // Its domain was looked through up to a later transaction, and it was not there. A file
+      // that repeats what is held may end before it: then it is still to come.
+      const seen = this.#seen.last(start.domainId)
+      if (seen !== undefined && seen.sequence >= start.sequence) throw unknownPosition(start)
     }
   }
 }

@@ -94,7 +94,7 @@ export async function startByMariadbState(
     const list = await readGtidList(store, file)
     // An unread list is no empty one: only files before this one may be judged.
     if (list === null || !startsBefore(start, list)) continue
-    if (!standsOn(start, file, files[index - 1])) continue
+    if (!standsOn(start, store, file, files[index - 1])) continue
     for (const { domainId, serverId, sequence } of list) {
       const wanted = start.last(domainId)
       // It stands right before the first transaction of this file: nothing to leave out.
@@ -142,12 +142,21 @@ function startsBefore(start: MariadbGtidState, list: readonly MariadbGtid[]): bo
 }
 
 /**
- * Whether the replica has what was counted before `file` too. Across epochs the count says nothing:
- * another lineage may have begun at any number.
+ * Whether the replica has what was counted before `file` too. Where an epoch begins, the epoch says
+ * what its transactions stand on: a source that took over may never have logged what came before,
+ * and its list of GTIDs does not say so.
  */
-function standsOn(start: MariadbGtidState, file: StoredFile, previous?: StoredFile): boolean {
-  if (previous?.epoch !== file.epoch) return true
-  return startsBefore(start, [...parseMariadbGtidState(file.gtidsBefore).all()])
+function standsOn(
+  start: MariadbGtidState,
+  store: BinlogStore,
+  file: StoredFile,
+  previous?: StoredFile,
+): boolean {
+  if (previous === undefined) return true
+  if (previous.epoch === file.epoch) {
+    return startsBefore(start, [...parseMariadbGtidState(file.gtidsBefore).all()])
+  }
+  return start.contains(parseMariadbGtidState(store.gtidsBeforeEpoch(file.epoch)))
 }
 
 /** With a single file, its first events may not be stored yet. */

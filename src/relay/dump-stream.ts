@@ -92,6 +92,10 @@ export class DumpStream {
       }
       const next = this.#next()
       if (next === undefined) return
+      if (next.epoch !== this.#file.epoch) {
+        const { store, start } = this.#options
+        start.filter.enterEpoch(store.gtidsBeforeEpoch(next.epoch))
+      }
       this.#file = next
       this.#offset = BINLOG_MAGIC.length
       isFirst = false

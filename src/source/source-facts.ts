@@ -18,8 +18,13 @@ export interface SourceFacts {
   readonly netWriteTimeoutSeconds: number
   /** Null: never removed by age. */
   readonly retentionSeconds: number | null
-  /** GTIDs of every transaction in the source's history. */
+  /** GTIDs of every transaction in the source's history; of MariaDB its `gtid_binlog_state`. */
   readonly executedGtids: string
+  /**
+   * MariaDB: where it stood as a replica (`gtid_slave_pos`), which its own history need not have
+   * when it was made from a backup. Empty on MySQL, where the history has it.
+   */
+  readonly replicatedGtids: string
   /** GTIDs that are no longer in a binlog file of the source. */
   readonly purgedGtids: string
   /** Oldest first. Empty when the login may not list them. */
@@ -114,7 +119,7 @@ function retentionOf(variables: ReadonlyMap<string, string>): number | null {
 
 type OwnFacts = Pick<
   SourceFacts,
-  'serverUuid' | 'gtidDomainId' | 'gtidMode' | 'executedGtids' | 'purgedGtids'
+  'serverUuid' | 'gtidDomainId' | 'gtidMode' | 'executedGtids' | 'replicatedGtids' | 'purgedGtids'
 >
 
 async function readMysql(connection: SourceConnection): Promise<OwnFacts> {
@@ -127,6 +132,7 @@ async function readMysql(connection: SourceConnection): Promise<OwnFacts> {
     gtidDomainId: null,
     gtidMode: String(row?.mode),
     executedGtids: flat(row?.executed),
+    replicatedGtids: '',
     purgedGtids: flat(row?.purged),
   }
 }
@@ -136,7 +142,8 @@ async function readMariadb(
   files: readonly SourceFile[],
 ): Promise<OwnFacts> {
   const [row] = await connection.query(
-    'SELECT @@GLOBAL.gtid_domain_id AS domain, @@GLOBAL.gtid_binlog_pos AS executed',
+    'SELECT @@GLOBAL.gtid_domain_id AS domain, @@GLOBAL.gtid_binlog_state AS executed,' +
+      ' @@GLOBAL.gtid_slave_pos AS replicated',
   )
   const oldest = files[0]?.name
   const purged =
@@ -148,6 +155,7 @@ async function readMariadb(
     gtidDomainId: Number(row?.domain),
     gtidMode: 'ON',
     executedGtids: flat(row?.executed),
+    replicatedGtids: flat(row?.replicated),
     purgedGtids: flat(purged),
   }
 }

@@ -1,7 +1,11 @@
 import { LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
 import { parseGtidSet } from '../binlog/gtid-set.ts'
-import { parseMariadbGtidState } from '../binlog/mariadb-gtid-state.ts'
+import {
+  formatMariadbGtid,
+  type MariadbGtid,
+  parseMariadbGtidState,
+} from '../binlog/mariadb-gtid-state.ts'
 import { parseMysqlGtidSet } from '../binlog/mysql-gtid-set.ts'
 import type { FileTimes } from './file-times.ts'
 import type { SourceFacts } from './source-facts.ts'
@@ -152,9 +156,7 @@ function refusePurged(held: HeldState, facts: SourceFacts): void {
 }
 
 function extraGtids(held: HeldState, facts: SourceFacts): LandbridgeError | null {
-  const extra = parseGtidSet(facts.flavor, held.gtids).missingFrom(
-    parseGtidSet(facts.flavor, facts.executedGtids),
-  )
+  const extra = facts.flavor === 'mysql' ? mysqlExtra(held, facts) : mariadbExtra(held, facts)
   if (extra === '') return null
   return new LandbridgeError(
     'ERR_SOURCE_DIVERGED',
@@ -166,6 +168,28 @@ function extraGtids(held: HeldState, facts: SourceFacts): LandbridgeError | null
       details: { extra },
     },
   )
+}
+
+function mysqlExtra(held: HeldState, facts: SourceFacts): string {
+  return parseMysqlGtidSet(held.gtids).missingFrom(parseMysqlGtidSet(facts.executedGtids))
+}
+
+/**
+ * A higher number in the domain is no proof: another server may have given it to a history of its
+ * own. What counts is that the source logged as far of the server that made the held transaction,
+ * or, made from a backup, stands right behind it. MariaDB asks the same of a replica.
+ */
+function mariadbExtra(held: HeldState, facts: SourceFacts): string {
+  const logged = parseMariadbGtidState(facts.executedGtids)
+  const replicated = parseMariadbGtidState(facts.replicatedGtids)
+  const isUnknown = (gtid: MariadbGtid): boolean => {
+    const last = logged.lastOf(gtid.domainId, gtid.serverId)
+    if (last !== undefined && last >= gtid.sequence) return false
+    const stand = replicated.last(gtid.domainId)
+    return stand?.serverId !== gtid.serverId || stand.sequence !== gtid.sequence
+  }
+  const unknown = parseMariadbGtidState(held.gtids).position().filter(isUnknown)
+  return unknown.map(formatMariadbGtid).join(',')
 }
 
 /**

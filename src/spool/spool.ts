@@ -230,6 +230,10 @@ export class Spool {
     return this.#next?.gtids.toString() ?? this.gtids()
   }
 
+  gtidsBeforeEpoch(epoch: number): string {
+    return this.#epochs.get(epoch)?.gtidsBefore ?? ''
+  }
+
   purgedGtids(): string {
     return this.files()[0]?.gtidsBefore ?? this.gtids()
   }

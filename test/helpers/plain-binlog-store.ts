@@ -19,6 +19,8 @@ export interface StoreContent {
 
 /** A store of what it was last given; it retains nothing, but remembers what it was asked to. */
 export class PlainBinlogStore implements BinlogStore {
+  /** What each epoch stands on; where it is not said, nothing. */
+  readonly epochs = new Map<number, string>()
   readonly retained = new Map<string, string>()
   outdated: readonly string[] = []
   currentLineage: StoredLineage | null = null
@@ -63,6 +65,10 @@ export class PlainBinlogStore implements BinlogStore {
 
   gtids(): string {
     return this.#content?.gtids ?? ''
+  }
+
+  gtidsBeforeEpoch(epoch: number): string {
+    return this.epochs.get(epoch) ?? ''
   }
 
   purgedGtids(): string {

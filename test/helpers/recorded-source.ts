@@ -28,6 +28,7 @@ export function recordedSourceFacts(flavor: Flavor): SourceFacts {
     netWriteTimeoutSeconds: 60,
     retentionSeconds: null,
     executedGtids: recordedFacts(flavor).end,
+    replicatedGtids: '',
     purgedGtids: '',
     files: ([1, 2] as const).map((n) => ({
       name: `binlog.00000${n}`,

@@ -72,6 +72,17 @@ describe('a MariaDB dump', () => {
     expect((await startAt(store, '0-1-1'))?.file.epoch).toBe(2)
   })
 
+  test('begins in the epoch before for a replica behind one whose list says nothing', async () => {
+    const store = await storeOf('mariadb')
+    // Made from a backup at 0-1-3: its files begin there, and their list knows nothing of it.
+    const taken = new BinlogBytes().gtidList().mariadbTransaction(gtid(4))
+    await store.put({ ...NEXT, epoch: 2, gtidsBefore: '0-1-3' }, taken.take(), '0-1-4')
+    store.epochs.set(2, '0-1-3')
+    expect((await startAt(store, '0-1-2'))?.file.epoch).toBe(1)
+    expect((await startAt(store, ''))?.file.epoch).toBe(1)
+    expect((await startAt(store, '0-1-3'))?.file.epoch).toBe(2)
+  })
+
   test('waits while the only file has no list yet', async () => {
     const store = new FolderBinlogStore(directory, 'mariadb')
     const file = { ordinal: 1, name: 'binlog.000007', gtidsBefore: '0-1-3' }

@@ -32,6 +32,7 @@ function factsOf(flavor: Flavor, { source, variables, facts }: Changes = {}): Pr
       netWriteTimeoutSeconds: 60,
       retentionSeconds: 30 * 86_400,
       executedGtids: '',
+      replicatedGtids: '',
       purgedGtids: '',
       files: [],
       ...source,

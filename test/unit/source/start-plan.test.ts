@@ -208,6 +208,26 @@ describe('a source whose transactions or bytes of before are gone', () => {
   })
 })
 
+describe('the start at a MariaDB that took over', () => {
+  const source = { flavor: 'mariadb', serverId: 7, serverUuid: null } as const
+  const state = held({ source, file: 'binlog.000001', gtids: '0-7-50' })
+  const taker = { ...recordedSourceFacts('mariadb'), serverId: 8 }
+
+  test('is blocked when it wrote more than the spool holds, but lacks what is held', () => {
+    const facts = { ...taker, executedGtids: '0-7-40,0-8-90' }
+    expect(() => planStart(state, facts)).toThrow(
+      expect.objectContaining({ code: 'ERR_SOURCE_DIVERGED', details: { extra: '0-7-50' } }),
+    )
+  })
+
+  test.each([
+    ['it logged what is held', { executedGtids: '0-7-50,0-8-90' }],
+    ['it was made from a backup there', { executedGtids: '0-8-90', replicatedGtids: '0-7-50' }],
+  ])('is a new epoch when %s', (_what, change) => {
+    expect(planStart(state, { ...taker, ...change }).newEpoch?.reason).toMatch(/another server/)
+  })
+})
+
 test('shows a long set of GTIDs in part', () => {
   expect(shorten('a')).toBe('a')
   expect(shorten('a'.repeat(301))).toMatch(/^a{300}… \(301 characters\)$/)
