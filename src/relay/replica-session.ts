@@ -296,7 +296,10 @@ export class ReplicaSession implements Supersedable {
       if (channel.closed.aborted) return null
       if (isAbortError(error)) return stream?.isAtBoundary === false ? null : this.#farewell
       // A replica stops at this error and a person reads it; a defect here is retried instead.
-      if (REFUSALS.has(codeOf(error))) return dumpRefused(describeError(error))
+      if (REFUSALS.has(codeOf(error))) {
+        record.error = this.#dumpError(error, record.error)
+        return dumpRefused(describeError(error))
+      }
       throw error
     } finally {
       log.info({ replica: key, sent: record.sent }, 'replica detached')

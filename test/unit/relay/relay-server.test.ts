@@ -215,11 +215,12 @@ describe('a MySQL dump', () => {
   })
 
   test('refuses a replica that has more of the source than is stored, and names it', async () => {
-    const { port } = await serve(await mysqlStore())
+    const { port, relay } = await serve(await mysqlStore())
     const client = await login(port)
     await dumpByGtid(client, `${SOURCE_UUID}:1-8,${OTHER_UUID}:1-5`)
     await expect(event(client)).rejects.toThrow(`not stored here: ${SOURCE_UUID}:7-8`)
     expect(await client.next()).toBeUndefined()
+    expect(relay.status().dumpError?.message).toContain(`not stored here: ${SOURCE_UUID}:7-8`)
   })
 
   test('refuses a replica that lacks what is purged, and names it', async () => {
@@ -231,8 +232,7 @@ describe('a MySQL dump', () => {
       file.take(),
       `${SOURCE_UUID}:1-4`,
     )
-    const { port } = await serve(store)
-    const client = await login(port)
+    const client = await login((await serve(store)).port)
     await dumpByGtid(client, `${SOURCE_UUID}:1`)
     await expect(event(client)).rejects.toThrow(`lacks: ${SOURCE_UUID}:2-3`)
   })
