@@ -35,6 +35,8 @@ export interface SpoolPort {
     beginning: NonNullable<Open['newEpoch']> & Pick<Open, 'source'>,
     options: { readonly signal: AbortSignal },
   ): Promise<void>
+  /** The lineage goes on; what its server says of itself may have changed, as by an upgrade. */
+  renewSource(source: Open['source']): Promise<void>
   beginFile(name: string, offset: number): void
   /** Calls `written` once it needs `bytes` no more; not when they were dropped. */
   append(offset: number, bytes: Buffer, readAtMs: number, written?: () => void): void

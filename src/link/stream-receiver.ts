@@ -244,7 +244,7 @@ export class ReceiverSession {
     if (newEpoch !== null) {
       const { signal } = this.#ending
       await this.#options.spool.beginEpoch({ source, ...newEpoch }, { signal })
-    }
+    } else await this.#options.spool.renewSource(source)
     this.#options.onOpen(opened)
     this.#isOpen = true
   }

@@ -295,6 +295,19 @@ export class Spool {
     this.#next = { epoch: record.epoch, gtids }
   }
 
+  /** The same lineage goes on; its server may have moved to another version. */
+  async renewSource(source: EpochSource): Promise<void> {
+    const epoch = this.#epoch
+    if (epoch === null || epoch.source.serverVersion === source.serverVersion) return
+    const record: EpochRecord = { ...epoch, source }
+    this.#epoch = record
+    this.#epochs.set(record.epoch, record)
+    // Only people and greetings read it: a disk that is full must not hold up the stream.
+    await this.#tolerate('save the new version of the source', async () => {
+      await writeEpoch(this, record)
+    })
+  }
+
   /** Goes back to the epoch of the last byte held: a newer one that got none counts for nothing. */
   leaveUnusedEpoch(): void {
     const file = this.#lastServable()

@@ -55,6 +55,7 @@ export class MemoryLink {
       spool: {
         rewind: () => spool.writer.rewind(),
         beginEpoch: (beginning) => spool.spool.beginEpoch(beginning),
+        renewSource: (origin) => spool.spool.renewSource(origin),
         beginFile: (name, offset) => spool.writer.beginFile(name, offset),
         append: (offset, bytes, readAtMs) => spool.writer.append(offset, bytes, readAtMs),
       },

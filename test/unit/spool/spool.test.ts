@@ -304,6 +304,18 @@ describe('retention of a spool', () => {
     expect(await readFile(join(folder.path, 'replicas.json'), 'utf8')).toContain('"replica"')
   })
 
+  test('stays in its epoch when its source moves to another version', async () => {
+    await using folder = await temporaryFolder()
+    const source = { ...epochSource('mariadb'), serverVersion: '11.8.9-MariaDB-log' }
+    {
+      await using fixture = await filled(folder.path)
+      await fixture.spool.renewSource(source)
+      expect(fixture.spool.held()).toMatchObject({ epoch: 1, source })
+    }
+    await using again = await SpoolFixture.open(folder.path)
+    expect(again.spool.identity()).toEqual(source)
+  })
+
   test('goes on when the folder of an old file was removed by hand', async () => {
     await using folder = await temporaryFolder()
     await using fixture = await filled(folder.path, { retention: tiny })
