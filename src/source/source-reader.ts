@@ -159,9 +159,11 @@ export class SourceReader {
     signal: AbortSignal,
   ): Promise<never> {
     const { expect, gtids, newEpoch } = plan
-    if (newEpoch !== null && gtids !== facts.purgedGtids) {
-      // The first file of a new epoch is taken whole, so that it too is identical to the source's.
-      const file = await this.#firstFile(facts, plan, signal)
+    if (newEpoch !== null) {
+      // The first file of a new epoch is taken whole and by offset: by GTID, MariaDB 11 changes its
+      // first event. Who lacks only what was purged begins with the oldest file.
+      const oldest = gtids === facts.purgedGtids ? facts.files[0]?.name : undefined
+      const file = oldest ?? (await this.#firstFile(facts, plan, signal))
       return await this.#dump({ facts, gtids, expect: { file, offset: 0 }, target }, signal)
     }
     // From the start of a file nothing can be skipped, and nothing may be.

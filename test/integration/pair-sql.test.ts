@@ -1,15 +1,24 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Flavor } from '../../src/base/flavor.ts'
+import type { ServerRelease } from '../../src/lab/servers/server-binaries.ts'
 import { ReplicatedPair } from '../helpers/replicated-pair.ts'
 import { type SqlGroup, STRANGER_SQL } from '../helpers/stranger-sql.ts'
 
-describe.each(['mysql', 'mariadb'] as const)('what a stranger runs on %s', (flavor) => {
+/** The newer MariaDB is Debian's latest; of MySQL Debian has one version only. */
+const SERVERS: readonly { readonly flavor: Flavor; readonly release: ServerRelease }[] = [
+  { flavor: 'mysql', release: 'usual' },
+  { flavor: 'mariadb', release: 'usual' },
+  { flavor: 'mariadb', release: 'newer' },
+]
+
+describe.each(SERVERS)('what a stranger runs on $flavor, $release', ({ flavor, release }) => {
   let pair: ReplicatedPair
   let files = 0
 
   beforeAll(async () => {
-    pair = await ReplicatedPair.create(flavor)
+    pair = await ReplicatedPair.create(flavor, { source: { release }, replica: { release } })
     const sql = await pair.sql()
     await sql.query('SET GLOBAL local_infile = ON')
   })
