@@ -280,6 +280,7 @@ export class SpoolWriter {
     if (tail.written === 0) {
       await this.#sync()
       if (this.#rewind !== null) return
+      await this.#cutTornEnd()
       const before = this.#spool.files().at(-1)
       if (before !== undefined) await this.#spool.closeFile(before)
       await this.#spool.applyRetention()
@@ -289,6 +290,19 @@ export class SpoolWriter {
     await this.#tail?.close()
     this.#tail = tail
     await tail.open()
+  }
+
+  /**
+   * No transaction goes on in another file: what is behind the last boundary when the next file
+   * begins is the torn end that a crash of MariaDB left, and never happened.
+   */
+  async #cutTornEnd(): Promise<void> {
+    const tail = this.#tail
+    if (tail === null || tail.file.bytes === 0 || tail.written <= tail.file.bytes) return
+    const { name, bytes } = tail.file
+    const torn = { file: name, offset: bytes, droppedBytes: tail.written - bytes }
+    this.#options.log.info(torn, 'cut off a transaction that the source never finished')
+    await tail.cut(bytes)
   }
 
   async #doRewind(signal: AbortSignal): Promise<void> {

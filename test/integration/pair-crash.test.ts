@@ -5,18 +5,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test }
 import { EventType } from '../../src/binlog/event-type.ts'
 import type { Site } from '../helpers/loopback-pair.ts'
 import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { seeded } from '../helpers/seeded-random.ts'
 import { SourceLoad } from '../helpers/source-load.ts'
-
-/** Mulberry32: the same moments every time for one seed. */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let value = Math.imul(state ^ (state >>> 15), 1 | state)
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 describe.each(['mysql', 'mariadb'] as const)('a %s pair', (flavor) => {
   let pair: ReplicatedPair

@@ -4,6 +4,7 @@ import { EventType } from '../../src/binlog/event-type.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { upgradeSystemTables } from '../helpers/mariadb-upgrade.ts'
 import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { seeded } from '../helpers/seeded-random.ts'
 import { SourceLoad } from '../helpers/source-load.ts'
 
 /**
@@ -12,17 +13,10 @@ import { SourceLoad } from '../helpers/source-load.ts'
  */
 let pair: ReplicatedPair
 let load: SourceLoad
-let seed = 7
 
 beforeAll(async () => {
   pair = await ReplicatedPair.create('mariadb', { source: { maxBinlogBytes: 1024 ** 2 } })
-  load = new SourceLoad(
-    () => pair.source.socket,
-    () => {
-      seed = (seed * 48_271) % 2_147_483_647
-      return seed / 2_147_483_647
-    },
-  )
+  load = new SourceLoad(() => pair.source.socket, seeded(7))
   await load.create()
 })
 beforeEach(() => onTestFailed(async () => console.error(await pair.logTails())))

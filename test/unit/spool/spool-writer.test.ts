@@ -98,6 +98,17 @@ describe('the spool writer', () => {
     expect((await stored(folder.path)).equals(FIRST)).toBe(true)
   })
 
+  test('cuts off a transaction that was torn when the next file begins', async () => {
+    await using folder = await temporaryFolder()
+    await using fixture = await begun(folder.path, new FailingDisk())
+    await fixture.write(0, FIRST.subarray(0, 500))
+    expect((await stored(folder.path)).length).toBe(500)
+    fixture.writer.beginFile('binlog.000002', 0)
+    await fixture.write(0, FIRST.subarray(0, 158))
+    expect((await stored(folder.path)).equals(FIRST.subarray(0, 334))).toBe(true)
+    expect(fixture.spool.end()).toEqual({ ordinal: 2, offset: 158 })
+  })
+
   test('waits on a full disk and goes on by itself', async () => {
     await using folder = await temporaryFolder()
     const disk = new FailingDisk()
