@@ -1,13 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { stringify } from 'yaml'
+import { parseDocument, stringify } from 'yaml'
 import { fetchStatus } from '../../src/admin/admin-client.ts'
 import { setUpPair } from '../../src/cli/pair-setup.ts'
 import type { GatewayStatus } from '../../src/progress/status.ts'
@@ -37,6 +37,7 @@ export class LoopbackPair implements AsyncDisposable {
   readonly linkPort: number
   readonly relayPassword = RELAY_PASSWORD
   readonly #processes = new Map<Site, ChildProcess>()
+  #spools = 1
 
   private constructor(directory: string, relayPort: number, linkPort: number) {
     this.directory = directory
@@ -106,12 +107,46 @@ export class LoopbackPair implements AsyncDisposable {
     await writeFile(this.configPath(site), stringify(config))
   }
 
+  /** As an operator would: another source in the production gateway's config, read at start. */
+  async pointSourceAt(port: number): Promise<void> {
+    const path = this.configPath('production')
+    const config = parseDocument(await readFile(path, 'utf8'))
+    config.setIn(['streams', 0, 'source', 'port'], port)
+    await writeFile(path, config.toString())
+  }
+
+  /** As an operator would: a spool directory that does not exist yet. It is read at start. */
+  async renewSpool(): Promise<void> {
+    this.#spools += 1
+    const path = this.configPath('dr')
+    const config = parseDocument(await readFile(path, 'utf8'))
+    config.setIn(['streams', 0, 'spool', 'directory'], this.#spoolName)
+    await writeFile(path, config.toString())
+  }
+
+  /** Runs a `landbridge` command with a gateway's config to its end. */
+  async command(
+    site: Site,
+    ...words: readonly string[]
+  ): Promise<{ readonly exitCode: number; readonly stdout: string }> {
+    const argv = [LANDBRIDGE, ...words, '--config', this.configPath(site)]
+    const { promise, resolve } = Promise.withResolvers<{ exitCode: number; stdout: string }>()
+    const child = execFile(process.execPath, argv, (_error, stdout) => {
+      resolve({ exitCode: child.exitCode ?? -1, stdout })
+    })
+    return await promise
+  }
+
   configPath(site: Site): string {
     return join(this.directory, 'gateway', `${NAMES[site]}.yaml`)
   }
 
   get spoolDirectory(): string {
-    return join(this.directory, 'data', NAMES.dr, 'spool', 'main')
+    return join(this.directory, 'data', NAMES.dr, this.#spoolName)
+  }
+
+  get #spoolName(): string {
+    return this.#spools === 1 ? 'spool/main' : `spool/main-${this.#spools}`
   }
 
   pid(site: Site): number {

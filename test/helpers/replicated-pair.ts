@@ -7,7 +7,7 @@ import type { Connection } from 'mysql2/promise'
 import type { Flavor } from '../../src/base/flavor.ts'
 import { compareSpool, type SpoolReport } from '../../src/lab/compare-spool.ts'
 import { compareTables, type TablesReport } from '../../src/lab/compare-tables.ts'
-import { findServerBinaries } from '../../src/lab/servers/server-binaries.ts'
+import { findServerBinaries, type ServerRelease } from '../../src/lab/servers/server-binaries.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { newestEpochFolder } from '../../src/lab/spool-files.ts'
@@ -35,7 +35,7 @@ export interface ReplicatedPairOptions {
   readonly attach?: boolean
   readonly gateways?: Omit<LoopbackPairOptions, 'source' | 'replica'>
   /** Called before the gateways start for the first time. */
-  readonly prepare?: (pair: LoopbackPair) => Promise<void>
+  readonly prepare?: (pair: LoopbackPair, source: RunningServer) => Promise<void>
 }
 
 /** A real source, two gateway processes on the loopback, and a real replica behind the relay. */
@@ -47,6 +47,7 @@ export class ReplicatedPair implements AsyncDisposable {
   replica: RunningServer | null
   readonly #options: ReplicatedPairOptions
   readonly #connections: Connection[] = []
+  #sourceRelease: ServerRelease | undefined
 
   private constructor(
     servers: TestServers,
@@ -60,6 +61,7 @@ export class ReplicatedPair implements AsyncDisposable {
     this.replica = databases.replica
     this.flavor = databases.source.flavor
     this.#options = options
+    this.#sourceRelease = options.source?.release
   }
 
   static async create(
@@ -82,7 +84,7 @@ export class ReplicatedPair implements AsyncDisposable {
         ...(replica && { replica: { ...login, port: replica.port } }),
       })
       const created = new ReplicatedPair(servers, pair, { source, replica }, options)
-      await options.prepare?.(pair)
+      await options.prepare?.(pair, source)
       await pair.start('production')
       await pair.start('dr')
       if (replica !== null) {
@@ -145,17 +147,36 @@ export class ReplicatedPair implements AsyncDisposable {
   }
 
   /** Starts the source or the replica again with its data, after it was stopped or killed. */
-  async restart(which: 'source' | 'replica', signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  async restart(
+    which: 'source' | 'replica',
+    signal: 'SIGTERM' | 'SIGKILL',
+    change: TestServerOptions = {},
+  ): Promise<void> {
     const server = which === 'source' ? this.source : this.replica
     if (server === null) throw new Error('there is no replica')
     if (signal === 'SIGKILL') server.kill('SIGKILL')
     else await server.stop()
     await server.exited
     const { directory, port, serverId } = server
-    const options = { ...this.#options[which], directory, port, serverId }
+    const options = { ...this.#options[which], ...change, directory, port, serverId }
     const started = await this.servers.start(this.flavor, options)
-    if (which === 'source') this.source = started
-    else this.replica = started
+    if (which === 'source') {
+      this.source = started
+      this.#sourceRelease = options.release
+    } else this.replica = started
+  }
+
+  /** The login that the gateways have at the first source, at another one. */
+  async admit(server: RunningServer): Promise<void> {
+    await createLogin(server, SOURCE_GRANTS[this.flavor])
+  }
+
+  /** The operator's part of a failover: another source in the config, a restart of the gateway. */
+  async moveSource(server: RunningServer): Promise<void> {
+    await this.pair.kill('production', 'SIGTERM')
+    await this.pair.pointSourceAt(server.port)
+    this.source = server
+    await this.pair.start('production')
   }
 
   /** START or STOP of a server's replication. */
@@ -215,7 +236,7 @@ export class ReplicatedPair implements AsyncDisposable {
 
   /** The flavour's binlog tool reads files with checksums verified; throws what it says. */
   async readWithTool(...paths: readonly string[]): Promise<void> {
-    const { binlogTool } = await findServerBinaries(this.flavor)
+    const { binlogTool } = await findServerBinaries(this.flavor, this.#sourceRelease)
     const [command = '', ...leading] = binlogTool
     const options = ['--no-defaults', '--verify-binlog-checksum', '--result-file=/dev/null']
     await run(command, [...leading, ...options, ...paths], { maxBuffer: 1024 ** 2 })

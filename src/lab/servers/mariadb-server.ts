@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { LandbridgeError } from '../../base/errors.ts'
 import type { ServerBinaries } from './server-binaries.ts'
@@ -27,23 +28,32 @@ export async function initialiseMariadb(
   binaries: ServerBinaries,
   dataDirectory: string,
 ): Promise<void> {
-  const [installer, ...leading] = binaries.installer ?? []
-  if (installer === undefined) throw new TypeError('MariaDB needs its installer')
   const user = process.getuid?.() === 0 ? ['--user=root'] : []
-  const common = ['--no-defaults', ...user, `--datadir=${dataDirectory}`]
-  await run(installer, [
-    ...leading,
-    ...common,
-    '--auth-root-authentication-method=normal',
-    '--skip-test-db',
-    '--innodb-log-file-size=67108864',
-  ])
+  const common = ['--no-defaults', ...user, ...binaries.baseOptions, `--datadir=${dataDirectory}`]
+  await createSystemTables(binaries, common)
   // The grant tables are plain tables while the server boots, before it reads them.
   await bootstrap(binaries, common, [
     "DELETE FROM mysql.global_priv WHERE User = '';",
     "DELETE FROM mysql.global_priv WHERE User = 'root' AND Host NOT IN ('localhost', '127.0.0.1');",
     "DELETE FROM mysql.db WHERE User = '';",
   ])
+}
+
+async function createSystemTables(
+  binaries: ServerBinaries,
+  common: readonly string[],
+): Promise<void> {
+  const redo = '--innodb-log-file-size=67108864'
+  if (binaries.systemTables !== undefined) {
+    const files = await Promise.all(binaries.systemTables.map((path) => readFile(path, 'utf8')))
+    const before = ['CREATE DATABASE mysql;', 'USE mysql;', 'SET @auth_root_socket = NULL;']
+    await bootstrap(binaries, [...common, redo], [...before, ...files])
+    return
+  }
+  const [installer, ...leading] = binaries.installer ?? []
+  if (installer === undefined) throw new TypeError('MariaDB needs its installer')
+  const options = ['--auth-root-authentication-method=normal', '--skip-test-db', redo]
+  await run(installer, [...leading, ...common, ...options])
 }
 
 async function bootstrap(

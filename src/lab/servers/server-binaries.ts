@@ -6,6 +6,12 @@ import { LandbridgeError } from '../../base/errors.ts'
 import type { Flavor } from '../../base/flavor.ts'
 import { sidProgram, sidRoot } from './machine-cache.ts'
 
+/**
+ * `usual`: what the machine has, else the one of Debian sid. `newer`: a later MariaDB than the
+ * usual one, for upgrades; of MySQL Debian has one version only.
+ */
+export type ServerRelease = 'usual' | 'newer'
+
 /** Programs of one flavour on this machine. Each is an argv prefix: append the arguments. */
 export interface ServerBinaries {
   readonly flavor: Flavor
@@ -20,6 +26,8 @@ export interface ServerBinaries {
   readonly client: readonly string[]
   /** `mariadb-install-db`; MySQL initialises with the server itself. */
   readonly installer: readonly string[] | undefined
+  /** What `mariadb-install-db` would run, where it cannot run itself. */
+  readonly systemTables?: readonly string[]
 }
 
 const run = promisify(execFile)
@@ -29,14 +37,21 @@ const MYSQL_VERSION_MIN = [8, 4] as const
 
 const found = new Map<string, Promise<ServerBinaries>>()
 
-export function findServerBinaries(flavor: Flavor): Promise<ServerBinaries> {
-  const key = `${flavor} ${sidRoot()} ${process.env.PATH ?? ''}`
+export function findServerBinaries(
+  flavor: Flavor,
+  release: ServerRelease = 'usual',
+): Promise<ServerBinaries> {
+  const key = `${flavor} ${release} ${sidRoot()} ${process.env.PATH ?? ''}`
   const known = found.get(key)
   if (known !== undefined) return known
-  const search = flavor === 'mariadb' ? findMariadb() : findMysql()
+  const search = release === 'newer' ? findNewer(flavor) : findUsual(flavor)
   found.set(key, search)
   search.catch(() => found.delete(key))
   return search
+}
+
+function findUsual(flavor: Flavor): Promise<ServerBinaries> {
+  return flavor === 'mariadb' ? findMariadb() : findMysql()
 }
 
 /** Debian keeps servers in /usr/sbin, which is not on everybody's PATH. */
@@ -87,6 +102,46 @@ async function findMariadb(): Promise<ServerBinaries> {
     binlogTool: [findOnPath('mariadb-binlog') ?? 'mariadb-binlog'],
     client: [findOnPath('mariadb') ?? 'mariadb'],
     installer: [installer],
+  }
+}
+
+/** Where the newer MariaDB is below the root of sid. */
+export const NEWER_FOLDER = 'opt/mariadb/usr'
+const SYSTEM_TABLES = [
+  'mariadb_system_tables.sql',
+  'mariadb_performance_tables.sql',
+  'mariadb_system_tables_data.sql',
+  'fill_help_tables.sql',
+  'maria_add_gis_sp_bootstrap.sql',
+  'mariadb_sys_schema.sql',
+]
+
+async function findNewer(flavor: Flavor): Promise<ServerBinaries> {
+  const server = sidProgram(`${NEWER_FOLDER}/sbin/mariadbd`)
+  const binlogTool = sidProgram(`${NEWER_FOLDER}/bin/mariadb-binlog`)
+  const client = sidProgram(`${NEWER_FOLDER}/bin/mariadb`)
+  const version = server === undefined ? undefined : await versionOf(server, 'mariadb')
+  const isComplete = server && version && binlogTool && client
+  if (flavor !== 'mariadb' || !isComplete) {
+    throw new LandbridgeError('ERR_SERVER_MISSING', `this machine has no newer ${flavor}`, {
+      remedy: 'run `npm test` once as root, which unpacks the MariaDB of Debian sid',
+      details: { flavor },
+    })
+  }
+  const share = join(sidRoot(), NEWER_FOLDER, 'share/mariadb')
+  return {
+    flavor,
+    version,
+    server,
+    baseOptions: [
+      `--basedir=${join(sidRoot(), NEWER_FOLDER)}`,
+      `--lc-messages-dir=${share}`,
+      `--character-sets-dir=${join(share, 'charsets')}`,
+    ],
+    binlogTool,
+    client,
+    installer: undefined,
+    systemTables: SYSTEM_TABLES.map((name) => join(share, name)),
   }
 }
 

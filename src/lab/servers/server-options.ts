@@ -1,7 +1,10 @@
 import type { Flavor } from '../../base/flavor.ts'
+import type { ServerRelease } from './server-binaries.ts'
 
 export interface StartServerOptions {
   readonly flavor: Flavor
+  /** Default: the usual one of the machine. */
+  readonly release?: ServerRelease
   /** Data, binlogs, socket and log go below it. Existing data is started as it is. */
   readonly directory: string
   readonly port: number

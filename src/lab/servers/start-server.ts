@@ -22,7 +22,7 @@ const SOCKET_PATH_BYTES_MAX = 107
 
 /** Starts a real database server; existing data in `directory` is used as it is. */
 export async function startServer(options: StartServerOptions): Promise<RunningServer> {
-  const binaries = await findServerBinaries(options.flavor)
+  const binaries = await findServerBinaries(options.flavor, options.release)
   const directory = resolve(options.directory)
   const paths = serverPaths(directory)
   requireShortSocketPath(paths.socket)

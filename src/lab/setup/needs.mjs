@@ -2,7 +2,8 @@
  * What each command needs of the machine. Pure: `machine` says what is there.
  *
  * @typedef {{ package: string, programs: string[] }} DebianNeed
- * @typedef {{ package: string, program: string }} SidNeed
+ * @typedef {{ package: string, program: string, beside?: BesideNeed }} SidNeed
+ * @typedef {{ folder: string, packages: string[], libraries: string[] }} BesideNeed
  */
 
 const MARIADB = [
@@ -28,6 +29,21 @@ const SID_MYSQL = [
   { package: 'mysql-server-core', program: 'usr/sbin/mysqld' },
   { package: 'mysql-client-core', program: 'usr/bin/mysqlbinlog' },
 ]
+/**
+ * A newer MariaDB than the machine's own. Debian lets it and MySQL not be installed in one root, so
+ * that its packages are only unpacked, in a folder of their own beside what they depend on.
+ */
+const SID_NEWER_MARIADB = [
+  {
+    package: 'mariadb-server-core',
+    program: 'opt/mariadb/usr/sbin/mariadbd',
+    beside: {
+      folder: 'opt/mariadb',
+      packages: ['mariadb-server-core', 'mariadb-client-core', 'mariadb-client'],
+      libraries: ['liburing2', 'libpcre2-posix3', 'libmariadb3', 'libncurses6', 'libedit2'],
+    },
+  },
+]
 const SID_WIREGUARD = [{ package: 'wireguard-go', program: 'usr/bin/wireguard-go' }]
 
 export const COMMANDS = ['demo', 'chaos', 'test', 'bench', 'lab']
@@ -45,6 +61,7 @@ export function needsOf(command, args, machine) {
   const sid = [
     ...(flavors.includes('mysql') && !machine.hasRecentMysql() ? SID_MYSQL : []),
     ...(root ? SID_WIREGUARD : []),
+    ...(command === 'test' ? SID_NEWER_MARIADB : []),
   ].filter((need) => !machine.hasInSid(need.program))
   const debian = [
     ...(flavors.includes('mariadb') ? MARIADB : []),

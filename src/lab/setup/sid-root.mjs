@@ -19,15 +19,15 @@ export async function installFromSid(needs) {
   }
   if (existsSync(sidRoot())) {
     say(`from Debian sid into ${sidRoot()}: ${names.join(' ')}`)
-    await installInRoot(sidRoot(), names, env)
+    await installInRoot(sidRoot(), needs, env)
     return
   }
   say(`a root of Debian sid in ${sidRoot()} (up to 750 MB) with ${names.join(' ')}`)
-  await makeRoot(names, env)
+  await makeRoot(needs, env)
 }
 
 /** Built under another name: a root that is there is a whole one. */
-async function makeRoot(names, env) {
+async function makeRoot(needs, env) {
   mkdirSync(cacheDirectory(), { recursive: true })
   for (const name of readdirSync(cacheDirectory())) {
     if (name.startsWith(UNFINISHED)) await removeRoot(join(cacheDirectory(), name))
@@ -39,7 +39,7 @@ async function makeRoot(names, env) {
     const argv = ['debootstrap', '--force-check-gpg', '--variant=minbase', 'sid', unfinished]
     await runQuietly(mirror === undefined ? argv : [...argv, mirror], { env })
     say('  base of sid is there, adding the programs')
-    await installInRoot(unfinished, names, env)
+    await installInRoot(unfinished, needs, env)
     renameSync(unfinished, sidRoot())
   } catch (error) {
     await removeRoot(unfinished)
@@ -47,11 +47,26 @@ async function makeRoot(names, env) {
   }
 }
 
-async function installInRoot(root, names, env) {
+async function installInRoot(root, needs, env) {
   const chroot = ['chroot', root, 'apt-get', '-y']
   await updateLists(chroot, env)
+  const names = needs.flatMap((need) => need.beside?.libraries ?? [need.package])
   await runQuietly([...chroot, 'install', '--no-install-recommends', ...names], { env })
+  for (const { beside } of needs) if (beside !== undefined) await unpackBeside(root, beside, env)
   await runQuietly([...chroot, 'clean'], { env })
+}
+
+/** apt checks what it downloads as always. The folder gets its name last: it is a whole one. */
+async function unpackBeside(root, { folder, packages }, env) {
+  const script = [
+    `rm -rf /${folder}.unfinished && mkdir -p /${folder}.unfinished/packages`,
+    `cd /${folder}.unfinished/packages`,
+    `apt-get -o APT::Sandbox::User=root download ${packages.join(' ')}`,
+    `for package in *.deb; do dpkg-deb -x "$package" /${folder}.unfinished; done`,
+    `cd / && rm -rf /${folder}.unfinished/packages /${folder}`,
+    `mv /${folder}.unfinished /${folder}`,
+  ]
+  await runQuietly(['chroot', root, 'sh', '-ec', script.join('\n')], { env })
 }
 
 /** sid's lists expire after a week; a frozen mirror or a clock that is ahead makes them old. */

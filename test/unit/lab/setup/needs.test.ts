@@ -38,7 +38,16 @@ describe('needsOf', () => {
 
   test('takes a recent mysqld on PATH instead of the one of sid', () => {
     const machine = { ...bare, hasRecentMysql: () => true }
-    expect(names(needsOf('test', [], machine).sid)).toBe('wireguard-go')
+    expect(names(needsOf('test', [], machine).sid)).toBe('wireguard-go mariadb-server-core')
+  })
+
+  test('unpacks a newer MariaDB for tests only, beside the MySQL that it cannot live with', () => {
+    const [mysql, newer] = needsOf('test', [], { ...bare, hasSid: () => true }).sid.filter(
+      ({ program }) => program.endsWith('d'),
+    )
+    expect([mysql?.beside, newer?.beside?.folder]).toEqual([undefined, 'opt/mariadb'])
+    expect(newer?.program).toContain(`${newer?.beside?.folder}/`)
+    expect(names(needsOf('demo', ['--flavor=both'], bare).sid)).not.toContain('mariadb')
   })
 
   test('adds to an existing root without debootstrap', () => {
