@@ -75,6 +75,11 @@ export class LinkServer {
     return this.#refusals.status()
   }
 
+  /** Connections that have not shown the peer's certificate yet. */
+  get waiting(): number {
+    return this.#doorstep.guests
+  }
+
   /** Settles with the bound port. */
   get ready(): Promise<number> {
     return this.#ready.promise

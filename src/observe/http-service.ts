@@ -42,6 +42,8 @@ export class HttpService {
       listener(routes, deletes),
     )
     this.#server.maxConnections = CONNECTIONS_MAX
+    // Of requests sent in one piece all would be answered before the first answer is taken.
+    this.#server.maxRequestsPerSocket = 1
     // Whoever asks and does not take the answer.
     this.#server.timeout = SILENT_MS_MAX
   }

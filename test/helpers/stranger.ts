@@ -41,6 +41,12 @@ export class Stranger {
     return this
   }
 
+  /** Takes nothing of what comes from here on. */
+  deaf(): this {
+    this.#socket.pause()
+    return this
+  }
+
   /** Settles at the first answer or at the end. */
   async answered(): Promise<void> {
     if (this.#answer === '') await Promise.race([once(this.#socket, 'data'), this.closed])

@@ -21,6 +21,7 @@ const MEMORY_BYTES_MAX = 200e6
 const DESCRIPTORS_SPARE = 12
 const LOG_BYTES_MAX = 16_384
 const ROWS_MIN = 3
+const DEAF = 40
 const ROWS_USUAL = 15
 const SLOWER_MAX = 10
 
@@ -228,6 +229,19 @@ describe.each(['mysql', 'mariadb'] as const)('a %s pair among strangers', (flavo
     expect(atLink.get('tls')).toBeGreaterThan(300)
   })
 
+  test('that ask for much and take nothing are let go', async () => {
+    const before = await footprint('dr')
+    const asked = 'GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(500)
+    const deaf = Array.from({ length: DEAF }, () =>
+      Stranger.at(pair.pair.socketPath('dr')).deaf().send(asked),
+    )
+    await insertAndSync()
+    const more = async () => (await footprint('dr')).descriptors - before.descriptors
+    await pair.eventually(async () => (await more()) <= DESCRIPTORS_SPARE)
+    expect((await footprint('dr')).bytes - before.bytes).toBeLessThan(GROWTH_BYTES_MAX)
+    for (const stranger of deaf) stranger.destroy()
+  })
+
   test('that want a new handshake within TLS gets none', async () => {
     const stranger = Stranger.at(relay, '127.0.0.68')
     await stranger.answered()
@@ -242,12 +256,16 @@ describe.each(['mysql', 'mariadb'] as const)('a %s pair among strangers', (flavo
     if (replica === null) throw new Error('there is no replica')
     let isOver = false
     let visits = 0
-    const flood = crowd(Number.POSITIVE_INFINITY, 60, async (at) => {
+    const held = new Set<Stranger>()
+    // Each keeps its place until it is taken away, and comes again.
+    const flood = crowd(Number.POSITIVE_INFINITY, 120, async (at) => {
       if (isOver) throw new Error('the flood is over')
       visits += 1
-      const stranger = Stranger.at(at % 2 ? relay : link, hostOf(at % 20))
-      await Promise.race([stranger.closed, sleep(500)])
-      stranger.destroy()
+      const stranger = Stranger.at(at % 2 ? relay : link, hostOf(at % 40))
+      held.add(stranger)
+      await stranger.closed
+      held.delete(stranger)
+      await sleep(20)
     }).catch(() => undefined)
     const before = (await pair.pair.status('production'))?.link.sessions ?? 0
     await pair.control(replica, 'STOP')
@@ -258,6 +276,7 @@ describe.each(['mysql', 'mariadb'] as const)('a %s pair among strangers', (flavo
     await insertAndSync()
     expect((await pair.pair.status('production'))?.link.sessions).toBe(before + 1)
     isOver = true
+    for (const stranger of held) stranger.destroy()
     await flood
     expect(visits).toBeGreaterThan(100)
     expect(await pair.compareTables()).toMatchObject({ equal: true, failures: [] })

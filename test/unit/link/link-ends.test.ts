@@ -9,6 +9,7 @@ import { LinkClient } from '../../../src/link/link-client.ts'
 import { LinkServer } from '../../../src/link/link-server.ts'
 import type { SessionBody } from '../../../src/link/link-session.ts'
 import { until } from '../../helpers/spool-fixture.ts'
+import { Stranger } from '../../helpers/stranger.ts'
 
 const nowMs = Date.now()
 const authority = await createAuthority('pair', nowMs)
@@ -133,6 +134,19 @@ describe('the two ends of a link', () => {
     ends.server.state.channel?.fail(new Error('cut'))
     await until(() => client.status().sessions === 2 && client.status().state === 'up')
     await until(() => ends.server.status().sessions === 2)
+  })
+
+  test('come up though strangers hold as many places as there are', async () => {
+    await using ends = new Ends()
+    const port = await ends.server.ready
+    const strangers = Array.from({ length: 16 }, (_, at) => Stranger.at(port, `127.0.1.${1 + at}`))
+    await until(() => ends.server.waiting === 16)
+    const { client } = await ends.client()
+    await until(() => client.status().state === 'up')
+    expect(ends.server.refused()).toEqual([{ reason: 'crowded', connections: 1 }])
+    await strangers[0]?.closed
+    for (const stranger of strangers) stranger.destroy()
+    expect(client.status().sessions).toBe(1)
   })
 
   test('refuse a certificate of the pair that is not the pinned one', async () => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { MetricsServer } from '../../../src/observe/metrics-server.ts'
+import { Stranger } from '../../helpers/stranger.ts'
 
 test('metrics are served on a loopback port only, until stopped', async () => {
   const stopping = new AbortController()
@@ -18,4 +19,23 @@ test('metrics are served on a loopback port only, until stopped', async () => {
   stopping.abort()
   await running
   expect(server.status().port).toBeNull()
+})
+
+test('metrics are made once for a client that asks 500 times in one piece', async () => {
+  const stopping = new AbortController()
+  let count = 0
+  const metrics = async (): Promise<string> => {
+    count += 1
+    return 'a 1\n'
+  }
+  const server = new MetricsServer({ listen: { host: '127.0.0.1', port: 0 }, metrics })
+  const running = server.run(stopping.signal)
+  await expect.poll(() => server.status().port).not.toBeNull()
+  const client = Stranger.at(server.status().port ?? 0)
+  client.send('GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(500))
+  await expect.poll(() => client.answer).toContain('200 OK')
+  expect(count).toBe(1)
+  client.destroy()
+  stopping.abort()
+  await running
 })
