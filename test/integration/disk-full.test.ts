@@ -196,7 +196,12 @@ describe.each(['mysql', 'mariadb'] as const)('a %s pair with a full disk at DR',
 
   test('waits without a spool for room to begin one, and keeps the link', async () => {
     onTestFailed(async () => console.error(await pair.logTails()))
-    const { pair: gateways } = pair
+    const { pair: gateways, replica } = pair
+    if (replica === null) throw new Error('there is no replica')
+    writing.abort()
+    await written
+    // It is ahead of a spool that begins anew.
+    await pair.control(replica, 'STOP')
     await gateways.kill('dr')
     await rm(gateways.spoolDirectory, { recursive: true })
     await mkdir(join(gateways.spoolDirectory, '000001', 'index'), { recursive: true })
