@@ -102,11 +102,11 @@ export class LineagePlayer {
       writer.append(at, file.bytes.subarray(at, end), 1_700_000_000_000)
       this.#sentBytes += end - at
       at = end
-      if (this.#random() < 0.7) await this.#settled()
+      // The file after it begins behind bytes that are still under way.
+      if (at < file.bytes.length && this.#random() < 0.7) await this.#settled()
       // As every minute in the field.
       if (this.#random() < 0.15) await spool.applyRetention()
     }
-    // Within an epoch the next file begins behind bytes that are still under way.
     if (this.#lineage.files[index + 1]?.epoch !== file.epoch) await this.#settled()
   }
 

@@ -24,7 +24,7 @@ export interface CrashPoint {
 export interface SpoolRunOptions {
   /** Of the pieces' sizes and of when retention runs. */
   readonly seed: number
-  /** Oldest files go when there is more; 1 leaves only the newest. */
+  /** Oldest files go when there is more; 1 leaves only the newest; null: no checkpoints either. */
   readonly retentionBytesMax: number | null
   /** Looks at the spool when it has recovered. */
   readonly onOpened?: (spool: Spool) => void
@@ -117,7 +117,9 @@ export async function openSpool(
 ): Promise<SpoolFixture> {
   await disk.unlink(`${SPOOL}/LOCK`).catch(ignoreMissing)
   const retention = { ageMsMax: null, bytesMax: retentionBytesMax, hardLimit: false }
-  return await SpoolFixture.open(SPOOL, { disk, retention, checkpointBytes: CHECKPOINT_BYTES })
+  // Without retention no checkpoint either: it could hide what an index record should have said.
+  const checkpoints = retentionBytesMax === null ? {} : { checkpointBytes: CHECKPOINT_BYTES }
+  return await SpoolFixture.open(SPOOL, { disk, retention, ...checkpoints })
 }
 
 function served(fixture: SpoolFixture | null): Published {

@@ -56,7 +56,7 @@ describe.each(['mysql', 'mariadb'] as const)('a spool of %s that crashes', (flav
   }
 
   test.each([
-    ['with room for all', null],
+    ['with room for all and no checkpoint', null],
     ['while retention removes what is old', 7_000],
     ['while retention leaves only the newest file', 1],
   ])(
