@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { codeOf } from '../../src/base/errors.ts'
+import type { Random } from '../../src/lab/workload-statements.ts'
 import type { HeldPoint } from '../../src/spool/spool.ts'
-import type { Random } from './power-loss.ts'
 import type { Lineage, LineageFile } from './recorded-lineage.ts'
 import { epochBeginning, type SpoolFixture } from './spool-fixture.ts'
 

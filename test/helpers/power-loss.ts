@@ -1,3 +1,4 @@
+import type { Random } from '../../src/lab/workload-statements.ts'
 import { applyChange, type FileNode, type Outcome } from './memory-file-system.ts'
 
 /** No change that was not synced had reached the disk. */
@@ -12,19 +13,6 @@ export const ALL_KEPT: Outcome = {
 /** Every name had, and of each file's changes the first `bytes` bytes. */
 export function tornAt(bytes: number, rest: 'missing' | 'zeros'): Outcome {
   return { file: (node) => torn(node, bytes, rest), names: (pending) => pending }
-}
-
-export type Random = () => number
-
-/** Numbers in [0, 1) that a seed repeats (mulberry32). */
-export function seeded(seed: number): Random {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 /** Each file and folder for itself: nothing, everything, a torn part, or some in any order. */

@@ -1,11 +1,11 @@
 import { expect } from 'vitest'
 import { ignoreMissing } from '../../src/base/atomic-file.ts'
 import { codeOf } from '../../src/base/errors.ts'
+import { seededRandom } from '../../src/lab/workload-statements.ts'
 import type { Spool } from '../../src/spool/spool.ts'
 import { type AckedPoint, LineagePlayer } from './lineage-player.ts'
 import type { DiskCall, Fault, MemoryDisk } from './memory-disk.ts'
 import type { MemoryFileSystem } from './memory-file-system.ts'
-import { seeded } from './power-loss.ts'
 import type { Lineage } from './recorded-lineage.ts'
 import { SpoolFixture } from './spool-fixture.ts'
 import { type Published, SpoolJudge } from './spool-judge.ts'
@@ -66,7 +66,7 @@ export async function runSpool(
   const fixture = await openAgain(disk, options)
   opened = fixture
   options.onOpened?.(fixture.spool)
-  const player = new LineagePlayer(lineage, fixture, seeded(options.seed))
+  const player = new LineagePlayer(lineage, fixture, seededRandom(options.seed))
   const unsafe: unknown[] = []
   player.onAcked = (acked: AckedPoint) => {
     try {

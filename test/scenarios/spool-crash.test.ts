@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { type Random, seededRandom } from '../../src/lab/workload-statements.ts'
 import type { Spool } from '../../src/spool/spool.ts'
 import { MemoryDisk } from '../helpers/memory-disk.ts'
-import { ALL_KEPT, ALL_LOST, anyOutcome, type Random, seeded } from '../helpers/power-loss.ts'
+import { ALL_KEPT, ALL_LOST, anyOutcome } from '../helpers/power-loss.ts'
 import { recordedLineage } from '../helpers/recorded-lineage.ts'
 import { SpoolJudge } from '../helpers/spool-judge.ts'
 import {
@@ -66,7 +67,7 @@ describe.each(['mysql', 'mariadb'] as const)('a spool of %s that crashes', (flav
       const points = await pointsOf(options)
       const names = new Set(points.map(({ call }) => call.name))
       expect([...names]).toEqual(expect.arrayContaining(CHANGES))
-      const random = seeded(SEED)
+      const random = seededRandom(SEED)
       // The rest of the moments when another seed asks for them, all in a full run.
       for (const point of partOf(points, 3)) {
         for (const [way, disk] of aftermaths(point, random)) {
@@ -82,7 +83,7 @@ describe.each(['mysql', 'mariadb'] as const)('a spool of %s that crashes', (flav
   test('survives another crash while it recovers from the first', async () => {
     const options = { seed: SEED, retentionBytesMax: 7_000 }
     const points = await pointsOf(options)
-    const random = seeded(SEED + 1)
+    const random = seededRandom(SEED + 1)
     let seconds = 0
     for (const point of partOf(points, 7)) {
       const disk = new MemoryDisk(point.files).afterPowerLoss(anyOutcome(random))

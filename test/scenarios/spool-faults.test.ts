@@ -1,9 +1,10 @@
 import { basename } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
+import { seededRandom } from '../../src/lab/workload-statements.ts'
 import { isBinlogName } from '../../src/spool/spool-file.ts'
 import { type DiskCall, type Fault, MemoryDisk } from '../helpers/memory-disk.ts'
-import { ALL_LOST, seeded } from '../helpers/power-loss.ts'
+import { ALL_LOST } from '../helpers/power-loss.ts'
 import { recordedLineage } from '../helpers/recorded-lineage.ts'
 import { SpoolJudge } from '../helpers/spool-judge.ts'
 import { openSpool, runSpool, SPOOL } from '../helpers/spool-run.ts'
@@ -81,7 +82,7 @@ describe.each(['mysql', 'mariadb'] as const)('a spool of %s on a bad disk', (fla
 
   test('keeps its promises when every call takes a while, some longer than others', async () => {
     for (let seed = SEED; seed < SEED + 10; seed += 1) {
-      const random = seeded(seed)
+      const random = seededRandom(seed)
       await survive(async () => {
         for (let turns = Math.floor(random() * 6); turns > 0; turns -= 1) await turn()
         return undefined
