@@ -19,11 +19,11 @@ function epochOf({ streams }: GatewayStatus): number | null {
   return streams[0]?.spool?.synced?.epoch ?? null
 }
 
-/** What a command about the DR gateway's replica prints. */
+/** What a command at the DR gateway prints. */
 async function landbridge(pair: ReplicatedPair, ...args: readonly string[]): Promise<string> {
   const main = `import(${JSON.stringify(MAIN)}).then(({ main }) => main(process.argv.slice(1)))`
   const config = ['--config', pair.pair.configPath('dr')]
-  return (await run(process.execPath, ['-e', main, 'replica', ...args, ...config])).stdout
+  return (await run(process.execPath, ['-e', main, ...args, ...config])).stdout
 }
 
 /** Binlog files of an epoch's folder, by name, with what they hold. */
@@ -35,6 +35,11 @@ async function digests(pair: ReplicatedPair, epoch: number): Promise<Record<stri
     return [name, hash.digest('hex')] as const
   })
   return Object.fromEntries(await Promise.all(entries))
+}
+
+async function createTable(sql: Connection): Promise<void> {
+  await sql.query('CREATE DATABASE IF NOT EXISTS d')
+  await sql.query('CREATE TABLE IF NOT EXISTS d.t (id INT PRIMARY KEY AUTO_INCREMENT, v REAL)')
 }
 
 async function write(sql: Connection, rows: number): Promise<void> {
@@ -62,9 +67,7 @@ describe.each(FLAVORS)('a %s source that is reset', (flavor) => {
     if (pair.replica === null) throw new Error('no replica')
     sql = await pair.sql()
     replica = await pair.sql(pair.replica)
-    await sql.query(
-      'CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY AUTO_INCREMENT, v REAL)',
-    )
+    await createTable(sql)
     await write(sql, 30)
     await replica.query('SET sql_log_bin = 0')
     if (flavor === 'mysql') {
@@ -109,7 +112,9 @@ describe.each(FLAVORS)('a %s source that is reset', (flavor) => {
     await replica.query(`SET sql_log_bin = 1; RESET ${noun} ALL; ${RESET[flavor]}`)
     const variable = flavor === 'mysql' ? 'gtid_purged' : 'gtid_slave_pos'
     await replica.query(`SET GLOBAL ${variable} = '${gtids}'`)
-    expect(await landbridge(pair, 'detach', await key())).toMatch(/the gateway forgot replica/)
+    expect(await landbridge(pair, 'replica', 'detach', await key())).toMatch(
+      /the gateway forgot replica/,
+    )
     if (pair.replica !== null) await pair.attach(pair.replica)
   }
 
@@ -137,7 +142,7 @@ describe.each(FLAVORS)('a %s source that is reset', (flavor) => {
       ]),
     )
     expect(await pair.compareSpool()).toMatchObject({ identical: true })
-    expect(await landbridge(pair, 'attach', '--dry-run')).toMatch(
+    expect(await landbridge(pair, 'replica', 'attach', '--dry-run')).toMatch(
       /error: the source was reset since the replica was served.*\n.*replica detach/,
     )
   }, 120_000)
@@ -224,9 +229,7 @@ describe.each(FLAVORS)('a %s source without a replica at DR', (flavor) => {
     await sql.query(RESET[flavor])
     await pair.pair.start('production')
     await pair.pair.until('dr', (status) => epochOf(status) === 2)
-    await sql.query(
-      'CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY AUTO_INCREMENT, v REAL)',
-    )
+    await createTable(sql)
     await write(sql, 5)
     await pair.synced()
     expect(await pair.compareSpool()).toMatchObject({ identical: true })
@@ -236,6 +239,9 @@ describe.each(FLAVORS)('a %s source without a replica at DR', (flavor) => {
 
   test('that lost transactions is no reset: the stream stays blocked', async () => {
     const { directory } = pair.source
+    await createTable(await pair.sql())
+    await pair.synced()
+    const folders = await readdir(pair.pair.spoolDirectory)
     const copy = `${directory}.copy`
     await pair.source.stop()
     await cp(directory, copy, { recursive: true })
@@ -246,18 +252,18 @@ describe.each(FLAVORS)('a %s source without a replica at DR', (flavor) => {
     await rm(directory, { recursive: true })
     await cp(copy, directory, { recursive: true })
     await pair.restart('source', 'SIGTERM')
-    await pair.pair.until('dr', ({ problems }) =>
-      problems.some(({ code, severity }) => {
-        return code === 'ERR_SOURCE_DIVERGED' && severity === 'blocked'
-      }),
-    )
+    for (const site of ['dr', 'production'] as const) {
+      const told = await pair.pair.until(site, ({ state }) => state === 'blocked')
+      const diverged = told.problems.find(({ code }) => code === 'ERR_SOURCE_DIVERGED')
+      expect(diverged?.message).toMatch(flavor === 'mysql' ? /[0-9a-f-]{36}:\d+/ : /0-1-\d+/)
+      expect(diverged?.remedy).toBeTruthy()
+    }
+    await expect(landbridge(pair, 'status')).rejects.toMatchObject({ code: 3 })
     // The new transactions have the GTIDs of the lost ones, and more.
     await write(await pair.sql(), 20)
     await pair.restartGateway('production')
-    const { problems, streams } = await pair.pair.until('dr', (status) => {
-      return status.streams[0]?.state === 'blocked'
-    })
+    const { problems } = await pair.pair.until('dr', ({ state }) => state === 'blocked')
     expect(problems.map(({ code }) => code)).toContain('ERR_SOURCE_DIVERGED')
-    expect(streams[0]?.spool?.synced?.epoch).toBe(2)
+    expect(await readdir(pair.pair.spoolDirectory)).toEqual(folders)
   }, 120_000)
 })
