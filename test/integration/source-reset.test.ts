@@ -178,7 +178,7 @@ describe.each(FLAVORS)('a %s source that is reset', (flavor) => {
     expect(await digests(pair, 1)).toEqual(before)
   }, 120_000)
 
-  test('is noticed when both gateways were away, and it has more than before again', async () => {
+  test('is noticed when nobody looked, and it has more than before again', async () => {
     await pair.synced()
     const held = await digests(pair, 2)
     await pair.pair.kill('production')
