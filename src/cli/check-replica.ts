@@ -1,7 +1,8 @@
-import { codeOf, describeError } from '../base/errors.ts'
+import { codeOf, describeError, isLandbridgeError } from '../base/errors.ts'
 import { formatHostPort } from '../config/address.ts'
 import type { DatabaseConfig, GatewayConfig, RelayConfig } from '../config/config.ts'
 import { findStreamIdentity } from '../gateway/stream-identity.ts'
+import { openReplica } from '../progress/replica-queries.ts'
 import { ATTACH_GRANTS, inspectReplica } from '../relay/attach.ts'
 import { replicaFindings } from '../relay/attach-plan.ts'
 import type { ReplicaFacts } from '../relay/replica-facts.ts'
@@ -38,15 +39,17 @@ export async function checkReplicas(config: GatewayConfig): Promise<CheckFinding
 export async function checkReplica(check: ReplicaCheck): Promise<CheckFinding[]> {
   const { replica: login, relay, relayServerId, configPath } = check
   try {
+    const signal = AbortSignal.timeout(CHECK_MS_MAX)
     const inspected = await inspectReplica(
       { replica: { role: 'replica', ...login }, relay: localRelayLogin(relay) },
-      AbortSignal.timeout(CHECK_MS_MAX),
+      signal,
     )
     const { replica } = inspected
     const { flavor, version, serverId } = replica
     const where = `${login.user} is in at ${formatHostPort(login)}`
     const findings: CheckFinding[] = [
       { severity: 'ok', message: `${where}: ${flavor} ${version}, server_id ${serverId}` },
+      ...(await pollingFindings(login, signal)),
       ...replicaFindings(replica, inspected.relay),
       followingFinding(replica, configPath),
     ]
@@ -58,9 +61,26 @@ export async function checkReplica(check: ReplicaCheck): Promise<CheckFinding[]>
     return findings
   } catch (error) {
     const finding = { severity: 'error', message: describeError(error) } as const
+    const remedy = isLandbridgeError(error) ? error.remedy : undefined
+    if (remedy !== undefined) return [{ ...finding, remedy }]
     if (codeOf(error) !== 'ERR_SQL_STATEMENT') return [finding]
     const { mysql, mariadb } = ATTACH_GRANTS
     return [{ ...finding, remedy: `grant it on *.*: ${mysql} (MySQL), ${mariadb} (MariaDB)` }]
+  }
+}
+
+/** What the running gateway asks all the time, to say how far the replica is. */
+async function pollingFindings(
+  login: DatabaseConfig,
+  signal: AbortSignal,
+): Promise<readonly CheckFinding[]> {
+  const queries = await openReplica(login, signal)
+  try {
+    await queries.stopReason()
+    await queries.applied()
+    return [{ severity: 'ok', message: `${login.user} may ask what the replica has applied` }]
+  } finally {
+    queries.close()
   }
 }
 

@@ -7,6 +7,7 @@ import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
 import type { DatabaseConfig, GatewayConfig, RelayConfig, StreamConfig } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'
 import type { SqlLoginOptions } from '../mysql/sql-login.ts'
+import { MYSQL_THREADS_GRANT } from '../progress/replica-queries.ts'
 import { ATTACH_GRANTS, attachReplica, detachReplica, replicaFacts } from '../relay/attach.ts'
 import type { AttachTarget } from '../relay/attach-plan.ts'
 import { replicaKey } from '../relay/replica-registry.ts'
@@ -35,8 +36,8 @@ export function addReplicaCommand(program: Command): void {
     .description('Handles the replica that the configuration names under `replica`.')
     .addHelpText(
       'after',
-      `\nThe login at the replica needs, on *.*:\n  MySQL    ${ATTACH_GRANTS.mysql}\n` +
-        `  MariaDB  ${ATTACH_GRANTS.mariadb}`,
+      `\nThe login at the replica needs:\n  MySQL    ${ATTACH_GRANTS.mysql} ON *.*\n` +
+        `           ${MYSQL_THREADS_GRANT}\n  MariaDB  ${ATTACH_GRANTS.mariadb} ON *.*`,
     )
   addAttach(replica)
   addDetach(replica)

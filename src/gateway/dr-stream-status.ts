@@ -142,6 +142,15 @@ function resetProblems({ name, spool }: DrStream): Problem[] {
   ]
 }
 
+/** A thread that somebody stopped is only started; one that failed would fail again. */
+function stopRemedy(reason: string): string {
+  if (reason.startsWith('stopped: ')) return 'landbridge replica attach --config FILE starts it'
+  return (
+    'Mend at the replica what the error names, or restore it from a backup of the source; ' +
+    'then `landbridge replica attach --config FILE` starts it again.'
+  )
+}
+
 const REPLICA_AWAY_MS = 30_000
 
 /** The replica that can be asked: does it answer, does its replication run? */
@@ -150,10 +159,10 @@ function replicaProblems({ name, poller, relay }: DrStream, nowMs: number): Prob
   const where = `replica:${name}`
   const asked = poller?.status()
   if (asked?.error) {
-    const { code, message, sinceMs } = asked.error
+    const { code, message, remedy, sinceMs } = asked.error
     // A replica that is configured and stays away cannot take over: that is worth a call.
     const severity = nowMs - sinceMs > REPLICA_AWAY_MS ? 'error' : 'warning'
-    problems.push({ code, severity, where, message, sinceMs })
+    problems.push({ code, severity, where, message, sinceMs, ...(remedy && { remedy }) })
   }
   if (!asked?.stopReason) return problems
   // Before its first attachment a replica is not broken, it is still to come.
@@ -165,9 +174,7 @@ function replicaProblems({ name, poller, relay }: DrStream, nowMs: number): Prob
     message: isNew
       ? 'the DR replica does not follow this gateway yet'
       : `replication on the DR replica does not run: ${asked.stopReason}`,
-    remedy: isNew
-      ? 'landbridge replica attach --config FILE'
-      : 'landbridge replica status --config FILE shows more; landbridge replica attach starts it',
+    remedy: isNew ? 'landbridge replica attach --config FILE' : stopRemedy(asked.stopReason),
     sinceMs: asked.stoppedSinceMs ?? 0,
   })
   return problems

@@ -65,6 +65,9 @@ function loginFailed(options: SqlLoginOptions, cause: unknown): LandbridgeError 
   return new LandbridgeError('ERR_SQL_LOGIN', `cannot log in to the ${role} as ${where}`, {
     cause,
     retryable: true,
+    remedy:
+      `See that it runs at ${host}:${port} and takes this user, and look at password file and ` +
+      'TLS mode in the configuration.',
     details: { role, host, port, user },
   })
 }

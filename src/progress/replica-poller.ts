@@ -1,6 +1,6 @@
 import { Backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
-import { codeOf, describeError, isAbortError } from '../base/errors.ts'
+import { codeOf, describeError, isAbortError, isLandbridgeError } from '../base/errors.ts'
 import type { ReplicaIdentity, ReplicaQueries } from './replica-queries.ts'
 
 export interface ReplicaPollerOptions {
@@ -27,6 +27,7 @@ export interface ReplicaPollerStatus {
   readonly error: {
     readonly code: string
     readonly message: string
+    readonly remedy: string | null
     readonly sinceMs: number
   } | null
 }
@@ -84,7 +85,8 @@ export class ReplicaPoller {
         if (signal.aborted) return
         this.#state = 'down'
         const sinceMs = this.#error?.sinceMs ?? this.#options.clock.wallMs()
-        this.#error = { code: codeOf(error), message: describeError(error), sinceMs }
+        const remedy = isLandbridgeError(error) ? (error.remedy ?? null) : null
+        this.#error = { code: codeOf(error), message: describeError(error), remedy, sinceMs }
         await this.#backoff.wait({ signal }).catch(ignoreAbort)
       }
     }

@@ -25,6 +25,9 @@ export interface ReplicaQueries {
 
 type Rows = (sql: string) => Promise<Record<string, unknown>[]>
 
+/** Where MySQL says what its threads do; a grant of its own, beside those on `*.*`. */
+export const MYSQL_THREADS_GRANT = 'SELECT ON performance_schema.*'
+
 const CONNECT_MS_MAX = 5_000
 const QUERY_MS_MAX = 5_000
 
@@ -50,7 +53,14 @@ export async function openReplica(
     throw new LandbridgeError(
       'ERR_REPLICA_UNREACHABLE',
       `cannot ask the replica at ${host}:${port} as ${user}`,
-      { cause, retryable: true, details: { host, port, user } },
+      {
+        cause,
+        retryable: true,
+        details: { host, port, user },
+        remedy:
+          'See that the replica runs, and host, port, user and password file of the `replica` ' +
+          'section; `landbridge check --config FILE` tries the login.',
+      },
     )
   }
 }
@@ -61,7 +71,12 @@ async function open(login: ReplicaLogin, signal: AbortSignal): Promise<ReplicaQu
   try {
     const rows: Rows = async (sql) => {
       const query = { sql, timeout: QUERY_MS_MAX }
-      const [result] = await connection.promise().query<RowDataPacket[]>(query)
+      const [result] = await connection
+        .promise()
+        .query<RowDataPacket[]>(query)
+        .catch((cause: unknown) => {
+          throw queryFailed(login, cause)
+        })
       return result
     }
     const identity = await askIdentity(rows)
@@ -70,6 +85,22 @@ async function open(login: ReplicaLogin, signal: AbortSignal): Promise<ReplicaQu
     close()
     throw error
   }
+}
+
+/** errno of ER_TABLEACCESS_DENIED_ERROR and ER_SPECIFIC_ACCESS_DENIED_ERROR. */
+const DENIED = [1142, 1227]
+
+function queryFailed({ user }: ReplicaLogin, cause: unknown): LandbridgeError {
+  const errno = cause instanceof Error && 'errno' in cause ? Number(cause.errno) : null
+  const remedy =
+    'Grant the login what `landbridge replica --help` lists: ' +
+    `on MySQL also GRANT ${MYSQL_THREADS_GRANT} TO '${user}'@'%'.`
+  const isDenied = errno !== null && DENIED.includes(errno)
+  return new LandbridgeError('ERR_REPLICA_QUERY', `the replica does not answer ${user}`, {
+    cause,
+    retryable: true,
+    ...(isDenied && { remedy }),
+  })
 }
 
 async function askIdentity(rows: Rows): Promise<ReplicaIdentity> {

@@ -34,7 +34,10 @@ export interface AttachResult extends AttachPlan {
   readonly replica: ReplicaFacts
 }
 
-/** What the login at the replica needs, no more: to look, to attach, and to detach (RELOAD). */
+/**
+ * What the login at the replica needs on `*.*`: to look, to attach, and to detach (RELOAD).
+ * MySQL's needs MYSQL_THREADS_GRANT besides.
+ */
 export const ATTACH_GRANTS = {
   mysql: 'REPLICATION_SLAVE_ADMIN, REPLICATION CLIENT, RELOAD',
   mariadb: 'REPLICATION SLAVE ADMIN, SLAVE MONITOR, RELOAD',

@@ -4,6 +4,7 @@ import { runChecks } from '../../src/cli/check-command.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
+import { MYSQL_THREADS_GRANT } from '../../src/progress/replica-queries.ts'
 import { ATTACH_GRANTS } from '../../src/relay/attach.ts'
 import { PairFolder } from '../helpers/pair-folder.ts'
 import { freePort, TestServers } from '../helpers/test-servers.ts'
@@ -23,6 +24,7 @@ describe.each(['mariadb', 'mysql'] as const)('landbridge check asks the database
     await root.query('GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO landbridge')
     await root.query("CREATE USER follower IDENTIFIED BY 'secret'")
     await root.query(`GRANT ${ATTACH_GRANTS[flavor]} ON *.* TO follower`)
+    if (flavor === 'mysql') await root.query(`GRANT ${MYSQL_THREADS_GRANT} TO follower`)
     await root.end()
     await writeFile(folder.at('certs/ec2/source.password'), 'secret\n', { mode: 0o600 })
     await writeFile(folder.at('certs/azure/replica.password'), 'secret\n', { mode: 0o600 })
@@ -82,6 +84,7 @@ describe.each(['mariadb', 'mysql'] as const)('landbridge check asks the database
         severity: 'ok',
         message: expect.stringMatching(/^follower is in at .*, server_id 7$/),
       },
+      { severity: 'ok', message: 'follower may ask what the replica has applied' },
       { severity: 'warning', remedy: expect.stringContaining('read_only=ON') },
       { severity: 'ok', remedy: expect.stringContaining('landbridge replica attach --config') },
       { severity: 'ok', message: expect.stringContaining('GTIDs were not compared') },
@@ -99,6 +102,17 @@ describe.each(['mariadb', 'mysql'] as const)('landbridge check asks the database
         message: 'the replica has server_id 7, as the relay has',
       }),
     )
+  })
+
+  test('at DR: a login that may not read the threads is an error with the grant', async () => {
+    const grant = flavor === 'mysql' ? MYSQL_THREADS_GRANT : 'SLAVE MONITOR ON *.*'
+    const root = await connectSql(server)
+    await root.query(`REVOKE ${grant} FROM follower`)
+    expect(await found('gateway/azure.yaml', 'replica')).toMatchObject([
+      { severity: 'error', remedy: expect.stringContaining(grant.replace(' ON *.*', '')) },
+    ])
+    await root.query(`GRANT ${grant} TO follower`)
+    await root.end()
   })
 
   test('at DR: a login that may not look is told the privileges', async () => {

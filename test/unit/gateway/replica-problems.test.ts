@@ -88,17 +88,24 @@ test('one that was attached and forgot it, or stopped, is an error', () => {
   ])
 })
 
+test('a stopped replica is only started, one that failed has to be mended first', () => {
+  const remedyOf = (stopReason: string) => problemsOf({ stopReason })[0]?.remedy
+  expect(remedyOf('stopped: receiver and applier')).toMatch(/^landbridge replica attach/)
+  expect(remedyOf('worker: Duplicate entry')).toMatch(/^Mend at the replica/)
+})
+
 test('a replica that cannot be asked and a relay that does not listen say since when', () => {
-  const error = { code: 'ERR_REPLICA_UNREACHABLE', message: 'cannot ask', sinceMs: 11 }
+  const remedy = 'see that it runs'
+  const error = { code: 'ERR_REPLICA_UNREACHABLE', message: 'cannot ask', remedy, sinceMs: 11 }
   const lastError = { code: 'EADDRINUSE', message: 'listen EADDRINUSE', sinceMs: 12 }
   expect(problemsOf({ error }, { state: 'down', lastError })).toMatchObject([
     { code: 'EADDRINUSE', where: 'relay:main', sinceMs: 12 },
-    { code: 'ERR_REPLICA_UNREACHABLE', severity: 'warning', sinceMs: 11 },
+    { code: 'ERR_REPLICA_UNREACHABLE', severity: 'warning', remedy, sinceMs: 11 },
   ])
 })
 
 test('a replica that stays away becomes an error: it could not take over', () => {
-  const error = { code: 'ERR_REPLICA_UNREACHABLE', message: 'refused', sinceMs: 0 }
+  const error = { code: 'ERR_REPLICA_UNREACHABLE', message: 'refused', remedy: null, sinceMs: 0 }
   expect(problemsOf({ error }, {}, 10_000)).toMatchObject([{ severity: 'warning' }])
   expect(problemsOf({ error }, {}, 40_000)).toMatchObject([{ severity: 'error' }])
 })

@@ -92,7 +92,12 @@ describe('replica poller', () => {
     replica.failure = Object.assign(new Error('gone'), { code: 'ECONNRESET' })
     await clock.advance(30_000)
     expect(replica.opened).toBeGreaterThan(3)
-    const error = { code: 'ECONNRESET', message: 'gone', sinceMs: 1_700_000_001_000 }
+    const error = {
+      code: 'ECONNRESET',
+      message: 'gone',
+      remedy: null,
+      sinceMs: 1_700_000_001_000,
+    }
     expect(poller.status()).toMatchObject({ state: 'down', error, appliedGtids: '0-1-1' })
     expect(poller.status().answeredAgoMs).toBe(30_100)
     replica.failure = null
