@@ -10,9 +10,13 @@ export interface Verdict {
   readonly answer: string
 }
 
-/** Samples come every second: what is older than this does not prove the present. */
+/** A replica is asked every second: what is older than this does not prove the present. */
 const PROOF_MS_MAX = 10_000
+/** So are samples of the source, and a lost one may say that production just vanished. */
+const SAMPLE_MS_MAX = 4_000
 const LAG_MS_FINE = 5_000
+/** An error of a replica can be half a page; the problem below has all of it. */
+const REASON_CHARACTERS_MAX = 60
 
 export function verdictsOf(status: GatewayStatus): Verdict[] {
   const verdicts = [tunnelVerdict(status)]
@@ -48,14 +52,17 @@ function tunnelVerdict({ tunnel, link, nowMs }: GatewayStatus): Verdict {
   return { question: 'tunnel', stream: null, mood, answer }
 }
 
-function lagVerdict({ receiveLag: lag }: StreamStatus, { site, link }: GatewayStatus): Answer {
+function lagVerdict({ receiveLag: lag, source }: StreamStatus, status: GatewayStatus): Answer {
+  const { site, link } = status
   if (lag === null && site === 'production') {
     return { mood: 'good', answer: `is measured at the other site: ask ${link.peer}` }
   }
   if (lag === null || lag.ms === null) {
     return { mood: 'warn', answer: 'unknown: the source was not heard of since this start' }
   }
-  const stale = !isProven(lag)
+  // With the link or the source gone, commits may pass unseen from that moment on.
+  const isWatched = link.state === 'up' && source.connected
+  const stale = !isWatched || !isProven(lag, SAMPLE_MS_MAX)
   const proof = `confirmed ${durationText(lag.provenAgoMs)} ago`
   if (lag.ms === 0 && !stale) return { mood: 'good', answer: `none, ${proof}: nothing is exposed` }
   if (lag.ms === 0) {
@@ -91,7 +98,12 @@ function readiness({ applyError, applyLag }: ReplicaStatus): number {
 
 function replicaVerdict({ serverId, applyError, applyLag, state }: ReplicaStatus): Answer {
   const who = `replica ${serverId}`
-  if (applyError !== null) return { mood: 'bad', answer: `no: ${who} stopped: ${applyError}` }
+  if (applyError !== null) {
+    const lacks = applyLag?.transactions ?? null
+    const left = !lacks ? '' : ` and lacks ${plural(lacks, 'transaction')}`
+    const answer = `no: ${who} does not apply${left}: ${shortened(applyError)}`
+    return { mood: 'bad', answer }
+  }
   if (applyLag === null || applyLag.transactions === null || applyLag.ms === null) {
     return { mood: 'warn', answer: `unknown: ${who} cannot be asked what it has applied` }
   }
@@ -111,6 +123,11 @@ function replicaVerdict({ serverId, applyError, applyLag, state }: ReplicaStatus
   }
 }
 
-function isProven(lag: LagStatus): boolean {
-  return lag.provenAgoMs !== null && lag.provenAgoMs <= PROOF_MS_MAX
+function isProven(lag: LagStatus, ageMsMax = PROOF_MS_MAX): boolean {
+  return lag.provenAgoMs !== null && lag.provenAgoMs <= ageMsMax
+}
+
+function shortened(reason: string): string {
+  if (reason.length <= REASON_CHARACTERS_MAX) return reason
+  return `${reason.slice(0, REASON_CHARACTERS_MAX)}...`
 }

@@ -4,15 +4,17 @@ import type { GatewayStatus, LinkStatus, Problem, TunnelStatus } from '../progre
 const LINK_DOWN_MS = 2_000
 /** So long a first handshake may take while the other gateway starts as well. */
 const FIRST_HANDSHAKE_MS = 10_000
+const PEER_REMEDY =
+  'See that the other gateway runs and that the tunnel is up; it reconnects by itself.'
 
 export function linkProblems(link: LinkStatus, nowMs: number): Problem[] {
   if (link.state === 'up' || link.sinceMs === null) return []
   if (nowMs - link.sinceMs < LINK_DOWN_MS) return []
   const { lastError, sinceMs } = link
   const code = lastError?.code ?? 'ERR_LINK_LOST'
-  const message = lastError?.message ?? 'no session with the peer yet'
-  const remedy = lastError?.remedy
-  return [{ code, severity: 'error', where: 'link', message, ...(remedy && { remedy }), sinceMs }]
+  const message = lastError?.message ?? 'the peer has not connected yet'
+  const remedy = lastError?.remedy ?? PEER_REMEDY
+  return [{ code, severity: 'error', where: 'link', message, remedy, sinceMs }]
 }
 
 /** An interface that is there but does not reach the peer. Without one, the tunnel says why. */

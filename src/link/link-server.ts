@@ -176,6 +176,7 @@ export class LinkServer {
       const address = server.address()
       if (address !== null && typeof address === 'object') this.#ready.resolve(address.port)
       this.#listening.over()
+      this.state.listening()
     })
     try {
       await promise
@@ -243,8 +244,13 @@ function keyOf(socket: Socket): string {
 }
 
 function listenFailed(host: string, port: number, cause: unknown): LandbridgeError {
+  const remedy =
+    codeOf(cause) === 'EADDRINUSE'
+      ? 'See what has the port (`ss -ltnp`) and stop it, or change `linkPort` in this peer file.'
+      : 'The address comes with the tunnel: mend that; it is tried again.'
   return new LandbridgeError('ERR_LINK_LISTEN', `cannot listen on ${host}:${port}`, {
     cause,
     retryable: true,
+    remedy,
   })
 }

@@ -28,6 +28,11 @@ export class LinkState {
     return this.#state === 'up' ? this.#channel : null
   }
 
+  /** Waits for the peer: why it could not wait before is over. */
+  listening(): void {
+    if (this.#state === 'down') this.#lastError = null
+  }
+
   greeting(): void {
     this.#set('greeting')
   }

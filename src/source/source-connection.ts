@@ -122,6 +122,9 @@ function connectFailed(address: SourceAddress, cause: unknown): LandbridgeError 
   return new LandbridgeError('ERR_SOURCE_CONNECT', `cannot connect to the source ${where}`, {
     cause,
     retryable: true,
+    remedy:
+      'See that the database runs and that port and TLS mode are right (`landbridge check` at ' +
+      'the production gateway); it is tried again by itself.',
   })
 }
 

@@ -13,6 +13,9 @@ const HANDSHAKE_MS_MAX = 180_000
 export const RERESOLVE_AFTER_MS = 135_000
 /** A keepalive may be late by this much before its lack means something. */
 const KEEPALIVE_SLACK_MS = 10_000
+const KEEPALIVE_BYTES = 32
+/** Who gets data answers within 10 s (KEEPALIVE_TIMEOUT), if with nothing else; twice that. */
+const ANSWER_MS_MAX = 20_000
 
 /** Tells from successive readings whether the peer can be heard. Pure: time comes in. */
 export class TunnelHealth {
@@ -39,8 +42,14 @@ export class TunnelHealth {
     }
     if (handshakeAgeMs === null) return 'never'
     if (handshakeAgeMs > HANDSHAKE_MS_MAX) return 'stale'
-    const isUnanswered = reading.sentBytes > this.#sentBytesAtReceive
     const silentMs = nowMs - this.#receivedAtMs
-    return isUnanswered && silentMs > this.#keepaliveMs + KEEPALIVE_SLACK_MS ? 'stale' : 'up'
+    const unansweredBytes = reading.sentBytes - this.#sentBytesAtReceive
+    // Keepalives ask for no answer: only the peer's own ones are missed then.
+    const keepalives = 1 + Math.floor(silentMs / this.#keepaliveMs)
+    const isData = unansweredBytes > keepalives * KEEPALIVE_BYTES
+    const silentMsMax = isData
+      ? Math.min(ANSWER_MS_MAX, this.#keepaliveMs + KEEPALIVE_SLACK_MS)
+      : this.#keepaliveMs + KEEPALIVE_SLACK_MS
+    return unansweredBytes > 0 && silentMs > silentMsMax ? 'stale' : 'up'
   }
 }

@@ -138,6 +138,33 @@ describe('status for people', () => {
     )
   })
 
+  test('nothing is called exposed-free once link or source are gone, or a sample is late', () => {
+    const lag = { bytes: 0, transactions: 0, ms: 0, provenAgoMs: 3000, recent: null }
+    const line = (
+      changes: Partial<GatewayStatus>,
+      connected = true,
+      provenAgoMs = 3000,
+    ): string => {
+      const source = { ...drStream.source, connected }
+      const stream = { ...drStream, source, receiveLag: { ...lag, provenAgoMs } }
+      const text = renderStatus({ ...drStatus, streams: [stream], ...changes }, plain)
+      return text.split('\n').find((one) => one.startsWith('  lag')) ?? ''
+    }
+    const exposed = /none known, last confirmed 3.0 s ago: all commits since then are exposed$/
+    expect(line({})).toMatch(/none, confirmed 3.0 s ago: nothing is exposed$/)
+    expect(line({ link: { ...drStatus.link, state: 'down' } })).toMatch(exposed)
+    expect(line({}, false)).toMatch(exposed)
+    expect(line({}, true, 4100)).toMatch(/all commits since then are exposed$/)
+  })
+
+  test('a replica that does not apply: how much it lacks, and the start of the reason', () => {
+    const applyLag = { bytes: 9, transactions: 3, ms: 9000, provenAgoMs: 100, recent: null }
+    const replica = { ...replicaStatus, applyLag, applyError: `worker: ${'x'.repeat(300)}` }
+    const streams = [{ ...drStream, replicas: [replica] }]
+    const text = renderStatus({ ...drStatus, streams }, plain)
+    expect(text).toMatch(/does not apply and lacks 3 transactions: worker: x{52}\.\.\.\n/)
+  })
+
   test('one line for logs', async () => {
     await expect(renderStatusLine(underLoad)).toMatchFileSnapshot(golden('dr-line'))
     expect(renderStatusLine(blocked)).toContain('| ERR_SOURCE_PURGED at source:main\n')

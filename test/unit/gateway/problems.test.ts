@@ -26,14 +26,25 @@ describe('the link', () => {
     ])
   })
 
-  test('has no remedy where its error has none', async () => {
+  test('says where to look when its error has no remedy', async () => {
     const clock = new FakeClock()
     const state = new LinkState('ec2', clock)
     state.down(new Error('read ECONNRESET'))
     await clock.advance(3_000)
     const [problem] = linkProblems(state.status(), clock.wallMs())
     expect(problem).toMatchObject({ code: 'ERR_UNEXPECTED', message: 'read ECONNRESET' })
-    expect(problem).not.toHaveProperty('remedy')
+    expect(problem?.remedy).toMatch(/^See that the other gateway runs/)
+  })
+
+  test('that listens again no longer says why it could not before', async () => {
+    const clock = new FakeClock()
+    const state = new LinkState('azure', clock)
+    const sinceMs = clock.wallMs()
+    state.down(new LandbridgeError('ERR_LINK_LISTEN', 'cannot listen on 10.77.0.1:7400'))
+    state.listening()
+    await clock.advance(3_000)
+    const [problem] = linkProblems(state.status(), clock.wallMs())
+    expect(problem).toMatchObject({ code: 'ERR_LINK_LOST', sinceMs })
   })
 })
 

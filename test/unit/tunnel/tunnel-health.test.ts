@@ -24,6 +24,22 @@ test('stale as soon as sent bytes stay unanswered for longer than a keepalive', 
   expect(health.observe(reading(132, 900), 36_200, 36_200)).toBe('up')
 })
 
+test('stale sooner when it was data: the peer answers that within ten seconds', () => {
+  const health = new TunnelHealth({ keepaliveMs: 25_000, nowMs: 0 })
+  expect(health.observe(reading(100, 100), 1000, 1000)).toBe('up')
+  expect(health.observe(reading(100, 900), 20_900, 20_900)).toBe('up')
+  expect(health.observe(reading(100, 900), 21_100, 21_100)).toBe('stale')
+})
+
+test('our own keepalives are no data, however many', () => {
+  const health = new TunnelHealth({ keepaliveMs: 5_000, nowMs: 0 })
+  expect(health.observe(reading(100, 100), 0, 0)).toBe('up')
+  expect(health.observe(reading(100, 100 + 2 * 32), 14_900, 14_900)).toBe('up')
+  const slow = new TunnelHealth({ keepaliveMs: 25_000, nowMs: 0 })
+  expect(slow.observe(reading(100, 100), 0, 0)).toBe('up')
+  expect(slow.observe(reading(100, 132), 34_900, 34_900)).toBe('up')
+})
+
 test('an idle peer that nothing was sent to is not stale', () => {
   const health = new TunnelHealth({ keepaliveMs: 25_000, nowMs: 0 })
   expect(health.observe(reading(100, 100), 1000, 1000)).toBe('up')
