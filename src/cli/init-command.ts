@@ -52,14 +52,14 @@ export function addInitCommand(program: Command): void {
     .option('--tunnel-subnet <cidr>', 'addresses inside the tunnel', '10.77.0.0/30')
     .option('--external-tunnel', 'a VPN of your own joins the sites')
     .option('--source <host:port>', 'the production database')
-    .option('--source-user <name>', 'its replication user', 'landbridge')
+    .option('--source-user <name>', 'its replication user', DEFAULTS.sourceUser)
     .option(
       '--relay-listen <host:port>',
       'where replicas connect to the DR gateway',
       '0.0.0.0:3307',
     )
-    .option('--relay-user <name>', 'what replicas log in as', 'replica')
-    .option('--data-dir <path>', 'folder for spool and state', '/var/lib/landbridge')
+    .option('--relay-user <name>', 'what replicas log in as', DEFAULTS.relayUser)
+    .option('--data-dir <path>', 'folder for spool and state', DEFAULTS.dataDir)
     .option('--credentials', 'let the configuration take secrets from systemd credentials')
     .option('--renew', 'issue new certificates for the same keys')
     .option('--yes', 'ask nothing')
@@ -77,10 +77,13 @@ function toJson(plan: PairPlan, report: SetupReport): string {
   return `${JSON.stringify(body)}\n`
 }
 
-const EXAMPLES = {
-  endpoint: { host: '198.51.100.20', port: 51_820 },
-  source: { host: '198.51.100.10', port: 3306 },
+const DEFAULTS = {
+  sourceUser: 'landbridge',
+  relayUser: 'replica',
+  dataDir: '/var/lib/landbridge',
 } as const
+
+const EXAMPLES = { source: { host: '198.51.100.10', port: 3306 } } as const
 
 export function planOf(options: InitOptions): PairPlan {
   const [production, dr] = pairOf(options.pair)
@@ -89,6 +92,7 @@ export function planOf(options: InitOptions): PairPlan {
   }
   const productionEndpoint = hostPort('--production-endpoint', options.productionEndpoint, 51_820)
   const drEndpoint = hostPort('--dr-endpoint', options.drEndpoint, 51_820)
+  const source = hostPort('--source', options.source, 3306)
   const [first, second] = tunnelAddresses(options.tunnelSubnet)
   return {
     directory: options.directory,
@@ -104,18 +108,38 @@ export function planOf(options: InitOptions): PairPlan {
     dataDir: options.dataDir,
     credentials: options.credentials === true,
     externalTunnel: options.externalTunnel === true,
-    listenPort: productionEndpoint?.port ?? EXAMPLES.endpoint.port,
     linkPort: 7400,
-    source: hostPort('--source', options.source, 3306) ?? EXAMPLES.source,
-    sourceIsExample: options.source === undefined,
+    source: source ?? EXAMPLES.source,
+    sourceIsExample: source === null,
     sourceUser: options.sourceUser,
     relayListen: hostPort('--relay-listen', options.relayListen, 3307) ?? {
       host: '::',
       port: 3307,
     },
     relayUser: options.relayUser,
+    given: givenOf(options, productionEndpoint, source),
     nowMs: Date.now(),
   }
+}
+
+/** Flags that only a gateway file holds: one that is kept does not follow them. */
+function givenOf(
+  options: InitOptions,
+  endpoint: HostPort | null,
+  source: HostPort | null,
+): PairPlan['given'] {
+  const chosen = (name: keyof typeof DEFAULTS, key: string): string | null =>
+    options[name] === DEFAULTS[name] ? null : `${key}: ${options[name]}`
+  const lines: readonly (readonly [flag: string, line: string | null])[] = [
+    ['--production-endpoint', endpoint === null ? null : `listenPort: ${endpoint.port}`],
+    ['--source', source === null ? null : `host: ${source.host}`],
+    ['--source', source === null ? null : `port: ${source.port}`],
+    ['--source-user', chosen('sourceUser', 'user')],
+    ['--relay-user', chosen('relayUser', 'user')],
+    ['--data-dir', chosen('dataDir', 'dataDir')],
+    ['--external-tunnel', options.externalTunnel === true ? 'tunnel: external' : null],
+  ]
+  return lines.flatMap(([flag, line]) => (line === null ? [] : [{ flag, line }]))
 }
 
 function pairOf(text: string): readonly [string, string] {
@@ -176,8 +200,8 @@ async function ask(options: InitOptions): Promise<InitOptions> {
         options.drEndpoint ?? '',
       ),
       source: await one(
-        'The production database, host:port',
-        options.source ?? `${EXAMPLES.source.host}:${EXAMPLES.source.port}`,
+        'The production database, host:port (empty: to be written into the file)',
+        options.source ?? '',
       ),
       relayListen: await one('Where replicas connect at the DR gateway', options.relayListen),
     }

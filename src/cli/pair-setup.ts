@@ -17,7 +17,7 @@ import {
   signGatewayCertificate,
 } from '../keys/certificates.ts'
 import { certificateFingerprint, publicKeyFingerprint } from '../keys/fingerprint.ts'
-import { writePublicFile, writeSecretFile } from '../keys/key-file.ts'
+import { PUBLIC_MODE, writePublicFile, writeSecretFile } from '../keys/key-file.ts'
 import { generateWireguardKeyPair, wireguardPublicKey } from '../keys/wireguard-key.ts'
 
 export interface GatewayPlan {
@@ -39,7 +39,6 @@ export interface PairPlan {
   readonly dataDir: string
   readonly credentials: boolean
   readonly externalTunnel: boolean
-  readonly listenPort: number
   readonly linkPort: number
   readonly source: HostPort
   /** Nobody named a source: the file gets an address that must be replaced. */
@@ -47,8 +46,19 @@ export interface PairPlan {
   readonly sourceUser: string
   readonly relayListen: HostPort
   readonly relayUser: string
+  /** What was asked for by a flag, as the line of the gateway file that it makes. */
+  readonly given: readonly { readonly flag: string; readonly line: string }[]
   readonly nowMs: number
 }
+
+export interface IgnoredSetting {
+  readonly flag: string
+  readonly line: string
+  /** The file that was kept without it. */
+  readonly path: string
+}
+
+const DEFAULT_PORT = 51_820
 
 export type Outcome = 'created' | 'kept' | 'updated' | 'renewed'
 
@@ -72,6 +82,7 @@ export interface SetupGateway {
 export interface SetupReport {
   readonly files: readonly SetupFile[]
   readonly gateways: readonly SetupGateway[]
+  readonly ignored: readonly IgnoredSetting[]
 }
 
 /**
@@ -87,16 +98,21 @@ export async function setUpPair(plan: PairPlan): Promise<SetupReport> {
     if (plan.only !== null && plan.only !== gateway.name) continue
     gateways.push(await setup.gateway(gateway))
   }
-  return { files, gateways }
+  return { files, gateways, ignored: setup.ignored }
 }
 
 class PairSetup {
   readonly #plan: PairPlan
   readonly #files: SetupFile[]
+  readonly #ignored: IgnoredSetting[] = []
 
   constructor(plan: PairPlan, files: SetupFile[]) {
     this.#plan = plan
     this.#files = files
+  }
+
+  get ignored(): readonly IgnoredSetting[] {
+    return this.#ignored
   }
 
   /** Without any endpoint the pair could never meet: say so before making anything. */
@@ -136,7 +152,9 @@ class PairSetup {
     if (!elsewhere) {
       await this.#password(name, site === 'production' ? 'source.password' : 'relay.password')
       const peer = site === 'production' ? this.#plan.dr.name : this.#plan.production.name
-      await this.#public(config, gatewayFile({ ...this.#plan, name, site, peer }))
+      const listenPort = (gateway.endpoint ?? oldPeer?.endpoints[0])?.port ?? DEFAULT_PORT
+      const file = gatewayFile({ ...this.#plan, name, site, peer, listenPort })
+      await this.#gatewayFile(config, file)
     }
     return {
       name,
@@ -155,7 +173,9 @@ class PairSetup {
     const keyPath = join('certs', 'ca.key')
     const certificatePem = await this.#read(certificatePath)
     const key = await this.#read(keyPath)
+    if (certificatePem !== null) this.#note(certificatePath, 'kept')
     if (certificatePem !== null && key !== null) {
+      this.#note(keyPath, 'kept')
       return { certificatePem, privateKeyPem: new Secret(key) }
     }
     if (certificatePem !== null || key !== null || this.#plan.only !== null) return null
@@ -215,7 +235,7 @@ class PairSetup {
       publicKey,
       nowMs: this.#plan.nowMs,
     })
-    await replaceFile(this.#at(path), certificatePem)
+    await replaceFile(this.#at(path), certificatePem, { mode: PUBLIC_MODE })
     this.#note(path, old === null ? 'created' : 'renewed')
     return true
   }
@@ -234,8 +254,18 @@ class PairSetup {
     document.set('certificateFingerprint', wanted.certificateFingerprint)
     if (plan.endpoint !== null) document.set('endpoints', [formatHostPort(plan.endpoint)])
     const after = document.toString()
-    if (after !== before) await replaceFile(this.#at(path), after)
+    if (after !== before) await replaceFile(this.#at(path), after, { mode: PUBLIC_MODE })
     this.#note(path, after === before ? 'kept' : 'updated')
+  }
+
+  /** A kept file is a person's: what would be written otherwise is told, not done. */
+  async #gatewayFile(path: string, content: string): Promise<void> {
+    const old = await this.#read(path)
+    await this.#public(path, content)
+    if (old === null) return
+    for (const { flag, line } of this.#plan.given) {
+      if (content.includes(line) && !old.includes(line)) this.#ignored.push({ flag, line, path })
+    }
   }
 
   async #password(name: string, file: string): Promise<void> {

@@ -15,7 +15,9 @@ export function formatSetup(plan: PairPlan, report: SetupReport): string {
 }
 
 export function nextSteps(plan: PairPlan, report: SetupReport): string[] {
-  const steps: string[] = []
+  const steps: string[] = report.ignored.map(
+    ({ flag, line, path }) => `${path} was kept: for ${flag} write \`${line}\` into it.`,
+  )
   const here = report.gateways.filter(({ elsewhere }) => !elsewhere)
   for (const { name, elsewhere } of report.gateways) {
     if (!elsewhere) continue

@@ -5,6 +5,8 @@ import { codeOf } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
 
 const SECRET_MODE = 0o600
+/** For what the gateway's own user reads though root wrote it. */
+export const PUBLIC_MODE = 0o644
 
 /**
  * Writes a secret that only its owner may read. An existing file is kept, and false returned: a
@@ -29,7 +31,7 @@ export async function writeSecretFile(
 /** Creates a file that anybody may read; keeps an existing one and returns false. */
 export async function writePublicFile(path: string, content: string): Promise<boolean> {
   await mkdir(dirname(path), { recursive: true })
-  return createFile(path, content, 0o644)
+  return createFile(path, content, PUBLIC_MODE)
 }
 
 async function createFile(path: string, text: string, mode: number): Promise<boolean> {

@@ -80,6 +80,8 @@ test('a gateway makes its keys itself and gets its certificate from the authorit
       'Bring certs/ca.crt and certs/ec2/gateway.crt back to ec2, and the peer file of the other.',
     )
     expect(signed.files.map(({ path, outcome }) => `${outcome} ${path}`)).toEqual([
+      'kept certs/ca.crt',
+      'kept certs/ca.key',
       'created certs/ec2/gateway.crt',
       'kept peers/ec2.yaml',
     ])
@@ -110,4 +112,40 @@ test('prints no secret', async () => {
     expect(text).not.toContain(secret.trim())
   }
   expect(text).toContain('tar -czf azure.tar.gz gateway/azure.yaml peers certs/ca.crt certs/azure')
+})
+
+test('a flag that a kept file does not follow is told with the line to write', async () => {
+  await using pair = await PairFolder.create()
+  const given = [
+    { flag: '--source', line: 'host: 198.51.100.10' },
+    { flag: '--source', line: 'port: 3307' },
+    { flag: '--relay-user', line: 'user: dr' },
+  ]
+  const source = { host: '198.51.100.10', port: 3307 }
+  const plan = pairPlan(pair.path, { given, source, relayUser: 'dr' })
+  const report = await setUpPair(plan)
+  expect(nextSteps(plan, report).slice(0, 2)).toEqual([
+    'gateway/ec2.yaml was kept: for --source write `port: 3307` into it.',
+    'gateway/azure.yaml was kept: for --relay-user write `user: dr` into it.',
+  ])
+})
+
+test('what root replaced stays readable for the gateway’s own user', async () => {
+  await using pair = await PairFolder.create()
+  const { production } = pairPlan(pair.path)
+  const endpoint = { host: '198.51.100.99', port: 51_820 }
+  await setUpPair(pairPlan(pair.path, { production: { ...production, endpoint }, renew: true }))
+  for (const file of ['peers/ec2.yaml', 'certs/ec2/gateway.crt']) {
+    expect((await stat(pair.at(file))).mode & 0o777).toBe(0o644)
+  }
+})
+
+test('each gateway listens at the port of its own endpoint', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'landbridge-ports-'))
+  const { production, dr } = pairPlan(folder)
+  const endpoint = { host: '203.0.113.20', port: 4500 }
+  await setUpPair(pairPlan(folder, { production, dr: { ...dr, endpoint } }))
+  expect(await readFile(join(folder, 'gateway/azure.yaml'), 'utf8')).toContain('listenPort: 4500 ')
+  expect(await readFile(join(folder, 'gateway/ec2.yaml'), 'utf8')).toContain('listenPort: 51820 ')
+  await rm(folder, { recursive: true })
 })
