@@ -4,6 +4,7 @@ import type { GatewayConfig } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'
 import { type CheckFinding, checks } from './check-list.ts'
 import { ExitCode } from './exit-code.ts'
+import { plural } from './quantity-text.ts'
 
 interface CheckOptions {
   readonly config: string
@@ -19,7 +20,7 @@ export function addCheckCommand(program: Command): void {
     .summary('find what would not work, before it matters')
     .description(
       'Reads a configuration with all that it names and says everything that is wrong at once;\n' +
-        'then looks at this machine, the peer and the database.',
+        'then looks at this machine and at the databases that it names.',
     )
     .requiredOption('-c, --config <file>', 'configuration of the gateway')
     .option('--offline', 'only the files: ask nothing of machine, network or database')
@@ -70,6 +71,6 @@ export function formatFindings(findings: readonly NamedFinding[]): string {
     if (remedy !== undefined) lines.push(`${' '.repeat(width + 11)}${remedy}`)
   }
   const count = (wanted: string) => findings.filter(({ severity }) => severity === wanted).length
-  lines.push('', `${count('error')} errors, ${count('warning')} warnings`)
+  lines.push('', `${plural(count('error'), 'error')}, ${plural(count('warning'), 'warning')}`)
   return `${lines.join('\n')}\n`
 }

@@ -9,6 +9,7 @@ import { fetchStatus } from '../admin/admin-client.ts'
 import { codeOf } from '../base/errors.ts'
 import { formatHostPort } from '../config/address.ts'
 import type { GatewayConfig, HostPort } from '../config/config.ts'
+import { kernelHasWireguard } from '../tunnel/kernel-support.ts'
 import { systemRunner } from '../tunnel/process-runner.ts'
 import type { CheckFinding } from './check-list.ts'
 
@@ -27,17 +28,44 @@ export async function checkTools({ tunnel }: GatewayConfig): Promise<CheckFindin
     if (version !== null) findings.push({ severity: 'ok', message: version })
   }
   if (ip === null) findings.push(missing('error', 'ip', 'apt-get install iproute2'))
-  if (tunnel.backend === 'kernel' && wg === null) {
-    findings.push(missing('error', 'wg', 'apt-get install wireguard-tools'))
-  }
-  if (tunnel.backend === 'userspace' && userspace === null) {
-    findings.push(missing('error', program, 'apt-get install wireguard-go'))
-  }
-  if (tunnel.backend === 'auto' && wg === null && userspace === null) {
-    findings.push(missing('error', `wg and ${program}`, 'apt-get install wireguard-tools'))
-  }
+  const kernel = await kernelHasWireguard()
+  const has = { program, wg: wg !== null, userspace: userspace !== null, kernel }
+  findings.push(...backendFindings(tunnel.backend, has))
   if (nft === null) findings.push(missing('warning', 'nft', 'apt-get install nftables'))
   if (tunnel.backend !== 'kernel') findings.push(...(await checkTunDevice(userspace !== null)))
+  return findings
+}
+
+interface BackendParts {
+  /** What starts WireGuard in user space. */
+  readonly program: string
+  readonly wg: boolean
+  readonly userspace: boolean
+  readonly kernel: boolean
+}
+
+/** What is missing of the back end that was chosen; for `auto`, when neither can work. */
+export function backendFindings(
+  backend: 'auto' | 'kernel' | 'userspace',
+  { program, wg, userspace, kernel }: BackendParts,
+): CheckFinding[] {
+  if (backend === 'userspace' || (backend === 'auto' && !kernel)) {
+    if (userspace) return []
+    const finding = missing('error', program, 'apt-get install wireguard-go')
+    if (backend === 'userspace') return [finding]
+    const message = `the kernel has no WireGuard, and ${finding.message}`
+    return [{ ...finding, message, remedy: `\`modprobe wireguard\`, or ${finding.remedy}` }]
+  }
+  if (backend === 'auto' && userspace) return []
+  const findings: CheckFinding[] = []
+  if (!wg) findings.push(missing('error', 'wg', 'apt-get install wireguard-tools'))
+  if (!kernel) {
+    findings.push({
+      severity: 'error',
+      message: 'the kernel has no WireGuard',
+      remedy: '`modprobe wireguard`, or set tunnel.backend: userspace',
+    })
+  }
   return findings
 }
 

@@ -24,7 +24,11 @@ export interface ReplicaCheck {
 export async function checkReplicas(config: GatewayConfig): Promise<CheckFinding[]> {
   const findings: CheckFinding[] = []
   for (const { name, relay, replica } of config.streams) {
-    if (relay === null || replica === null) continue
+    if (relay === null) continue
+    if (replica === null) {
+      findings.push(noLogin(name))
+      continue
+    }
     const identity = await findStreamIdentity(config.dataDir, name)
     const relayServerId = relay.serverId ?? identity?.relayServerId ?? null
     const prefix = config.streams.length > 1 ? `${name}: ` : ''
@@ -34,6 +38,14 @@ export async function checkReplicas(config: GatewayConfig): Promise<CheckFinding
     }
   }
   return findings
+}
+
+function noLogin(stream: string): CheckFinding {
+  return {
+    severity: 'warning',
+    message: `${stream} has no login at its replica: whether it can take over stays unknown`,
+    remedy: 'add the `replica:` section of the example (gateway/README.md, "The replica")',
+  }
 }
 
 export async function checkReplica(check: ReplicaCheck): Promise<CheckFinding[]> {

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import { codeOf, describeError } from '../base/errors.ts'
+import { codeOf, describeError, LandbridgeError } from '../base/errors.ts'
 import { KernelBackend } from './kernel-backend.ts'
 import type { ProcessRunner } from './process-runner.ts'
 import type { TunnelBackend, TunnelSettings } from './tunnel-backend.ts'
@@ -42,8 +42,19 @@ export async function createBackend(
     return await make(kernel, 'the kernel has WireGuard', signal)
   } catch (error) {
     if (!NO_KERNEL_CODES.includes(codeOf(error))) throw error
-    return await make(userspace, describeError(error), signal)
+    return await make(userspace, describeError(error), signal).catch((cause: unknown) => {
+      throw codeOf(cause) === 'ERR_TUNNEL_TOOL' ? neither(error, cause) : cause
+    })
   }
+}
+
+/** Without the kernel's reason, wireguard-go would look like something that is always needed. */
+function neither(kernel: unknown, userspace: unknown): LandbridgeError {
+  const reasons = `${describeError(kernel)}; ${describeError(userspace)}`
+  return new LandbridgeError('ERR_TUNNEL_TOOL', 'nothing here can make the tunnel', {
+    remedy: 'Load the module (`modprobe wireguard`), or `apt-get install wireguard-go`.',
+    cause: new AggregateError([kernel, userspace], reasons),
+  })
 }
 
 async function make(

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest'
+import { backendFindings } from '../../../src/cli/check-machine.ts'
+
+const machine = { program: 'wireguard-go', wg: true, userspace: true, kernel: true }
+
+test('any back end that this machine has is good', () => {
+  for (const backend of ['auto', 'kernel', 'userspace'] as const) {
+    expect(backendFindings(backend, machine)).toEqual([])
+  }
+  expect(backendFindings('auto', { ...machine, kernel: false })).toEqual([])
+  expect(backendFindings('auto', { ...machine, userspace: false })).toEqual([])
+})
+
+test('wg alone makes no tunnel on a kernel without WireGuard', () => {
+  const bare = { ...machine, kernel: false, userspace: false }
+  expect(backendFindings('auto', bare)).toMatchObject([
+    { severity: 'error', message: expect.stringContaining('wireguard-go') },
+  ])
+  expect(backendFindings('kernel', bare)).toMatchObject([
+    { severity: 'error', remedy: expect.stringContaining('modprobe wireguard') },
+  ])
+})
+
+test('a missing program is named with its package', () => {
+  const bare = { ...machine, wg: false, userspace: false }
+  expect(backendFindings('auto', bare)).toMatchObject([
+    { severity: 'error', remedy: 'apt-get install wireguard-tools' },
+  ])
+  expect(backendFindings('userspace', bare)).toMatchObject([
+    { severity: 'error', remedy: 'apt-get install wireguard-go' },
+  ])
+  expect(backendFindings('auto', { ...bare, kernel: false })).toHaveLength(1)
+})

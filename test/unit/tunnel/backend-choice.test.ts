@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest'
+import { describeError } from '../../../src/base/errors.ts'
+import { Secret } from '../../../src/base/secret.ts'
+import { createBackend } from '../../../src/tunnel/backend-choice.ts'
+import { FakeClock } from '../../helpers/fake-clock.ts'
+import { commandFailed, ScriptedRunner } from '../../helpers/scripted-runner.ts'
+
+test('a machine with neither back end is told why the kernel would not, too', async () => {
+  const add = 'ip link add dev lb0 type wireguard'
+  const runner = new ScriptedRunner({
+    'ip -j -d link show': '[]',
+    [add]: commandFailed('Error: Unknown device type.'),
+  })
+  const options = {
+    backend: 'auto',
+    settings: {
+      interfaceName: 'lb0',
+      privateKey: new Secret('PRIVATE='),
+      listenPort: 51_820,
+      mtuBytes: 1340,
+      address: '10.77.0.1',
+      prefixLength: 30,
+      peer: { publicKey: 'PEER=', tunnelAddress: '10.77.0.2', keepaliveMs: 25_000 },
+    },
+    publicKey: 'OWN=',
+    userspaceArgv: ['/nowhere/wireguard-go'],
+    recordPath: '/nowhere/tunnel-lb0.json',
+    runner: {
+      run: runner.run.bind(runner),
+      find: async (name: string) => (name === 'wg' ? name : null),
+    },
+    clock: new FakeClock(),
+  } as const
+  const error = await createBackend(options, new AbortController().signal).catch((one) => one)
+  expect(error).toMatchObject({ code: 'ERR_TUNNEL_TOOL' })
+  expect(error.remedy).toContain('modprobe wireguard')
+  expect(describeError(error)).toMatch(/Unknown device type.*wireguard-go is not on this machine/)
+})
