@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { releaseReplica } from '../admin/admin-client.ts'
 import { systemClock } from '../base/clock.ts'
 import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
@@ -11,7 +11,7 @@ import { MYSQL_THREADS_GRANT } from '../progress/replica-queries.ts'
 import { ATTACH_GRANTS, attachReplica, detachReplica, replicaFacts } from '../relay/attach.ts'
 import type { AttachTarget } from '../relay/attach-plan.ts'
 import { replicaKey } from '../relay/replica-registry.ts'
-import { isWildcard, localRelayLogin } from './relay-login.ts'
+import { addressTowards, isWildcard, localRelayLogin } from './relay-login.ts'
 import { type DetachReport, formatAttach, formatDetach, formatReplica } from './replica-report.ts'
 import { withStopSignal } from './stop-signal.ts'
 
@@ -24,7 +24,7 @@ interface ReplicaFlags {
   readonly force?: boolean
   readonly dryRun?: boolean
   readonly showPassword?: boolean
-  readonly waitSeconds: string
+  readonly waitSeconds: number
   readonly json?: boolean
 }
 
@@ -46,25 +46,29 @@ export function addReplicaCommand(program: Command): void {
 
 function addCommon(command: Command): Command {
   return command
-    .requiredOption('--config <file>', 'configuration of the DR gateway')
+    .requiredOption('-c, --config <file>', 'configuration of the DR gateway')
     .option('--stream <name>', 'which stream; needed when there are several')
-    .option('--relay-host <host>', 'address of the relay as the replica sees it')
     .option('--json', 'print one JSON object')
 }
 
+function withRelayHost(command: Command): Command {
+  const text = "the relay as the replica sees it (default: this machine's address towards it)"
+  return command.option('--relay-host <host>', text)
+}
+
 function addAttach(replica: Command): void {
-  addCommon(replica.command('attach'))
+  withRelayHost(addCommon(replica.command('attach')))
     .summary('make the replica follow this relay')
     .option('--relay-ca <path>', "path on the replica's machine of a copy of certs/ca.crt")
     .option('--replace', 'also when the replica follows something else now')
     .option('--dry-run', 'print the SQL and what speaks against it; change nothing')
     .option('--show-password', 'print the password in the SQL')
-    .option('--wait-seconds <n>', 'how long the replica may take to run', '20')
+    .option('--wait-seconds <n>', 'how long the replica may take to run', secondsOf, 20)
     .action((flags: ReplicaFlags) => withStopSignal((signal) => attach(flags, signal)))
 }
 
 function addDetach(replica: Command): void {
-  addCommon(replica.command('detach'))
+  withRelayHost(addCommon(replica.command('detach')))
     .argument('[id]', 'a replica as `landbridge status` names it; default: the configured one')
     .summary('stop replication at the replica and forget the relay')
     .description(
@@ -88,7 +92,7 @@ function addStatus(replica: Command): void {
 }
 
 async function attach(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
-  const { replica, relay, target } = await settings(flags)
+  const { replica, relay, target } = await loginsOf(await settings(flags), flags, signal)
   const dryRun = flags.dryRun === true
   const result = await attachReplica(
     {
@@ -97,7 +101,7 @@ async function attach(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
       target,
       dryRun,
       replace: flags.replace === true,
-      waitMs: Number(flags.waitSeconds) * 1000,
+      waitMs: flags.waitSeconds * 1000,
       clock: systemClock,
     },
     signal,
@@ -108,7 +112,9 @@ async function attach(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
 }
 
 async function detach(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
-  const { replica, target, stream, socketPath } = await settings(flags)
+  const chosen = await settings(flags)
+  const { stream, socketPath } = chosen
+  const { replica, target } = await loginsOf(chosen, flags, signal)
   const dryRun = flags.dryRun === true
   const force = flags.force === true
   const result = await detachReplica({ replica, target, dryRun, force }, signal)
@@ -150,7 +156,7 @@ async function release(
 
 async function status(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
   const { replica } = await settings(flags)
-  const facts = await replicaFacts(replica, signal)
+  const facts = await replicaFacts({ role: 'replica', ...replica }, signal)
   print(flags, { ok: true, replica: facts }, formatReplica(facts))
 }
 
@@ -161,6 +167,11 @@ function print(flags: ReplicaFlags, body: object, text: string): void {
 interface Settings {
   readonly stream: string
   readonly socketPath: string
+  readonly replica: DatabaseConfig
+  readonly relay: RelayConfig
+}
+
+interface Logins {
   readonly replica: SqlLoginOptions
   readonly relay: SqlLoginOptions
   readonly target: AttachTarget
@@ -174,40 +185,47 @@ async function streamOf(
   const [stream] = named
   if (stream === undefined || named.length > 1) {
     const names = config.streams.map(({ name }) => name).join(', ')
-    throw usage(`say which stream with --stream: ${names}`)
+    throw usage('it is not clear which stream is meant', `say it with --stream: ${names}`)
   }
   return { config, stream }
 }
 
 async function settings(flags: ReplicaFlags): Promise<Settings> {
   const { config, stream } = await streamOf(flags)
-  if (stream.relay === null) throw usage(`stream ${stream.name} has no relay in ${flags.config}`)
-  if (stream.replica === null) {
-    throw usage(`stream ${stream.name} has no login at a replica: add a replica section`)
+  const { relay, replica } = stream
+  if (relay === null) {
+    throw usage(
+      `stream ${stream.name} has no relay in ${flags.config}`,
+      'ask at the DR gateway: only its configuration has one',
+    )
   }
-  const { socketPath } = config.admin
-  return { stream: stream.name, socketPath, ...loginsOf(stream.relay, stream.replica, flags) }
+  if (replica === null) {
+    throw usage(
+      `stream ${stream.name} has no login at a replica in ${flags.config}`,
+      'add the `replica:` section that the example has: gateway/README.md, "The replica"',
+    )
+  }
+  return { stream: stream.name, socketPath: config.admin.socketPath, relay, replica }
 }
 
-function loginsOf(
-  relay: RelayConfig,
-  replica: DatabaseConfig,
+async function loginsOf(
+  { relay, replica }: Settings,
   flags: ReplicaFlags,
-): Pick<Settings, 'replica' | 'relay' | 'target'> {
-  if (isWildcard(relay) && flags.relayHost === undefined) {
-    throw usage('the relay listens on every address: say which one the replica uses: --relay-host')
-  }
+  signal: AbortSignal,
+): Promise<Logins> {
   const { listen, user, password } = relay
+  const own = () => (isWildcard(relay) ? addressTowards(replica, signal) : listen.host)
+  const host = flags.relayHost ?? (await own())
   return {
     replica: { role: 'replica', ...replica },
     relay: localRelayLogin(relay),
     target: {
-      host: flags.relayHost ?? listen.host,
+      host,
       port: listen.port,
       user,
       password,
       caPath: flags.relayCa ?? null,
-      isNamed: isNamed(relay.certificatePem, flags.relayHost ?? listen.host),
+      isNamed: isNamed(relay.certificatePem, host),
     },
   }
 }
@@ -218,6 +236,12 @@ function isNamed(certificatePem: string, host: string): boolean {
   return name !== undefined
 }
 
-function usage(message: string): LandbridgeError {
-  return new LandbridgeError('ERR_USAGE', message)
+function usage(message: string, remedy: string): LandbridgeError {
+  return new LandbridgeError('ERR_USAGE', message, { remedy })
+}
+
+function secondsOf(text: string): number {
+  const seconds = Number(text)
+  if (!(seconds >= 1 && seconds <= 3600)) throw new InvalidArgumentError('1 to 3600 seconds.')
+  return seconds
 }

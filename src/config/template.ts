@@ -106,7 +106,7 @@ function spoolPart(options: GatewayTemplate): string {
       passwordFile: ${certFile(options, 'relay.password')}
     # replica:                   # login at the DR replica: its lag, \`landbridge replica attach\`
     #   host: 203.0.113.10
-    #   user: landbridge
+    #   user: landbridge_replica
     #   passwordFile: ${certFile(options, 'replica.password')}
     #   tls: { mode: preferred }
 `

@@ -125,7 +125,9 @@ async function waitUntilRunning(
     if ((isStopped && reason !== null) || isLate) {
       const detail = reason === null ? '' : `: ${reason}`
       throw new LandbridgeError('ERR_REPLICA_ATTACH', `replication does not run${detail}`, {
-        remedy: 'see SHOW REPLICA STATUS at the replica and the log of the gateway',
+        remedy:
+          'mend at the replica what the error names (SHOW REPLICA STATUS has all), or restore it ' +
+          'from a backup of the source; then attach it again',
         retryable: !isStopped,
       })
     }

@@ -38,7 +38,7 @@ describe.each(['mariadb', 'mysql'] as const)('landbridge check asks the database
       ['0.0.0.0:3307', `127.0.0.1:${await freePort()}`],
       ['    # replica:', '    replica:'],
       ['    #   host: 203.0.113.10', `      host: 127.0.0.1\n      port: ${server.port}`],
-      ['    #   user: landbridge', '      user: follower'],
+      ['    #   user: landbridge_replica', '      user: follower'],
       ['    #   passwordFile', '      passwordFile'],
     )
   })
