@@ -3,6 +3,7 @@ import { packageVersion } from '../base/version.ts'
 import { COMMANDS } from './commands.ts'
 import { formatError, formatErrorJson } from './error-report.ts'
 import { ExitCode, exitCodeFor } from './exit-code.ts'
+import { addExamples } from './help-examples.ts'
 
 const HELP_COLUMNS_MAX = 104
 
@@ -51,6 +52,7 @@ export async function buildProgram(loadOnly?: string): Promise<Command> {
     if (loadOnly === undefined || loadOnly === entry.name) (await entry.load())(program)
     else program.command(entry.name).summary(entry.summary)
   }
+  addExamples(program)
   return program
 }
 

@@ -1,0 +1,63 @@
+import type { Command } from 'commander'
+
+/** By command, without `landbridge`. A test checks that every command has some and takes them. */
+export const HELP_EXAMPLES: Readonly<Record<string, readonly string[]>> = {
+  init: [
+    'init --production-endpoint 198.51.100.20:51820 --source 198.51.100.10:3306',
+    'init --pair tokyo,paris --dr-endpoint vpn.example.net --yes',
+    'init --external-tunnel --source 198.51.100.10:3306',
+    'init --renew',
+  ],
+  check: [
+    'check --config gateway/ec2.yaml',
+    'check --config /etc/landbridge/gateway/azure.yaml --json',
+  ],
+  run: ['run --config gateway/ec2.yaml', 'run --config gateway/azure.yaml --log-level debug'],
+  status: [
+    'status',
+    'status --config gateway/azure.yaml --watch',
+    'status --socket /run/landbridge/azure.sock --json',
+  ],
+  'tunnel show': ['tunnel show --config gateway/ec2.yaml'],
+  'tunnel up': ['tunnel up --config gateway/ec2.yaml'],
+  'tunnel down': ['tunnel down --config gateway/ec2.yaml'],
+  'replica attach': [
+    'replica attach --config gateway/azure.yaml --dry-run',
+    'replica attach --config gateway/azure.yaml --relay-ca /etc/mysql/landbridge-ca.crt',
+    'replica attach --config gateway/azure.yaml --relay-host 203.0.113.20 --replace',
+  ],
+  'replica detach': ['replica detach --config gateway/azure.yaml --dry-run'],
+  'replica status': ['replica status --config gateway/azure.yaml'],
+  demo: ['demo --flavor mysql --seconds 60', 'demo --rtt 80 --loss 0.1 --keep'],
+  chaos: ['chaos --flavor mysql --minutes 2 --seed 4', 'chaos --seed 4 --plan'],
+  'lab up': ['lab up --flavor mysql --rtt 80 --loss 0.1', 'lab up --name second --json'],
+  'lab status': ['lab status --json'],
+  'lab list': ['lab list'],
+  'lab exec': ['lab exec prod-db -- bash', 'lab exec dr-gw -- ip address'],
+  'lab wan': ['lab wan', 'lab wan --cut', 'lab wan --heal', 'lab wan --rtt 200 --loss 1'],
+  'lab kill': ['lab kill prod-gateway', 'lab kill source --signal SIGSTOP'],
+  'lab start': ['lab start prod-gateway'],
+  'lab load': ['lab load --seconds 10'],
+  'lab compare': ['lab compare --wait-seconds 120'],
+  'lab down': ['lab down', 'lab down --all'],
+  version: ['version --json'],
+}
+
+/** Below the help of each command of `program`. */
+export function addExamples(program: Command): void {
+  for (const [path, examples] of Object.entries(HELP_EXAMPLES)) {
+    const command = findCommand(program, path)
+    const lines = examples.map((example) => `  landbridge ${example}`)
+    command?.addHelpText('after', ['', 'Examples:', ...lines].join('\n'))
+  }
+}
+
+/** The command itself; undefined where its parent is known by name only. */
+export function findCommand(program: Command, path: string): Command | undefined {
+  return path
+    .split(' ')
+    .reduce<Command | undefined>(
+      (parent, name) => parent?.commands.find((command) => command.name() === name),
+      program,
+    )
+}
