@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, InvalidArgumentError } from 'commander'
 import { fetchStatus } from '../admin/admin-client.ts'
-import { describeError, isAbortError } from '../base/errors.ts'
+import { describeError, isAbortError, isLandbridgeError } from '../base/errors.ts'
 import type { GatewayStatus } from '../progress/status.ts'
+import { formatErrorJson } from './error-report.ts'
 import { ExitCode } from './exit-code.ts'
 import { type GatewayChoice, resolveSocket } from './gateway-socket.ts'
 import { createPaint, wantsColor } from './paint.ts'
 import { renderStatus, renderStatusLine } from './status-view.ts'
+import { wrapLine } from './wrap-line.ts'
 
 interface StatusOptions extends GatewayChoice {
   readonly json?: boolean
@@ -85,9 +87,15 @@ async function watchedText(
     return renderStatus(status, createPaint(wantsColor(process.stdout)))
   } catch (error) {
     signal.throwIfAborted()
-    if (options.json === true) return jsonLine({ error: describeError(error) })
-    return `${describeError(error)}\n`
+    return options.json === true ? formatErrorJson(error) : noAnswer(error)
   }
+}
+
+/** With the time: on a screen that stands still nobody would know that it is watched. */
+function noAnswer(error: unknown): string {
+  const time = new Date().toISOString().slice(0, 19)
+  const remedy = isLandbridgeError(error) && error.remedy !== undefined ? `; ${error.remedy}` : ''
+  return `${time}Z ${describeError(error)}${remedy}\n`
 }
 
 interface ScreenSize {
@@ -97,11 +105,12 @@ interface ScreenSize {
 }
 
 /**
- * From the top, each line to its end, the rest cleared: no flicker. Cut to what the screen holds,
- * because a line that wraps or scrolls would shift all others.
+ * From the top, each line to its end, the rest cleared: no flicker. Broken and cut to what the
+ * screen holds, because a line that the terminal wraps or scrolls would shift all others.
  */
 export function repaint(text: string, { rows, columns }: ScreenSize): string {
-  const lines = text.trimEnd().split('\n')
+  const whole = text.trimEnd().split('\n')
+  const lines = columns > 0 ? whole.flatMap((line) => wrapLine(line, columns)) : whole
   const shown = rows > 0 ? lines.slice(0, rows - 1) : lines
   const cut = shown.map((line) => `${columns > 0 ? cutLine(line, columns) : line}\u001b[K\n`)
   return `\u001b[H${cut.join('')}\u001b[J`

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -128,6 +128,15 @@ describe('the package as npm would install it', () => {
     const script = "import('landbridge/dist/gateway.js').catch((e) => console.log(e.code))"
     const { stdout } = await run(process.execPath, ['-e', script], { cwd: app })
     expect(stdout.trim()).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED')
+  })
+
+  test('holds the table of error codes that its help names', async () => {
+    const { stdout } = await run(process.execPath, [
+      join(installed, 'src', 'cli', 'landbridge.mjs'),
+      '--help',
+    ])
+    const [named = 'nothing'] = /src\/base\/\w+\.md/.exec(stdout) ?? []
+    expect(await readFile(join(installed, named), 'utf8')).toContain('| ERR_CONFIG |')
   })
 
   test('has a command that runs from its built files, without the sources', async () => {
