@@ -1,7 +1,10 @@
 import type { Command } from 'commander'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { findCommand, HELP_EXAMPLES } from '../../../src/cli/help-examples.ts'
 import { buildProgram } from '../../../src/cli/main.ts'
+
+/** Every command is loaded, all that it imports too. */
+vi.setConfig({ testTimeout: 30_000 })
 
 /** `completion` tells how to install its script instead. */
 const OTHERWISE = ['completion']
