@@ -14,6 +14,7 @@ import type { FileTimes } from './file-times.ts'
 import { FirstEventProbe } from './first-event-probe.ts'
 import { type PreflightFinding, preflight, refuseErrors } from './preflight.ts'
 import { readPreflightFacts } from './preflight-facts.ts'
+import { silenceLimitMs } from './silence-limit.ts'
 import { type SourceAddress, SourceConnection } from './source-connection.ts'
 import { readSourceFacts, type SourceFacts } from './source-facts.ts'
 import {
@@ -65,7 +66,6 @@ interface DumpRequest {
 }
 
 const HEARTBEAT_MS = 5_000
-const MISSED_HEARTBEATS_MAX = 3
 const POSITION_MAX = 2 ** 32 - 1
 
 /** Reads the source's binlog as one of its replicas would. */
@@ -266,7 +266,8 @@ export class SourceReader {
       sink: target,
     })
     const pump = new SocketPump(socket, decoder, target, {
-      silentMs: this.#heartbeatMs * MISSED_HEARTBEATS_MAX,
+      heartbeatMs: this.#heartbeatMs,
+      heldBytes: expect?.offset ?? 0,
       clock: this.#options.clock,
     })
     this.#pump = pump
@@ -284,7 +285,9 @@ function byPosition(offset: number): 'offset' | 'count' {
 }
 
 interface SocketPumpOptions {
-  readonly silentMs: number
+  readonly heartbeatMs: number
+  /** Of the file that is resumed. */
+  readonly heldBytes: number
   readonly clock: Clock
 }
 
@@ -327,7 +330,7 @@ class SocketPump {
 
   async run([register, dump]: readonly [Buffer, Buffer], signal: AbortSignal): Promise<never> {
     const socket = this.#socket
-    const { clock, silentMs } = this.#options
+    const { clock, heartbeatMs } = this.#options
     this.#signal = signal
     this.#dump = dump
     this.#heardMs = clock.monotonicMs()
@@ -337,9 +340,10 @@ class SocketPump {
     socket.on('error', (cause) => this.#ended.reject(lost(cause)))
     socket.on('close', () => this.#ended.reject(lost()))
     const watch = setInterval(() => {
-      if (this.#waiting || clock.monotonicMs() - this.#heardMs < silentMs) return
-      this.#ended.reject(silent(silentMs))
-    }, silentMs / 6)
+      const limitMs = this.#silenceLimitMs()
+      if (this.#waiting || clock.monotonicMs() - this.#heardMs < limitMs) return
+      this.#ended.reject(silent(limitMs))
+    }, heartbeatMs / 2)
     try {
       if (signal.aborted) abort()
       socket.write(register)
@@ -351,6 +355,12 @@ class SocketPump {
       socket.removeAllListeners('data')
       await destroyed(socket)
     }
+  }
+
+  #silenceLimitMs(): number {
+    const { heartbeatMs, heldBytes } = this.#options
+    const hasBegun = this.#decoder.position !== null || this.#decoder.heartbeats > 0
+    return silenceLimitMs({ heartbeatMs, heldBytes, hasBegun })
   }
 
   #receive(chunk: Buffer): void {
@@ -415,7 +425,7 @@ function lost(cause?: unknown): LandbridgeError {
 function silent(silentMs: number): LandbridgeError {
   return new LandbridgeError(
     'ERR_SOURCE_SILENT',
-    `nothing came from the source for ${silentMs} ms, not even a heartbeat`,
+    `nothing came from the source for ${Math.round(silentMs)} ms, not even a heartbeat`,
     { retryable: true },
   )
 }

@@ -2,6 +2,8 @@ import { connect, type Socket } from 'node:net'
 
 /** More than the kernel hands over at once on most paths; a read takes what is there. */
 const READ_BYTES = 256 * 1024
+/** A source that is dead while it has nothing to say is noticed some seconds after this. */
+const KEEPALIVE_MS = 10_000
 
 /**
  * The TCP connection to a source. It reads into one buffer, over and over: a stream of its own
@@ -23,6 +25,7 @@ export class SourceSocket {
       port,
       noDelay: true,
       keepAlive: true,
+      keepAliveInitialDelay: KEEPALIVE_MS,
       onread: { buffer, callback: deliver },
     })
   }
