@@ -21,6 +21,11 @@ export interface EventVisitor {
   /** The last byte was seen and the checksum agreed. `body` is only valid during the call. */
   onEnd(header: EventHeader, body: Buffer): void
   /**
+   * Asked when the sum of a format description does not agree that announces events without sums:
+   * true if a server may have changed it without summing it anew. Without this method: false.
+   */
+  mayBeChanged?(): boolean
+  /**
    * Asked between events: events that end within so many bytes, and are of no type that begins,
    * ends or stands between transactions, may be reported as one run. Infinity: as far as they go.
    */
@@ -41,6 +46,7 @@ const CAPTURE_BYTES_MAX = 64 * 1024
 const EMPTY = Buffer.alloc(0)
 /** Magic of a format description's last five bytes: algorithm, then CRC. */
 const FORMAT_DESCRIPTION_TAIL_BYTES = 1 + EVENT_CHECKSUM_BYTES
+const CRC32_ALGORITHM = 1
 /** Binlog version 2, server version 50, created 4, header length 1. */
 const FORMAT_DESCRIPTION_BYTES_MIN = EVENT_HEADER_BYTES + 57 + FORMAT_DESCRIPTION_TAIL_BYTES
 
@@ -245,8 +251,9 @@ export class EventFramer {
     plain.writeUInt16LE(this.header.flags & ~EventFlag.BinlogInUse, 17)
     const sumAt = body.length - EVENT_CHECKSUM_BYTES
     const sum = crc32(body, 0, sumAt, crc32(plain, 0, EVENT_HEADER_BYTES))
-    if (sum !== u32(body, sumAt)) this.#refuseChecksum()
-    this.#hasChecksum = algorithm === 1
+    const isChanged = algorithm !== CRC32_ALGORITHM && this.#visitor.mayBeChanged?.() === true
+    if (sum !== u32(body, sumAt) && !isChanged) this.#refuseChecksum()
+    this.#hasChecksum = algorithm === CRC32_ALGORITHM
     this.#visitor.onEnd(this.header, body)
   }
 

@@ -222,6 +222,14 @@ export class DumpDecoder {
     return 0
   }
 
+  /**
+   * MySQL changes the format description that it repeats before an offset, and sums it anew only if
+   * the file's events have sums. What is passed on is always as it is in the file.
+   */
+  mayBeChanged(): boolean {
+    return !this.#forward
+  }
+
   onEnd(header: EventHeader, body: Buffer): void {
     if (header.type !== EventType.Rotate || this.#forward) return
     const reader = new ByteReader(body)
