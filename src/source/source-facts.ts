@@ -1,6 +1,6 @@
 import { LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
-import { ifAllowed, type SourceConnection } from './source-connection.ts'
+import { ifAllowed, type SourceConnection, type SourceRow } from './source-connection.ts'
 
 /** What the source says of itself, read anew on every connect. */
 export interface SourceFacts {
@@ -49,7 +49,16 @@ export async function readSourceFacts(connection: SourceConnection): Promise<Sou
 
 export async function readSourceFiles(connection: SourceConnection): Promise<SourceFile[]> {
   const rows = await connection.query('SHOW BINARY LOGS')
-  return rows.map((row) => ({ name: String(row.Log_name), bytes: Number(row.File_size) }))
+  return rows.map(sourceFile)
+}
+
+/** What stands before the first event of a file that MySQL encrypts; no dump carries it. */
+const ENCRYPTION_HEADER_BYTES = 512
+
+/** A row of SHOW BINARY LOGS, in bytes as a dump sends them. */
+export function sourceFile(row: SourceRow): SourceFile {
+  const headerBytes = row.Encrypted === 'Yes' ? ENCRYPTION_HEADER_BYTES : 0
+  return { name: String(row.Log_name), bytes: Number(row.File_size) - headerBytes }
 }
 
 const VARIABLES = [
