@@ -17,6 +17,12 @@ export default defineConfig({
         hookTimeout: 180_000,
         fileParallelism: false,
       }),
+      // Gigabytes: for whoever asks for them.
+      project('long', ['test/long/**/*.test.ts'], {
+        testTimeout: 1_800_000,
+        hookTimeout: 600_000,
+        fileParallelism: false,
+      }),
     ],
   },
 })

@@ -3,6 +3,7 @@
  *
  *     npm test                              everything
  *     npm test -- --only unit,integration   some steps
+ *     npm test -- --long                    what takes long too, or LANDBRIDGE_LONG=1
  *
  * The last line is exactly `N passed, N failed, N skipped`; what was skipped is named above it.
  */
@@ -12,12 +13,13 @@ import { parseMissing, STEPS, selectSteps } from './helpers/steps.ts'
 const EXIT_USAGE = 2
 
 async function main(args: readonly string[]): Promise<number> {
-  const selected = selectSteps(args)
+  const selected = selectSteps(args, process.env)
   if ('problem' in selected) {
     process.stderr.write(`error: ${selected.problem}\n  remedy: --only takes ${stepNames()}\n`)
     return EXIT_USAGE
   }
-  const runner = new StepRunner({ missing: parseMissing(process.env.LANDBRIDGE_MISSING) })
+  const missing = parseMissing(process.env.LANDBRIDGE_MISSING)
+  const runner = new StepRunner({ missing, long: selected.long })
   for (const step of selected.steps) await runner.run(step)
   return runner.finish()
 }

@@ -7,18 +7,21 @@ import { delimiter, join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Missing, Step } from './steps.ts'
 import { needsRoot, runnableNames } from './steps.ts'
-import type { VitestReport } from './vitest-report.ts'
-import { countReport } from './vitest-report.ts'
+import type { VitestList, VitestReport } from './vitest-report.ts'
+import { countReport, listedTests } from './vitest-report.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
 export interface StepRunnerOptions {
   readonly missing: readonly Missing[]
+  /** Runs the steps too that are skipped unless they are asked for. */
+  readonly long: boolean
 }
 
 /** Runs steps one after the other and keeps the counts. */
 export class StepRunner {
   readonly #missing: readonly Missing[]
+  readonly #long: boolean
   readonly #failed: string[] = []
   readonly #skipped: string[] = []
   readonly #times: string[] = []
@@ -26,13 +29,16 @@ export class StepRunner {
 
   constructor(options: StepRunnerOptions) {
     this.#missing = options.missing
+    this.#long = options.long
   }
 
   async run(step: Step): Promise<void> {
     const startedMs = performance.now()
     process.stdout.write(`\n== ${step.name}\n`)
     if (step.kind === 'command') await this.#runCommand(step.name, step.argv)
-    else await this.#runVitest(step)
+    else if (step.unaskedReason !== undefined && !this.#long) {
+      await this.#skipUnasked(step.name, step.unaskedReason)
+    } else await this.#runVitest(step)
     const elapsed = `${((performance.now() - startedMs) / 1000).toFixed(1)} s`
     this.#times.push(`${step.name} ${elapsed}`)
     process.stdout.write(`== ${step.name}: ${elapsed}\n`)
@@ -74,6 +80,24 @@ export class StepRunner {
         ...['--reporter=default', '--reporter=json', `--outputFile.json=${output}`],
       ])
       await this.#count(name, output, exitCode)
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+
+  /** Nothing of it runs, but every test of it is named and counted. */
+  async #skipUnasked(name: string, reason: string): Promise<void> {
+    const folder = await mkdtemp(join(tmpdir(), 'landbridge-test-'))
+    try {
+      const output = join(folder, 'list.json')
+      const exitCode = await runHere(['vitest', 'list', '--project', name, `--json=${output}`])
+      const text = await readFile(output, 'utf8').catch(() => undefined)
+      if (exitCode !== 0 || text === undefined) {
+        this.#failed.push(`${name} (vitest cannot list its tests: ${exitCode})`)
+        return
+      }
+      const tests = listedTests(JSON.parse(text) as VitestList, ROOT)
+      this.#skipped.push(...tests.map((test) => `${test}: ${reason}`))
     } finally {
       await rm(folder, { recursive: true, force: true })
     }

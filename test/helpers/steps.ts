@@ -1,7 +1,13 @@
 /** A step of the test command: either one command that passes or fails, or a vitest project. */
 export type Step =
   | { readonly kind: 'command'; readonly name: string; readonly argv: readonly string[] }
-  | { readonly kind: 'vitest'; readonly name: string; readonly needsMachine: boolean }
+  | {
+      readonly kind: 'vitest'
+      readonly name: string
+      readonly needsMachine: boolean
+      /** Set for a step that runs only when it is asked for: why. */
+      readonly unaskedReason?: string
+    }
 
 export const STEPS: readonly Step[] = [
   { kind: 'command', name: 'types', argv: ['tsc', '--noEmit'] },
@@ -10,6 +16,12 @@ export const STEPS: readonly Step[] = [
   { kind: 'vitest', name: 'unit', needsMachine: false },
   { kind: 'vitest', name: 'scenarios', needsMachine: false },
   { kind: 'vitest', name: 'integration', needsMachine: true },
+  {
+    kind: 'vitest',
+    name: 'long',
+    needsMachine: true,
+    unaskedReason: 'it moves gigabytes, about 20 minutes; npm test -- --long',
+  },
 ]
 
 /** What src/lab/setup/main.mjs could not give this machine, with the reason. */
@@ -24,11 +36,19 @@ export function parseMissing(text: string | undefined): readonly Missing[] {
   return text === undefined || text === '' ? [] : (JSON.parse(text) as Missing[])
 }
 
+export interface Selection {
+  readonly steps: readonly Step[]
+  /** Whether the steps that run only when they are asked for are. */
+  readonly long: boolean
+}
+
 export function selectSteps(
   args: readonly string[],
-): { readonly steps: readonly Step[] } | { readonly problem: string } {
+  env: Readonly<Record<string, string | undefined>> = {},
+): Selection | { readonly problem: string } {
   const wanted: string[] = []
-  const words = args.flatMap((word) => word.split('=', 2))
+  const isLong = (word: string) => word === '--long'
+  const words = args.filter((word) => !isLong(word)).flatMap((word) => word.split('=', 2))
   for (let index = 0; index < words.length; index += 2) {
     if (words[index] !== '--only') return { problem: `unknown argument ${words[index]}` }
     wanted.push(...(words[index + 1] ?? '').split(',').filter((word) => word !== ''))
@@ -36,7 +56,10 @@ export function selectSteps(
   }
   const unknown = wanted.filter((word) => !STEPS.some(({ name }) => name === word))
   if (unknown.length > 0) return { problem: `there is no step ${unknown.join(', ')}` }
-  return { steps: STEPS.filter(({ name }) => wanted.length === 0 || wanted.includes(name)) }
+  return {
+    steps: STEPS.filter(({ name }) => wanted.length === 0 || wanted.includes(name)),
+    long: args.some(isLong) || env.LANDBRIDGE_LONG === '1' || wanted.includes('long'),
+  }
 }
 
 /** Names of a flavour in test names, as a pattern of names that do not need the missing one. */

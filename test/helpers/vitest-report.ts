@@ -42,3 +42,14 @@ export function countReport(report: VitestReport, root: string): Count {
   }
   return { passed, failed, skipped }
 }
+
+/** What `vitest list --json` says of each test. */
+export type VitestList = readonly { readonly name: string; readonly file: string }[]
+
+/** The tests of a list, named as in a report. */
+export function listedTests(list: VitestList, root: string): string[] {
+  return list.map(({ name, file }) => {
+    const path = file.startsWith(root) ? file.slice(root.length) : file
+    return `${path} > ${name.replaceAll(' > ', ' ')}`
+  })
+}

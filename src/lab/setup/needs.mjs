@@ -46,6 +46,9 @@ const SID_NEWER_MARIADB = [
 ]
 const SID_WIREGUARD = [{ package: 'wireguard-go', program: 'usr/bin/wireguard-go' }]
 
+/** Steps of the test command that run real servers. */
+const REAL_SERVERS = /integration|long/
+
 export const COMMANDS = ['demo', 'chaos', 'test', 'bench', 'lab']
 
 /**
@@ -55,7 +58,7 @@ export function needsOf(command, args, machine) {
   const nothing = { flavors: [], root: false, debian: [], sid: [] }
   if (asksOnly(command, args)) return nothing
   const only = optionOf(args, '--only')
-  if (command === 'test' && only !== undefined && !only.includes('integration')) return nothing
+  if (command === 'test' && only !== undefined && !REAL_SERVERS.test(only)) return nothing
   const flavors = flavorsOf(command, args)
   const root = command !== 'bench'
   const sid = [

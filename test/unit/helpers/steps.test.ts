@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { needsRoot, runnableNames, STEPS, selectSteps } from '../../helpers/steps.ts'
-import { countReport } from '../../helpers/vitest-report.ts'
+import { countReport, listedTests } from '../../helpers/vitest-report.ts'
 
 describe('selectSteps', () => {
   const namesOf = (...args: string[]) => {
@@ -12,6 +12,21 @@ describe('selectSteps', () => {
     expect(namesOf()).toEqual(STEPS.map(({ name }) => name))
     expect(namesOf('--only', 'unit,types')).toEqual(['types', 'unit'])
     expect(namesOf('--only=tidy', '--only=lint')).toEqual(['lint', 'tidy'])
+  })
+
+  test('runs what takes long only when it is asked for', () => {
+    const isLong = (args: readonly string[], env = {}) => {
+      const selected = selectSteps(args, env)
+      return 'long' in selected ? selected.long : selected.problem
+    }
+    expect(isLong([])).toBe(false)
+    expect(isLong(['--only', 'unit'])).toBe(false)
+    expect(isLong([], { LANDBRIDGE_LONG: '0' })).toBe(false)
+    expect(isLong(['--long'])).toBe(true)
+    expect(isLong(['--long', '--only=unit'])).toBe(true)
+    expect(isLong(['--only', 'long'])).toBe(true)
+    expect(isLong([], { LANDBRIDGE_LONG: '1' })).toBe(true)
+    expect(namesOf('--long')).toContain('long')
   })
 
   test('refuses what it does not know', () => {
@@ -66,4 +81,9 @@ test('counts every test of a report, and a file that cannot be loaded as a failu
       { name: 'test/unit/b.test.ts > b follows', broken: true },
     ],
   })
+})
+
+test('names the tests of a list as those of a report are named', () => {
+  const list = [{ name: 'a file > is read > twice', file: '/root/test/long/a.test.ts' }]
+  expect(listedTests(list, '/root/')).toEqual(['test/long/a.test.ts > a file is read twice'])
 })

@@ -67,6 +67,7 @@ describe('needsOf', () => {
       root: false,
     })
     expect(needsOf('test', ['--only=unit,integration'], bare).root).toBe(true)
+    expect(needsOf('test', ['--only=long'], bare).root).toBe(true)
   })
 })
 
