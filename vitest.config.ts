@@ -11,6 +11,7 @@ export default defineConfig({
       project('tidy', ['test/tidy.test.ts']),
       project('unit', ['test/unit/**/*.test.ts']),
       project('scenarios', ['test/scenarios/**/*.test.ts'], { testTimeout: 60_000 }),
+      project('fuzz', ['test/fuzz/**/*.test.ts'], { testTimeout: 120_000 }),
       // Real servers: one file at a time, so that two cores are not asked for eight databases.
       project('integration', ['test/integration/**/*.test.ts'], {
         testTimeout: 180_000,

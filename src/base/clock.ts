@@ -12,9 +12,18 @@ export interface Clock {
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
+/** Node's timers hold 31 bits, 24.8 days: a longer one would fire at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
 export const systemClock: Clock = {
   // performance.timeOrigin does not follow a stepped wall clock, Date.now() does.
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  sleep: (delayMs, options = {}) => sleep(delayMs, undefined, options),
+  sleep: async (delayMs, options = {}) => {
+    let leftMs = delayMs
+    for (; leftMs > TIMER_MS_MAX; leftMs -= TIMER_MS_MAX) {
+      await sleep(TIMER_MS_MAX, undefined, options)
+    }
+    await sleep(leftMs, undefined, options)
+  },
 }

@@ -2,7 +2,7 @@ import { ByteReader } from '../base/cursor.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { GtidSet } from './gtid-set.ts'
 import { MariadbGtidState } from './mariadb-gtid-state.ts'
-import { MysqlGtidSet, uuidFromBytes } from './mysql-gtid-set.ts'
+import { isTag, MysqlGtidSet, uuidFromBytes } from './mysql-gtid-set.ts'
 
 /** The event that opens a transaction, as far as a decision needs it. */
 export type GtidEvent = MysqlGtidEvent | MariadbGtidEvent
@@ -134,6 +134,7 @@ export function decodeMysqlTaggedGtidEvent(body: Buffer): MysqlGtidEvent {
   if (uuid === '' || transactionBytes === 0) {
     throw new LandbridgeError('ERR_MALFORMED', 'tagged GTID event lacks its GTID or its length')
   }
+  if (!isTag(tag)) throw new LandbridgeError('ERR_MALFORMED', 'a GTID event has an odd tag')
   checkNumber(number)
   return { flavor: 'mysql', gtid: { uuid, tag, number }, commitUs, transactionBytes }
 }

@@ -103,10 +103,10 @@ export class MariadbGtidState implements GtidSet {
   }
 
   #ahead(source: MariadbGtidState, target: MariadbGtidState): MariadbGtid[] {
-    return source.position().filter(({ domainId, sequence }) => {
-      const held = target.last(domainId)
-      return held === undefined || held.sequence < sequence
-    })
+    // Sequence numbers begin at 1: a GTID with 0 stands before the first transaction.
+    return source
+      .position()
+      .filter(({ domainId, sequence }) => (target.last(domainId)?.sequence ?? 0n) < sequence)
   }
 
   isEmpty(): boolean {

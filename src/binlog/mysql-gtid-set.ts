@@ -8,6 +8,7 @@ import type { GtidSet } from './gtid-set.ts'
 const NUMBER_MAX = 2n ** 63n - 2n
 const UUID_BYTES = 16
 const TAG_LENGTH_MAX = 32
+/** As servers write it, in lower case. */
 const TAG = /^[a-z_][a-z0-9_]{0,31}$/
 const UUID = /^\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?$/
 
@@ -45,6 +46,10 @@ export class MysqlGtidSet implements GtidSet {
 
   hasParts(uuid: string, tag: string, number: bigint | number): boolean {
     return this.#members.get(keyOf(uuid, tag))?.has(BigInt(number)) ?? false
+  }
+
+  hasMember(uuid: string, tag: string): boolean {
+    return this.#members.has(keyOf(uuid, tag))
   }
 
   addSet(other: GtidSet): void {
@@ -146,7 +151,7 @@ export class MysqlGtidSet implements GtidSet {
 
 /** Reads what the server prints, and the looser forms that the server also reads. */
 export function parseMysqlGtidSet(text: string): MysqlGtidSet {
-  const set = new MysqlGtidSet()
+  const ranges: Range[] = []
   for (const part of text.split(',')) {
     if (part.trim() === '') continue
     const [uuidText = '', ...items] = part.split(':').map((item) => item.trim())
@@ -154,19 +159,35 @@ export function parseMysqlGtidSet(text: string): MysqlGtidSet {
     let tag = ''
     for (const item of items) {
       if (!/^\d/.test(item)) tag = parseTag(item)
-      else addInterval(set, uuid, tag, item)
+      else ranges.push(...parseInterval(uuid, tag, item))
     }
   }
+  // In their order each is added behind the one before it, however the text has them.
+  ranges.sort((left, right) => compare(left.first, right.first))
+  const set = new MysqlGtidSet()
+  for (const { uuid, tag, first, last } of ranges) set.addRange(uuid, tag, first, last)
   return set
 }
 
-function addInterval(set: MysqlGtidSet, uuid: string, tag: string, item: string): void {
+function compare(left: bigint, right: bigint): number {
+  if (left === right) return 0
+  return left < right ? -1 : 1
+}
+
+interface Range {
+  readonly uuid: string
+  readonly tag: string
+  readonly first: bigint
+  readonly last: bigint
+}
+
+function parseInterval(uuid: string, tag: string, item: string): Range[] {
   const match = /^(\d+)(?:\s*-\s*(\d+))?$/.exec(item)
   if (match === null) throw syntaxError(item)
   const first = parseNumber(match[1] as string)
   const last = match[2] === undefined ? first : parseNumber(match[2])
   // The server takes a reversed interval for an empty one.
-  if (first <= last) set.addRange(uuid, tag, first, last)
+  return first <= last ? [{ uuid, tag, first, last }] : []
 }
 
 /**
@@ -204,6 +225,8 @@ export function decodeMysqlGtidSet(bytes: Buffer): MysqlGtidSet {
   for (let index = 0; index < count; index += 1) {
     const uuid = uuidFromBytes(reader.bytes(UUID_BYTES))
     const tag = format === 1 ? decodeTag(reader) : ''
+    // Nobody writes one twice; intervals that come out of order would cost more and more.
+    if (set.hasMember(uuid, tag)) throw syntaxError(`${keyOf(uuid, tag)} is there twice`)
     decodeIntervals(reader, set, uuid, tag)
   }
   if (reader.remaining !== 0) throw syntaxError(`${reader.remaining} bytes too many`)
@@ -244,6 +267,11 @@ export function uuidToBytes(uuid: string): Buffer {
   return Buffer.from(uuid.replaceAll('-', ''), 'hex')
 }
 
+/** Whether `text` is a tag as the server keeps it; the empty one stands for none. */
+export function isTag(text: string): boolean {
+  return text === '' || TAG.test(text)
+}
+
 function keyOf(uuid: string, tag: string): string {
   return tag === '' ? uuid : `${uuid}:${tag}`
 }
@@ -256,7 +284,7 @@ function parseUuid(text: string): string {
 
 function parseTag(text: string): string {
   const tag = text.toLowerCase()
-  if (tag !== '' && !TAG.test(tag)) throw syntaxError(text)
+  if (!isTag(tag)) throw syntaxError(text)
   return tag
 }
 

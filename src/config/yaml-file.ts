@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
-import { LineCounter, parseDocument } from 'yaml'
+import { type Document, LineCounter, parseDocument } from 'yaml'
 import { codeOf } from '../base/errors.ts'
 import type { Problems } from './problem.ts'
 
 const FILE_BYTES_MAX = 2 ** 20
+const ALIASES_MAX = 10
 
 /** What the file says, or undefined after its problems have been added. */
 export async function readYaml(path: string, problems: Problems): Promise<unknown> {
@@ -20,8 +21,10 @@ export async function readYaml(path: string, problems: Problems): Promise<unknow
   }
   const lineCounter = new LineCounter()
   // prettyErrors would quote the lines around a mistake, and one of them may hold a secret.
-  const document = parseDocument(content.toString('utf8'), { lineCounter, prettyErrors: false })
-  if (document.errors.length === 0) return toPlain(document.toJS({ maxAliasCount: 10 }))
+  // Odd keys and the like are judged by the schemas; the parser would print its own warnings.
+  const options = { lineCounter, prettyErrors: false, logLevel: 'error' } as const
+  const document = parseDocument(content.toString('utf8'), options)
+  if (document.errors.length === 0) return toPlain(document, problems)
   for (const error of document.errors) {
     const { line, col } = lineCounter.linePos(error.pos[0])
     problems.add('', `is not good YAML at line ${line}, column ${col} (${error.code})`)
@@ -30,6 +33,13 @@ export async function readYaml(path: string, problems: Problems): Promise<unknow
 }
 
 /** An empty file is an empty mapping, so that the missing settings get named. */
-function toPlain(value: unknown): unknown {
-  return value ?? {}
+function toPlain(document: Document, problems: Problems): unknown {
+  try {
+    return document.toJS({ maxAliasCount: ALIASES_MAX }) ?? {}
+  } catch (error) {
+    // An alias without its anchor, or so many of them that the file would become huge.
+    if (!(error instanceof ReferenceError)) throw error
+    problems.add('', 'has aliases (*name) without an anchor (&name), or too many; write them out')
+    return undefined
+  }
 }

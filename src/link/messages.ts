@@ -38,7 +38,7 @@ export const resume = z.object({
       lastTimestamp: safe.optional(),
     })
     .nullable(),
-  windowBytes: safe,
+  windowBytes: safe.positive(),
 })
 
 export const open = z.object({

@@ -145,8 +145,12 @@ function parseShowVariables(cursor: TokenCursor): Statement {
   return { kind: 'show-variables', matches: (name) => names.has(name) }
 }
 
+/** Beyond every name, and short enough to be made an expression of. */
+const PATTERN_LENGTH_MAX = 256
+
 /** `%` is any text, `_` any character; case does not count. */
 function likes(pattern: string): (name: string) => boolean {
+  if (pattern.length > PATTERN_LENGTH_MAX) return () => false
   const source = pattern
     .toLowerCase()
     .replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
@@ -165,6 +169,13 @@ function parseKill(cursor: TokenCursor): Statement {
   return { kind: 'kill', connectionId: Number(token.text) }
 }
 
+/** Semicolons, spaces and zero bytes at the end mean nothing. */
+function withoutEnd(sql: string): string {
+  let end = sql.length
+  while (end > 0 && /[;\s\0]/.test(sql.charAt(end - 1))) end -= 1
+  return sql.slice(0, end)
+}
+
 class TokenCursor {
   readonly #sql: string
   readonly #tokens: readonly Token[]
@@ -172,7 +183,7 @@ class TokenCursor {
 
   constructor(sql: string) {
     this.#sql = sql
-    this.#tokens = tokenize(sql.replace(/[;\s\0]+$/, ''))
+    this.#tokens = tokenize(withoutEnd(sql))
   }
 
   get at(): number {

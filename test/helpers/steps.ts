@@ -15,6 +15,7 @@ export const STEPS: readonly Step[] = [
   { kind: 'vitest', name: 'tidy', needsMachine: false },
   { kind: 'vitest', name: 'unit', needsMachine: false },
   { kind: 'vitest', name: 'scenarios', needsMachine: false },
+  { kind: 'vitest', name: 'fuzz', needsMachine: false },
   { kind: 'vitest', name: 'integration', needsMachine: true },
   {
     kind: 'vitest',

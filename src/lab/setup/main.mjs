@@ -1,6 +1,6 @@
 // Prepares the machine for a command and then becomes it:
 //
-//     node src/lab/setup/main.mjs <demo|chaos|test|bench|lab> [--] [arguments of the command]
+//     node src/lab/setup/main.mjs <demo|chaos|test|fuzz|bench|lab> [--] [arguments of the command]
 //
 // Plain JavaScript with nothing but Node's own modules, because it runs on the Node that the
 // machine happens to have (20 or newer) before anything is installed.
@@ -23,6 +23,7 @@ const PROGRAMS = {
   chaos: ['src/cli/landbridge.mjs', 'chaos'],
   lab: ['src/cli/landbridge.mjs', 'lab'],
   bench: ['test/bench/main.ts'],
+  fuzz: ['test/fuzz/main.ts'],
   test: ['test/run.ts'],
 }
 

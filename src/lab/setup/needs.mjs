@@ -49,7 +49,7 @@ const SID_WIREGUARD = [{ package: 'wireguard-go', program: 'usr/bin/wireguard-go
 /** Steps of the test command that run real servers. */
 const REAL_SERVERS = /integration|long/
 
-export const COMMANDS = ['demo', 'chaos', 'test', 'bench', 'lab']
+export const COMMANDS = ['demo', 'chaos', 'test', 'fuzz', 'bench', 'lab']
 
 /**
  * @returns {{ flavors: string[], root: boolean, debian: DebianNeed[], sid: SidNeed[] }}
@@ -76,9 +76,10 @@ export function needsOf(command, args, machine) {
   return { flavors, root, debian, sid }
 }
 
-/** Help, and the words of the lab that only look or take down, need nothing but Node. */
+/** Help, fuzzing, and the words of the lab that only look or take down, need nothing but Node. */
 function asksOnly(command, args) {
   if (['--help', '-h', '--plan'].some((flag) => args.includes(flag))) return true
+  if (command === 'fuzz') return true
   return command === 'lab' && args.find((word) => !word.startsWith('-')) !== 'up'
 }
 

@@ -111,6 +111,16 @@ test('answers a damaged tagged event with coded errors only', () => {
   )
 })
 
+test('refuses a tag that no set could hold', () => {
+  for (const letter of ['B', ':', ',', '\u00e9']) {
+    const odd = Buffer.from(TAGGED)
+    odd.write(letter, odd.indexOf('a_tag') + 2, 'latin1')
+    expect(() => decodeMysqlTaggedGtidEvent(odd)).toThrow(
+      expect.objectContaining({ code: 'ERR_MALFORMED' }),
+    )
+  }
+})
+
 describe('adding to a set', () => {
   test('adds what the event names, and nothing for an anonymous one', () => {
     const set = parseGtidSet('mysql', '')

@@ -58,3 +58,10 @@ test('state text round-trips', () => {
     }),
   )
 })
+
+test('a sequence number of zero stands before the first transaction: nobody lacks it', () => {
+  const [zero, none] = [parseMariadbGtidState('0-1-0'), parseMariadbGtidState('')]
+  expect(zero.missingFrom(none)).toBe('')
+  expect(zero.countMissingFrom(none)).toBe(0n)
+  expect(none.contains(zero)).toBe(true)
+})

@@ -173,6 +173,17 @@ test('an external tunnel may have addresses of any subnets and no endpoint', asy
   ])
 })
 
+test.each([
+  'name: *nowhere',
+  'a: &a [b, b]\nb: &b [*a, *a, *a]\nc: &c [*b, *b, *b]\nd: [*c, *c, *c]',
+])('aliases that lead nowhere or to a huge file are a problem of it: %j', async (text) => {
+  await using pair = await PairFolder.create()
+  await writeFile(pair.at('gateway', 'azure.yaml'), text)
+  expect(await problemsOf(pair.at('gateway', 'azure.yaml'))).toEqual([
+    expect.stringContaining('has aliases (*name) without an anchor (&name), or too many'),
+  ])
+})
+
 test('a missing peer file and broken YAML are named with their place', async () => {
   await using pair = await PairFolder.create()
   const peer = pair.at('peers/azure.yaml')

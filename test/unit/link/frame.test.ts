@@ -127,6 +127,12 @@ describe('the body of a frame', () => {
     expect(codeOf(() => parseBody<unknown>(schema, body, 'test'))).toBe('ERR_LINK_FRAME')
   })
 
+  test('is refused when it allows no byte to be under way', () => {
+    expect(() => parseBody(resume, { held: null, windowBytes: 0 }, 'resume')).toThrow(
+      expect.objectContaining({ code: 'ERR_LINK_FRAME' }),
+    )
+  })
+
   test('may have more than this version knows', () => {
     const body = { held: null, windowBytes: 5, later: true }
     expect(parseBody(resume, body, 'resume')).toEqual({ held: null, windowBytes: 5 })

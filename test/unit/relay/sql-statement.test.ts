@@ -105,3 +105,23 @@ test('any text gets an answer', () => {
   const text = fc.array(fc.oneof(word, fc.string({ maxLength: 6 }))).map((parts) => parts.join(' '))
   fc.assert(fc.property(text, (sql) => typeof parseStatement(sql).kind === 'string'))
 })
+
+/** As long as a statement may be: a step for every pair of characters would take minutes. */
+const LENGTH = 1024 * 1024
+
+test.each([
+  ['escaped quotes that never end', "SET @a='", "\\'"],
+  ['escaped double quotes that never end', 'SET @a="', '\\"'],
+  ['comments that never end', 'SELECT 1 ', '/* '],
+  ['semicolons before something else', 'SELECT 1', ' ;'],
+  ['spaces before something else', 'SELECT 1', '  '],
+  ['commas', 'SELECT ', ',,'],
+])('%s are read in time that their length explains', (_what, head, part) => {
+  const sql = `${head}${part.repeat((LENGTH - head.length) >> 1)}x`
+  expect(parseStatement(sql).kind).toBe('unknown')
+})
+
+test('a pattern longer than any name matches nothing, whatever is in it', () => {
+  const found = parseStatement(`SHOW VARIABLES LIKE '${'_'.repeat(LENGTH)}'`)
+  expect(found.kind === 'show-variables' && found.matches('server_id')).toBe(false)
+})

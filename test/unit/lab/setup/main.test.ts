@@ -12,7 +12,7 @@ test('ends with 2 and the usage for a command that it does not prepare', () => {
   const { status, stdout, stderr } = setup('no-such-command')
   expect(status).toBe(2)
   expect(stdout).toBe('')
-  expect(stderr).toContain('usage: main.mjs <demo|chaos|test|bench|lab> -- [arguments]')
+  expect(stderr).toContain('usage: main.mjs <demo|chaos|test|fuzz|bench|lab> -- [arguments]')
 })
 
 test('hands arguments and exit code through to what it prepares for', () => {
