@@ -79,7 +79,7 @@ function isDr(stream: Stream): stream is DrStream {
   return stream instanceof DrStream
 }
 
-function releaseOf({ name, spool }: DrStream): [string, (replica: string) => boolean] {
+function releaseOf({ name, spool }: DrStream): [string, (replica: string) => Promise<boolean>] {
   return [name, (replica) => spool.releasePin(replica)]
 }
 

@@ -20,7 +20,7 @@ export interface AdminServerOptions {
   /** The body of `GET /metrics`. */
   readonly metrics: () => Promise<string>
   /** By stream: lets go of what a replica needs; false when nothing was kept for it. */
-  readonly releaseReplica?: Readonly<Record<string, (replica: string) => boolean>>
+  readonly releaseReplica?: Readonly<Record<string, (replica: string) => Promise<boolean>>>
 }
 
 /** The kernel's limit of a socket's path, without the closing NUL byte. */
@@ -70,8 +70,8 @@ export class AdminServer {
     return Object.fromEntries(
       streams.map(([name, release]) => [
         `/v1/streams/${encodeURIComponent(name)}/replicas`,
-        (replica: string) => {
-          const isReleased = release(replica)
+        async (replica: string) => {
+          const isReleased = await release(replica)
           return jsonAnswer({ released: isReleased }, isReleased ? 200 : 404)
         },
       ]),

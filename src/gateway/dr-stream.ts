@@ -219,6 +219,7 @@ export class DrStream {
       serverId: config.serverId ?? identity.relayServerId,
       serverUuid: identity.relayUuid,
       appliedBy: (replica) => this.#appliedBy(replica),
+      sourceGtids: () => this.#sample?.sample.gtids ?? null,
       keepSentMs: requireSpool(this.#options.config).retention.replicaAgeMs,
       clock,
       log,

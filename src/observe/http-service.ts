@@ -11,7 +11,7 @@ export interface HttpAnswer {
 export type HttpRoutes = Readonly<Record<string, () => HttpAnswer | Promise<HttpAnswer>>>
 
 /** Answers of DELETE, by the path without its last part, which is given decoded. */
-export type HttpDeletes = Readonly<Record<string, (name: string) => HttpAnswer>>
+export type HttpDeletes = Readonly<Record<string, (name: string) => Promise<HttpAnswer>>>
 
 const REQUEST_MS_MAX = 5_000
 const SILENT_MS_MAX = 10_000
@@ -77,7 +77,7 @@ export class HttpService {
 function listener(routes: HttpRoutes, deletes: HttpDeletes): RequestListener {
   return async (request, response) => {
     const { method = '', url = '' } = request
-    const removed = method === 'DELETE' ? removedBy(url, deletes) : null
+    const removed = method === 'DELETE' ? await removedBy(url, deletes) : null
     const answer = removed ?? (await answerTo(method, url, routes))
     // A body nobody asked for is not read: the connection ends with the answer.
     if (request.headers['content-length'] ?? request.headers['transfer-encoding']) {
@@ -94,12 +94,12 @@ function listener(routes: HttpRoutes, deletes: HttpDeletes): RequestListener {
 }
 
 /** Null when nothing of that path can be deleted. */
-function removedBy(url: string, deletes: HttpDeletes): HttpAnswer | null {
+async function removedBy(url: string, deletes: HttpDeletes): Promise<HttpAnswer | null> {
   const end = url.lastIndexOf('/')
   const path = url.slice(0, end)
   const remove = Object.hasOwn(deletes, path) ? deletes[path] : undefined
   try {
-    return remove?.(decodeURIComponent(url.slice(end + 1))) ?? null
+    return (await remove?.(decodeURIComponent(url.slice(end + 1)))) ?? null
   } catch (error) {
     if (error instanceof URIError) return jsonAnswer({ error: 'the path is malformed' }, 400)
     throw error

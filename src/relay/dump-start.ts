@@ -36,6 +36,8 @@ const GTID_LIST_BYTES_MAX = 16 * 1024 * 1024
 
 /**
  * MySQL: the newest file before which the replica has everything, or the file that it names.
+ * `atSource`: what the source has by its own word, null when that is not known. Null when what the
+ * replica has is on its way from there (a spool that began anew): it is to try again.
  * Throws ERR_DUMP_REFUSED.
  */
 export async function startByMysqlSet(
@@ -46,7 +48,8 @@ export async function startByMysqlSet(
     readonly file: string
     readonly position: bigint
   },
-): Promise<DumpStart> {
+  atSource: string | null,
+): Promise<DumpStart | null> {
   const held = decodeMysqlGtidSet(wanted.gtids ?? Buffer.alloc(8))
   if (wanted.file !== '') {
     const start = await startByPosition(store, wanted.file, wanted.position)
@@ -55,6 +58,7 @@ export async function startByMysqlSet(
   const stored = parseMysqlGtidSet(store.gtids())
   const ahead = source.serverUuid === null ? held : held.onlyOf(source.serverUuid)
   if (!stored.contains(ahead)) {
+    if (atSource !== null && parseMysqlGtidSet(atSource).contains(ahead)) return null
     throw dumpRefusal(
       `the replica has transactions of the source that are not stored here: ` +
         `${shortGtids(ahead.missingFrom(stored))}. It ran ahead of this relay or has diverged`,
@@ -81,14 +85,23 @@ export async function startByMysqlSet(
 /**
  * MariaDB: the newest file that still holds, for every domain, the first transaction that the
  * replica lacks. The file's own list of GTIDs decides, because it names every server of a domain.
- * Null when that list is still to come: the replica is to try again.
+ * Null when that list, or what the replica has, is still to come: the replica is to try again.
  */
 export async function startByMariadbState(
   store: BinlogStore,
-  options: { readonly connectState: string; readonly strict: boolean },
+  options: {
+    readonly connectState: string
+    readonly strict: boolean
+    readonly atSource: string | null
+  },
 ): Promise<DumpStart | null> {
   const start = parseMariadbGtidState(options.connectState)
-  refuseUnknownPositions(parseMariadbGtidState(store.gtids()), start)
+  const unknown = findUnknown(parseMariadbGtidState(store.gtids()), start)
+  if (unknown !== undefined) {
+    const atSource = parseMariadbGtidState(options.atSource ?? '').last(unknown.domainId)
+    if (atSource !== undefined && atSource.sequence >= unknown.sequence) return null
+    throw unknownPosition(unknown)
+  }
   const files = store.files()
   for (const [index, file] of [...files.entries()].toReversed()) {
     const list = await readGtidList(store, file)
@@ -117,16 +130,15 @@ export async function startByMariadbState(
   )
 }
 
-function refuseUnknownPositions(stored: MariadbGtidState, start: MariadbGtidState): void {
-  for (const gtid of start.position()) {
+/** A place behind all that is stored of its domain. */
+function findUnknown(stored: MariadbGtidState, start: MariadbGtidState): MariadbGtid | undefined {
+  return start.position().find((gtid) => {
     const newest = stored.last(gtid.domainId)
-    if (newest === undefined) continue
+    if (newest === undefined) return false
     const ofServer = stored.lastOf(gtid.domainId, gtid.serverId)
     // A server that the position does not name may still be in the files; the filter finds out.
-    if (newest.sequence < gtid.sequence || (ofServer !== undefined && ofServer < gtid.sequence)) {
-      throw unknownPosition(gtid)
-    }
-  }
+    return newest.sequence < gtid.sequence || (ofServer !== undefined && ofServer < gtid.sequence)
+  })
 }
 
 /** Whether nothing that the replica lacks lies before the file that begins with `list`. */

@@ -53,6 +53,8 @@ export interface RelayServerOptions {
   readonly limits?: Partial<RelayLimits>
   /** What a replica says that it has applied; null when nobody can ask it. Default: nobody can. */
   readonly appliedBy?: (replica: ReplicaName) => string | null
+  /** What the source has, as it said last; null when that is not known. Default: it never is. */
+  readonly sourceGtids?: () => string | null
   /** How long a file stays needed after it was sent to a replica that nobody can ask. */
   readonly keepSentMs?: number
 }
@@ -246,6 +248,7 @@ export class RelayServer {
       door: this.#doorOf(guest, address),
       packetBytesMax: this.#limits.packetBytesMax,
       appliedBy: this.#options.appliedBy ?? (() => null),
+      sourceGtids: this.#options.sourceGtids ?? (() => null),
       keepSentMs: this.#options.keepSentMs ?? Number.POSITIVE_INFINITY,
       kill: (id) => this.#kill(id),
     })

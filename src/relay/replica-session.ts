@@ -58,6 +58,8 @@ export interface SessionOptions {
   readonly packetBytesMax: number
   /** What a replica says that it has applied; null when nobody can ask it. */
   readonly appliedBy: (replica: ReplicaName) => string | null
+  /** What the source has, as it said last; null when that is not known. */
+  readonly sourceGtids: () => string | null
   /** For how long a file stays needed after it was sent to a replica that nobody can ask. */
   readonly keepSentMs: number
   /** Ends another session of this relay; false when there is none of that number. */
@@ -354,15 +356,16 @@ export class ReplicaSession implements Supersedable {
     return new FilePin({ store, clock, id: key, applied: () => appliedBy(record), keepSentMs })
   }
 
-  /** Null when nothing is stored yet: closing makes the replica try again. */
+  /** Null when what it needs is still to come: closing makes the replica try again. */
   async #start(command: DumpCommand): Promise<DumpStart | null> {
-    const { store, source } = this.#options
+    const { store, source, sourceGtids } = this.#options
+    const atSource = sourceGtids()
     if (store.end() === null || store.files().length === 0) return null
     if (this.#variables.first('source_binlog_checksum', 'master_binlog_checksum') === null) {
       throw dumpRefusal('the replica is too old to know checksums in the binlog')
     }
     if (command.gtids !== null) {
-      if (source.flavor === 'mysql') return startByMysqlSet(store, source, command)
+      if (source.flavor === 'mysql') return startByMysqlSet(store, source, command, atSource)
       throw dumpRefusal('the source is MariaDB: a MySQL replica cannot follow it by GTID')
     }
     const connectState = this.#variables.get('slave_connect_state')
@@ -371,7 +374,7 @@ export class ReplicaSession implements Supersedable {
         throw dumpRefusal('the replica is older than MariaDB 10.0 and knows no GTIDs')
       }
       const strict = Number(this.#variables.get('slave_gtid_strict_mode')) !== 0
-      return startByMariadbState(store, { connectState, strict })
+      return startByMariadbState(store, { connectState, strict, atSource })
     }
     if (this.#registration !== null) {
       throw dumpRefusal(

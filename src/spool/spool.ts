@@ -266,10 +266,12 @@ export class Spool {
   }
 
   /** Lets go of what `id` needs; false when there is no such pin. */
-  releasePin(id: string): boolean {
-    const isReleased = this.#pins.delete(id)
-    if (isReleased) this.#options.log.info({ replica: id }, 'keeps nothing for a replica any more')
-    return isReleased
+  async releasePin(id: string): Promise<boolean> {
+    if (!this.#pins.delete(id)) return false
+    this.#options.log.info({ replica: id }, 'keeps nothing for a replica any more')
+    // A crash must not bring back what somebody decided.
+    await this.#tolerate('save what replicas need', async () => await this.#pins.save())
+    return true
   }
 
   async beginEpoch(beginning: EpochBeginning): Promise<void> {

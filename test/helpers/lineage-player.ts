@@ -24,7 +24,7 @@ export class LineagePlayer {
   /** Called for what a resume says is held, and for each acknowledgement. */
   onAcked: (point: AckedPoint) => void = () => undefined
   /** Called before the file at this place is sent. */
-  onFile: (index: number) => void = () => undefined
+  onFile: (index: number) => Promise<void> = async () => undefined
   #acked: AckedPoint = { file: 0, bytes: 0 }
   #sent: AckedPoint[] = []
   #sentBytes = 0
@@ -88,7 +88,7 @@ export class LineagePlayer {
     const { writer, spool } = this.#fixture
     const file = this.#lineage.files[index]
     if (file === undefined) throw new TypeError('no such file')
-    this.onFile(index)
+    await this.onFile(index)
     if (spool.epoch?.epoch !== file.epoch) {
       // A new epoch begins with a new dump, which begins with a rewind.
       await this.#settled()

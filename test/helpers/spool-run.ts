@@ -92,10 +92,10 @@ export async function runSpool(
  * A replica needs the first file until the last one begins: then several go at once. What it needs
  * is said once, to the first process: those after it know it from the disk, or not at all.
  */
-function pinUntilLast({ spool }: SpoolFixture, isLast: boolean): void {
+async function pinUntilLast({ spool }: SpoolFixture, isLast: boolean): Promise<void> {
   if (spool.files().length === 0) spool.retain('a replica', { ordinal: 1, epoch: 1 })
   if (spool.pins().length > 0) expect(spool.files()[0]?.ordinal ?? 1).toBe(1)
-  if (isLast) spool.releasePin('a replica')
+  if (isLast) await spool.releasePin('a replica')
 }
 
 /** As a gateway does it: a disk that fails is tried again. */

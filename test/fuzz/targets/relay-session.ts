@@ -64,6 +64,7 @@ function sessionOn(socket: MemorySocket, store: FolderBinlogStore, log: StrictLo
     },
     packetBytesMax: PACKET_BYTES_MAX,
     appliedBy: () => null,
+    sourceGtids: () => null,
     keepSentMs: 0,
     kill: (id) => id === 5,
   })

@@ -93,7 +93,7 @@ describe('admin server', () => {
 
   test('lets go of what a replica of a stream needs', async () => {
     const released: string[] = []
-    const release = (replica: string) => {
+    const release = async (replica: string) => {
       released.push(replica)
       return replica === 'id:9'
     }

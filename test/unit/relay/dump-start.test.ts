@@ -41,8 +41,18 @@ async function storeOf(flavor: Flavor): Promise<FolderBinlogStore> {
 const NEXT = { ordinal: 2, name: 'binlog.000002' }
 
 describe('a MariaDB dump', () => {
-  const startAt = async (store: FolderBinlogStore, connectState: string) =>
-    await startByMariadbState(store, { connectState, strict: false })
+  test('waits for what the replica has while it is on its way from the source', async () => {
+    const store = await storeOf('mariadb')
+    expect(await startAt(store, '0-1-9', '0-1-12')).toBeNull()
+    await expect(startAt(store, '0-1-9', '0-1-8')).rejects.toMatchObject(refused)
+    await expect(startAt(store, '0-1-9')).rejects.toMatchObject(refused)
+  })
+
+  const startAt = async (
+    store: FolderBinlogStore,
+    connectState: string,
+    atSource: string | null = null,
+  ) => await startByMariadbState(store, { connectState, strict: false, atSource })
 
   test.each(['', '0-1-1', '0-1-3'])(
     'from "%s" does not begin in a file whose list of GTIDs is not stored yet',
@@ -95,16 +105,23 @@ describe('a MariaDB dump', () => {
   })
 })
 
+const refused = { code: 'ERR_DUMP_REFUSED' }
+
 test('a MySQL dump goes by what was counted, also before Previous_gtids is stored', async () => {
   const store = await storeOf('mysql')
   const gtidsBefore = `${SOURCE_UUID}:1-3`
   const next = new BinlogBytes().previousGtids(gtidsBefore)
   await store.put({ ...NEXT, gtidsBefore }, next.take(), gtidsBefore, HEAD_ONLY)
-  const startAt = async (held: string) => {
+  const startAt = async (held: string, atSource: string | null = null) => {
     const gtids = encodeMysqlGtidSet(parseMysqlGtidSet(held))
     const source = store.identity() as SourceIdentity
-    return await startByMysqlSet(store, source, { gtids, file: '', position: 4n })
+    return await startByMysqlSet(store, source, { gtids, file: '', position: 4n }, atSource)
   }
-  expect((await startAt(`${SOURCE_UUID}:1-2`)).file.name).toBe('binlog.000001')
-  expect((await startAt(gtidsBefore)).file.name).toBe('binlog.000002')
+  expect((await startAt(`${SOURCE_UUID}:1-2`))?.file.name).toBe('binlog.000001')
+  expect((await startAt(gtidsBefore))?.file.name).toBe('binlog.000002')
+  // A spool that began anew: what the replica has is on its way, unless its source lacks it too.
+  const ahead = `${SOURCE_UUID}:1-9`
+  expect(await startAt(ahead, `${SOURCE_UUID}:1-12`)).toBeNull()
+  await expect(startAt(ahead, `${SOURCE_UUID}:1-8`)).rejects.toMatchObject(refused)
+  await expect(startAt(ahead)).rejects.toMatchObject(refused)
 })

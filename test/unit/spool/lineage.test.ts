@@ -79,7 +79,7 @@ describe.each(FLAVORS)('an epoch of %s that breaks the lineage', (flavor) => {
     expect(spool.outdatedReplicas()).toEqual(['old'])
     spool.retain('new', spool.files()[0] ?? null)
     expect(spool.outdatedReplicas()).toEqual(['old'])
-    expect(spool.releasePin('old')).toBe(true)
+    expect(await spool.releasePin('old')).toBe(true)
     expect(spool.outdatedReplicas()).toEqual([])
   })
 

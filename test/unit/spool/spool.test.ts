@@ -198,8 +198,9 @@ describe('retention of a spool', () => {
     await days(3)
     expect(await fixture.spool.applyRetention()).toEqual([])
     expect(kept(fixture.spool)).toEqual(['back binlog.000001'])
-    expect(fixture.spool.releasePin('back')).toBe(true)
-    expect(fixture.spool.releasePin('back')).toBe(false)
+    expect(await fixture.spool.releasePin('back')).toBe(true)
+    expect(await readFile(join(folder.path, 'replicas.json'), 'utf8')).not.toContain('back')
+    expect(await fixture.spool.releasePin('back')).toBe(false)
     expect(await fixture.spool.applyRetention()).toHaveLength(1)
   })
 
