@@ -12,8 +12,14 @@ export default defineConfig({
       project('unit', ['test/unit/**/*.test.ts']),
       project('scenarios', ['test/scenarios/**/*.test.ts'], { testTimeout: 60_000 }),
       project('fuzz', ['test/fuzz/**/*.test.ts'], { testTimeout: 120_000 }),
-      // Real servers: one file at a time, so that two cores are not asked for eight databases.
+      // Real servers: two files at a time, since each waits more than it works.
       project('integration', ['test/integration/**/*.test.ts'], {
+        testTimeout: 180_000,
+        hookTimeout: 180_000,
+        maxWorkers: 2,
+      }),
+      // What measures the processor has the machine to itself.
+      project('quiet', ['test/quiet/**/*.test.ts'], {
         testTimeout: 180_000,
         hookTimeout: 180_000,
         fileParallelism: false,

@@ -17,6 +17,7 @@ export const STEPS: readonly Step[] = [
   { kind: 'vitest', name: 'scenarios', needsMachine: false },
   { kind: 'vitest', name: 'fuzz', needsMachine: false },
   { kind: 'vitest', name: 'integration', needsMachine: true },
+  { kind: 'vitest', name: 'quiet', needsMachine: true },
   {
     kind: 'vitest',
     name: 'long',

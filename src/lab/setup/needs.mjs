@@ -47,7 +47,7 @@ const SID_NEWER_MARIADB = [
 const SID_WIREGUARD = [{ package: 'wireguard-go', program: 'usr/bin/wireguard-go' }]
 
 /** Steps of the test command that run real servers. */
-const REAL_SERVERS = /integration|long/
+const REAL_SERVERS = /integration|quiet|long/
 
 export const COMMANDS = ['demo', 'chaos', 'test', 'fuzz', 'bench', 'lab']
 

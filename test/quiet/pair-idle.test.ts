@@ -1,0 +1,32 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { processCpuMs, ReplicatedPair } from '../helpers/replicated-pair.ts'
+
+const SITES = ['production', 'dr'] as const
+const WINDOWS_MAX = 5
+const WINDOW_MS = 5_000
+const SHARE_MAX = 0.01
+
+async function shareOfCore(pid: number): Promise<number> {
+  const before = await processCpuMs(pid)
+  const startedMs = performance.now()
+  await sleep(WINDOW_MS)
+  return ((await processCpuMs(pid)) - before) / (performance.now() - startedMs)
+}
+
+test.each(['mysql', 'mariadb'] as const)(
+  'a %s pair uses less than one percent of a core while idle',
+  async (flavor) => {
+    await using pair = await ReplicatedPair.create(flavor)
+    await pair.synced()
+    for (const site of SITES) {
+      // A gateway that has just started still compiles; idle is what it settles to.
+      let share = 1
+      for (let window = 0; window < WINDOWS_MAX && share >= SHARE_MAX; window += 1) {
+        share = await shareOfCore(pair.pair.pid(site))
+      }
+      console.log(`${flavor} ${site}: ${(share * 100).toFixed(2)} % of a core idle`)
+      expect(share).toBeLessThan(SHARE_MAX)
+    }
+  },
+)
