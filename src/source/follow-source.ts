@@ -3,6 +3,7 @@ import { LandbridgeError } from '../base/errors.ts'
 import { type Log, silentLog } from '../base/log.ts'
 import type { PreflightFinding } from './preflight.ts'
 import type { SourceAddress } from './source-connection.ts'
+import { SourceMonitor } from './source-monitor.ts'
 import { type DumpTarget, SourceReader } from './source-reader.ts'
 import type { HeldState } from './start-plan.ts'
 
@@ -36,7 +37,8 @@ const QUEUED_BYTES_MAX = 1024 * 1024
  * `held` ends. Reads no faster than it is consumed. Leaving the loop closes the connection.
  *
  * Throws ERR_SOURCE_RESET when what is held is no part of the source any more, which it can tell
- * where `held` has its times.
+ * where `held` has its times; ERR_SOURCE_STALE when that happens while it follows. A second
+ * connection asks the source once a second where it is.
  *
  * Throws a LandbridgeError when the source cannot be read (any more); where `retryable` says so,
  * the same call may help later. Ends without an error only on abort.
@@ -57,6 +59,9 @@ export async function* followSource(
   const either = AbortSignal.any([signal, leaving.signal])
   const queue = new RawQueue()
   let ended: Promise<void> = Promise.resolve()
+  // A source that is reset does not tell its dumps: they would wait for ever.
+  const monitor = new SourceMonitor({ address: source, clock: rest.clock ?? systemClock })
+  const watching = monitor.run((sample) => reader.seen(sample), either)
   try {
     const opened = await reader.open(held, either)
     const reset = opened.plan.newEpoch
@@ -68,6 +73,7 @@ export async function* followSource(
   } finally {
     leaving.abort()
     await ended
+    await watching
   }
 }
 

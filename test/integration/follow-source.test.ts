@@ -27,6 +27,11 @@ describe.each(['mariadb', 'mysql'] as const)('following a source, %s', (flavor) 
 
   afterAll(() => servers.stop())
 
+  const resetStatement = {
+    mysql: 'RESET BINARY LOGS AND GTIDS',
+    mariadb: 'RESET MASTER',
+  }[flavor]
+
   const follow = (signal: AbortSignal, password = 'secret') =>
     followSource(
       {
@@ -76,5 +81,33 @@ describe.each(['mariadb', 'mysql'] as const)('following a source, %s', (flavor) 
   test('throws what the source says', async () => {
     const parts = follow(new AbortController().signal, 'wrong')
     await expect(parts.next()).rejects.toMatchObject({ code: 'ERR_SOURCE_LOGIN' })
+  })
+
+  /** Follows up to the end of `last`, then resets the source. */
+  async function followIntoReset(last: string): Promise<void> {
+    let isReset = false
+    for await (const { file } of follow(AbortSignal.timeout(60_000))) {
+      if (file !== last || isReset) continue
+      isReset = true
+      const root = await connectSql(server)
+      const processes = async () => JSON.stringify(await root.query('SHOW PROCESSLIST'))
+      await expect.poll(processes).toMatch(/has sent all binlog/)
+      await root.query(resetStatement)
+      await root.end()
+    }
+  }
+
+  // The last ones: nothing of before is left.
+  test('ends when the source is reset, which the source tells of a later file', async () => {
+    const following = followIntoReset('binlog.000005')
+    await expect(following).rejects.toMatchObject({ code: 'ERR_SOURCE_DUMP' })
+  })
+
+  test('ends when the source is reset, which it does not tell of its first file', async () => {
+    const root = await connectSql(server)
+    await root.query('INSERT INTO app.t VALUES (1)')
+    await root.end()
+    const following = followIntoReset('binlog.000001')
+    await expect(following).rejects.toMatchObject({ code: 'ERR_SOURCE_STALE', retryable: true })
   })
 })
