@@ -24,6 +24,8 @@ const ROWS_MIN = 3
 const DEAF = 40
 const ROWS_USUAL = 15
 const SLOWER_MAX = 10
+/** How often a status is asked for while it is waited for. */
+const POLL_MS = 50
 
 /** What a client says before it goes over to TLS: 32 bytes, capabilities first. */
 const SSL_REQUEST = new PacketWriter().frame(
@@ -117,8 +119,10 @@ describe.each(['mysql', 'mariadb'] as const)('a %s pair among strangers', (flavo
       }
     }
     await attacking
-    // The attack runs on this machine too: only what is far off means something.
-    expect(median(delaysMs)).toBeLessThan(SLOWER_MAX * median(usualMs))
+    // The attack runs on this machine too: only what is far off means something. And whoever is
+    // first asked too early is asked again a poll later.
+    const ordinaryMs = Math.max(median(usualMs), POLL_MS)
+    expect(median(delaysMs)).toBeLessThan(SLOWER_MAX * ordinaryMs)
     for (const [at, site] of SITES.entries()) {
       const [start, peak] = [before[at], peaks[at]]
       if (start === undefined || peak === undefined) throw new Error('there are two sites')
