@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import { processCpuMs, ReplicatedPair } from '../helpers/replicated-pair.ts'
 
 const SITES = ['production', 'dr'] as const
-const WINDOWS_MAX = 5
+/** A gateway that has just started still compiles, and a shared processor has bad moments. */
+const WINDOWS_MAX = 12
 const WINDOW_MS = 5_000
 const SHARE_MAX = 0.01
 
@@ -17,10 +18,10 @@ async function shareOfCore(pid: number): Promise<number> {
 test.each(['mysql', 'mariadb'] as const)(
   'a %s pair uses less than one percent of a core while idle',
   async (flavor) => {
-    await using pair = await ReplicatedPair.create(flavor)
-    await pair.synced()
+    await using pair = await ReplicatedPair.create(flavor, { attach: false })
+    await pair.held()
     for (const site of SITES) {
-      // A gateway that has just started still compiles; idle is what it settles to.
+      // Idle is what it settles to; a loop that never rests is busy in every window.
       let share = 1
       for (let window = 0; window < WINDOWS_MAX && share >= SHARE_MAX; window += 1) {
         share = await shareOfCore(pair.pair.pid(site))
