@@ -270,6 +270,8 @@ export class DumpStream {
         done.abort()
       }
       await this.#heartbeat()
+      // A sign of life is nothing that the replica had lacked.
+      this.#sent(true)
     }
   }
 }

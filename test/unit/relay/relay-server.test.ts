@@ -102,6 +102,7 @@ describe('a MySQL dump', () => {
     const beat = await event(client)
     expect(beat.type).toBe(41)
     expect(beat.body.subarray(0, 10).toString('latin1')).toBe('\x01\x08b.000002')
+    await expect.poll(() => relay.status().replicas[0]?.state).toBe('caught-up')
     const longer = transactions(new BinlogBytes().previousGtids(`${SOURCE_UUID}:1-3`), 4, 7)
     const file = { ordinal: 2, name: 'b.000002', gtidsBefore: `${SOURCE_UUID}:1-3` }
     await store.put(file, longer.take(), `${SOURCE_UUID}:1-7`)
