@@ -29,7 +29,7 @@ export async function replaceFile(
 }
 
 /** Writes `bytes` into a new file, also when the system takes only a part at a time. */
-export async function writeWhole(file: DiskFile, bytes: Buffer): Promise<void> {
+async function writeWhole(file: DiskFile, bytes: Buffer): Promise<void> {
   let at = 0
   while (at < bytes.length) at += (await file.writev([bytes.subarray(at)], at)).bytesWritten
 }

@@ -136,11 +136,16 @@ export class SourceReader {
   async #begunAt(file: string, facts: SourceFacts, signal: AbortSignal): Promise<number> {
     const target = new FirstEventProbe()
     const request = { facts, gtids: '', expect: { file, offset: 0 }, target }
+    await this.#dumpUntil(target.found, request, signal)
+    return target.timestamp
+  }
+
+  /** A dump that its target ends by throwing `found`, once that knows enough. */
+  async #dumpUntil(found: Error, request: DumpRequest, signal: AbortSignal): Promise<void> {
     try {
-      return await this.#dump(request, signal)
+      await this.#dump(request, signal)
     } catch (error) {
-      if (error !== target.found) throw error
-      return target.timestamp
+      if (error !== found) throw error
     }
   }
 
@@ -225,13 +230,9 @@ export class SourceReader {
       hasRoom: true,
       room: async () => undefined,
     }
-    try {
-      const { gtids } = plan
-      return await this.#dump({ facts, gtids, expect: null, target: probe, resume: 'gtid' }, signal)
-    } catch (error) {
-      if (error !== found) throw error
-      return name
-    }
+    const request = { facts, gtids: plan.gtids, expect: null, target: probe } as const
+    await this.#dumpUntil(found, { ...request, resume: 'gtid' }, signal)
+    return name
   }
 
   async #dump(request: DumpRequest, signal: AbortSignal): Promise<never> {
