@@ -8,6 +8,7 @@ import { diskFailure, diskFull, hasRoom, isDiskFull } from './disk-failure.ts'
 import { FileScanner } from './file-scanner.ts'
 import type { EpochBeginning, HeldPoint, Spool } from './spool.ts'
 import { isBinlogName, type SpoolFile } from './spool-file.ts'
+import { type ScannedBytes, SyncGroup } from './sync-group.ts'
 import { TailWriter } from './tail-writer.ts'
 import { TransactionBatch } from './transaction-batch.ts'
 
@@ -21,17 +22,7 @@ export interface SpoolWriterOptions {
   readonly onBroken: (error: LandbridgeError) => void
 }
 
-type QueueItem =
-  | { readonly kind: 'file'; readonly tail: TailWriter }
-  | {
-      readonly kind: 'bytes'
-      readonly bytes: Buffer
-      readonly written: (() => void) | undefined
-      readonly boundary: number
-      readonly transactions: TransactionBatch
-      readonly complete: boolean
-      readonly scanner: FileScanner
-    }
+type QueueItem = { readonly kind: 'file'; readonly tail: TailWriter } | ScannedBytes
 
 /** One writev call takes at most so much. */
 const BATCH_BYTES = 4 * 1024 * 1024
@@ -47,6 +38,9 @@ const DISK_RETRY_MS = 1_000
  *
  *     append ──▶ queue (bounded by the link's window) ──▶ writev ──▶ fdatasync ──▶ publish, ack
  *
+ * While one group is synced the next one is written; one sync runs at a time, and it publishes only
+ * what was written before it began. Files change hands, and a rewind cuts, only when none runs.
+ *
  * Owner of the newest file. `rewind` is the only way back: it drops what is not synced.
  */
 export class SpoolWriter {
@@ -56,20 +50,19 @@ export class SpoolWriter {
   #queue: QueueItem[] = []
   /** What the bytes now being scanned complete. */
   #batch = new TransactionBatch()
-  /** Written, not yet synced. */
-  #written: TransactionBatch[] = []
+  /** Written, and not covered by a sync that runs. */
+  #unsynced: SyncGroup | null = null
+  /** The sync that runs. Settles when it is published, or when `#syncFailure` says why not. */
+  #syncing: Promise<void> | null = null
+  #syncFailure: { readonly cause: unknown } | null = null
   #tail: TailWriter | null = null
   #scanner: FileScanner | null = null
   #scanned: SpoolFile | null = null
   #readAtMs = 0
   #queuedBytes = 0
-  #writtenBytes = 0
-  #unsyncedSinceMs = 0
   #rewind: PromiseWithResolvers<void> | null = null
   #broken = false
   #problem: { readonly error: LandbridgeError; readonly sinceMs: number } | null = null
-  /** State after the last written item, published by the next sync. */
-  #last: Extract<QueueItem, { kind: 'bytes' }> | null = null
 
   constructor(options: SpoolWriterOptions) {
     this.#options = options
@@ -88,7 +81,10 @@ export class SpoolWriter {
   async run(signal: AbortSignal): Promise<void> {
     try {
       for (;;) {
-        if (this.#rewind !== null) await this.#doRewind(signal)
+        if (this.#rewind !== null && this.#syncing !== null) await this.#syncing
+        else if (this.#syncFailure !== null) await this.#syncFailed(this.#syncFailure.cause, signal)
+        else if (this.#rewind !== null) await this.#doRewind(signal)
+        else if (this.#isSyncDue()) this.#beginSync()
         else if (this.#queue.length > 0) await this.#step(signal)
         else if (this.#isFull) await this.#lookForRoom(signal)
         else await this.#changed.wait({ signal })
@@ -97,6 +93,7 @@ export class SpoolWriter {
       if (!isAbortError(error) && !signal.aborted) throw error
     } finally {
       this.#rewind?.reject(signal.reason)
+      await this.#syncing
       await this.#tail?.close()
     }
   }
@@ -170,6 +167,7 @@ export class SpoolWriter {
     this.#queue.push({
       kind: 'bytes',
       bytes,
+      byteLength: bytes.length,
       written,
       boundary: scanner.boundary,
       transactions: this.#batch,
@@ -198,7 +196,7 @@ export class SpoolWriter {
     this.#changed.notifyAll()
   }
 
-  /** One batch of writes, and a sync when nothing more waits or enough has gathered. */
+  /** One batch of writes, or the next file. */
   async #step(signal: AbortSignal): Promise<void> {
     try {
       const first = this.#queue[0]
@@ -208,66 +206,84 @@ export class SpoolWriter {
         return
       }
       await this.#writeBatch()
-      if (this.#queue.length === 0 || this.#isSyncDue()) await this.#sync()
       this.#problem = null
     } catch (error) {
       await this.#failed(error, signal)
     }
   }
 
-  /** Bytes that never stop coming must not keep those before them from being acknowledged. */
-  #isSyncDue(): boolean {
-    const waitedMs = this.#options.clock.monotonicMs() - this.#unsyncedSinceMs
-    return this.#writtenBytes >= UNSYNCED_BYTES_MAX || waitedMs >= UNSYNCED_MS_MAX
-  }
-
   async #writeBatch(): Promise<void> {
-    const buffers: Buffer[] = []
+    const items: ScannedBytes[] = []
     let bytes = 0
-    let count = 0
     for (const item of this.#queue) {
-      if (item.kind !== 'bytes' || bytes >= BATCH_BYTES || count >= BATCH_BUFFERS_MAX) break
-      buffers.push(item.bytes)
-      bytes += item.bytes.length
-      count += 1
+      if (item.kind !== 'bytes' || bytes >= BATCH_BYTES) break
+      if (items.length >= BATCH_BUFFERS_MAX) break
+      items.push(item)
+      bytes += item.byteLength
     }
-    if (this.#tail === null) throw new TypeError('bytes before a file')
+    const tail = this.#tail
+    if (tail === null) throw new TypeError('bytes before a file')
     const queue = this.#queue
-    const items = queue.slice(0, count)
-    await this.#tail.write(buffers)
-    for (const item of items) if (item.kind === 'bytes') item.written?.()
+    await tail.write(items.map((item) => item.bytes))
+    for (const item of items) item.written?.()
     // A rewind may have replaced the queue meanwhile; then this batch is cut off again.
     if (this.#queue !== queue) return
-    this.#last = queue[count - 1] as Extract<QueueItem, { kind: 'bytes' }>
-    for (const item of items) if (item.kind === 'bytes') this.#written.push(item.transactions)
-    queue.splice(0, count)
-    if (this.#writtenBytes === 0) this.#unsyncedSinceMs = this.#options.clock.monotonicMs()
-    this.#writtenBytes += bytes
+    queue.splice(0, items.length)
+    for (const item of items) {
+      if (this.#unsynced !== null) this.#unsynced.add(item)
+      else this.#unsynced = new SyncGroup(tail, item, this.#options.clock.monotonicMs())
+    }
   }
 
-  async #sync(): Promise<void> {
-    const last = this.#last
-    const tail = this.#tail
-    if (last === null || tail === null) return
-    const bytes = this.#writtenBytes
+  /** Bytes that never stop coming must not keep those before them from being acknowledged. */
+  #isSyncDue(): boolean {
+    const group = this.#unsynced
+    if (group === null || this.#syncing !== null) return false
+    if (this.#queue.length === 0 || group.bytes >= UNSYNCED_BYTES_MAX) return true
+    return this.#options.clock.monotonicMs() - group.sinceMs >= UNSYNCED_MS_MAX
+  }
+
+  /** Goes on by itself; `run` is woken when it is done. */
+  #beginSync(): void {
+    const group = this.#unsynced
+    if (group === null) return
+    this.#unsynced = null
+    this.#syncing = this.#sync(group)
+      .catch((cause: unknown) => {
+        this.#syncFailure = { cause }
+      })
+      .finally(() => {
+        this.#syncing = null
+        this.#changed.notifyAll()
+      })
+  }
+
+  /** Everything written is published, or the failure of a sync is thrown. */
+  async #syncAll(): Promise<void> {
+    await this.#syncing
+    if (this.#syncFailure === null && this.#rewind === null) this.#beginSync()
+    await this.#syncing
+    const failure = this.#syncFailure
+    this.#syncFailure = null
+    if (failure !== null) throw failure.cause
+  }
+
+  async #sync(group: SyncGroup): Promise<void> {
+    const { tail, last, batches, bytes } = group
+    const { file } = tail
     try {
       await tail.sync()
     } catch (cause) {
       // A disk that promises room and then has none says so here.
       if (isDiskFull(cause)) throw diskFull(this.#spool.directory, cause)
-      throw new LandbridgeError('ERR_SPOOL_SYNC', `cannot sync ${tail.file.path}`, { cause })
+      throw new LandbridgeError('ERR_SPOOL_SYNC', `cannot sync ${file.path}`, { cause })
     }
     if (this.#rewind !== null) return
-    const { file } = tail
-    const batches = this.#written
     const commitMs = batches.flatMap((batch) => batch.commitMs)
-    this.#written = []
     file.complete = last.complete
     file.transactions += commitMs.length
     file.firstTimestamp ||= last.scanner.firstTimestamp
     file.lastTimestamp = last.scanner.lastTimestamp || file.lastTimestamp
-    this.#last = null
-    this.#writtenBytes = 0
     this.#queuedBytes -= bytes
     this.#spool.publish(file, last.boundary, last.scanner.hasChecksum, (gtids) => {
       for (const batch of batches) batch.gtids.addTo(gtids)
@@ -277,9 +293,9 @@ export class SpoolWriter {
   }
 
   async #switchTo(tail: TailWriter): Promise<void> {
+    await this.#syncAll()
+    if (this.#rewind !== null) return
     if (tail.written === 0) {
-      await this.#sync()
-      if (this.#rewind !== null) return
       await this.#cutTornEnd()
       const before = this.#spool.files().at(-1)
       if (before !== undefined) await this.#spool.closeFile(before)
@@ -321,10 +337,8 @@ export class SpoolWriter {
       done?.reject(failure)
     }
     this.#queue = []
-    this.#written = []
+    this.#unsynced = null
     this.#queuedBytes = 0
-    this.#writtenBytes = 0
-    this.#last = null
     this.#scanner = null
     this.#broken = false
     this.#rewind = null
@@ -368,6 +382,13 @@ export class SpoolWriter {
     if (this.#problem?.error.code === error.code) return
     this.#problem = { error, sinceMs: this.#options.clock.wallMs() }
     this.#options.log.error({ code: error.code }, describeError(error))
+  }
+
+  /** What it was to save, and everything behind that, must come again. */
+  async #syncFailed(cause: unknown, signal: AbortSignal): Promise<void> {
+    this.#syncFailure = null
+    this.#unsynced = null
+    await this.#failed(cause, signal)
   }
 
   /** A full disk is waited for; anything else, and bytes that no sync saved, end the session. */

@@ -99,7 +99,7 @@ export class LineagePlayer {
     for (let at = from; at < file.bytes.length && !this.#isBroken; ) {
       const end = Math.min(file.bytes.length, at + 1 + Math.floor(this.#random() * PIECE_BYTES_MAX))
       this.#sent.push({ file: index, bytes: end })
-      writer.append(at, file.bytes.subarray(at, end), 1_700_000_000_000)
+      this.#fixture.append(at, file.bytes.subarray(at, end))
       this.#sentBytes += end - at
       at = end
       // The file after it begins behind bytes that are still under way.

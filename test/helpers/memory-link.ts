@@ -57,7 +57,8 @@ export class MemoryLink {
         beginEpoch: (beginning) => spool.spool.beginEpoch(beginning),
         renewSource: (origin) => spool.spool.renewSource(origin),
         beginFile: (name, offset) => spool.writer.beginFile(name, offset),
-        append: (offset, bytes, readAtMs) => spool.writer.append(offset, bytes, readAtMs),
+        append: (offset, bytes, readAtMs, written) =>
+          spool.writer.append(offset, bytes, readAtMs, written),
       },
       onSample: () => undefined,
       onOpen: () => undefined,

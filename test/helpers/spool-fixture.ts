@@ -5,6 +5,7 @@ import type { Disk } from '../../src/base/disk.ts'
 import type { LandbridgeError } from '../../src/base/errors.ts'
 import type { Flavor } from '../../src/base/flavor.ts'
 import { silentLog } from '../../src/base/log.ts'
+import { releaseBuffer } from '../../src/base/release-buffer.ts'
 import type { RetentionPolicy } from '../../src/spool/retention.ts'
 import { type EpochBeginning, Spool, type SpoolOptions } from '../../src/spool/spool.ts'
 import type { EpochSource } from '../../src/spool/spool-file.ts'
@@ -96,12 +97,19 @@ export class SpoolFixture implements AsyncDisposable {
     return this.#stop.signal
   }
 
+  /** As a link does: their memory is taken away as soon as the writer says that it may be. */
+  append(offset: number, bytes: Buffer): void {
+    const own = Buffer.allocUnsafeSlow(bytes.length)
+    bytes.copy(own)
+    this.writer.append(offset, own, 1_700_000_000_000, () => releaseBuffer(own, own.length))
+  }
+
   /** Gives `bytes` to the writer in pieces and waits until all of them are synced. */
   async write(offset: number, bytes: Buffer, pieceBytes = bytes.length): Promise<void> {
     const wanted = this.syncedBytes + bytes.length
     const brokenBefore = this.broken.length
     for (let at = 0; at < bytes.length; at += pieceBytes) {
-      this.writer.append(offset + at, bytes.subarray(at, at + pieceBytes), 1_700_000_000_000)
+      this.append(offset + at, bytes.subarray(at, at + pieceBytes))
     }
     await until(() => this.syncedBytes >= wanted || this.broken.length > brokenBefore)
   }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -60,6 +60,25 @@ async function begun(path: string, disk: FailingDisk): Promise<SpoolFixture> {
   return fixture
 }
 
+function storedBytes(path: string): number {
+  return statSync(join(path, '000001', 'binlog.000001')).size
+}
+
+/** The next sync waits until `goOn`, then succeeds or fails with `code`. */
+function holdFirstSync(disk: FailingDisk, code?: string) {
+  const held = Promise.withResolvers<void>()
+  const going = Promise.withResolvers<void>()
+  disk.before = async (call) => {
+    if (call !== 'datasync') return undefined
+    disk.before = () => undefined
+    held.resolve()
+    await going.promise
+    if (code !== undefined) throw systemError(code)
+    return undefined
+  }
+  return { isHeld: held.promise, goOn: going.resolve }
+}
+
 async function stored(path: string, name = 'binlog.000001'): Promise<Buffer> {
   return await readFile(join(path, '000001', name))
 }
@@ -98,6 +117,92 @@ describe('the spool writer', () => {
     expect((await stored(folder.path)).equals(FIRST)).toBe(true)
   })
 
+  test('writes on while a sync runs, and publishes only what that one covers', async () => {
+    await using folder = await temporaryFolder()
+    const disk = new FailingDisk()
+    await using fixture = await begun(folder.path, disk)
+    const first = holdFirstSync(disk)
+    fixture.append(0, FIRST.subarray(0, 334))
+    await first.isHeld
+    fixture.append(334, FIRST.subarray(334, 559))
+    fixture.append(559, FIRST.subarray(559))
+    await until(() => disk.calls.filter((call) => call === 'writev').length > 1)
+    expect(disk.calls.filter((call) => call === 'datasync')).toHaveLength(1)
+    expect(fixture.syncedBytes).toBe(0)
+    expect(fixture.spool.end()).toBeNull()
+    const ends: number[] = []
+    disk.before = (call) => {
+      if (call === 'datasync') ends.push(fixture.spool.end()?.offset ?? 0)
+      return undefined
+    }
+    first.goOn()
+    await until(() => fixture.syncedBytes === FIRST.length)
+    expect(ends).toEqual([334])
+    expect((await stored(folder.path)).equals(FIRST)).toBe(true)
+  })
+
+  test('trusts nothing that was written while a sync failed', async () => {
+    await using folder = await temporaryFolder()
+    const disk = new FailingDisk()
+    await using fixture = await begun(folder.path, disk)
+    await fixture.write(0, FIRST.subarray(0, 334))
+    const first = holdFirstSync(disk, 'EIO')
+    fixture.append(334, FIRST.subarray(334, 559))
+    await first.isHeld
+    fixture.append(559, FIRST.subarray(559))
+    await until(() => storedBytes(folder.path) === FIRST.length)
+    const syncs = disk.calls.length
+    first.goOn()
+    await until(() => fixture.broken.length === 1)
+    expect(fixture.broken[0]?.code).toBe('ERR_SPOOL_SYNC')
+    // Another sync would succeed, although the system may have dropped what the first one had.
+    expect(disk.calls.slice(syncs)).toEqual([])
+    expect(await fixture.writer.rewind()).toMatchObject({ offset: 334 })
+    expect((await stored(folder.path)).length).toBe(334)
+  })
+
+  test('cuts back only when the sync that runs is over, and tells of its failure', async () => {
+    await using folder = await temporaryFolder()
+    const disk = new FailingDisk()
+    await using fixture = await begun(folder.path, disk)
+    await fixture.write(0, FIRST.subarray(0, 334))
+    const first = holdFirstSync(disk, 'EIO')
+    fixture.append(334, FIRST.subarray(334))
+    await first.isHeld
+    let isCut = false
+    const rewound = fixture.writer.rewind().then((held) => {
+      isCut = true
+      return held
+    })
+    // More disk calls than a cut would take.
+    for (let looks = 0; looks < 30; looks += 1) {
+      expect((await stored(folder.path)).length).toBe(FIRST.length)
+    }
+    expect(isCut).toBe(false)
+    first.goOn()
+    expect(await rewound).toMatchObject({ offset: 334 })
+    expect(fixture.writer.problem?.error.code).toBe('ERR_SPOOL_SYNC')
+    expect((await stored(folder.path)).length).toBe(334)
+  })
+
+  test('begins the next file only when the last sync of the older one is over', async () => {
+    await using folder = await temporaryFolder()
+    const disk = new FailingDisk()
+    await using fixture = await begun(folder.path, disk)
+    const first = holdFirstSync(disk)
+    fixture.append(0, FIRST.subarray(0, 559))
+    await first.isHeld
+    fixture.append(559, FIRST.subarray(559))
+    fixture.writer.beginFile('binlog.000002', 0)
+    fixture.append(0, SECOND)
+    await until(() => storedBytes(folder.path) === FIRST.length)
+    expect(existsSync(join(folder.path, '000001', 'binlog.000002'))).toBe(false)
+    first.goOn()
+    await until(() => fixture.syncedBytes === FIRST.length + SECOND.length)
+    expect(fixture.spool.files().map(({ bytes }) => bytes)).toEqual([FIRST.length, SECOND.length])
+    expect((await stored(folder.path, 'binlog.000002')).equals(SECOND)).toBe(true)
+  })
+
   test('cuts off a transaction that was torn when the next file begins', async () => {
     await using folder = await temporaryFolder()
     await using fixture = await begun(folder.path, new FailingDisk())
@@ -118,7 +223,7 @@ describe('the spool writer', () => {
       if (isFull && call === 'writev') throw systemError('ENOSPC')
       return undefined
     }
-    fixture.writer.append(0, FIRST, 0)
+    fixture.append(0, FIRST)
     await until(() => fixture.clock.sleeping === 1)
     expect(fixture.writer.problem?.error).toMatchObject({ code: 'ERR_DISK_FULL', retryable: true })
     await fixture.clock.advance(1_000)
@@ -145,7 +250,7 @@ describe('the spool writer', () => {
       throw systemError('ENOSPC')
     }
     for (let at = 0; at < FIRST.length; at += 700) {
-      fixture.writer.append(at, FIRST.subarray(at, at + 700), 0)
+      fixture.append(at, FIRST.subarray(at, at + 700))
     }
     await until(() => fixture.clock.sleeping === 1)
     expect(fixture.writer.problem?.error.code).toBe('ERR_DISK_FULL')
@@ -175,12 +280,12 @@ describe('the spool writer', () => {
       if (call === 'datasync') throw systemError('EIO')
       return undefined
     }
-    fixture.writer.append(700, FIRST.subarray(700), 0)
+    fixture.append(700, FIRST.subarray(700))
     await until(() => fixture.broken.length === 1)
     expect(fixture.broken[0]?.code).toBe('ERR_SPOOL_SYNC')
     expect(fixture.spool.end()?.offset).toBe(559)
     // What comes before the session is over is for nothing.
-    fixture.writer.append(FIRST.length, SECOND, 0)
+    fixture.append(FIRST.length, SECOND)
     fixture.writer.beginFile('binlog.000002', 0)
     disk.before = () => undefined
     const held = await fixture.writer.rewind()
@@ -200,7 +305,7 @@ describe('the spool writer', () => {
       expect.objectContaining({ code: 'ERR_EVENT_CHECKSUM' }),
     )
     fixture.writer.beginFile('binlog.000002', 0)
-    fixture.writer.append(0, SECOND, 0)
+    fixture.append(0, SECOND)
     const held = await fixture.writer.rewind()
     expect(held).toBeNull()
     expect(fixture.spool.files()).toEqual([])
@@ -214,9 +319,9 @@ describe('the spool writer', () => {
     await fixture.write(0, FIRST.subarray(0, 700))
     const gate = Promise.withResolvers<undefined>()
     disk.before = (call) => (call === 'datasync' ? gate.promise : undefined)
-    fixture.writer.append(700, FIRST.subarray(700, 4300), 0)
+    fixture.append(700, FIRST.subarray(700, 4300))
     fixture.writer.beginFile('binlog.000002', 0)
-    fixture.writer.append(0, SECOND, 0)
+    fixture.append(0, SECOND)
     await until(() => disk.calls.at(-1) === 'datasync')
     const rewound = fixture.writer.rewind()
     gate.resolve(undefined)

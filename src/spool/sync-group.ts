@@ -1,0 +1,53 @@
+import type { FileScanner } from './file-scanner.ts'
+import type { TailWriter } from './tail-writer.ts'
+import type { TransactionBatch } from './transaction-batch.ts'
+
+/** A piece of the newest file, scanned on arrival. */
+export interface ScannedBytes {
+  readonly kind: 'bytes'
+  /** Not to be touched once `written` was called: its memory may be gone then. */
+  readonly bytes: Buffer
+  readonly byteLength: number
+  readonly written: (() => void) | undefined
+  /** The file is whole transactions up to here, this piece included. */
+  readonly boundary: number
+  readonly transactions: TransactionBatch
+  readonly complete: boolean
+  readonly scanner: FileScanner
+}
+
+/** What was written to one file and will be published by one fdatasync. */
+export class SyncGroup {
+  readonly tail: TailWriter
+  /** When its first bytes were written. */
+  readonly sinceMs: number
+  readonly #batches: TransactionBatch[] = []
+  #bytes = 0
+  #last: ScannedBytes
+
+  constructor(tail: TailWriter, first: ScannedBytes, sinceMs: number) {
+    this.tail = tail
+    this.sinceMs = sinceMs
+    this.#last = first
+    this.add(first)
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get batches(): readonly TransactionBatch[] {
+    return this.#batches
+  }
+
+  /** State of the file behind the last written piece. */
+  get last(): ScannedBytes {
+    return this.#last
+  }
+
+  add(item: ScannedBytes): void {
+    this.#last = item
+    this.#bytes += item.byteLength
+    this.#batches.push(item.transactions)
+  }
+}
