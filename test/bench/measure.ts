@@ -7,9 +7,10 @@ import { TestServers } from '../helpers/test-servers.ts'
 import { endToEndSeconds } from './end-to-end.ts'
 import { binlogFiles, fillBinlog } from './fill.ts'
 import { LOGINS } from './logins.ts'
-import { receiveSeconds } from './receive.ts'
-import { MEGABYTE, median, type Report, type Row, round } from './report.ts'
+import { readSeconds, receiveSeconds } from './receive.ts'
+import { MEGABYTE, type Report } from './report.ts'
 import { rivalSeconds } from './rival.ts'
+import { Tally } from './tally.ts'
 
 export interface MeasureOptions {
   readonly flavor: Flavor
@@ -19,7 +20,7 @@ export interface MeasureOptions {
   readonly signal: AbortSignal
 }
 
-/** Fills one source, then lets the three take turns on it. Nothing is left behind. */
+/** Fills one source, then lets all take turns on it. Nothing is left behind. */
 export async function measure(options: MeasureOptions): Promise<Report> {
   const { flavor, megabytes, rounds, say, signal } = options
   await using servers = await TestServers.create()
@@ -29,53 +30,44 @@ export async function measure(options: MeasureOptions): Promise<Report> {
   signal.throwIfAborted()
   const files = (await binlogFiles(source)).slice(0, -1)
   const names = files.map((file) => file.name)
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
   const folder = await mkdtemp(join(tmpdir(), 'lb-bench-'))
   await using pair = await LoopbackPair.create({
     source: { port: source.port, ...LOGINS },
     link: { compression: 'none' },
   })
-  const seconds = { rival: [] as number[], receive: [] as number[], endToEnd: [] as number[] }
-  const rss = { receive: 0, production: 0, dr: 0 }
-  const peak = (name: keyof typeof rss, bytes: number): void => {
-    rss[name] = Math.max(rss[name], Math.round(bytes / MEGABYTE))
-  }
+  const tally = new Tally(bytes)
   try {
     for (let turn = 1; turn <= rounds; turn += 1) {
       signal.throwIfAborted()
-      seconds.rival.push(await rivalSeconds(source, folder, names))
+      const rival = await rivalSeconds(source, folder, names)
+      tally.add('rival', rival.seconds)
+      tally.add('rivalSynced', rival.syncedSeconds)
+      signal.throwIfAborted()
+      const read = await readSeconds(source, files)
+      tally.add('read', read.seconds, { read: read.rssBytes })
+      signal.throwIfAborted()
       const received = await receiveSeconds(source, folder, files)
-      seconds.receive.push(received.seconds)
-      peak('receive', received.rssBytes)
+      tally.add('receive', received.seconds, { receive: received.rssBytes })
       signal.throwIfAborted()
       const sent = await endToEndSeconds(pair, source.binlogDirectory, files)
-      seconds.endToEnd.push(sent.seconds)
-      peak('production', sent.rssBytes.production)
-      peak('dr', sent.rssBytes.dr)
-      const at = (name: keyof typeof seconds): string => (seconds[name].at(-1) ?? 0).toFixed(2)
+      tally.add('endToEnd', sent.seconds, sent.rssBytes)
       say(
-        `round ${turn}: mysqlbinlog ${at('rival')} s, receive ${at('receive')} s,` +
-          ` end to end ${at('endToEnd')} s`,
+        `round ${turn}: mysqlbinlog ${tally.latest('rival')},` +
+          ` synced ${tally.latest('rivalSynced')}; read ${tally.latest('read')},` +
+          ` receive ${tally.latest('receive')},` +
+          ` end to end ${tally.latest('endToEnd')}`,
       )
     }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-  const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
-  const rival = median(seconds.rival)
-  const row = (name: string, of: readonly number[], memory: Record<string, number>): Row => ({
-    name,
-    megabytesPerSecond: round(bytes / MEGABYTE / median(of), 1),
-    ratio: round(rival / median(of), 2),
-    seconds: of.map((one) => round(one, 3)),
-    peakRssMegabytes: memory,
-  })
   const rows = [
-    row('mysqlbinlog --raw', seconds.rival, {}),
-    row('raw receive to disk', seconds.receive, { receive: rss.receive }),
-    row('end to end over the TLS link', seconds.endToEnd, {
-      production: rss.production,
-      dr: rss.dr,
-    }),
+    tally.row('rival', 'mysqlbinlog --raw'),
+    tally.row('rivalSynced', 'mysqlbinlog --raw, then synced'),
+    tally.row('read', 'read and checked, not stored'),
+    tally.row('receive', 'raw receive to disk'),
+    tally.row('endToEnd', 'end to end over the TLS link'),
   ]
   const { version } = source
   return { flavor, version, cores: cpus().length, node: process.version, bytes, rows }

@@ -2,15 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
-import { Secret } from '../../src/base/secret.ts'
-import { type DumpTarget, SourceReader } from '../../src/source/source-reader.ts'
+import type { DumpTarget } from '../../src/source/source-reader.ts'
 import { Spool } from '../../src/spool/spool.ts'
 import { SpoolWriter } from '../../src/spool/spool-writer.ts'
-import { LOGINS } from './logins.ts'
+import { benchReader } from './bench-reader.ts'
 
 /**
  * One measurement of "raw receive to disk": source station and spool in one process, no link.
- * Arguments: port, folder, last file, its size. Prints `{ seconds, cpuSeconds, rssBytes }`.
+ * Arguments: port, folder, last file, its size. Prints `{ seconds, rssBytes }`.
  */
 const [port, folder = '', lastFile = '', lastBytes] = process.argv.slice(2)
 const GATHER_BYTES = 256 * 1024
@@ -85,24 +84,9 @@ class Gatherer implements DumpTarget {
   }
 }
 
-const reader = new SourceReader({
-  address: {
-    host: '127.0.0.1',
-    port: Number(port),
-    user: LOGINS.user,
-    password: new Secret(LOGINS.password),
-    tls: { mode: 'off', caPem: null },
-  },
-  serverId: 4_000_000_001,
-  replicaUuid: 'b0f00000-0000-4000-8000-000000000001',
-  reportHost: 'bench',
-  clock: systemClock,
-  log: silentLog,
-})
 const writing = writer.run(stopping.signal)
 const startedMs = performance.now()
-const startedCpu = process.cpuUsage()
-const opened = await reader.open(null, stopping.signal)
+const opened = await benchReader(Number(port)).open(null, stopping.signal)
 const { flavor, serverVersion, serverId, serverUuid, gtidDomainId } = opened.facts
 const source = { flavor, serverVersion, serverId, serverUuid, gtidDomainId }
 await spool.beginEpoch({
@@ -114,11 +98,9 @@ await spool.beginEpoch({
 await opened.run(new Gatherer(), stopping.signal).catch((error: unknown) => {
   if (!stopping.signal.aborted) throw error
 })
-const cpu = process.cpuUsage(startedCpu)
 const seconds = (performance.now() - startedMs) / 1000
 await writing
 await spool.close()
 await rm(directory, { recursive: true, force: true })
-const cpuSeconds = (cpu.user + cpu.system) / 1e6
 const rssBytes = process.resourceUsage().maxRSS * 1024
-process.stdout.write(`${JSON.stringify({ seconds, cpuSeconds, rssBytes })}\n`)
+process.stdout.write(`${JSON.stringify({ seconds, rssBytes })}\n`)

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findServerBinaries } from '../../src/lab/servers/server-binaries.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
@@ -8,12 +8,19 @@ import { LOGINS } from './logins.ts'
 
 const LIMIT_MS = 120_000
 
-/** Seconds that `mysqlbinlog --read-from-remote-server --raw` needs for `files`, without TLS. */
+export interface RivalSeconds {
+  /** Until the program ended: it syncs nothing. */
+  readonly seconds: number
+  /** Until its files were synced as well. */
+  readonly syncedSeconds: number
+}
+
+/** What `mysqlbinlog --read-from-remote-server --raw` needs for `files`, without TLS. */
 export async function rivalSeconds(
   source: RunningServer,
   folder: string,
   files: readonly string[],
-): Promise<number> {
+): Promise<RivalSeconds> {
   const { binlogTool } = await findServerBinaries(source.flavor)
   const target = await mkdtemp(join(folder, 'rival-'))
   const noTls =
@@ -48,7 +55,14 @@ export async function rivalSeconds(
   })
   const [code] = await once(child, 'exit')
   const seconds = (performance.now() - startedMs) / 1000
-  await rm(target, { recursive: true, force: true })
   if (code !== 0) throw new Error(`mysqlbinlog ended with ${code}: ${errors}`)
-  return seconds
+  for (const file of await readdir(target)) await syncFile(join(target, file))
+  const syncedSeconds = (performance.now() - startedMs) / 1000
+  await rm(target, { recursive: true, force: true })
+  return { seconds, syncedSeconds }
+}
+
+async function syncFile(path: string): Promise<void> {
+  await using file = await open(path, 'r+')
+  await file.datasync()
 }

@@ -1,0 +1,45 @@
+import { MEGABYTE, median, type Row, round } from './report.ts'
+
+export type Measured = 'rival' | 'rivalSynced' | 'read' | 'receive' | 'endToEnd'
+
+/** What every turn measured, and the rows that this makes. */
+export class Tally {
+  readonly #bytes: number
+  readonly #seconds = new Map<Measured, number[]>()
+  readonly #peaks = new Map<Measured, Record<string, number>>()
+
+  /** `bytes`: what each turn moves. */
+  constructor(bytes: number) {
+    this.#bytes = bytes
+  }
+
+  /** One turn. `rssBytes`: the most that each process had resident. */
+  add(name: Measured, seconds: number, rssBytes: Readonly<Record<string, number>> = {}): void {
+    this.#seconds.set(name, [...this.of(name), seconds])
+    const peaks = this.#peaks.get(name) ?? {}
+    for (const [who, bytes] of Object.entries(rssBytes)) {
+      peaks[who] = Math.max(peaks[who] ?? 0, Math.round(bytes / MEGABYTE))
+    }
+    this.#peaks.set(name, peaks)
+  }
+
+  of(name: Measured): readonly number[] {
+    return this.#seconds.get(name) ?? []
+  }
+
+  /** Seconds of the latest turn, as text. */
+  latest(name: Measured): string {
+    return `${(this.of(name).at(-1) ?? 0).toFixed(2)} s`
+  }
+
+  row(name: Measured, title: string): Row {
+    const seconds = this.of(name)
+    return {
+      name: title,
+      megabytesPerSecond: round(this.#bytes / MEGABYTE / median(seconds), 1),
+      ratio: round(median(this.of('rival')) / median(seconds), 2),
+      seconds: seconds.map((one) => round(one, 3)),
+      peakRssMegabytes: this.#peaks.get(name) ?? {},
+    }
+  }
+}
