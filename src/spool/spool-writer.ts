@@ -54,7 +54,7 @@ export class SpoolWriter {
   #unsynced: SyncGroup | null = null
   /** The sync that runs. Settles when it is published, or when `#syncFailure` says why not. */
   #syncing: Promise<void> | null = null
-  #syncFailure: { readonly cause: unknown } | null = null
+  #syncFailure: unknown = null
   #tail: TailWriter | null = null
   #scanner: FileScanner | null = null
   #scanned: SpoolFile | null = null
@@ -82,7 +82,7 @@ export class SpoolWriter {
     try {
       for (;;) {
         if (this.#rewind !== null && this.#syncing !== null) await this.#syncing
-        else if (this.#syncFailure !== null) await this.#syncFailed(this.#syncFailure.cause, signal)
+        else if (this.#syncFailure !== null) await this.#failed(this.#takeSyncFailure(), signal)
         else if (this.#rewind !== null) await this.#doRewind(signal)
         else if (this.#isSyncDue()) this.#beginSync()
         else if (this.#queue.length > 0) await this.#step(signal)
@@ -95,6 +95,8 @@ export class SpoolWriter {
       this.#rewind?.reject(signal.reason)
       await this.#syncing
       await this.#tail?.close()
+      const failure = this.#takeSyncFailure()
+      if (failure !== null) this.#tell(diskFailure(this.#spool.directory, failure))
     }
   }
 
@@ -250,7 +252,7 @@ export class SpoolWriter {
     this.#unsynced = null
     this.#syncing = this.#sync(group)
       .catch((cause: unknown) => {
-        this.#syncFailure = { cause }
+        this.#syncFailure = cause
       })
       .finally(() => {
         this.#syncing = null
@@ -263,9 +265,14 @@ export class SpoolWriter {
     await this.#syncing
     if (this.#syncFailure === null && this.#rewind === null) this.#beginSync()
     await this.#syncing
+    const failure = this.#takeSyncFailure()
+    if (failure !== null) throw failure
+  }
+
+  #takeSyncFailure(): unknown {
     const failure = this.#syncFailure
     this.#syncFailure = null
-    if (failure !== null) throw failure.cause
+    return failure
   }
 
   async #sync(group: SyncGroup): Promise<void> {
@@ -384,13 +391,6 @@ export class SpoolWriter {
     this.#options.log.error({ code: error.code }, describeError(error))
   }
 
-  /** What it was to save, and everything behind that, must come again. */
-  async #syncFailed(cause: unknown, signal: AbortSignal): Promise<void> {
-    this.#syncFailure = null
-    this.#unsynced = null
-    await this.#failed(cause, signal)
-  }
-
   /** A full disk is waited for; anything else, and bytes that no sync saved, end the session. */
   async #failed(cause: unknown, signal: AbortSignal): Promise<void> {
     if (isAbortError(cause)) throw cause
@@ -405,6 +405,8 @@ export class SpoolWriter {
     }
     this.#broken = true
     this.#queue = []
+    // Behind a failed sync no other one may vouch for what was written meanwhile.
+    this.#unsynced = null
     // No dump per moment at the source for as long as the disk stays full.
     if (this.#isFull) await clock.sleep(DISK_RETRY_MS, { signal })
     if (this.#rewind === null) this.#options.onBroken(error)

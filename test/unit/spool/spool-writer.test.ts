@@ -141,25 +141,29 @@ describe('the spool writer', () => {
     expect((await stored(folder.path)).equals(FIRST)).toBe(true)
   })
 
-  test('trusts nothing that was written while a sync failed', async () => {
-    await using folder = await temporaryFolder()
-    const disk = new FailingDisk()
-    await using fixture = await begun(folder.path, disk)
-    await fixture.write(0, FIRST.subarray(0, 334))
-    const first = holdFirstSync(disk, 'EIO')
-    fixture.append(334, FIRST.subarray(334, 559))
-    await first.isHeld
-    fixture.append(559, FIRST.subarray(559))
-    await until(() => storedBytes(folder.path) === FIRST.length)
-    const syncs = disk.calls.length
-    first.goOn()
-    await until(() => fixture.broken.length === 1)
-    expect(fixture.broken[0]?.code).toBe('ERR_SPOOL_SYNC')
-    // Another sync would succeed, although the system may have dropped what the first one had.
-    expect(disk.calls.slice(syncs)).toEqual([])
-    expect(await fixture.writer.rewind()).toMatchObject({ offset: 334 })
-    expect((await stored(folder.path)).length).toBe(334)
-  })
+  test.each(['and more waits', 'and the next file waits'])(
+    'trusts nothing that was written while a sync failed, %s',
+    async (waits) => {
+      await using folder = await temporaryFolder()
+      const disk = new FailingDisk()
+      await using fixture = await begun(folder.path, disk)
+      await fixture.write(0, FIRST.subarray(0, 334))
+      const first = holdFirstSync(disk, 'EIO')
+      fixture.append(334, FIRST.subarray(334, 559))
+      await first.isHeld
+      fixture.append(559, FIRST.subarray(559))
+      await until(() => storedBytes(folder.path) === FIRST.length)
+      if (waits === 'and the next file waits') fixture.writer.beginFile('binlog.000002', 0)
+      const syncs = disk.calls.filter((call) => call === 'datasync').length
+      first.goOn()
+      await until(() => fixture.broken.length === 1)
+      expect(fixture.broken[0]?.code).toBe('ERR_SPOOL_SYNC')
+      // Another sync would succeed, although the system may have dropped what the first one had.
+      expect(await fixture.writer.rewind()).toMatchObject({ offset: 334 })
+      expect(disk.calls.filter((call) => call === 'datasync')).toHaveLength(syncs)
+      expect((await stored(folder.path)).length).toBe(334)
+    },
+  )
 
   test('cuts back only when the sync that runs is over, and tells of its failure', async () => {
     await using folder = await temporaryFolder()
