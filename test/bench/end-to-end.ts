@@ -1,9 +1,12 @@
 import { readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { codeOf } from '../../src/base/errors.ts'
 import { compareBinlogNames } from '../../src/progress/binlog-name.ts'
 import type { LoopbackPair, Site } from '../helpers/loopback-pair.ts'
 import type { BinlogFile } from './binlog-file.ts'
+import type { Turn } from './tally.ts'
+import { watchCores } from './watch-cores.ts'
 
 const POLL_MS = 10
 const LIMIT_MS = 120_000
@@ -17,7 +20,7 @@ export async function endToEndSeconds(
   pair: LoopbackPair,
   sourceDirectory: string,
   files: readonly BinlogFile[],
-): Promise<{ readonly seconds: number; readonly rssBytes: Record<Site, number> }> {
+): Promise<Turn> {
   const last = files.at(-1)
   if (last === undefined) throw new Error('no files to send')
   await rm(pair.spoolDirectory, { recursive: true, force: true })
@@ -25,11 +28,11 @@ export async function endToEndSeconds(
     await pair.start('production')
     await pair.until('production', (status) => status.link.state !== 'up')
     await pair.start('dr')
-    const doneMs = await syncedMs(pair, last)
     const folder = join(pair.spoolDirectory, '000001')
-    const epoch = JSON.parse(await readFile(join(folder, 'epoch.json'), 'utf8')) as {
-      startedAtMs: number
-    }
+    const { startedAtMs } = await openedEpoch(join(folder, 'epoch.json'))
+    const coresBusy = watchCores()
+    const doneMs = await syncedMs(pair, last)
+    const busy = coresBusy()
     const [production, dr] = [await peakRss(pair, 'production'), await peakRss(pair, 'dr')]
     for (const { name } of files) {
       const stored = await readFile(join(folder, name))
@@ -37,10 +40,23 @@ export async function endToEndSeconds(
         throw new Error(`${name} is not identical to the source's`)
       }
     }
-    return { seconds: (doneMs - epoch.startedAtMs) / 1000, rssBytes: { production, dr } }
+    const seconds = (doneMs - startedAtMs) / 1000
+    return { seconds, coresBusy: busy, rssBytes: { production, dr } }
   } finally {
     await pair.kill('dr', 'SIGTERM')
     await pair.kill('production', 'SIGTERM')
+  }
+}
+
+async function openedEpoch(path: string): Promise<{ readonly startedAtMs: number }> {
+  const endMs = performance.now() + LIMIT_MS
+  for (;;) {
+    try {
+      return JSON.parse(await readFile(path, 'utf8')) as { startedAtMs: number }
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT' || performance.now() > endMs) throw error
+      await sleep(POLL_MS)
+    }
   }
 }
 

@@ -41,17 +41,17 @@ export async function measure(options: MeasureOptions): Promise<Report> {
     for (let turn = 1; turn <= rounds; turn += 1) {
       signal.throwIfAborted()
       const rival = await rivalSeconds(source, folder, names)
-      tally.add('rival', rival.seconds)
-      tally.add('rivalSynced', rival.syncedSeconds)
+      tally.add('rival', rival)
+      tally.add('rivalSynced', { ...rival, seconds: rival.syncedSeconds })
       signal.throwIfAborted()
       const read = await readSeconds(source, files)
-      tally.add('read', read.seconds, { read: read.rssBytes })
+      tally.add('read', { ...read, rssBytes: { read: read.rssBytes } })
       signal.throwIfAborted()
       const received = await receiveSeconds(source, folder, files)
-      tally.add('receive', received.seconds, { receive: received.rssBytes })
+      tally.add('receive', { ...received, rssBytes: { receive: received.rssBytes } })
       signal.throwIfAborted()
       const sent = await endToEndSeconds(pair, source.binlogDirectory, files)
-      tally.add('endToEnd', sent.seconds, sent.rssBytes)
+      tally.add('endToEnd', sent)
       say(
         `round ${turn}: mysqlbinlog ${tally.latest('rival')},` +
           ` synced ${tally.latest('rivalSynced')}; read ${tally.latest('read')},` +

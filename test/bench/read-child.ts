@@ -1,13 +1,15 @@
 import { benchReader } from './bench-reader.ts'
+import { watchCores } from './watch-cores.ts'
 
 /**
  * The source station alone: every byte is read and checked, none is kept. Nothing that stores them
- * can be faster. Arguments: port, last file, its size. Prints `{ seconds, rssBytes }`.
+ * can be faster. Arguments: port, last file, its size. Prints a `Received`.
  */
 const [port, lastFile = '', lastBytes] = process.argv.slice(2)
 const stopping = new AbortController()
 const at = { file: '', offset: 0 }
 
+const coresBusy = watchCores()
 const startedMs = performance.now()
 const opened = await benchReader(Number(port)).open(null, stopping.signal)
 const target = {
@@ -29,4 +31,4 @@ await opened.run(target, stopping.signal).catch((error: unknown) => {
 })
 const seconds = (performance.now() - startedMs) / 1000
 const rssBytes = process.resourceUsage().maxRSS * 1024
-process.stdout.write(`${JSON.stringify({ seconds, rssBytes })}\n`)
+process.stdout.write(`${JSON.stringify({ seconds, coresBusy: coresBusy(), rssBytes })}\n`)

@@ -6,10 +6,11 @@ import type { DumpTarget } from '../../src/source/source-reader.ts'
 import { Spool } from '../../src/spool/spool.ts'
 import { SpoolWriter } from '../../src/spool/spool-writer.ts'
 import { benchReader } from './bench-reader.ts'
+import { watchCores } from './watch-cores.ts'
 
 /**
  * One measurement of "raw receive to disk": source station and spool in one process, no link.
- * Arguments: port, folder, last file, its size. Prints `{ seconds, rssBytes }`.
+ * Arguments: port, folder, last file, its size. Prints a `Received`.
  */
 const [port, folder = '', lastFile = '', lastBytes] = process.argv.slice(2)
 const GATHER_BYTES = 256 * 1024
@@ -85,6 +86,7 @@ class Gatherer implements DumpTarget {
 }
 
 const writing = writer.run(stopping.signal)
+const coresBusy = watchCores()
 const startedMs = performance.now()
 const opened = await benchReader(Number(port)).open(null, stopping.signal)
 const { flavor, serverVersion, serverId, serverUuid, gtidDomainId } = opened.facts
@@ -99,8 +101,9 @@ await opened.run(new Gatherer(), stopping.signal).catch((error: unknown) => {
   if (!stopping.signal.aborted) throw error
 })
 const seconds = (performance.now() - startedMs) / 1000
+const busy = coresBusy()
 await writing
 await spool.close()
 await rm(directory, { recursive: true, force: true })
 const rssBytes = process.resourceUsage().maxRSS * 1024
-process.stdout.write(`${JSON.stringify({ seconds, rssBytes })}\n`)
+process.stdout.write(`${JSON.stringify({ seconds, coresBusy: busy, rssBytes })}\n`)

@@ -8,6 +8,8 @@ const run = promisify(execFile)
 
 export interface Received {
   readonly seconds: number
+  /** On average meanwhile, the source's and everybody's included. */
+  readonly coresBusy: number
   readonly rssBytes: number
 }
 

@@ -8,6 +8,8 @@ export interface Row {
   /** Above 1: faster than mysqlbinlog. */
   readonly ratio: number
   readonly seconds: readonly number[]
+  /** Of the machine's: where this comes near to all of them, the processor is the limit. */
+  readonly coresBusy: number
   readonly peakRssMegabytes: Readonly<Record<string, number>>
 }
 
@@ -31,12 +33,13 @@ export function round(value: number, digits: number): number {
 
 export function reportText({ flavor, version, bytes, cores, node, rows }: Report): string {
   const size = `${round(bytes / MEGABYTE, 1)} MB of binlog`
-  const lines = rows.map(({ name, megabytesPerSecond, ratio, peakRssMegabytes }) => {
+  const lines = rows.map(({ name, megabytesPerSecond, ratio, coresBusy, peakRssMegabytes }) => {
     const memory = Object.entries(peakRssMegabytes)
       .map(([who, megabytes]) => `${who} ${megabytes} MB`)
       .join(', ')
     const speed = `${megabytesPerSecond.toFixed(1).padStart(7)} MB/s  ${ratio.toFixed(2)} x`
-    return `  ${name.padEnd(30)} ${speed}${memory && `  peak memory: ${memory}`}\n`
+    const busy = `${coresBusy.toFixed(1)} cores busy`
+    return `  ${name.padEnd(30)} ${speed}  ${busy}${memory && `  peak memory: ${memory}`}\n`
   })
   return `\n${flavor} ${version}, ${size}, ${cores} cores, Node ${node}\n${lines.join('')}`
 }

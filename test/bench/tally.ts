@@ -2,10 +2,18 @@ import { MEGABYTE, median, type Row, round } from './report.ts'
 
 export type Measured = 'rival' | 'rivalSynced' | 'read' | 'receive' | 'endToEnd'
 
+export interface Turn {
+  readonly seconds: number
+  readonly coresBusy: number
+  /** The most that each process had resident. */
+  readonly rssBytes?: Readonly<Record<string, number>>
+}
+
 /** What every turn measured, and the rows that this makes. */
 export class Tally {
   readonly #bytes: number
   readonly #seconds = new Map<Measured, number[]>()
+  readonly #coresBusy = new Map<Measured, number[]>()
   readonly #peaks = new Map<Measured, Record<string, number>>()
 
   /** `bytes`: what each turn moves. */
@@ -13,11 +21,11 @@ export class Tally {
     this.#bytes = bytes
   }
 
-  /** One turn. `rssBytes`: the most that each process had resident. */
-  add(name: Measured, seconds: number, rssBytes: Readonly<Record<string, number>> = {}): void {
-    this.#seconds.set(name, [...this.of(name), seconds])
+  add(name: Measured, turn: Turn): void {
+    this.#seconds.set(name, [...this.of(name), turn.seconds])
+    this.#coresBusy.set(name, [...(this.#coresBusy.get(name) ?? []), turn.coresBusy])
     const peaks = this.#peaks.get(name) ?? {}
-    for (const [who, bytes] of Object.entries(rssBytes)) {
+    for (const [who, bytes] of Object.entries(turn.rssBytes ?? {})) {
       peaks[who] = Math.max(peaks[who] ?? 0, Math.round(bytes / MEGABYTE))
     }
     this.#peaks.set(name, peaks)
@@ -39,6 +47,7 @@ export class Tally {
       megabytesPerSecond: round(this.#bytes / MEGABYTE / median(seconds), 1),
       ratio: round(median(this.of('rival')) / median(seconds), 2),
       seconds: seconds.map((one) => round(one, 3)),
+      coresBusy: round(median(this.#coresBusy.get(name) ?? []), 2),
       peakRssMegabytes: this.#peaks.get(name) ?? {},
     }
   }
