@@ -56,7 +56,9 @@ export class DumpDecoder {
   readonly #options: DumpDecoderOptions
   readonly #sink: DumpSink
   readonly #framer: EventFramer
-  #carry: Buffer = Buffer.alloc(0)
+  #carry: Buffer = EMPTY
+  /** Where a chunk is put together with what the one before it left; used again for each. */
+  #joined: Buffer = EMPTY
   #packetLeft = 0
   #packetIsFull = false
   #isPacketStart = false
@@ -102,7 +104,7 @@ export class DumpDecoder {
 
   /** Throws coded errors: the source's own (ERR packet), or about what it sent. */
   push(received: Buffer): void {
-    const chunk = this.#carry.length === 0 ? received : Buffer.concat([this.#carry, received])
+    const chunk = this.#carry.length === 0 ? received : this.#join(this.#carry, received)
     this.#carry = EMPTY
     this.#loadedAt = -1
     let at = 0
@@ -118,6 +120,15 @@ export class DumpDecoder {
         at = next
       }
     }
+  }
+
+  /** Nearly every chunk ends inside a packet: a new buffer for each would be gigabytes a minute. */
+  #join(carry: Buffer, received: Buffer): Buffer {
+    const length = carry.length + received.length
+    if (this.#joined.length < length) this.#joined = Buffer.allocUnsafeSlow(length)
+    carry.copy(this.#joined)
+    received.copy(this.#joined, carry.length)
+    return this.#joined.subarray(0, length)
   }
 
   /** Takes the packets of short, sound events at once; returns where another one begins. */
