@@ -94,9 +94,11 @@ export function drStreamProblems(stream: DrStream, nowMs: number): Problem[] {
   const disk = stream.writer.problem
   if (disk !== null) {
     const { code, message, remedy } = disk.error
+    // A disk may have room again; a source of the other flavor needs a person.
+    const severity = code === 'ERR_SPOOL_FLAVOR' ? 'blocked' : 'error'
     const where = `spool:${name}`
     const { sinceMs } = disk
-    problems.push({ code, severity: 'error', where, message, sinceMs, ...(remedy && { remedy }) })
+    problems.push({ code, severity, where, message, sinceMs, ...(remedy && { remedy }) })
   }
   problems.push(...resetProblems(stream))
   const relay = stream.relay?.status()

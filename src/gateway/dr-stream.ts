@@ -69,7 +69,7 @@ export class DrStream {
       spool: {
         rewind: () => this.writer.rewind(),
         beginEpoch: (...epoch) => this.writer.beginEpoch(...epoch),
-        renewSource: (source) => this.spool.renewSource(source),
+        renewSource: (source) => this.writer.renewSource(source),
         beginFile: (name, offset) => this.writer.beginFile(name, offset),
         append: (offset, bytes, readAtMs, written) =>
           this.writer.append(offset, bytes, readAtMs, written),

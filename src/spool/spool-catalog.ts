@@ -17,6 +17,7 @@ import {
   isBinlogName,
   type SpoolFile,
 } from './spool-file.ts'
+import { refuseMixedFlavors } from './spool-flavor.ts'
 
 /** A spool directory and the disk that it is on. */
 export interface SpoolPlace {
@@ -41,16 +42,12 @@ export interface CatalogState {
  */
 export async function loadCatalog(spool: SpoolPlace, signal: AbortSignal): Promise<CatalogState> {
   const files: SpoolFile[] = []
-  const epochs: EpochRecord[] = []
   let gtids: GtidSet | null = null
   let checksum = false
   let droppedBytes = 0
-  for (const epoch of await listEpochs(spool)) {
-    const names = await listFiles(spool, epoch)
-    const newest = await readEpoch(spool, epoch, names)
-    if (newest === null) continue
+  const epochs = await readEpochs(spool)
+  for (const { record: newest, names } of epochs) {
     const { flavor } = newest.source
-    epochs.push(newest)
     // What an epoch stands on is held, and a new lineage takes the old one's place, with a byte.
     const stood = (newest.breaksLineage ? null : gtids?.clone()) ?? parseGtidSet(flavor, '')
     stood.addSet(parseGtidSet(flavor, newest.gtidsBefore))
@@ -68,7 +65,8 @@ export async function loadCatalog(spool: SpoolPlace, signal: AbortSignal): Promi
       droppedBytes += loaded.droppedBytes
     }
   }
-  return { epochs, files, gtids, checksum, droppedBytes }
+  const records = epochs.map(({ record }) => record)
+  return { epochs: records, files, gtids, checksum, droppedBytes }
 }
 
 export async function listEpochs({ directory, disk }: SpoolPlace): Promise<number[]> {
@@ -77,6 +75,27 @@ export async function listEpochs({ directory, disk }: SpoolPlace): Promise<numbe
     .filter((name) => /^\d{6}$/.test(name))
     .map(Number)
     .sort((a, b) => a - b)
+}
+
+interface EpochPlace {
+  readonly record: EpochRecord
+  /** Of its binlog files, in their order. */
+  readonly names: readonly string[]
+}
+
+/** All of them before any file is touched: what is refused here must stay as it is. */
+async function readEpochs(spool: SpoolPlace): Promise<EpochPlace[]> {
+  const places: EpochPlace[] = []
+  for (const epoch of await listEpochs(spool)) {
+    const names = await listFiles(spool, epoch)
+    const record = await readEpoch(spool, epoch, names)
+    if (record !== null) places.push({ record, names })
+  }
+  refuseMixedFlavors(
+    spool.directory,
+    places.map(({ record }) => record),
+  )
+  return places
 }
 
 /** Null for a folder that was made and got neither record nor file before a crash. */

@@ -117,14 +117,26 @@ export class SpoolWriter {
     for (;;) {
       try {
         await this.#spool.beginEpoch(beginning)
-        if (this.#isFull) this.#problem = null
+        this.#over('ERR_DISK_FULL', 'ERR_SPOOL_FLAVOR')
         return
       } catch (error) {
+        this.#tellFlavor(error)
         if (!(error instanceof LandbridgeError && error.code === 'ERR_DISK_FULL')) throw error
         this.#tell(error)
         await this.#options.clock.sleep(DISK_RETRY_MS, options)
       }
     }
+  }
+
+  /** The same lineage goes on. Throws ERR_SPOOL_FLAVOR. */
+  async renewSource(source: EpochBeginning['source']): Promise<void> {
+    try {
+      await this.#spool.renewSource(source)
+    } catch (error) {
+      this.#tellFlavor(error)
+      throw error
+    }
+    this.#over('ERR_SPOOL_FLAVOR')
   }
 
   /** The bytes that follow belong to `name` from `offset` on. Throws ERR_SPOOL_POSITION. */
@@ -383,6 +395,15 @@ export class SpoolWriter {
     }
     const isThere = await hasRoom(this.#spool.directory, this.#spool.disk).catch(() => false)
     if (isThere && this.#queue.length === 0 && this.#rewind === null) this.#problem = null
+  }
+
+  /** Ends with the next source that fits, and is shown until then: each session ends at once. */
+  #tellFlavor(error: unknown): void {
+    if (error instanceof LandbridgeError && error.code === 'ERR_SPOOL_FLAVOR') this.#tell(error)
+  }
+
+  #over(...codes: readonly string[]): void {
+    if (codes.includes(this.#problem?.error.code ?? '')) this.#problem = null
   }
 
   #tell(error: LandbridgeError): void {

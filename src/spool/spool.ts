@@ -18,6 +18,7 @@ import {
   indexPath,
   type SpoolFile,
 } from './spool-file.ts'
+import { refuseOtherFlavor } from './spool-flavor.ts'
 
 export interface SpoolOptions {
   readonly directory: string
@@ -111,7 +112,7 @@ export class Spool {
     })
   }
 
-  /** Takes the lock, recovers. Throws ERR_SPOOL_LOCKED, ERR_SPOOL_FORMAT. */
+  /** Takes the lock, recovers. Throws ERR_SPOOL_LOCKED, ERR_SPOOL_FORMAT, ERR_SPOOL_FLAVOR. */
   async load(signal: AbortSignal): Promise<void> {
     // What is in here is as confidential as the database.
     await createFolder(this.directory, 0o750, this.disk)
@@ -274,16 +275,20 @@ export class Spool {
     return true
   }
 
+  /** Throws ERR_SPOOL_FLAVOR. */
   async beginEpoch(beginning: EpochBeginning): Promise<void> {
     const { source, gtidsBefore, breaksLineage } = beginning
-    const gtids = (breaksLineage ? null : this.#gtids)?.clone() ?? parseGtidSet(source.flavor, '')
-    gtids.addSet(parseGtidSet(source.flavor, gtidsBefore))
     // An epoch that never got a byte is taken again, so that retries leave no empty folders.
     const newestNumber = Math.max(0, ...this.#epochs.keys())
     const isUnused = !this.#files.some((file) => file.epoch === newestNumber)
+    const number = newestNumber === 0 || !isUnused ? newestNumber + 1 : newestNumber
+    const others = [...this.#epochs.values()].filter(({ epoch }) => epoch !== number)
+    refuseOtherFlavor(this.directory, others, source.flavor)
+    const gtids = (breaksLineage ? null : this.#gtids)?.clone() ?? parseGtidSet(source.flavor, '')
+    gtids.addSet(parseGtidSet(source.flavor, gtidsBefore))
     const record: EpochRecord = {
       format: 1,
-      epoch: newestNumber === 0 || !isUnused ? newestNumber + 1 : newestNumber,
+      epoch: number,
       ...beginning,
       startedAtMs: this.#options.clock.wallMs(),
     }
@@ -300,6 +305,7 @@ export class Spool {
   /** The same lineage goes on; its server may have moved to another version. */
   async renewSource(source: EpochSource): Promise<void> {
     const epoch = this.#epoch
+    if (epoch !== null) refuseOtherFlavor(this.directory, [epoch], source.flavor)
     if (epoch === null || epoch.source.serverVersion === source.serverVersion) return
     const record: EpochRecord = { ...epoch, source }
     this.#epoch = record

@@ -54,8 +54,8 @@ export class MemoryLink {
       clock,
       spool: {
         rewind: () => spool.writer.rewind(),
-        beginEpoch: (beginning) => spool.spool.beginEpoch(beginning),
-        renewSource: (origin) => spool.spool.renewSource(origin),
+        beginEpoch: (...epoch) => spool.writer.beginEpoch(...epoch),
+        renewSource: (origin) => spool.writer.renewSource(origin),
         beginFile: (name, offset) => spool.writer.beginFile(name, offset),
         append: (offset, bytes, readAtMs, written) =>
           spool.writer.append(offset, bytes, readAtMs, written),
