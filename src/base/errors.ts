@@ -38,6 +38,11 @@ export function codeOf(error: unknown): string {
   return 'ERR_UNEXPECTED'
 }
 
+/** What a person should do about it, where the error knows. */
+export function remedyOf(error: unknown): string | undefined {
+  return isLandbridgeError(error) ? error.remedy : undefined
+}
+
 /** Message with the causes behind it, innermost last; for logs and status. */
 export function describeError(error: unknown): string {
   const parts: string[] = []

@@ -107,9 +107,10 @@ export function drStreamProblems(stream: DrStream, nowMs: number): Problem[] {
     problems.push({ code, severity: 'error', where: `relay:${name}`, message, sinceMs })
   }
   if (relay?.dumpError) {
-    const { code, replica, sinceMs } = relay.dumpError
+    const { code, replica, sinceMs, remedy } = relay.dumpError
     const message = `replica ${replica} cannot be served: ${relay.dumpError.message}`
-    problems.push({ code, severity: 'error', where: `relay:${name}`, message, sinceMs })
+    const where = `relay:${name}`
+    problems.push({ code, severity: 'error', where, message, sinceMs, ...(remedy && { remedy }) })
   }
   problems.push(...replicaProblems(stream, nowMs))
   return problems

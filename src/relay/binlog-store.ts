@@ -60,6 +60,8 @@ export interface BinlogStore {
   open(file: StoredFile): Promise<ReadableFile>
   /** Settles once `end()` is past `position`; rejects with AbortError on abort. */
   waitPast(position: StorePosition, options: { readonly signal: AbortSignal }): Promise<void>
+  /** False where files are kept for so many that no new replica can be remembered. */
+  hasPlaceFor(id: string): boolean
   /** Keeps `file` and newer ones from retention on behalf of replica `id`; null lets go. */
   retain(id: string, file: StoredFile | null): void
 }

@@ -24,6 +24,7 @@ export interface ReplicaRecord extends ReplicaName {
 export interface DumpError {
   readonly code: string
   readonly message: string
+  readonly remedy?: string
   /** Wall clock when it was first so, and last. */
   readonly sinceMs: number
   readonly atMs: number

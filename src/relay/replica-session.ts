@@ -1,6 +1,6 @@
 import type { SecureContext } from 'node:tls'
 import type { Clock } from '../base/clock.ts'
-import { codeOf, describeError, isAbortError } from '../base/errors.ts'
+import { codeOf, describeError, isAbortError, remedyOf } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Secret } from '../base/secret.ts'
 import { encodeEof, encodeOk, encodeServerError, type ServerError } from '../mysql/ok-packet.ts'
@@ -26,6 +26,7 @@ import { FilePin } from './file-pin.ts'
 import { refuseLineageEnd, refuseOutdated } from './lineage-guard.ts'
 import type { PacketChannel } from './packet-channel.ts'
 import { answerQuery } from './query-answers.ts'
+import { refuseOneTooMany } from './replica-limit.ts'
 import {
   type DumpError,
   type ReplicaName,
@@ -88,7 +89,7 @@ const Command = {
 } as const
 
 /** Errors that trying again cannot help: the replica is to stop and say so. */
-const REFUSALS = new Set(['ERR_DUMP_REFUSED', 'ERR_GTID_SYNTAX'])
+const REFUSALS = new Set(['ERR_DUMP_REFUSED', 'ERR_GTID_SYNTAX', 'ERR_REPLICA_LIMIT'])
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 const STATEMENT_BYTES_MAX = 1024 * 1024
 const FAREWELL_MS = 2_000
@@ -288,6 +289,8 @@ export class ReplicaSession implements Supersedable {
       if (key !== null) refuseOutdated(this.#options.store, key)
       const start = await this.#start(command)
       if (start === null) return null
+      // Nothing is awaited between this and the pin: two new replicas do not get one place.
+      if (key !== null) refuseOneTooMany(this.#options.store, key)
       stream = this.#createStream(command, start, record, key)
       const { name } = start.file
       log.info({ replica: key, file: name, offset: start.offset }, 'replica attached')
@@ -300,7 +303,9 @@ export class ReplicaSession implements Supersedable {
       // A replica stops at this error and a person reads it; a defect here is retried instead.
       if (REFUSALS.has(codeOf(error))) {
         record.error = this.#dumpError(error, record.error)
-        return dumpRefused(describeError(error))
+        const { remedy } = record.error
+        const text = describeError(error)
+        return dumpRefused(remedy === undefined ? text : `${text}. ${remedy}`)
       }
       throw error
     } finally {
@@ -343,7 +348,9 @@ export class ReplicaSession implements Supersedable {
   #dumpError(error: unknown, before: DumpError | null): DumpError {
     const [code, message] = [codeOf(error), describeError(error)]
     const atMs = this.#options.clock.wallMs()
-    return { code, message, atMs, sinceMs: before?.code === code ? before.sinceMs : atMs }
+    const sinceMs = before?.code === code ? before.sinceMs : atMs
+    const remedy = remedyOf(error)
+    return { code, message, atMs, sinceMs, ...(remedy !== undefined && { remedy }) }
   }
 
   #createPin(record: ReplicaRecord, key: string | null): FilePin {

@@ -24,6 +24,8 @@ const schema = z.object({
 const schema1 = z.object({ format: z.literal(1), needed: z.record(z.string(), count) })
 
 const SAVE_EVERY_MS = 60 * 60_000
+/** Many more than a relay lets in at once; most of them are of replicas that are away. */
+export const PINS_MAX = 256
 
 export interface ReplicaPinsOptions {
   readonly path: string
@@ -60,6 +62,14 @@ export class ReplicaPins {
     return [...this.#pins].map(([id, { ordinal, epoch, atMs }]) => {
       return { id, ordinal, epoch, ageMs: nowMs - atMs }
     })
+  }
+
+  /**
+   * Asked before a replica is served for the first time. `set` itself never refuses: whoever is
+   * served needs its files, also when somebody released its pin meanwhile.
+   */
+  hasPlaceFor(id: string): boolean {
+    return this.#pins.has(id) || this.#pins.size < PINS_MAX
   }
 
   set(id: string, ordinal: number, epoch: number): void {

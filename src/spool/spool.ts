@@ -252,6 +252,10 @@ export class Spool {
     else this.#pins.set(id, file.ordinal, file.epoch)
   }
 
+  hasPlaceFor(id: string): boolean {
+    return this.#pins.hasPlaceFor(id)
+  }
+
   /** Replicas that were last served from a lineage that a reset of the source ended. */
   outdatedReplicas(): readonly string[] {
     const from = this.#lineage?.epoch ?? 0

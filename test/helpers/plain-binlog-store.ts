@@ -91,6 +91,10 @@ export class PlainBinlogStore implements BinlogStore {
     }
   }
 
+  hasPlaceFor(): boolean {
+    return true
+  }
+
   retain(id: string, file: StoredFile | null): void {
     if (file === null) this.retained.delete(id)
     else this.retained.set(id, file.name)

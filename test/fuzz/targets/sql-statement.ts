@@ -34,6 +34,7 @@ function storeOf(source: SourceIdentity): BinlogStore {
     outdatedReplicas: () => [],
     open: never,
     waitPast: never,
+    hasPlaceFor: () => true,
     retain: never,
   }
 }
