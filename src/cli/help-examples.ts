@@ -19,8 +19,14 @@ export const HELP_EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'status --socket /run/landbridge/azure.sock --json',
   ],
   'tunnel show': ['tunnel show --config gateway/ec2.yaml'],
-  'tunnel up': ['tunnel up --config gateway/ec2.yaml'],
-  'tunnel down': ['tunnel down --config gateway/ec2.yaml'],
+  'tunnel up': [
+    'tunnel up --config gateway/ec2.yaml',
+    'tunnel up --config gateway/ec2.yaml --json',
+  ],
+  'tunnel down': [
+    'tunnel down --config gateway/ec2.yaml',
+    'tunnel down --config gateway/ec2.yaml --json',
+  ],
   'replica attach': [
     'replica attach --config gateway/azure.yaml --dry-run',
     'replica attach --config gateway/azure.yaml --relay-ca /etc/mysql/landbridge-ca.crt',
@@ -39,7 +45,7 @@ export const HELP_EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'lab start': ['lab start prod-gateway'],
   'lab load': ['lab load --seconds 10'],
   'lab compare': ['lab compare --wait-seconds 120'],
-  'lab down': ['lab down', 'lab down --all'],
+  'lab down': ['lab down', 'lab down --all --json'],
   version: ['version --json'],
 }
 

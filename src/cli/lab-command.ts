@@ -212,13 +212,18 @@ function addDown(lab: Command): void {
     .command('down')
     .summary('end a lab and remove all of it')
     .option('--all', 'every lab of this machine')
+    .option('--json', 'print one JSON object')
   addName(down).action(async (flags: NameFlags & { all?: boolean }) => {
-    const names = flags.all === true ? await listLabs() : [flags.name]
-    for (const name of names) {
+    const found = await listLabs()
+    const labs = (flags.all === true ? found : [flags.name]).map((name) => {
+      return { name, already: !found.includes(name) }
+    })
+    for (const { name } of labs) {
       const paths = labPaths(name)
       await withLabLock(paths, () => downLab(paths))
       process.stderr.write(`the lab ${name} is gone\n`)
     }
+    print(flags, { labs }, '')
   })
 }
 

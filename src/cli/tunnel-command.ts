@@ -6,7 +6,7 @@ import { silentLog } from '../base/log.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'
 import { tunnelOptionsOf } from '../config/tunnel-options.ts'
-import type { TunnelStatus } from '../progress/status.ts'
+import type { Problem, TunnelStatus } from '../progress/status.ts'
 import { Tunnel } from '../tunnel/tunnel.ts'
 import { clearTunnel, peekTunnel } from '../tunnel/tunnel-remains.ts'
 import { ExitCode } from './exit-code.ts'
@@ -32,11 +32,12 @@ export function addTunnelCommand(program: Command): void {
   add('show', 'Shows the tunnel as `wg show` does, with what the gateway knows beside it.')
     .option('--json', 'print one JSON object')
     .action(show)
-  add(
-    'up',
-    'Makes the tunnel and keeps it until Ctrl-C, to try the path between two sites.',
-  ).action(up)
-  add('down', 'Removes what a gateway that was killed left of its tunnel.').action(down)
+  add('up', 'Makes the tunnel and keeps it until Ctrl-C, to try the path between two sites.')
+    .option('--json', 'print what `show --json` does, with `problem`, a line for each change')
+    .action(up)
+  add('down', 'Removes what a gateway that was killed left of its tunnel.')
+    .option('--json', 'print one JSON object')
+    .action(down)
 }
 
 async function show(options: Options): Promise<void> {
@@ -81,14 +82,21 @@ async function up(options: Options): Promise<void> {
   const running = tunnel.run(stopping.signal)
   let shown = ''
   while (!stopping.signal.aborted) {
-    const [problem] = tunnel.problems()
-    const text = problem?.message ?? formatTunnel(viewOf(config, tunnel.status()))
-    const state = problem?.message ?? tunnel.status().state
-    if (state !== shown && state !== 'down') process.stdout.write(`${text}\n`)
+    const [problem = null] = tunnel.problems()
+    const view = viewOf(config, tunnel.status())
+    const state = problem?.message ?? view.status.state
+    if (state !== shown && state !== 'down') {
+      const text = problem === null ? formatTunnel(view) : formatProblem(problem)
+      process.stdout.write(`${options.json ? JSON.stringify({ ...view, problem }) : text}\n`)
+    }
     shown = state
     await systemClock.sleep(250, { signal: stopping.signal }).catch(() => undefined)
   }
   await running
+}
+
+function formatProblem({ message, remedy }: Problem): string {
+  return remedy === undefined ? message : `${message}\n  remedy: ${remedy}`
 }
 
 async function down(options: Options): Promise<void> {
@@ -103,7 +111,9 @@ async function down(options: Options): Promise<void> {
     })
   }
   const name = await clearTunnel(wireguardOptions(config), systemClock)
-  process.stdout.write(`nothing of tunnel ${name} is left\n`)
+  const report = { ok: true, gateway: config.name, interface: name }
+  const text = `nothing of tunnel ${name} is left\n`
+  process.stdout.write(options.json === true ? `${JSON.stringify(report)}\n` : text)
 }
 
 function wireguardOptions(config: GatewayConfig) {
