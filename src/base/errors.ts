@@ -43,6 +43,12 @@ export function remedyOf(error: unknown): string | undefined {
   return isLandbridgeError(error) ? error.remedy : undefined
 }
 
+/** What a line of the log says of an error beside its message. */
+export function errorFields(error: unknown): { readonly code: string; readonly remedy?: string } {
+  const remedy = remedyOf(error)
+  return { code: codeOf(error), ...(remedy !== undefined && { remedy }) }
+}
+
 /** Message with the causes behind it, innermost last; for logs and status. */
 export function describeError(error: unknown): string {
   const parts: string[] = []

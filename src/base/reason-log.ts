@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts'
+import { describeError, errorFields } from './errors.ts'
 import type { Log } from './log.ts'
 
 export interface ReasonLogOptions {
@@ -36,6 +37,12 @@ export class ReasonLog {
     this.#code = code
     this.#toldMs = nowMs
     this.#untold = 0
+  }
+
+  /** Of an error, after `what` failed. It says what to do about it each time that it is told. */
+  warnOf(what: string, error: unknown, fields: object = {}): void {
+    const known = errorFields(error)
+    this.warn(known.code, `${what}: ${describeError(error)}`, { ...fields, ...known })
   }
 
   /** The trouble is over: the same reason is news again. */

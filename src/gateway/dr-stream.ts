@@ -1,6 +1,6 @@
 import { Backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
-import { describeError, isLandbridgeError, LandbridgeError } from '../base/errors.ts'
+import { describeError, errorFields, isLandbridgeError, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { RelayConfig, SpoolConfig, StreamConfig } from '../config/config.ts'
 import type { Open, Sample } from '../link/messages.ts'
@@ -126,20 +126,20 @@ export class DrStream {
       message: 'the spool is being read and checked after a start',
       sinceMs: clock.wallMs(),
     }
-    let isTold = false
     while (!signal.aborted) {
       try {
         await this.spool.load(signal)
         break
       } catch (error) {
         if (signal.aborted) return
-        const { code, message, remedy, retryable } = spoolUnusable(this.spool.directory, error)
+        const failure = spoolUnusable(this.spool.directory, error)
+        const { message, retryable } = failure
         const severity = retryable ? 'error' : 'blocked'
         const where = `spool:${this.name}`
+        const isTold = this.#loadProblem?.code === failure.code
         const sinceMs: number = isTold ? (this.#loadProblem?.sinceMs ?? 0) : clock.wallMs()
-        if (!isTold) log.error({ code, remedy }, describeError(error))
-        isTold = true
-        this.#loadProblem = { code, message, severity, where, sinceMs, ...(remedy && { remedy }) }
+        if (!isTold) log.error(errorFields(failure), describeError(failure))
+        this.#loadProblem = { ...errorFields(failure), message, severity, where, sinceMs }
         await backoff.wait({ signal }).catch(() => undefined)
       }
     }

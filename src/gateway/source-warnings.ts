@@ -34,13 +34,13 @@ export class SourceWarnings {
       .filter(({ severity }) => severity === 'warning')
       .map(({ code, message, fix }) => {
         const before = known.find((problem) => problem.code === code)
-        if (before === undefined) log.warn({ code, fix }, `source: ${message}`)
+        const told = { code, ...(fix !== null && { remedy: fix }) }
+        if (before === undefined) log.warn(told, `source: ${message}`)
         return {
-          code,
+          ...told,
           severity: 'warning',
           where: `source:${stream}`,
           message,
-          ...(fix !== null && { remedy: fix }),
           sinceMs: before?.sinceMs ?? nowMs,
         }
       })

@@ -3,7 +3,7 @@ import { TLSSocket } from 'node:tls'
 import { WebSocket } from 'ws'
 import { Backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
-import { codeOf, describeError, LandbridgeError } from '../base/errors.ts'
+import { LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { ReasonLog } from '../base/reason-log.ts'
 import type { LinkStatus } from '../progress/status.ts'
@@ -62,7 +62,7 @@ export class LinkClient {
           backoff.reset()
           reasons.over()
         }
-        reasons.warn(codeOf(error), `link down: ${describeError(error)}`)
+        reasons.warnOf('link down', error)
       }
       await backoff.wait({ signal }).catch(() => undefined)
     }

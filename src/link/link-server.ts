@@ -5,7 +5,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { Backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
 import { Doorstep, type DoorstepLimits, type Guest } from '../base/doorstep.ts'
-import { codeOf, describeError, isAbortError, LandbridgeError } from '../base/errors.ts'
+import { codeOf, isAbortError, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { ReasonLog } from '../base/reason-log.ts'
 import { Refusals, type RefusedStatus } from '../base/refusals.ts'
@@ -94,7 +94,7 @@ export class LinkServer {
       } catch (error) {
         // The address belongs to the tunnel: it may not be there yet, or gone for a while.
         this.state.down(error)
-        this.#listening.warn(codeOf(error), `link: ${describeError(error)}`)
+        this.#listening.warnOf('link', error)
         await backoff.wait({ signal }).catch(() => undefined)
       }
     }
@@ -192,7 +192,7 @@ export class LinkServer {
     if (certificate === undefined) return true
     const error = checkPeerCertificate(this.#options.tls, certificate.raw)
     if (error === undefined) return false
-    this.#strangers.warn(error.code, error.message)
+    this.#strangers.warnOf('link', error)
     this.#guests.delete(keyOf(socket))
     this.#refusals.add('certificate', socket.remoteAddress ?? '')
     return true
@@ -234,7 +234,7 @@ export class LinkServer {
       // This gateway stops: no trouble to tell of.
       if (isAbortError(error)) return
       if (wasUp && clock.monotonicMs() - startedMs > STEADY_SESSION_MS) this.#endings.over()
-      this.#endings.warn(codeOf(error), `link down: ${describeError(error)}`)
+      this.#endings.warnOf('link down', error)
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import { codeOf, describeError, isLandbridgeError } from '../base/errors.ts'
+import { describeError, errorFields } from '../base/errors.ts'
 import type { LinkStatus } from '../progress/status.ts'
 import type { Channel } from './channel.ts'
 
@@ -48,11 +48,9 @@ export class LinkState {
     this.#earlierReceivedBytes += this.#channel?.receivedBytes ?? 0
     this.#earlierSentBytes += this.#channel?.sentBytes ?? 0
     this.#channel = null
-    const remedy = isLandbridgeError(error) ? error.remedy : undefined
     this.#lastError = {
-      code: codeOf(error),
+      ...errorFields(error),
       message: describeError(error),
-      ...(remedy !== undefined && { remedy }),
       atMs: this.#clock.wallMs(),
     }
     this.#set('down')

@@ -1,6 +1,13 @@
 import { Backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
-import { codeOf, describeError, isLandbridgeError, LandbridgeError } from '../base/errors.ts'
+import {
+  codeOf,
+  describeError,
+  errorFields,
+  isLandbridgeError,
+  LandbridgeError,
+  remedyOf,
+} from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Channel } from './channel.ts'
 import { encodeJson, type Frame, FrameType } from './frame.ts'
@@ -201,9 +208,10 @@ export class SenderSession {
     const code = codeOf(error)
     const isKnown = this.#problem?.code === code
     const sinceMs = isKnown ? (this.#problem?.sinceMs ?? 0) : clock.wallMs()
-    const remedy = isLandbridgeError(error) ? (error.remedy ?? null) : null
+    const remedy = remedyOf(error) ?? null
     this.#problem = { code, message: describeError(error), remedy, sinceMs }
-    if (!isKnown) log.warn({ code, stream: name }, `source: ${describeError(error)}`)
+    const fields = { ...errorFields(error), stream: name }
+    if (!isKnown) log.warn(fields, `source: ${describeError(error)}`)
     if (code === 'ERR_PARKED') {
       this.#tell('parked')
       await this.#target?.drained(signal)

@@ -1,5 +1,5 @@
 const COLORS: Readonly<Record<string, number>> = { debug: 90, info: 32, warn: 33, error: 31 }
-const HIDDEN = new Set(['level', 'time', 'message', 'gateway', 'error', 'err'])
+const HIDDEN = new Set(['level', 'time', 'message', 'gateway', 'error', 'err', 'remedy'])
 
 /**
  * One JSON line of the log as a line for people:
@@ -7,6 +7,8 @@ const HIDDEN = new Set(['level', 'time', 'message', 'gateway', 'error', 'err'])
  *     12:00:01.250 INFO  link up  peer=azure roundTripMs=31
  *     12:00:09.002 WARN  link lost  peer=azure
  *                    ERR_LINK_CLOSED: the peer closed the connection
+ *     12:00:11.730 WARN  link down: cannot reach the peer  code=ERR_LINK_DIAL
+ *                    remedy: Check that the peer runs.
  */
 export function formatLogLine(line: string, options: { readonly color: boolean }): string {
   const fields = parse(line)
@@ -20,7 +22,7 @@ export function formatLogLine(line: string, options: { readonly color: boolean }
     .filter(([name]) => !HIDDEN.has(name))
     .map(([name, value]) => `${paint(90, `${name}=`)}${valueText(value)}`)
   const text = [`${head} ${fields.message ?? ''}`, ...pairs].join(' ').trimEnd()
-  return `${text}\n${errorText(fields.error ?? fields.err)}`
+  return `${text}\n${below([...errorLines(fields.error ?? fields.err), ...remedyLines(fields)])}`
 }
 
 function parse(line: string): Record<string, unknown> | null {
@@ -37,11 +39,18 @@ function valueText(value: unknown): string {
   return /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)
 }
 
-function errorText(error: unknown): string {
-  if (typeof error !== 'object' || error === null) return ''
-  const { code, message, remedy, stack } = error as Record<string, unknown>
-  const lines = [`${code}: ${message}`]
-  if (remedy !== undefined) lines.push(`remedy: ${remedy}`)
-  if (stack !== undefined) lines.push(String(stack))
-  return `${lines.join('\n').replaceAll(/^/gm, ' '.repeat(19))}\n`
+function errorLines(error: unknown): string[] {
+  if (typeof error !== 'object' || error === null) return []
+  const { code, message, stack } = error as Record<string, unknown>
+  const lines = [`${code}: ${message}`, ...remedyLines(error)]
+  return stack === undefined ? lines : [...lines, String(stack)]
+}
+
+function remedyLines({ remedy }: { readonly remedy?: unknown }): string[] {
+  return remedy === undefined ? [] : [`remedy: ${remedy}`]
+}
+
+/** Under the message; texts may have several lines, as SQL does. */
+function below(lines: readonly string[]): string {
+  return lines.map((text) => `${text.replaceAll(/^/gm, ' '.repeat(19))}\n`).join('')
 }

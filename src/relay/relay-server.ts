@@ -148,7 +148,7 @@ export class RelayServer {
         const isSame = this.#lastError?.code === code
         const sinceMs = isSame ? (this.#lastError?.sinceMs ?? 0) : clock.wallMs()
         this.#lastError = { code, message, sinceMs }
-        reasons.warn(code, `relay does not listen: ${message}`, this.#options.listen)
+        reasons.warnOf('relay does not listen', error, this.#options.listen)
         await backoff.wait({ signal }).catch(() => undefined)
       } finally {
         this.#address = null

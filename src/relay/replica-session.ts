@@ -1,6 +1,6 @@
 import type { SecureContext } from 'node:tls'
 import type { Clock } from '../base/clock.ts'
-import { codeOf, describeError, isAbortError, remedyOf } from '../base/errors.ts'
+import { codeOf, describeError, errorFields, isAbortError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Secret } from '../base/secret.ts'
 import { encodeEof, encodeOk, encodeServerError, type ServerError } from '../mysql/ok-packet.ts'
@@ -128,10 +128,7 @@ export class ReplicaSession implements Supersedable {
     } catch (error) {
       if (isOurs(error) && this.#state.state === 'greeting') door.refused('malformed')
       else if (isOurs(error)) {
-        log.warn(
-          { code: codeOf(error), error: describeError(error) },
-          'connection ended by an error',
-        )
+        log.warn(errorFields(error), `connection ended by an error: ${describeError(error)}`)
       }
     } finally {
       this.#state = { state: 'closed' }
@@ -346,11 +343,10 @@ export class ReplicaSession implements Supersedable {
   }
 
   #dumpError(error: unknown, before: DumpError | null): DumpError {
-    const [code, message] = [codeOf(error), describeError(error)]
+    const known = errorFields(error)
     const atMs = this.#options.clock.wallMs()
-    const sinceMs = before?.code === code ? before.sinceMs : atMs
-    const remedy = remedyOf(error)
-    return { code, message, atMs, sinceMs, ...(remedy !== undefined && { remedy }) }
+    const sinceMs = before?.code === known.code ? before.sinceMs : atMs
+    return { ...known, message: describeError(error), atMs, sinceMs }
   }
 
   #createPin(record: ReplicaRecord, key: string | null): FilePin {

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { Condition } from '../base/condition.ts'
-import { describeError, isAbortError, LandbridgeError } from '../base/errors.ts'
+import { describeError, errorFields, isAbortError, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { EventHeader } from '../binlog/event-framer.ts'
 import type { GtidEvent } from '../binlog/gtid-event.ts'
@@ -409,7 +409,7 @@ export class SpoolWriter {
   #tell(error: LandbridgeError): void {
     if (this.#problem?.error.code === error.code) return
     this.#problem = { error, sinceMs: this.#options.clock.wallMs() }
-    this.#options.log.error({ code: error.code }, describeError(error))
+    this.#options.log.error(errorFields(error), describeError(error))
   }
 
   /** A full disk is waited for; anything else, and bytes that no sync saved, end the session. */

@@ -3,7 +3,7 @@ import { createFolder, ignoreMissing } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import { Condition } from '../base/condition.ts'
 import { type Disk, type ReadableFile, realDisk } from '../base/disk.ts'
-import { codeOf, describeError, LandbridgeError } from '../base/errors.ts'
+import { describeError, errorFields, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
 import { acquireDirectoryLock } from './directory-lock.ts'
@@ -452,7 +452,7 @@ export class Spool {
       await work()
       return true
     } catch (cause) {
-      this.#options.log.warn({ code: codeOf(cause) }, `cannot ${what}: ${describeError(cause)}`)
+      this.#options.log.warn(errorFields(cause), `cannot ${what}: ${describeError(cause)}`)
       return false
     }
   }

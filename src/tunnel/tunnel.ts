@@ -1,7 +1,13 @@
 import { join } from 'node:path'
 import { Backoff } from '../base/backoff.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
-import { codeOf, describeError, isLandbridgeError, LandbridgeError } from '../base/errors.ts'
+import {
+  codeOf,
+  describeError,
+  errorFields,
+  isLandbridgeError,
+  LandbridgeError,
+} from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Problem, TunnelStatus } from '../progress/status.ts'
 import { type BackendChoice, createBackend } from './backend-choice.ts'
@@ -237,18 +243,16 @@ export class Tunnel implements TunnelPath {
   }
 
   #report(error: unknown): void {
-    const remedy = isLandbridgeError(error) ? error.remedy : undefined
     const message = describeError(error)
     const isSame = this.#problem?.message === message
     this.#problem = {
-      code: codeOf(error),
+      ...errorFields(error),
       severity: 'error',
       where: 'tunnel',
       message,
-      ...(remedy === undefined ? {} : { remedy }),
       sinceMs: isSame ? (this.#problem?.sinceMs ?? 0) : this.#clock.wallMs(),
     }
-    if (!isSame) this.#options.log.warn({ code: codeOf(error) }, message)
+    if (!isSame) this.#options.log.warn(errorFields(error), message)
   }
 
   /** Sets or, with a null message, takes back the warning of a code. */
@@ -265,7 +269,7 @@ export class Tunnel implements TunnelPath {
       ...others,
       { code, severity: 'warning', where: 'tunnel', message, remedy, sinceMs },
     ]
-    this.#options.log.warn({ code }, message)
+    this.#options.log.warn({ code, remedy }, message)
   }
 }
 

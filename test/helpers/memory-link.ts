@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/base/clock.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { isLandbridgeError } from '../../src/base/errors.ts'
-import { silentLog } from '../../src/base/log.ts'
+import { type Log, silentLog } from '../../src/base/log.ts'
 import type { Channel } from '../../src/link/channel.ts'
 import { runLinkSession } from '../../src/link/link-session.ts'
 import type { SourcePort } from '../../src/link/source-port.ts'
@@ -17,6 +17,8 @@ export interface MemoryLinkOptions {
   readonly compression?: 'auto' | 'zstd' | 'none'
   readonly parkAfterMs?: number
   readonly clock?: Clock
+  /** Of the sender. */
+  readonly log?: Log
 }
 
 export interface MemorySession {
@@ -46,7 +48,7 @@ export class MemoryLink {
       windowBytes,
       ...(parkAfterMs !== undefined && { parkAfterMs }),
       clock,
-      log: silentLog,
+      log: options.log ?? silentLog,
     })
     this.receiver = new StreamReceiver({
       name: 'main',

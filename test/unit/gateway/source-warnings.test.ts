@@ -16,8 +16,9 @@ const fatal = { ...format, code: 'ERR_SOURCE_NO_GTID', severity: 'error' } as co
 
 test('shows the warnings of the last preflight, each since it was first seen', async () => {
   const clock = new FakeClock()
-  const lines: string[] = []
-  const log = { ...silentLog, warn: (_: object, text: string) => lines.push(text) }
+  const lines: [object, string][] = []
+  const warn = (fields: object, text: string) => lines.push([fields, text])
+  const log = { ...silentLog, warn }
   const warnings = new SourceWarnings({ stream: 'main', clock, log })
   expect(warnings.problems()).toEqual([])
   const firstMs = clock.wallMs()
@@ -39,7 +40,10 @@ test('shows the warnings of the last preflight, each since it was first seen', a
     { code: 'ERR_SOURCE_CLOCK', sinceMs: firstMs + 60_000 },
   ])
   expect(warnings.problems()[1]).not.toHaveProperty('remedy')
-  expect(lines).toHaveLength(2)
+  expect(lines).toEqual([
+    [{ code: format.code, remedy: format.fix }, 'source: binlog_format is MIXED'],
+    [{ code: clockDiffers.code }, 'source: binlog_format is MIXED'],
+  ])
   warnings.take([good])
   expect(warnings.problems()).toEqual([])
 })

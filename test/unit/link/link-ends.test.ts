@@ -8,6 +8,7 @@ import { certificateFingerprint, publicKeyFingerprint } from '../../../src/keys/
 import { LinkClient } from '../../../src/link/link-client.ts'
 import { LinkServer } from '../../../src/link/link-server.ts'
 import type { SessionBody } from '../../../src/link/link-session.ts'
+import { FakeClock } from '../../helpers/fake-clock.ts'
 import { until } from '../../helpers/spool-fixture.ts'
 import { Stranger } from '../../helpers/stranger.ts'
 
@@ -167,7 +168,9 @@ describe('the two ends of a link', () => {
     expect(client.status().sessions).toBe(0)
   })
 
-  test('say when nobody listens', async () => {
+  test('say when nobody listens, and what to do, once, however often it is dialled', async () => {
+    const clock = new FakeClock()
+    const told: object[] = []
     const ends = new Ends()
     const { client } = await ends.client()
     await ends[Symbol.asyncDispose]()
@@ -180,12 +183,18 @@ describe('the two ends of a link', () => {
       port: await ends.server.ready,
       tls: tlsOf(azure, ec2),
       createBody: () => idleBody(),
-      clock: systemClock,
-      log: silentLog,
+      clock,
+      log: { ...silentLog, warn: (fields) => void told.push(fields) },
     })
     const stop = new AbortController()
     const running = alone.run(stop.signal)
-    await until(() => alone.status().lastError?.code === 'ERR_LINK_DIAL')
+    for (let dials = 0; dials < 4; dials += 1) {
+      await until(() => clock.sleeping > 0)
+      await clock.advance(5_000)
+    }
+    const remedy = expect.stringContaining('landbridge status')
+    expect(alone.status().lastError).toMatchObject({ code: 'ERR_LINK_DIAL', remedy })
+    expect(told).toEqual([{ code: 'ERR_LINK_DIAL', remedy }])
     stop.abort()
     await running
   })

@@ -1,5 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import { LandbridgeError } from '../../../src/base/errors.ts'
+import { silentLog } from '../../../src/base/log.ts'
 import {
   decodeFrame,
   encodeAck,
@@ -162,6 +164,29 @@ describe('a stream over the link', () => {
     await until(() => all.fixture.spool.end()?.ordinal === 2)
     await session.stop()
     expect(all.source.starts).toHaveLength(2)
+  })
+
+  test('says once what to do about a source that cannot be read, and goes on trying', async () => {
+    await using all = await joined()
+    const told: object[] = []
+    const refusal = new LandbridgeError('ERR_SOURCE_CONNECT', 'no way', {
+      retryable: true,
+      remedy: 'Open the port.',
+    })
+    let opened = 0
+    const source = {
+      host: 'away:3306',
+      open: async () => {
+        opened += 1
+        throw refusal
+      },
+      watch: async () => undefined,
+    }
+    const log = { ...silentLog, warn: (fields: object) => void told.push(fields) }
+    const session = all.link({ source, log }).connect()
+    await until(() => opened > 3)
+    await session.stop()
+    expect(told).toEqual([{ code: 'ERR_SOURCE_CONNECT', remedy: 'Open the port.', stream: 'main' }])
   })
 
   test('is stopped from either side without a word lost', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { LandbridgeError } from '../../../src/base/errors.ts'
+import { errorFields, LandbridgeError } from '../../../src/base/errors.ts'
 import { Secret } from '../../../src/base/secret.ts'
 import { createLog } from '../../../src/observe/log.ts'
 
@@ -49,6 +49,33 @@ describe('log', () => {
       remedy: 'do',
     })
     expect(JSON.parse(lines[1] ?? '').error.stack).toContain('log.test.ts')
+  })
+
+  test('writes what to do beside the code, and on a terminal below the line', () => {
+    const password = new Secret('hunter2')
+    const remedy = `SET PASSWORD = '${password}';\nFLUSH PRIVILEGES`
+    const error = new LandbridgeError('ERR_X', 'no', { remedy, details: { password } })
+    for (const pretty of [false, true]) {
+      const { log, lines } = capture({ pretty, color: false })
+      log.warn({ ...errorFields(error), peer: 'azure' }, 'link down: no')
+      log.warn(errorFields(new Error('slip')), 'link down: slip')
+      expect(lines.join('')).not.toContain('hunter2')
+      expect(lines).toHaveLength(2)
+      if (pretty) {
+        const below = [`remedy: SET PASSWORD = '[secret]';`, 'FLUSH PRIVILEGES']
+        const [head, ...rest] = lines[0]?.split('\n') ?? []
+        expect(head).toMatch(/ WARN {2}link down: no code=ERR_X peer=azure$/)
+        expect(rest).toEqual([...below.map((text) => ' '.repeat(19) + text), ''])
+        expect(lines[1]).toMatch(/ WARN {2}link down: slip code=ERR_UNEXPECTED\n$/)
+      } else {
+        expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+          code: 'ERR_X',
+          message: 'link down: no',
+          remedy: "SET PASSWORD = '[secret]';\nFLUSH PRIVILEGES",
+        })
+        expect(JSON.parse(lines[1] ?? '')).not.toHaveProperty('remedy')
+      }
+    }
   })
 
   test('on a terminal writes one readable line, errors below it', () => {

@@ -142,6 +142,7 @@ describe.each(PAIRS)('a spool of %s', (flavor, other) => {
     await using folder = await temporaryFolder()
     await mixedSpool(folder.path, flavor, other)
     const clock = new FakeClock()
+    const told: object[] = []
     const retention = { ageMs: null, sizeBytes: null, hardLimit: false, replicaAgeMs: 1_000 }
     const stream = new DrStream({
       config: {
@@ -156,7 +157,7 @@ describe.each(PAIRS)('a spool of %s', (flavor, other) => {
       identity: { sourceServerId: 1, replicaUuid: '', relayServerId: 2, relayUuid: '' },
       clockOffsetMs: () => null,
       clock,
-      log: silentLog,
+      log: { ...silentLog, error: (fields) => void told.push(fields) },
     })
     const stop = new AbortController()
     const running = stream.run(stop.signal)
@@ -165,6 +166,11 @@ describe.each(PAIRS)('a spool of %s', (flavor, other) => {
       { severity: 'blocked', where: 'spool:main', remedy: REFUSAL.remedy },
     ])
     expect(stream.status().spool?.files).toBe(0)
+    for (let looks = 0; looks < 3; looks += 1) {
+      await until(() => clock.sleeping > 0)
+      await clock.advance(60_000)
+    }
+    expect(told).toEqual([{ code: 'ERR_SPOOL_FLAVOR', remedy: REFUSAL.remedy }])
     await rename(join(folder.path, '000002'), join(folder.path, 'aside'))
     await until(() => {
       void clock.advance(60_000)

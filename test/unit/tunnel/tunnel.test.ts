@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
-import { silentLog } from '../../../src/base/log.ts'
+import { type Log, silentLog } from '../../../src/base/log.ts'
 import { Secret } from '../../../src/base/secret.ts'
 import { ExternalTunnel } from '../../../src/tunnel/external-tunnel.ts'
 import { Tunnel } from '../../../src/tunnel/tunnel.ts'
@@ -15,7 +15,11 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true })
 })
 
-async function tunnelWith(runner: ScriptedRunner, clock: FakeClock): Promise<Tunnel> {
+async function tunnelWith(
+  runner: ScriptedRunner,
+  clock: FakeClock,
+  log: Log = silentLog,
+): Promise<Tunnel> {
   const dataDir = await mkdtemp(join(tmpdir(), 'landbridge-unit-'))
   folders.push(dataDir)
   return new Tunnel({
@@ -33,7 +37,7 @@ async function tunnelWith(runner: ScriptedRunner, clock: FakeClock): Promise<Tun
     backend: 'kernel',
     userspaceArgv: ['wireguard-go'],
     dataDir,
-    log: silentLog,
+    log,
     clock,
     runner,
     lookup: async () => ['198.51.100.2', '198.51.100.3'],
@@ -100,20 +104,25 @@ test('asks for the name again when the handshake grows old', async () => {
 test('reports what keeps it down, goes on trying, and forgets it when it is up', async () => {
   const clock = new FakeClock()
   const runner = new ScriptedRunner({ ...healthy(clock), 'ip link add': commandFailed() }, ['nft'])
-  const tunnel = await tunnelWith(runner, clock)
+  const told: object[] = []
+  const log: Log = { ...silentLog, warn: (fields) => void told.push(fields) }
+  const tunnel = await tunnelWith(runner, clock, log)
   const stopping = new AbortController()
   const running = tunnel.run(stopping.signal)
   const attempts = () => runner.calls.filter((call) => call.startsWith('ip link add')).length
   await until(clock, () => attempts() >= 3)
-  expect(tunnel.problems()[0]).toMatchObject({
+  const known = {
     code: 'ERR_TUNNEL_NO_KERNEL',
-    severity: 'error',
-    where: 'tunnel',
     remedy: 'load the module with `modprobe wireguard`, or set tunnel.backend: userspace',
-  })
+  }
+  expect(tunnel.problems()[0]).toMatchObject({ ...known, severity: 'error', where: 'tunnel' })
+  expect(told).toEqual([known])
   runner.answer('ip link add', '')
   await until(clock, () => tunnel.status().state === 'up')
   expect(tunnel.problems()).toMatchObject([{ code: 'ERR_TUNNEL_CLAMP', severity: 'warning' }])
+  expect(told.slice(1)).toMatchObject([
+    { code: 'ERR_TUNNEL_CLAMP', remedy: expect.stringContaining('nftables') },
+  ])
   stopping.abort()
   await running
 })
