@@ -47,7 +47,8 @@ const STEADY_DUMP_MS = 5_000
  *
  *     idle ──Resume──▶ connecting ──Open──▶ streaming ──dump ended──▶ (Restart) ──▶ connecting
  *                          │                    └──no room for long──▶ parked ──room──▶ connecting
- *                          └──a person must act──▶ blocked, looked at again every 10 s
+ *                          └──a person must act──▶ blocked, looked at again every 10 s, and
+ *                                                  blocked meanwhile
  */
 export class StreamSender {
   readonly name: string
@@ -115,6 +116,8 @@ export class SenderSession {
   #resumed = Promise.withResolvers<Resume>()
   #target: FrameTarget | null = null
   #problem: State['problem'] = null
+  /** Told as blocked until a dump is accepted or something else is wrong, not a look long. */
+  #isBlocked = false
 
   constructor(
     options: StreamSenderOptions,
@@ -161,7 +164,7 @@ export class SenderSession {
     const { clock } = this.#options
     const startedMs = clock.monotonicMs()
     try {
-      this.#tell('connecting')
+      if (!this.#isBlocked) this.#tell('connecting')
       const opened = await this.#options.source.open(held, signal)
       this.#reports.source(opened.source)
       await this.#dump(opened, windowBytes, signal)
@@ -181,6 +184,7 @@ export class SenderSession {
       parkAfterMs: this.#options.parkAfterMs ?? PARK_AFTER_MS,
       onAccepted: () => {
         this.#problem = null
+        this.#isBlocked = false
         this.#tell('streaming')
       },
       // Only with the first bytes, so that an epoch is not begun for a refusal.
@@ -212,10 +216,12 @@ export class SenderSession {
     this.#problem = { code, message: describeError(error), remedy, sinceMs }
     const fields = { ...errorFields(error), stream: name }
     if (!isKnown) log.warn(fields, `source: ${describeError(error)}`)
-    if (code === 'ERR_PARKED') {
+    const isParked = code === 'ERR_PARKED'
+    this.#isBlocked = !isParked && isLandbridgeError(error) && !error.retryable
+    if (isParked) {
       this.#tell('parked')
       await this.#target?.drained(signal)
-    } else if (isLandbridgeError(error) && !error.retryable) {
+    } else if (this.#isBlocked) {
       this.#tell('blocked')
       await clock.sleep(BLOCKED_RETRY_MS, { signal })
     } else {

@@ -10,6 +10,9 @@ import {
   type Frame,
   FrameType,
 } from '../../../src/link/frame.ts'
+import type { State } from '../../../src/link/messages.ts'
+import type { SourcePort } from '../../../src/link/source-port.ts'
+import { FakeClock } from '../../helpers/fake-clock.ts'
 import { recordedFile } from '../../helpers/fixtures.ts'
 import { dataFrame, HandmadePeer } from '../../helpers/handmade-peer.ts'
 import { MemoryLink } from '../../helpers/memory-link.ts'
@@ -187,6 +190,34 @@ describe('a stream over the link', () => {
     await until(() => opened > 3)
     await session.stop()
     expect(told).toEqual([{ code: 'ERR_SOURCE_CONNECT', remedy: 'Open the port.', stream: 'main' }])
+  })
+
+  test('stays blocked while it is looked at again, until the source can be followed', async () => {
+    await using all = await joined()
+    const clock = new FakeClock()
+    const purged = new LandbridgeError('ERR_SOURCE_PURGED', 'gone', { remedy: 'Reseed.' })
+    let looks = 0
+    const source: SourcePort = {
+      host: all.source.host,
+      open: async (held) => {
+        looks += 1
+        if (looks <= 3) throw purged
+        return await all.source.open(held)
+      },
+      watch: (onSample, signal) => all.source.watch(onSample, signal),
+    }
+    const seen: Frame[] = []
+    const session = all.link({ source, clock }).connect({ production: listening(seen) })
+    while (looks <= 3) {
+      await until(() => clock.sleeping > 0)
+      await clock.advance(10_000)
+    }
+    await until(() => all.fixture.syncedBytes >= WHOLE - 23)
+    await session.stop()
+    const states = seen.flatMap((frame) => (frame.type === FrameType.State ? [frame.body] : []))
+    expect(states.map((body) => (body as State).state)).toEqual([
+      ...['connecting', 'blocked', 'blocked', 'blocked', 'streaming'],
+    ])
   })
 
   test('is stopped from either side without a word lost', async () => {
