@@ -11,8 +11,8 @@ import { parseDocument, stringify } from 'yaml'
 import { fetchStatus } from '../../src/admin/admin-client.ts'
 import { setUpPair } from '../../src/cli/pair-setup.ts'
 import type { GatewayStatus } from '../../src/progress/status.ts'
+import { freePort } from './free-port.ts'
 import { pairPlan } from './pair-folder.ts'
-import { freePort } from './test-servers.ts'
 
 export type Site = 'production' | 'dr'
 

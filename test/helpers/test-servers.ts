@@ -1,22 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Flavor } from '../../src/base/flavor.ts'
 import type { RunningServer, StartServerOptions } from '../../src/lab/servers/server-options.ts'
 import { startServer } from '../../src/lab/servers/start-server.ts'
+import { freePort } from './free-port.ts'
 
 export type TestServerOptions = Partial<Omit<StartServerOptions, 'flavor' | 'detached'>>
-
-/** A port of the loopback that nobody uses at this moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 /**
  * Real servers for a test, in one temporary folder:

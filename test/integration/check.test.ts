@@ -6,8 +6,9 @@ import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { MYSQL_THREADS_GRANT } from '../../src/progress/replica-queries.ts'
 import { ATTACH_GRANTS } from '../../src/relay/attach.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { PairFolder } from '../helpers/pair-folder.ts'
-import { freePort, TestServers } from '../helpers/test-servers.ts'
+import { TestServers } from '../helpers/test-servers.ts'
 
 /** One server is source and DR replica at once: `check` only looks. */
 describe.each(['mariadb', 'mysql'] as const)('landbridge check asks the database, %s', (flavor) => {

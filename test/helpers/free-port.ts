@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { codeOf } from '../../src/base/errors.ts'
+
+const PORTS = 20_000
+/** More than any uses. */
+const PORTS_A_FILE = 37
+const PORT_MIN = 10_000
+
+/** The first port that the system gives to a connection that goes out. */
+export function firstPassingPort(): number {
+  return Number.parseInt(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'latin1'), 10)
+}
+
+/** Test files run in processes of their own at the same time: each begins at another port. */
+let next = (process.pid * PORTS_A_FILE) % PORTS
+
+/**
+ * A port of the loopback that nobody listens on, also later: none of those that the system hands
+ * out to connections. A server that is stopped would find its port taken by one when it starts
+ * again, even by somebody's attempt to reach that server.
+ */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < PORTS; tries += 1) {
+    const port = portAt(next)
+    next += 1
+    if (await isFree(port)) return port
+  }
+  throw new Error('no port is free')
+}
+
+function portAt(index: number): number {
+  const end = Math.max(firstPassingPort(), PORT_MIN + 1_000)
+  return PORT_MIN + (index % Math.min(PORTS, end - PORT_MIN))
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const { promise, resolve, reject } = Promise.withResolvers<boolean>()
+  const server = createServer()
+  server.once('error', (error) => (codeOf(error) === 'EADDRINUSE' ? resolve(false) : reject(error)))
+  server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  return await promise
+}

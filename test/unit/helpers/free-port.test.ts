@@ -1,0 +1,41 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server } from 'node:net'
+import { expect, test } from 'vitest'
+import { firstPassingPort, freePort } from '../../helpers/free-port.ts'
+
+async function listening(port: number): Promise<Server> {
+  const server = createServer((socket) => socket.on('error', () => undefined))
+  server.listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  return server
+}
+
+test('ports differ, can be listened on, and are none that a connection may get', async () => {
+  const ports = await Promise.all(Array.from({ length: 20 }, () => freePort()))
+  expect(new Set(ports).size).toBe(20)
+  for (const port of ports) {
+    expect(port).toBeLessThan(firstPassingPort())
+    const server = await listening(port)
+    server.close()
+    await once(server, 'close')
+  }
+})
+
+test('a port that somebody listens on is passed over', async () => {
+  const next = (await freePort()) + 1
+  // By us, or by whoever was there before us.
+  const server = await listening(next).catch(() => null)
+  expect(await freePort()).not.toBe(next)
+  server?.close()
+})
+
+/** Why it is not enough that a port is free at the moment. */
+test('a port that a connection has cannot be listened on', async () => {
+  const server = await listening(0)
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
+  await once(client, 'connect')
+  expect(client.localPort).toBeGreaterThanOrEqual(firstPassingPort())
+  await expect(listening(client.localPort ?? 0)).rejects.toMatchObject({ code: 'EADDRINUSE' })
+  client.destroy()
+  server.close()
+})
