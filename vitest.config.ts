@@ -2,7 +2,16 @@ import { defineConfig } from 'vitest/config'
 
 /** One project per kind of test, so that a run can say which kinds it held. */
 const project = (name: string, include: string[], options: Record<string, unknown> = {}) => ({
-  test: { name, include, environment: 'node', ...options },
+  test: {
+    name,
+    include,
+    environment: 'node',
+    // How long something may take to come true says nothing: the machine may be busy.
+    expect: { poll: { timeout: 20_000 } },
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    ...options,
+  },
 })
 
 export default defineConfig({
