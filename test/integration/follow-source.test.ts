@@ -91,7 +91,7 @@ describe.each(['mariadb', 'mysql'] as const)('following a source, %s', (flavor) 
       isReset = true
       const root = await connectSql(server)
       const processes = async () => JSON.stringify(await root.query('SHOW PROCESSLIST'))
-      await expect.poll(processes).toMatch(/has sent all binlog/)
+      await expect.poll(processes, { timeout: 20_000 }).toMatch(/has sent all binlog/)
       await root.query(resetStatement)
       await root.end()
     }

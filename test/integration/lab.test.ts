@@ -24,7 +24,7 @@ socket.bind(${PORT}, '${ADDRESSES.drGwWan}', () => console.log('ready'))
 `
 /** Sends datagrams from the production gateway one by one; prints the round trips it got. */
 const PING = `
-const [count, bytes] = process.argv.slice(1).map(Number)
+const [count, bytes, waitMs] = process.argv.slice(1).map(Number)
 const socket = require('node:dgram').createSocket('udp4')
 const tripsMs = []
 let from
@@ -33,12 +33,11 @@ socket.on('message', (message, peer) => { from = peer.address; wake(true) })
 socket.bind(${PORT}, '${ADDRESSES.prodGwWan}', async () => {
   for (let sent = 0; sent < count; sent += 1) {
     const startedMs = performance.now()
-    const answered = new Promise((resolve) => { wake = resolve; setTimeout(resolve, 400) })
+    const answered = new Promise((resolve) => { wake = resolve; setTimeout(resolve, waitMs) })
     socket.send(Buffer.alloc(bytes), ${PORT}, '${ADDRESSES.wanProd}')
     if (await answered) tripsMs.push(performance.now() - startedMs)
   }
-  console.log(JSON.stringify({ answers: tripsMs.length, from,
-    medianMs: tripsMs.sort((a, b) => a - b)[Math.floor(tripsMs.length / 2)] }))
+  console.log(JSON.stringify({ answers: tripsMs.length, from, fastestMs: Math.min(...tripsMs) }))
   socket.close()
 })
 `
@@ -46,13 +45,17 @@ socket.bind(${PORT}, '${ADDRESSES.prodGwWan}', async () => {
 interface Pinged {
   readonly answers: number
   readonly from?: string
-  readonly medianMs?: number
+  /** What a busy machine adds is least in the fastest one. */
+  readonly fastestMs?: number
 }
 
-async function ping(count: number, bytes = 100): Promise<Pinged> {
-  const script = [process.execPath, '-e', PING, String(count), String(bytes)]
+/** An answer may take long on a busy machine; that there is none is not waited for so long. */
+async function ping(count: number, bytes = 100, waitMs = 5_000): Promise<Pinged> {
+  const script = [process.execPath, '-e', PING, ...[count, bytes, waitMs].map(String)]
   return JSON.parse(await runCommand([...onHost(paths, 'prod-gw'), ...script]))
 }
+
+const unanswered = (bytes = 100) => ping(1, bytes, 400)
 
 describe.skipIf(process.getuid?.() !== 0)('the hosts of a lab and its WAN', () => {
   let wan: ProcessRecord
@@ -89,14 +92,14 @@ describe.skipIf(process.getuid?.() !== 0)('the hosts of a lab and its WAN', () =
     expect(report).toMatchObject({ path: 'relay', settings: { delayMs: 80 } })
     const long = await ping(5)
     expect(short).toMatchObject({ answers: 5, from: ADDRESSES.wanProd })
-    const ratio = (long.medianMs ?? 0) / (short.medianMs ?? 1)
+    const ratio = (long.fastestMs ?? 0) / (short.fastestMs ?? 1)
     expect(ratio).toBeGreaterThan(2)
     expect(ratio).toBeLessThan(4.5)
   })
 
   test('is silent while it is cut and carries again when it is healed', async () => {
     await requestWan(paths.wanSocket, { delayMs: 0, cut: true })
-    expect((await ping(1)).answers).toBe(0)
+    expect((await unanswered()).answers).toBe(0)
     const report = await requestWan(paths.wanSocket, { cut: false })
     expect(report.directions['a-to-b'].dropped).toBeGreaterThan(0)
     expect((await ping(2)).answers).toBe(2)
@@ -105,10 +108,10 @@ describe.skipIf(process.getuid?.() !== 0)('the hosts of a lab and its WAN', () =
   test('swallows one direction, and datagrams above a size', async () => {
     await requestWan(paths.wanSocket, { blackhole: 'b-to-a' })
     const before = await requestWan(paths.wanSocket)
-    expect((await ping(1)).answers).toBe(0)
+    expect((await unanswered()).answers).toBe(0)
     const after = await requestWan(paths.wanSocket, { blackhole: null, dropAboveBytes: 1200 })
     expect(after.directions['a-to-b'].packets).toBe(before.directions['a-to-b'].packets + 1)
-    expect((await ping(1, 1201)).answers).toBe(0)
+    expect((await unanswered(1201)).answers).toBe(0)
     expect((await ping(1, 1200)).answers).toBe(1)
     await requestWan(paths.wanSocket, { dropAboveBytes: null })
   })

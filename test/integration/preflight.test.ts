@@ -184,9 +184,10 @@ describe.each(['mariadb', 'mysql'] as const)('preflight of a real source, %s', (
   })
 
   test('measures the clock of the source against ours', async () => {
-    const clock = { ...systemClock, wallMs: () => Date.now() + 10_000 }
+    // So far off that a slow answer makes no difference.
+    const clock = { ...systemClock, wallMs: () => Date.now() + 3_650_000 }
     expect(await flaws(server, { clock })).toMatchObject([
-      { code: 'ERR_SOURCE_CLOCK', message: expect.stringMatching(/ (9|10)\.\d s behind/) },
+      { code: 'ERR_SOURCE_CLOCK', message: expect.stringMatching(/ 36[0-9]{2}\.\d s behind/) },
     ])
   })
 

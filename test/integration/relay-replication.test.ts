@@ -69,10 +69,10 @@ describe.each(['mysql', 'mariadb'] as const)('%s replicas', (flavor) => {
     await second.sql.query("SET GLOBAL sql_mode='NO_BACKSLASH_ESCAPES'")
     const password = new Secret(RELAY_PASSWORD)
     const address = { host: '127.0.0.1', port: fixture.port, user: RELAY_USER, password }
-    const attach = (caPath: string | null) =>
-      fixture.attach(second, { target: { ...address, caPath, isNamed: false }, waitMs: 2_000 })
+    const attach = (caPath: string | null, waitMs = 15_000) =>
+      fixture.attach(second, { target: { ...address, caPath, isNamed: false }, waitMs })
     expect((await attach(null)).findings[0]?.message).toContain('will not verify the relay')
-    await expect(attach(second.server.tls?.authority ?? null)).rejects.toMatchObject({
+    await expect(attach(second.server.tls?.authority ?? null, 2_000)).rejects.toMatchObject({
       code: 'ERR_REPLICA_ATTACH',
     })
     const authority = fixture.source.tls?.authority ?? null

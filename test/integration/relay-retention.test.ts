@@ -90,6 +90,7 @@ test('a spool keeps what its replica has not applied, but not for a detached one
   expect(await replicaCommand('detach')).toContain('the gateway keeps no files for it any more')
   const last = await fillFiles()
   const detached = await streamUntil(({ spool }) => spool?.synced?.file === last)
-  // The file before the newest goes with the next change of files.
-  expect(detached.spool).toMatchObject({ pins: [], files: 2 })
+  // The file before the newest goes with the next change of files, or the next minute.
+  expect(detached.spool?.pins).toEqual([])
+  expect(detached.spool?.files).toBeLessThanOrEqual(2)
 })

@@ -9,6 +9,7 @@ import {
   FrameType,
 } from '../../../src/link/frame.ts'
 import { type SocketEnd, socketPair } from '../../helpers/socket-pair.ts'
+import { until } from '../../helpers/spool-fixture.ts'
 
 function channelOn(end: SocketEnd, onFrame: (frame: Frame) => void = () => undefined): Channel {
   return new Channel({
@@ -74,10 +75,10 @@ describe('a channel', () => {
     const channel = channelOn(left)
     const running = channel.run(stop.signal)
     say(right, Buffer.from('07000000' + '1100000000000000', 'hex'))
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await until(() => heard.length >= 2)
     stop.abort()
     await expect(running).rejects.toMatchObject({ name: 'AbortError' })
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await until(() => heard.length >= 3)
     expect(heard.map(({ type }) => type)).toEqual([FrameType.Ping, FrameType.Pong, FrameType.Close])
     expect(heard[1]).toMatchObject({ sentUs: 17 })
     expect(heard[2]).toMatchObject({ body: { code: 'ERR_STOPPED' } })
