@@ -1,10 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { silentLog } from '../../../src/base/log.ts'
-import { Secret } from '../../../src/base/secret.ts'
-import { type RelayLimits, RelayServer } from '../../../src/relay/relay-server.ts'
+import type { RelayLimits } from '../../../src/relay/relay-server.ts'
 import { BinlogBytes } from '../../helpers/binlog-bytes.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { FolderBinlogStore } from '../../helpers/folder-binlog-store.ts'
+import { plainRelay } from '../../helpers/plain-relay.ts'
 import { RelayClient } from '../../helpers/relay-client.ts'
 import { temporaryFolder } from '../../helpers/spool-fixture.ts'
 
@@ -32,19 +31,7 @@ async function serve(limits: Partial<RelayLimits> = {}) {
   const store = new FolderBinlogStore(folder.path, 'mysql')
   const file = { ordinal: 1, name: 'b.000001', gtidsBefore: '' }
   await store.put(file, new BinlogBytes().previousGtids('').take(), '')
-  const relay = new RelayServer({
-    store,
-    listen: { host: '127.0.0.1', port: 0 },
-    user: 'replica',
-    password: new Secret('right'),
-    tls: null,
-    allowPlainOnLoopback: true,
-    serverId: 4_200_000_001,
-    serverUuid: '11111111-2222-3333-4444-555555555555',
-    log: silentLog,
-    clock,
-    limits,
-  })
+  const relay = plainRelay(store, clock, { limits })
   running = relay.run(stopping.signal)
   return { relay, port: await relay.ready({ signal: stopping.signal }) }
 }

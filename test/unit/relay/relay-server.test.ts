@@ -5,12 +5,11 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ByteWriter } from '../../../src/base/cursor.ts'
 import type { Flavor } from '../../../src/base/flavor.ts'
-import { silentLog } from '../../../src/base/log.ts'
-import { Secret } from '../../../src/base/secret.ts'
-import { RelayServer, type RelayServerOptions } from '../../../src/relay/relay-server.ts'
+import type { RelayServer, RelayServerOptions } from '../../../src/relay/relay-server.ts'
 import { BinlogBytes } from '../../helpers/binlog-bytes.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { FolderBinlogStore, SOURCE_UUID } from '../../helpers/folder-binlog-store.ts'
+import { plainRelay } from '../../helpers/plain-relay.ts'
 import { RelayClient } from '../../helpers/relay-client.ts'
 import { dumpByGtid, event, types } from '../../helpers/relay-dump.ts'
 
@@ -44,19 +43,7 @@ async function serve(
   store: FolderBinlogStore,
   options: Partial<RelayServerOptions> = {},
 ): Promise<{ readonly relay: RelayServer; readonly port: number }> {
-  const relay = new RelayServer({
-    store,
-    listen: { host: '127.0.0.1', port: 0 },
-    user: 'replica',
-    password: new Secret('right'),
-    tls: null,
-    allowPlainOnLoopback: true,
-    serverId: 4_200_000_001,
-    serverUuid: OTHER_UUID,
-    log: silentLog,
-    clock,
-    ...options,
-  })
+  const relay = plainRelay(store, clock, options)
   running.push(relay.run(stopping.signal))
   return { relay, port: await relay.ready({ signal: stopping.signal }) }
 }

@@ -1,11 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ByteWriter } from '../../../src/base/cursor.ts'
 import type { Flavor } from '../../../src/base/flavor.ts'
-import { silentLog } from '../../../src/base/log.ts'
-import { Secret } from '../../../src/base/secret.ts'
-import { RelayServer } from '../../../src/relay/relay-server.ts'
+import type { RelayServer } from '../../../src/relay/relay-server.ts'
 import { PINS_MAX } from '../../../src/spool/replica-pins.ts'
 import { recordedFile } from '../../helpers/fixtures.ts'
+import { plainRelay } from '../../helpers/plain-relay.ts'
 import { RelayClient } from '../../helpers/relay-client.ts'
 import { dumpByGtid, event, types } from '../../helpers/relay-dump.ts'
 import {
@@ -45,18 +44,7 @@ async function serve(flavor: Flavor): Promise<number> {
   await spool.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
   writer.beginFile('binlog.000001', 0)
   await fixture.write(0, recordedFile(flavor, 1))
-  relay = new RelayServer({
-    store: spool,
-    listen: { host: '127.0.0.1', port: 0 },
-    user: 'replica',
-    password: new Secret('right'),
-    tls: null,
-    allowPlainOnLoopback: true,
-    serverId: 4_200_000_001,
-    serverUuid: '11111111-2222-3333-4444-555555555555',
-    log: silentLog,
-    clock,
-  })
+  relay = plainRelay(spool, clock)
   running = relay.run(stopping.signal)
   return await relay.ready({ signal: stopping.signal })
 }
