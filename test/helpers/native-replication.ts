@@ -45,6 +45,27 @@ export async function committedAt(server: RunningServer): Promise<string> {
   })
 }
 
+/**
+ * The number of the newest GTID that its owner, a server_uuid or `-SERVER_ID-`, gave. It is not the
+ * last one in the text: a set is in the order of UUIDs, which are random, or of domains.
+ */
+export function newestNumber(gtids: string, owner: string): string {
+  const own = gtids.split(',').find((part) => part.includes(owner))
+  const number = own?.split(/[:-]/).at(-1)
+  if (number === undefined) throw new Error(`nothing of ${owner} in ${gtids}`)
+  return number
+}
+
+/** Of the newest transaction that the server wrote itself. */
+export async function newestOwn(server: RunningServer): Promise<string> {
+  const gtids = await committedAt(server)
+  if (server.flavor === 'mariadb') return newestNumber(gtids, `-${server.serverId}-`)
+  return await within(server, async (sql) => {
+    const row = await ask(sql, 'SELECT @@GLOBAL.server_uuid AS uuid')
+    return newestNumber(gtids, String(row?.uuid))
+  })
+}
+
 /** Makes `replica` follow `source` directly, by GTID, without any gateway. */
 export async function follow(replica: RunningServer, source: RunningServer): Promise<void> {
   const { noun, change, prefix, options } = WORDS[replica.flavor]
