@@ -61,7 +61,10 @@ export class UserspaceBackend implements TunnelBackend {
     await this.#process.start()
     const deadlineMs = this.#clock.monotonicMs() + START_MS_MAX
     for (;;) {
-      if (!this.#process.running) throw this.#processError('ended at once')
+      if (!this.#process.running) {
+        await this.#process.exited()
+        throw this.#processError('ended at once')
+      }
       if (await this.#answers()) return
       if (this.#clock.monotonicMs() > deadlineMs) throw this.#processError('opened no socket')
       await this.#clock.sleep(START_POLL_MS, { signal })

@@ -17,7 +17,10 @@ export interface WireguardProcessOptions {
 }
 
 const STOP_MS_MAX = 3_000
+const OUTPUT_MS_MAX = 200
 const LAST_WORDS_CHARS = 2_000
+/** The second one spares us its advice to use the kernel's, which would be taken for its reason. */
+const WIREGUARD_ENV = { LOG_LEVEL: 'error', WG_PROCESS_FOREGROUND: '1' } as const
 
 /** One wireguard-go, in the foreground and in a session of its own, with a note on disk. */
 export class WireguardProcess {
@@ -45,29 +48,26 @@ export class WireguardProcess {
     const path = await runner.find(program)
     if (path === null) throw missingProgram(program)
     const child = spawn(path, [...args, '-f', interfaceName], {
-      env: { ...PROGRAM_ENV, LOG_LEVEL: 'error' },
-      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...PROGRAM_ENV, ...WIREGUARD_ENV },
+      // It logs on its standard output; what ends it before it has a log is on the other.
+      stdio: ['ignore', 'pipe', 'pipe'],
       // Ctrl-C in a terminal reaches the whole group; the tunnel must outlive the draining.
       detached: true,
     })
     this.#child = child
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.#lastWords = (this.#lastWords + text).slice(-LAST_WORDS_CHARS)
-    })
-    this.#exited = new Promise((resolve) => {
-      child.once('exit', () => resolve())
-      child.once('error', (error) => {
-        this.#lastWords = error.message
-        resolve()
+    for (const output of [child.stdout, child.stderr]) {
+      output?.setEncoding('utf8').on('data', (text: string) => {
+        this.#lastWords = (this.#lastWords + text).slice(-LAST_WORDS_CHARS)
       })
-    })
+    }
+    this.#exited = this.#ending(child)
     if (child.pid === undefined) return
     const startTime = await processStartTime(child.pid)
     await mkdir(dirname(recordPath), { recursive: true })
     await replaceFile(recordPath, `${JSON.stringify({ pid: child.pid, startTime })}\n`)
   }
 
-  /** Settles when it has ended. */
+  /** Settles when it has ended and its last words are heard. */
   exited(): Promise<void> {
     return this.#exited
   }
@@ -88,7 +88,7 @@ export class WireguardProcess {
       giveUp.abort()
       await late
     }
-    child.stderr?.destroy()
+    for (const output of [child.stdout, child.stderr]) output?.destroy()
     this.#child = null
     await unlink(this.#options.recordPath).catch(ignoreMissing)
   }
@@ -112,6 +112,25 @@ export class WireguardProcess {
       )
     }
     await unlink(this.#options.recordPath).catch(ignoreMissing)
+  }
+
+  /** Its output ends with it, unless a child of its own holds on to that: then we do not wait. */
+  #ending(child: ChildProcess): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const giveUp = new AbortController()
+    const { clock } = this.#options
+    child.once('exit', () => {
+      clock.sleep(OUTPUT_MS_MAX, { signal: giveUp.signal }).then(resolve, resolve)
+    })
+    child.once('close', () => {
+      giveUp.abort()
+      resolve()
+    })
+    child.once('error', (error) => {
+      this.#lastWords = error.message
+      resolve()
+    })
+    return promise
   }
 }
 

@@ -1,0 +1,53 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { systemClock } from '../../../src/base/clock.ts'
+import { systemRunner } from '../../../src/tunnel/process-runner.ts'
+import { WireguardProcess } from '../../../src/tunnel/wireguard-process.ts'
+
+/** As wireguard-go does it: advice on stderr unless told otherwise, the log on stdout. */
+const WITHOUT_DEVICE = `#!/bin/sh
+if [ "$WG_PROCESS_FOREGROUND" != 1 ]; then
+  echo 'Running wireguard-go is not required' >&2
+  echo 'https://example.org/install/' >&2
+fi
+[ "$LOG_LEVEL" = error ] && echo "ERROR: ($2) Failed to create TUN device: permission denied"
+exit 1
+`
+
+let directory: string
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'lbwg-'))
+})
+afterAll(() => rm(directory, { recursive: true }))
+
+async function ended(script: string): Promise<WireguardProcess> {
+  const path = join(directory, 'wireguard-go')
+  await writeFile(path, script)
+  await chmod(path, 0o755)
+  const process = new WireguardProcess({
+    argv: [path],
+    interfaceName: 'lb0',
+    recordPath: join(directory, 'record.json'),
+    runner: systemRunner,
+    clock: systemClock,
+  })
+  await process.start()
+  await process.exited()
+  return process
+}
+
+test('the last words are why it ended, not its advice to use the kernel', async () => {
+  const process = await ended(WITHOUT_DEVICE)
+  expect(process.running).toBe(false)
+  expect(process.lastWords).toBe('ERROR: (lb0) Failed to create TUN device: permission denied')
+  await process.stop()
+})
+
+test('what it says on standard error counts too', async () => {
+  const process = await ended('#!/bin/sh\necho "panic: out of memory" >&2\nexit 2\n')
+  expect(process.lastWords).toBe('panic: out of memory')
+  await process.stop()
+})
