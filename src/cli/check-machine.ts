@@ -32,7 +32,10 @@ export async function checkTools({ tunnel }: GatewayConfig): Promise<CheckFindin
   const has = { program, wg: wg !== null, userspace: userspace !== null, kernel }
   findings.push(...backendFindings(tunnel.backend, has))
   if (nft === null) findings.push(missing('warning', 'nft', 'apt-get install nftables'))
-  if (tunnel.backend !== 'kernel') findings.push(...(await checkTunDevice(userspace !== null)))
+  if (tunnel.backend !== 'kernel' && userspace !== null) {
+    const mustWork = tunnel.backend === 'userspace' || !kernel
+    findings.push(...tunDeviceFindings(await tunDeviceError(), mustWork))
+  }
   return findings
 }
 
@@ -69,20 +72,25 @@ export function backendFindings(
   return findings
 }
 
-async function checkTunDevice(isUsed: boolean): Promise<CheckFinding[]> {
-  if (!isUsed) return []
+/** Why wireguard-go could not open its device as this user, null when it can. */
+async function tunDeviceError(): Promise<string | null> {
   try {
     await access('/dev/net/tun', constants.R_OK | constants.W_OK)
-    return []
+    return null
   } catch (error) {
-    return [
-      {
-        severity: 'warning',
-        message: `wireguard-go needs /dev/net/tun (${codeOf(error)})`,
-        remedy: '`modprobe tun`; in a container add --device /dev/net/tun',
-      },
-    ]
+    return codeOf(error)
   }
+}
+
+/** Where the kernel has WireGuard, the device is only what would be taken otherwise. */
+export function tunDeviceFindings(code: string | null, mustWork: boolean): CheckFinding[] {
+  if (code === null) return []
+  const remedy =
+    code === 'ENOENT'
+      ? '`modprobe tun`; in a container add --device /dev/net/tun'
+      : '`chmod 666 /dev/net/tun`, which is its usual mode; in a container allow the device'
+  const message = `wireguard-go needs /dev/net/tun (${code})`
+  return [{ severity: mustWork ? 'error' : 'warning', message, remedy }]
 }
 
 /** First line of what a program says of its version; null when the machine does not have it. */

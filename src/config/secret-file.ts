@@ -98,11 +98,21 @@ export class ConfigFiles {
         await file.close()
       }
     } catch (error) {
-      const remedy =
-        codeOf(error) === 'ENOENT' ? 'create it or correct the path' : 'make it readable'
-      this.#problems.add(where, `${this.#shown(path)} cannot be read (${codeOf(error)}); ${remedy}`)
+      const code = codeOf(error)
+      this.#problems.add(
+        where,
+        `${this.#shown(path)} cannot be read (${code}); ${this.#remedy(path, code)}`,
+      )
       return null
     }
+  }
+
+  /** A person at a prompt has no credentials: systemd makes them for the unit only. */
+  #remedy(path: string, code: string): string {
+    if (path.startsWith(CREDENTIAL_PREFIX) && this.#env.CREDENTIALS_DIRECTORY === undefined) {
+      return 'run this with `systemd-run -p LoadCredential=...` (gateway/README.md, "systemd")'
+    }
+    return code === 'ENOENT' ? 'create it or correct the path' : 'make it readable'
   }
 
   #addOpenMode(where: string, path: string, mode: number): void {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { backendFindings } from '../../../src/cli/check-machine.ts'
+import { backendFindings, tunDeviceFindings } from '../../../src/cli/check-machine.ts'
 
 const machine = { program: 'wireguard-go', wg: true, userspace: true, kernel: true }
 
@@ -30,4 +30,14 @@ test('a missing program is named with its package', () => {
     { severity: 'error', remedy: 'apt-get install wireguard-go' },
   ])
   expect(backendFindings('auto', { ...bare, kernel: false })).toHaveLength(1)
+})
+
+test('a device that wireguard-go cannot open is an error where it is needed', () => {
+  expect(tunDeviceFindings(null, true)).toEqual([])
+  expect(tunDeviceFindings('EACCES', true)).toMatchObject([
+    { severity: 'error', remedy: expect.stringContaining('chmod 666 /dev/net/tun') },
+  ])
+  expect(tunDeviceFindings('ENOENT', false)).toMatchObject([
+    { severity: 'warning', remedy: expect.stringContaining('modprobe tun') },
+  ])
 })

@@ -129,6 +129,10 @@ test('a password comes from one place: a file, a variable or a credential', asyn
     'passwordEnv: SOURCE_PASSWORD',
     'passwordFile: credential:source.password',
   ])
+  expect(await problemsOf(file, {})).toEqual([
+    'streams[0].source.passwordFile: /run/credentials/source.password cannot be read (ENOENT); ' +
+      'run this with `systemd-run -p LoadCredential=...` (gateway/README.md, "systemd")',
+  ])
   const env = { CREDENTIALS_DIRECTORY: pair.at('certs/ec2') }
   expect(await problemsOf(file, env)).toEqual([])
   await pair.edit('gateway/ec2.yaml', ['passwordFile: credential:source.password', ''])
