@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises'
+import { access, readFile, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { beforeAll, expect, test } from 'vitest'
 import { buildProgram } from '../../../src/cli/main.ts'
+import { composeRun } from '../../helpers/compose-service.ts'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 const FILES = [
@@ -11,6 +12,7 @@ const FILES = [
   'gateway/README.md',
   'gateway/cloud-init/azure.yaml',
   'gateway/cloud-init/ec2.yaml',
+  'gateway/landbridge-in-container.sh',
   'gateway/landbridge@.service',
 ]
 
@@ -53,4 +55,49 @@ test('the unit waits for what the service manager is told', async () => {
     expect(teller).toContain(line)
   }
   for (const message of ['READY=1', 'WATCHDOG=1', 'STOPPING=1']) expect(teller).toContain(message)
+})
+
+test('what is run by its path may be run', async () => {
+  for (const file of ['src/cli/landbridge.mjs', 'gateway/landbridge-in-container.sh']) {
+    expect((await stat(`${ROOT}${file}`)).mode & 0o111, file).toBe(0o111)
+  }
+})
+
+/** Patterns of .dockerignore that let something in; everything else is kept out. */
+async function admitted(): Promise<string[]> {
+  const lines = (await readFile(`${ROOT}.dockerignore`, 'utf8')).trim().split('\n')
+  const [first, ...rest] = lines.filter((line) => !line.startsWith('#'))
+  expect(first).toBe('*')
+  return rest.map((line) => line.replace(/^!/, '')).sort()
+}
+
+test('the engine is sent what the Dockerfile copies, and no private key', async () => {
+  const dockerfile = await readFile(`${ROOT}gateway/Dockerfile`, 'utf8')
+  const copies = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)]
+  const sources = copies.flatMap(([, words = '']) => words.split(' '))
+  expect(await admitted()).toEqual(sources.sort())
+  for (const source of sources) await access(`${ROOT}${source}`)
+})
+
+/** Values that a flag has in the arguments of `docker run`. */
+function valuesOf(args: readonly string[], flag: string): string[] {
+  return args.flatMap((word, index) => (args[index - 1] === flag ? [word] : []))
+}
+
+test('in a container, capabilities, ports and folders are what the gateway needs', async () => {
+  const env = { GATEWAY: 'azure', RELAY_PORT: '13307', LANDBRIDGE_DIRECTORY: '/etc/landbridge' }
+  const { run } = await composeRun(`${ROOT}docker-compose.yml`, 'dr', env)
+  expect(valuesOf(run, '--cap-drop')).toEqual(['ALL'])
+  // The init process stays root; it may not send a signal to another user without KILL.
+  expect(run).toContain('--init')
+  expect(valuesOf(run, '--cap-add')).toEqual(['NET_ADMIN', 'SETUID', 'SETGID', 'SETPCAP', 'KILL'])
+  // What a peer or a replica is told must be true outside as well.
+  expect(valuesOf(run, '--publish')).toEqual(['51820:51820/udp', '13307:13307/tcp'])
+  expect(valuesOf(run, '--volume')).toEqual([
+    '/etc/landbridge/gateway:/etc/landbridge/gateway:ro',
+    '/etc/landbridge/peers:/etc/landbridge/peers:ro',
+    '/etc/landbridge/certs/ca.crt:/etc/landbridge/certs/ca.crt:ro',
+    '/etc/landbridge/certs/azure:/etc/landbridge/certs/azure:ro',
+    'dr-data:/var/lib/landbridge',
+  ])
 })
