@@ -124,8 +124,9 @@ export class StepRunner {
     if (exitCode !== 0 && count.failed.length === 0) {
       this.#failed.push(`${name} (vitest ended ${exitCode} with no failed test: see above)`)
     }
-    for (const { name: test, broken } of count.skipped) {
-      this.#skipped.push(`${test}: ${broken ? 'the set-up of its file failed' : this.#reason()}`)
+    for (const { name: test, broken, reason } of count.skipped) {
+      const why = broken ? 'the set-up of its file failed' : (reason ?? this.#reason())
+      this.#skipped.push(`${test}: ${why}`)
     }
   }
 

@@ -7,6 +7,8 @@ export interface VitestReport {
     readonly assertionResults: readonly {
       readonly fullName: string
       readonly status: string
+      /** Set by a test that skips itself, with what this machine lacks. */
+      readonly meta?: { readonly skipReason?: string }
     }[]
   }[]
 }
@@ -18,6 +20,8 @@ export interface Count {
     readonly name: string
     /** The set-up of its file failed, so that it could not run. */
     readonly broken: boolean
+    /** What the test itself said of it. */
+    readonly reason?: string
   }[]
 }
 
@@ -32,11 +36,13 @@ export function countReport(report: VitestReport, root: string): Count {
     const path = file.name.startsWith(root) ? file.name.slice(root.length) : file.name
     const hasFailure = file.assertionResults.some(({ status }) => status === 'failed')
     const isBroken = file.status === 'failed' && !hasFailure
-    for (const { fullName, status } of file.assertionResults) {
+    for (const { fullName, status, meta } of file.assertionResults) {
       const name = `${path} > ${fullName.trim()}`
       if (status === 'passed') passed += 1
-      else if (SKIPPED_STATES.has(status)) skipped.push({ name, broken: isBroken })
-      else failed.push(name)
+      else if (SKIPPED_STATES.has(status)) {
+        const reason = meta?.skipReason
+        skipped.push({ name, broken: isBroken, ...(reason !== undefined && { reason }) })
+      } else failed.push(name)
     }
     if (isBroken) failed.push(`${path} (the file itself)`)
   }

@@ -46,6 +46,14 @@ const SID_NEWER_MARIADB = [
 ]
 const SID_WIREGUARD = [{ package: 'wireguard-go', program: 'usr/bin/wireguard-go' }]
 
+/** With what the Dockerfile installs, the root is the base of an image without a registry. */
+export const SID_CONTAINER = [
+  ...SID_WIREGUARD,
+  { package: 'iproute2', program: 'usr/bin/ip' },
+  { package: 'wireguard-tools', program: 'usr/bin/wg' },
+  { package: 'nftables', program: 'usr/sbin/nft' },
+]
+
 /** Steps of the test command that run real servers. */
 const REAL_SERVERS = /integration|quiet|long/
 
@@ -63,7 +71,7 @@ export function needsOf(command, args, machine) {
   const root = command !== 'bench'
   const sid = [
     ...(flavors.includes('mysql') && !machine.hasRecentMysql() ? SID_MYSQL : []),
-    ...(root ? SID_WIREGUARD : []),
+    ...(buildsImage(command, args, machine) ? SID_CONTAINER : root ? SID_WIREGUARD : []),
     ...(command === 'test' ? SID_NEWER_MARIADB : []),
   ].filter((need) => !machine.hasInSid(need.program))
   const debian = [
@@ -81,6 +89,12 @@ function asksOnly(command, args) {
   if (['--help', '-h', '--plan'].some((flag) => args.includes(flag))) return true
   if (command === 'fuzz') return true
   return command === 'lab' && args.find((word) => !word.startsWith('-')) !== 'up'
+}
+
+/** An engine is used where there is one, and never installed: that would change the machine. */
+function buildsImage(command, args, machine) {
+  const isLong = args.includes('--long') || /\blong\b/.test(optionOf(args, '--only') ?? '')
+  return command === 'test' && isLong && machine.hasProgram('dockerd')
 }
 
 function flavorsOf(command, args) {

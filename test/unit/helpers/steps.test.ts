@@ -62,7 +62,8 @@ test('counts every test of a report, and a file that cannot be loaded as a failu
           { fullName: 'a works', status: 'passed' },
           { fullName: 'a breaks', status: 'failed' },
           { fullName: 'a later', status: 'todo' },
-          { fullName: 'a elsewhere', status: 'skipped' },
+          { fullName: 'a elsewhere', status: 'skipped', meta: {} },
+          { fullName: 'a alone', status: 'skipped', meta: { skipReason: 'there is no engine' } },
         ],
       },
       {
@@ -78,6 +79,7 @@ test('counts every test of a report, and a file that cannot be loaded as a failu
     skipped: [
       { name: 'test/unit/a.test.ts > a later', broken: false },
       { name: 'test/unit/a.test.ts > a elsewhere', broken: false },
+      { name: 'test/unit/a.test.ts > a alone', broken: false, reason: 'there is no engine' },
       { name: 'test/unit/b.test.ts > b follows', broken: true },
     ],
   })

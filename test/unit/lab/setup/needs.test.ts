@@ -50,6 +50,19 @@ describe('needsOf', () => {
     expect(names(needsOf('demo', ['--flavor=both'], bare).sid)).not.toContain('mariadb')
   })
 
+  test('gives a root of sid what an image is made from where an engine can run it', () => {
+    const without = { ...bare, hasRecentMysql: () => true }
+    const sidOf = (args: string[], machine: typeof full) =>
+      names(needsOf('test', args, machine).sid)
+    const withEngine = { ...without, hasProgram: () => true }
+    const image = 'wireguard-go iproute2 wireguard-tools nftables mariadb-server-core'
+    expect(sidOf(['--long'], withEngine)).toBe(image)
+    expect(sidOf(['--only', 'unit,long'], withEngine)).toBe(image)
+    for (const names of [sidOf([], withEngine), sidOf(['--long'], without)]) {
+      expect(names).toBe('wireguard-go mariadb-server-core')
+    }
+  })
+
   test('adds to an existing root without debootstrap', () => {
     const machine = { ...full, hasInSid: (path: string) => path.includes('wireguard') }
     const { debian, sid } = needsOf('demo', ['--flavor', 'mysql'], machine)
