@@ -63,6 +63,8 @@ export class SpoolWriter {
   #rewind: PromiseWithResolvers<void> | null = null
   #broken = false
   #problem: { readonly error: LandbridgeError; readonly sinceMs: number } | null = null
+  /** A write went well since `#problem` was last told: it is over when a sync does as well. */
+  #isOvercome = false
 
   constructor(options: SpoolWriterOptions) {
     this.#options = options
@@ -81,22 +83,22 @@ export class SpoolWriter {
   async run(signal: AbortSignal): Promise<void> {
     try {
       for (;;) {
+        // A failure before a cut, so that it is told; a cut before a sync, so that none vouches for
+        // what is cut; a sync before a write, so that those who wait for an ack come first.
         if (this.#rewind !== null && this.#syncing !== null) await this.#syncing
         else if (this.#syncFailure !== null) await this.#failed(this.#takeSyncFailure(), signal)
         else if (this.#rewind !== null) await this.#doRewind(signal)
         else if (this.#isSyncDue()) this.#beginSync()
         else if (this.#queue.length > 0) await this.#step(signal)
-        else if (this.#isFull) await this.#lookForRoom(signal)
+        else if (this.#isFull && this.#syncing === null) await this.#lookForRoom(signal)
         else await this.#changed.wait({ signal })
       }
     } catch (error) {
       if (!isAbortError(error) && !signal.aborted) throw error
     } finally {
       this.#rewind?.reject(signal.reason)
-      await this.#syncing
+      if (await this.#tellSyncFailure()) await this.#cutBroken()
       await this.#tail?.close()
-      const failure = this.#takeSyncFailure()
-      if (failure !== null) this.#tell(diskFailure(this.#spool.directory, failure))
     }
   }
 
@@ -186,7 +188,9 @@ export class SpoolWriter {
       boundary: scanner.boundary,
       transactions: this.#batch,
       complete: scanner.complete,
-      scanner,
+      hasChecksum: scanner.hasChecksum,
+      firstTimestamp: scanner.firstTimestamp,
+      lastTimestamp: scanner.lastTimestamp,
     })
     this.#queuedBytes += bytes.length
     this.#changed.notifyAll()
@@ -220,7 +224,7 @@ export class SpoolWriter {
         return
       }
       await this.#writeBatch()
-      this.#problem = null
+      this.#isOvercome = true
     } catch (error) {
       await this.#failed(error, signal)
     }
@@ -249,7 +253,7 @@ export class SpoolWriter {
     }
   }
 
-  /** Bytes that never stop coming must not keep those before them from being acknowledged. */
+  /** Bytes that never stop coming must not keep those before them from being synced. */
   #isSyncDue(): boolean {
     const group = this.#unsynced
     if (group === null || this.#syncing !== null) return false
@@ -290,6 +294,7 @@ export class SpoolWriter {
   async #sync(group: SyncGroup): Promise<void> {
     const { tail, last, batches, bytes } = group
     const { file } = tail
+    const mayBeOver = this.#isOvercome
     try {
       await tail.sync()
     } catch (cause) {
@@ -297,14 +302,15 @@ export class SpoolWriter {
       if (isDiskFull(cause)) throw diskFull(this.#spool.directory, cause)
       throw new LandbridgeError('ERR_SPOOL_SYNC', `cannot sync ${file.path}`, { cause })
     }
+    if (mayBeOver && this.#isOvercome) this.#problem = null
     if (this.#rewind !== null) return
     const commitMs = batches.flatMap((batch) => batch.commitMs)
     file.complete = last.complete
     file.transactions += commitMs.length
-    file.firstTimestamp ||= last.scanner.firstTimestamp
-    file.lastTimestamp = last.scanner.lastTimestamp || file.lastTimestamp
+    file.firstTimestamp ||= last.firstTimestamp
+    file.lastTimestamp = last.lastTimestamp || file.lastTimestamp
     this.#queuedBytes -= bytes
-    this.#spool.publish(file, last.boundary, last.scanner.hasChecksum, (gtids) => {
+    this.#spool.publish(file, last.boundary, last.hasChecksum, (gtids) => {
       for (const batch of batches) batch.gtids.addTo(gtids)
     })
     this.#options.onSynced(bytes, commitMs)
@@ -379,6 +385,27 @@ export class SpoolWriter {
     this.#spool.leaveUnusedEpoch()
   }
 
+  /**
+   * Not left to the next session: until it comes this process may end, and the next one would find
+   * in the page cache, whole, what the system will never bring to the disk.
+   */
+  async #cutBroken(): Promise<void> {
+    try {
+      await this.#cutTail()
+    } catch (error) {
+      // The rewind before the next session does it again.
+      this.#tell(diskFailure(this.#spool.directory, error))
+    }
+  }
+
+  /** Waits for the sync that runs; true when one had failed that nobody was told of. */
+  async #tellSyncFailure(): Promise<boolean> {
+    await this.#syncing
+    const failure = this.#takeSyncFailure()
+    if (failure !== null) this.#tell(diskFailure(this.#spool.directory, failure))
+    return failure !== null
+  }
+
   get #isFull(): boolean {
     return this.#problem?.error.code === 'ERR_DISK_FULL'
   }
@@ -407,6 +434,7 @@ export class SpoolWriter {
   }
 
   #tell(error: LandbridgeError): void {
+    this.#isOvercome = false
     if (this.#problem?.error.code === error.code) return
     this.#problem = { error, sinceMs: this.#options.clock.wallMs() }
     this.#options.log.error(errorFields(error), describeError(error))
@@ -428,6 +456,8 @@ export class SpoolWriter {
     this.#queue = []
     // Behind a failed sync no other one may vouch for what was written meanwhile.
     this.#unsynced = null
+    await this.#tellSyncFailure()
+    await this.#cutBroken()
     // No dump per moment at the source for as long as the disk stays full.
     if (this.#isFull) await clock.sleep(DISK_RETRY_MS, { signal })
     if (this.#rewind === null) this.#options.onBroken(error)

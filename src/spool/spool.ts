@@ -94,7 +94,8 @@ export class Spool {
   #next: { readonly epoch: number; readonly gtids: GtidSet } | null = null
   #lineage: Lineage | null = null
   #checksum = false
-  #checkpointBytes = 0
+  /** How far the newest index record of each file reaches. */
+  readonly #indexedBytes = new WeakMap<SpoolFile, number>()
   readonly #closed = new WeakSet<SpoolFile>()
   /** One index record at a time: a checkpoint must not replace that of a file closed meanwhile. */
   #indexing: Promise<void> = Promise.resolve()
@@ -137,7 +138,7 @@ export class Spool {
     this.#next = null
     this.#lineage = this.#newestLineage()
     this.#checksum = state.checksum
-    this.#checkpointBytes = state.files.at(-1)?.bytes ?? 0
+    for (const file of state.files) this.#indexedBytes.set(file, file.bytes)
     if (state.droppedBytes > 0) {
       this.#options.log.info(
         { droppedBytes: state.droppedBytes, file: state.files.at(-1)?.name },
@@ -347,7 +348,6 @@ export class Spool {
       lastTimestamp: 0,
     }
     this.#files.push(file)
-    this.#checkpointBytes = 0
     return file
   }
 
@@ -378,7 +378,7 @@ export class Spool {
   /** Saves what recovery would have to scan again. A failure costs only that. */
   async checkpoint(file: SpoolFile): Promise<void> {
     const everyBytes = this.#options.checkpointBytes ?? CHECKPOINT_BYTES
-    if (file.bytes - this.#checkpointBytes < everyBytes) return
+    if (file.bytes - (this.#indexedBytes.get(file) ?? 0) < everyBytes) return
     await this.#writeCheckpoint(file)
   }
 
@@ -426,7 +426,7 @@ export class Spool {
     return await this.#tolerate('write a checkpoint', async () => {
       await this.#indexed(async () => {
         if (file.bytes === 0 || this.#closed.has(file)) return
-        this.#checkpointBytes = file.bytes
+        this.#indexedBytes.set(file, file.bytes)
         await writeIndex(this, file, this.gtids(), this.#checksum, false)
       })
     })

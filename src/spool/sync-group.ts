@@ -1,8 +1,7 @@
-import type { FileScanner } from './file-scanner.ts'
 import type { TailWriter } from './tail-writer.ts'
 import type { TransactionBatch } from './transaction-batch.ts'
 
-/** A piece of the newest file, scanned on arrival. */
+/** A piece of the newest file, with what the scan on its arrival said of the file up to its end. */
 export interface ScannedBytes {
   readonly kind: 'bytes'
   /** Not to be touched once `written` was called: its memory may be gone then. */
@@ -11,9 +10,12 @@ export interface ScannedBytes {
   readonly written: (() => void) | undefined
   /** The file is whole transactions up to here, this piece included. */
   readonly boundary: number
+  /** Those that this piece completed. */
   readonly transactions: TransactionBatch
   readonly complete: boolean
-  readonly scanner: FileScanner
+  readonly hasChecksum: boolean
+  readonly firstTimestamp: number
+  readonly lastTimestamp: number
 }
 
 /** What was written to one file and will be published by one fdatasync. */
@@ -28,8 +30,7 @@ export class SyncGroup {
   constructor(tail: TailWriter, first: ScannedBytes, sinceMs: number) {
     this.tail = tail
     this.sinceMs = sinceMs
-    this.#last = first
-    this.add(first)
+    this.#last = this.add(first)
   }
 
   get bytes(): number {
@@ -45,9 +46,10 @@ export class SyncGroup {
     return this.#last
   }
 
-  add(item: ScannedBytes): void {
+  add(item: ScannedBytes): ScannedBytes {
     this.#last = item
     this.#bytes += item.byteLength
     this.#batches.push(item.transactions)
+    return item
   }
 }

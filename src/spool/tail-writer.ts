@@ -55,7 +55,7 @@ export class TailWriter {
   }
 
   async sync(): Promise<void> {
-    await this.#handle?.datasync()
+    await this.#opened().datasync()
   }
 
   async close(): Promise<void> {

@@ -12,10 +12,12 @@ export interface AckedPoint {
 }
 
 const PIECE_BYTES_MAX = 700
+/** Turns of the event loop between two pieces: some disk calls begin, few end. */
+const TURNS_MAX = 12
 
 /**
  * Sends a lineage to a spool as a sender would: from where it says that it ends. Pieces are of any
- * size; now and then several are under way at once.
+ * size; mostly several are under way at once, at whatever the spool does meanwhile.
  */
 export class LineagePlayer {
   readonly #lineage: Lineage
@@ -76,7 +78,10 @@ export class LineagePlayer {
 
   #startAfter(held: HeldPoint | null): AckedPoint {
     const { files } = this.#lineage
-    if (held === null) return { file: 0, bytes: 0 }
+    if (held === null) {
+      this.#acked = { file: 0, bytes: 0 }
+      return this.#acked
+    }
     const file = files.findIndex(({ epoch, name }) => epoch === held.epoch && name === held.file)
     this.#acked = { file, bytes: held.offset }
     this.onAcked(this.#acked)
@@ -102,12 +107,23 @@ export class LineagePlayer {
       this.#fixture.append(at, file.bytes.subarray(at, end))
       this.#sentBytes += end - at
       at = end
-      // The file after it begins behind bytes that are still under way.
-      if (at < file.bytes.length && this.#random() < 0.7) await this.#settled()
+      await this.#pause(at < file.bytes.length)
       // As every minute in the field.
       if (this.#random() < 0.15) await spool.applyRetention()
     }
     if (this.#lineage.files[index + 1]?.epoch !== file.epoch) await this.#settled()
+  }
+
+  /** Mostly it lets the spool do something, and goes on before that is done. */
+  async #pause(maySettle: boolean): Promise<void> {
+    const chance = this.#random()
+    // The file after it begins behind bytes that are still under way.
+    if (chance < 0.15 && maySettle) return await this.#settled()
+    if (chance > 0.85) return
+    for (let turns = Math.floor(this.#random() * TURNS_MAX); turns > 0; turns -= 1) {
+      if (this.#fixture.clock.sleeping > 0) await this.#fixture.clock.advance(1_000)
+      await turn()
+    }
   }
 
   async #beginEpoch(file: LineageFile): Promise<void> {

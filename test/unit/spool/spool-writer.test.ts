@@ -1,10 +1,11 @@
-import { existsSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { readFile, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Disk, realDisk } from '../../../src/base/disk.ts'
 import { silentLog } from '../../../src/base/log.ts'
 import { SpoolWriter } from '../../../src/spool/spool-writer.ts'
+import { begunSpool, diskError, FailingDisk, stored } from '../../helpers/failing-disk.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
 import {
   epochBeginning,
@@ -13,81 +14,16 @@ import {
   temporaryFolder,
   until,
 } from '../../helpers/spool-fixture.ts'
-import { tailDisk } from '../../helpers/tail-disk.ts'
 
 const FIRST = recordedFile('mysql', 1)
 const SECOND = recordedFile('mysql', 2)
 const facts = recordedFacts('mysql')
 
-type Call = 'writev' | 'datasync'
-
-/** The real disk, with a chance to do something else before each call. */
-class FailingDisk {
-  readonly calls: string[] = []
-  /** May throw, wait, or return how many bytes to take instead of all. */
-  before: (call: Call, count: number) => Promise<number | undefined> | number | undefined = () =>
-    undefined
-  #count = 0
-
-  readonly disk: Disk = tailDisk({
-    writev: async (file, buffers, position) => {
-      const limit = await this.#enter('writev')
-      const bytes = Buffer.concat(buffers)
-      return await file.writev([limit === undefined ? bytes : bytes.subarray(0, limit)], position)
-    },
-    datasync: async (file) => {
-      await this.#enter('datasync')
-      await file.datasync()
-    },
-  })
-
-  async #enter(call: Call): Promise<number | undefined> {
-    this.#count += 1
-    this.calls.push(call)
-    return await this.before(call, this.#count)
-  }
-}
-
-function systemError(code: string): Error {
-  return Object.assign(new Error(`${code}: made up`), { code, syscall: 'write' })
-}
-
-async function begun(path: string, disk: FailingDisk): Promise<SpoolFixture> {
-  const fixture = await SpoolFixture.open(path, { disk: disk.disk })
-  await fixture.writer.rewind()
-  await fixture.spool.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'))
-  fixture.writer.beginFile('binlog.000001', 0)
-  return fixture
-}
-
-function storedBytes(path: string): number {
-  return statSync(join(path, '000001', 'binlog.000001')).size
-}
-
-/** The next sync waits until `goOn`, then succeeds or fails with `code`. */
-function holdFirstSync(disk: FailingDisk, code?: string) {
-  const held = Promise.withResolvers<void>()
-  const going = Promise.withResolvers<void>()
-  disk.before = async (call) => {
-    if (call !== 'datasync') return undefined
-    disk.before = () => undefined
-    held.resolve()
-    await going.promise
-    if (code !== undefined) throw systemError(code)
-    return undefined
-  }
-  return { isHeld: held.promise, goOn: going.resolve }
-}
-
-async function stored(path: string, name = 'binlog.000001'): Promise<Buffer> {
-  return await readFile(join(path, '000001', name))
-}
-
 describe('the spool writer', () => {
   test('publishes and acknowledges only behind a sync', async () => {
     await using folder = await temporaryFolder()
     const disk = new FailingDisk()
-    await using fixture = await begun(folder.path, disk)
+    await using fixture = await begunSpool(folder.path, disk)
     const seen: string[] = []
     disk.before = (call) => {
       seen.push(`${call} held ${fixture.spool.end()?.offset ?? 0} acked ${fixture.syncedBytes}`)
@@ -111,105 +47,15 @@ describe('the spool writer', () => {
   test('syncs once for everything that gathered meanwhile', async () => {
     await using folder = await temporaryFolder()
     const disk = new FailingDisk()
-    await using fixture = await begun(folder.path, disk)
+    await using fixture = await begunSpool(folder.path, disk)
     await fixture.write(0, FIRST, 100)
     expect(disk.calls.filter((call) => call === 'datasync').length).toBeLessThan(4)
     expect((await stored(folder.path)).equals(FIRST)).toBe(true)
   })
 
-  test('writes on while a sync runs, and publishes only what that one covers', async () => {
-    await using folder = await temporaryFolder()
-    const disk = new FailingDisk()
-    await using fixture = await begun(folder.path, disk)
-    const first = holdFirstSync(disk)
-    fixture.append(0, FIRST.subarray(0, 334))
-    await first.isHeld
-    fixture.append(334, FIRST.subarray(334, 559))
-    fixture.append(559, FIRST.subarray(559))
-    await until(() => disk.calls.filter((call) => call === 'writev').length > 1)
-    expect(disk.calls.filter((call) => call === 'datasync')).toHaveLength(1)
-    expect(fixture.syncedBytes).toBe(0)
-    expect(fixture.spool.end()).toBeNull()
-    const ends: number[] = []
-    disk.before = (call) => {
-      if (call === 'datasync') ends.push(fixture.spool.end()?.offset ?? 0)
-      return undefined
-    }
-    first.goOn()
-    await until(() => fixture.syncedBytes === FIRST.length)
-    expect(ends).toEqual([334])
-    expect((await stored(folder.path)).equals(FIRST)).toBe(true)
-  })
-
-  test.each(['and more waits', 'and the next file waits'])(
-    'trusts nothing that was written while a sync failed, %s',
-    async (waits) => {
-      await using folder = await temporaryFolder()
-      const disk = new FailingDisk()
-      await using fixture = await begun(folder.path, disk)
-      await fixture.write(0, FIRST.subarray(0, 334))
-      const first = holdFirstSync(disk, 'EIO')
-      fixture.append(334, FIRST.subarray(334, 559))
-      await first.isHeld
-      fixture.append(559, FIRST.subarray(559))
-      await until(() => storedBytes(folder.path) === FIRST.length)
-      if (waits === 'and the next file waits') fixture.writer.beginFile('binlog.000002', 0)
-      const syncs = disk.calls.filter((call) => call === 'datasync').length
-      first.goOn()
-      await until(() => fixture.broken.length === 1)
-      expect(fixture.broken[0]?.code).toBe('ERR_SPOOL_SYNC')
-      // Another sync would succeed, although the system may have dropped what the first one had.
-      expect(await fixture.writer.rewind()).toMatchObject({ offset: 334 })
-      expect(disk.calls.filter((call) => call === 'datasync')).toHaveLength(syncs)
-      expect((await stored(folder.path)).length).toBe(334)
-    },
-  )
-
-  test('cuts back only when the sync that runs is over, and tells of its failure', async () => {
-    await using folder = await temporaryFolder()
-    const disk = new FailingDisk()
-    await using fixture = await begun(folder.path, disk)
-    await fixture.write(0, FIRST.subarray(0, 334))
-    const first = holdFirstSync(disk, 'EIO')
-    fixture.append(334, FIRST.subarray(334))
-    await first.isHeld
-    let isCut = false
-    const rewound = fixture.writer.rewind().then((held) => {
-      isCut = true
-      return held
-    })
-    // More disk calls than a cut would take.
-    for (let looks = 0; looks < 30; looks += 1) {
-      expect((await stored(folder.path)).length).toBe(FIRST.length)
-    }
-    expect(isCut).toBe(false)
-    first.goOn()
-    expect(await rewound).toMatchObject({ offset: 334 })
-    expect(fixture.writer.problem?.error.code).toBe('ERR_SPOOL_SYNC')
-    expect((await stored(folder.path)).length).toBe(334)
-  })
-
-  test('begins the next file only when the last sync of the older one is over', async () => {
-    await using folder = await temporaryFolder()
-    const disk = new FailingDisk()
-    await using fixture = await begun(folder.path, disk)
-    const first = holdFirstSync(disk)
-    fixture.append(0, FIRST.subarray(0, 559))
-    await first.isHeld
-    fixture.append(559, FIRST.subarray(559))
-    fixture.writer.beginFile('binlog.000002', 0)
-    fixture.append(0, SECOND)
-    await until(() => storedBytes(folder.path) === FIRST.length)
-    expect(existsSync(join(folder.path, '000001', 'binlog.000002'))).toBe(false)
-    first.goOn()
-    await until(() => fixture.syncedBytes === FIRST.length + SECOND.length)
-    expect(fixture.spool.files().map(({ bytes }) => bytes)).toEqual([FIRST.length, SECOND.length])
-    expect((await stored(folder.path, 'binlog.000002')).equals(SECOND)).toBe(true)
-  })
-
   test('cuts off a transaction that was torn when the next file begins', async () => {
     await using folder = await temporaryFolder()
-    await using fixture = await begun(folder.path, new FailingDisk())
+    await using fixture = await begunSpool(folder.path, new FailingDisk())
     await fixture.write(0, FIRST.subarray(0, 500))
     expect((await stored(folder.path)).length).toBe(500)
     fixture.writer.beginFile('binlog.000002', 0)
@@ -221,10 +67,10 @@ describe('the spool writer', () => {
   test('waits on a full disk and goes on by itself', async () => {
     await using folder = await temporaryFolder()
     const disk = new FailingDisk()
-    await using fixture = await begun(folder.path, disk)
+    await using fixture = await begunSpool(folder.path, disk)
     let isFull = true
     disk.before = (call) => {
-      if (isFull && call === 'writev') throw systemError('ENOSPC')
+      if (isFull && call === 'writev') throw diskError('ENOSPC')
       return undefined
     }
     fixture.append(0, FIRST)
@@ -244,14 +90,14 @@ describe('the spool writer', () => {
   test('takes a disk that fills up in the middle of a write for a full one', async () => {
     await using folder = await temporaryFolder()
     const disk = new FailingDisk()
-    await using fixture = await begun(folder.path, disk)
+    await using fixture = await begunSpool(folder.path, disk)
     let isFull = true
     let writes = 0
     disk.before = (call) => {
       if (call !== 'writev' || !isFull) return undefined
       writes += 1
       if (writes % 2 === 1) return 1_001
-      throw systemError('ENOSPC')
+      throw diskError('ENOSPC')
     }
     for (let at = 0; at < FIRST.length; at += 700) {
       fixture.append(at, FIRST.subarray(at, at + 700))
@@ -268,7 +114,7 @@ describe('the spool writer', () => {
   test('writes the rest when the system takes only a part', async () => {
     await using folder = await temporaryFolder()
     const disk = new FailingDisk()
-    await using fixture = await begun(folder.path, disk)
+    await using fixture = await begunSpool(folder.path, disk)
     disk.before = (call) => (call === 'writev' ? 333 : undefined)
     await fixture.write(0, FIRST, 500)
     expect((await stored(folder.path)).equals(FIRST)).toBe(true)
@@ -278,10 +124,10 @@ describe('the spool writer', () => {
   test('ends the session when a sync fails, and starts over from what was held', async () => {
     await using folder = await temporaryFolder()
     const disk = new FailingDisk()
-    await using fixture = await begun(folder.path, disk)
+    await using fixture = await begunSpool(folder.path, disk)
     await fixture.write(0, FIRST.subarray(0, 700))
     disk.before = (call) => {
-      if (call === 'datasync') throw systemError('EIO')
+      if (call === 'datasync') throw diskError('EIO')
       return undefined
     }
     fixture.append(700, FIRST.subarray(700))
@@ -302,7 +148,7 @@ describe('the spool writer', () => {
 
   test('stores nothing behind bytes that it refused, not even a next file', async () => {
     await using folder = await temporaryFolder()
-    await using fixture = await begun(folder.path, new FailingDisk())
+    await using fixture = await begunSpool(folder.path, new FailingDisk())
     const torn = Buffer.from(FIRST)
     torn.writeUInt8(torn.readUInt8(FIRST.length - 60) ^ 1, FIRST.length - 60)
     expect(() => fixture.writer.append(0, torn, 0)).toThrow(
@@ -319,7 +165,7 @@ describe('the spool writer', () => {
   test('cuts back the older file when a rewind comes while it changes files', async () => {
     await using folder = await temporaryFolder()
     const disk = new FailingDisk()
-    await using fixture = await begun(folder.path, disk)
+    await using fixture = await begunSpool(folder.path, disk)
     await fixture.write(0, FIRST.subarray(0, 700))
     const gate = Promise.withResolvers<undefined>()
     disk.before = (call) => (call === 'datasync' ? gate.promise : undefined)
@@ -336,7 +182,7 @@ describe('the spool writer', () => {
 
   test('keeps what it adds to a closed file when the file behind it came to nothing', async () => {
     await using folder = await temporaryFolder()
-    const fixture = await begun(folder.path, new FailingDisk())
+    const fixture = await begunSpool(folder.path, new FailingDisk())
     await fixture.write(0, FIRST.subarray(0, 700))
     // As after a crash of the source: another file, though this one ends within a transaction.
     fixture.writer.beginFile('binlog.000002', 0)
@@ -360,7 +206,7 @@ describe('the spool writer', () => {
       async syncDirectory(path) {
         if (!path.endsWith('000001') || !existsSync(join(path, 'binlog.000001'))) return
         calls.push(path)
-        if (calls.length === 1) throw systemError('ENOSPC')
+        if (calls.length === 1) throw diskError('ENOSPC')
       },
     }
     await using fixture = await SpoolFixture.open(folder.path, { disk })
@@ -393,7 +239,7 @@ describe('the spool writer', () => {
 
   test('refuses a place that is not where the spool ends', async () => {
     await using folder = await temporaryFolder()
-    await using fixture = await begun(folder.path, new FailingDisk())
+    await using fixture = await begunSpool(folder.path, new FailingDisk())
     const position = expect.objectContaining({ code: 'ERR_SPOOL_POSITION' })
     await fixture.write(0, FIRST.subarray(0, 334))
     expect(() => fixture.writer.append(335, FIRST.subarray(335), 0)).toThrow(position)
@@ -410,7 +256,7 @@ describe('the spool writer', () => {
 
   test('closes a file in its index when the next begins, also across a rewind', async () => {
     await using folder = await temporaryFolder()
-    await using fixture = await begun(folder.path, new FailingDisk())
+    await using fixture = await begunSpool(folder.path, new FailingDisk())
     await fixture.write(0, FIRST)
     expect(await fixture.writer.rewind()).toMatchObject({ complete: true })
     fixture.writer.beginFile('binlog.000002', 0)
