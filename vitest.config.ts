@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/helpers/longest-first.ts'
 
 /** One project per kind of test, so that a run can say which kinds it held. */
 const project = (name: string, include: string[], options: Record<string, unknown> = {}) => ({
@@ -16,6 +17,7 @@ const project = (name: string, include: string[], options: Record<string, unknow
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       project('tidy', ['test/tidy.test.ts']),
       project('unit', ['test/unit/**/*.test.ts']),

@@ -1,0 +1,32 @@
+import { basename } from 'node:path'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/**
+ * Files of a minute and more, longest first. A fresh clone knows no times, and goes by the size of
+ * the files: then the longest one may begin last, and all workers but one have nothing to do.
+ */
+const LONGEST = [
+  'chaos',
+  'disk-full',
+  'source-failover',
+  'source-reset',
+  'preauth',
+  'source-checksum',
+  'pair-content',
+  'pair-crash',
+  'pair-memory',
+  'source-crash',
+  'demo',
+].map((name) => `${name}.test.ts`)
+
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    return sorted.toSorted((one, other) => placeOf(one) - placeOf(other))
+  }
+}
+
+function placeOf({ moduleId }: TestSpecification): number {
+  const place = LONGEST.indexOf(basename(moduleId))
+  return place < 0 ? LONGEST.length : place
+}
