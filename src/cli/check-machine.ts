@@ -33,7 +33,7 @@ export async function checkTools({ tunnel }: GatewayConfig): Promise<CheckFindin
   findings.push(...backendFindings(tunnel.backend, has))
   if (nft === null) findings.push(missing('warning', 'nft', 'apt-get install nftables'))
   if (tunnel.backend !== 'kernel' && userspace !== null) {
-    const mustWork = tunnel.backend === 'userspace' || !kernel
+    const mustWork = tunnel.backend === 'userspace' || !kernel || wg === null
     findings.push(...tunDeviceFindings(await tunDeviceError(), mustWork))
   }
   return findings

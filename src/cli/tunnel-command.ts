@@ -84,12 +84,16 @@ async function up(options: Options): Promise<void> {
   while (!stopping.signal.aborted) {
     const [problem = null] = tunnel.problems()
     const view = viewOf(config, tunnel.status())
-    const state = problem?.message ?? view.status.state
-    if (state !== shown && state !== 'down') {
-      const text = problem === null ? formatTunnel(view) : formatProblem(problem)
+    const { state } = view.status
+    // A warning may stand for as long as the tunnel does: neither hides the other.
+    const now = `${state} ${problem?.message ?? ''}`
+    if (now !== shown && (state !== 'down' || problem !== null)) {
+      const parts = state === 'down' ? [] : [formatTunnel(view)]
+      if (problem !== null) parts.push(formatProblem(problem))
+      const text = parts.join('\n')
       process.stdout.write(`${options.json ? JSON.stringify({ ...view, problem }) : text}\n`)
     }
-    shown = state
+    shown = now
     await systemClock.sleep(250, { signal: stopping.signal }).catch(() => undefined)
   }
   await running

@@ -101,10 +101,10 @@ export class KernelBackend implements TunnelBackend {
   }
 
   /** The kernel does not die apart from the machine; a removed interface shows in `read`. */
-  died(signal: AbortSignal): Promise<void> {
+  died(signal: AbortSignal): Promise<string> {
     return new Promise((resolve) => {
-      if (signal.aborted) resolve()
-      else signal.addEventListener('abort', () => resolve(), { once: true })
+      if (signal.aborted) resolve('')
+      else signal.addEventListener('abort', () => resolve(''), { once: true })
     })
   }
 

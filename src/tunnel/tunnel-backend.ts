@@ -43,8 +43,11 @@ export interface TunnelBackend {
   /** `address:port` or `[address]:port`; no names. */
   setEndpoint(endpoint: string): Promise<void>
   read(): Promise<TunnelReading>
-  /** Settles when what carries the interface has died by itself. Never rejects. */
-  died(signal: AbortSignal): Promise<void>
+  /**
+   * Settles when what carries the interface has died by itself, with what it said last in one line,
+   * '' for nothing; or on abort. Never rejects.
+   */
+  died(signal: AbortSignal): Promise<string>
   /** Leaves nothing behind. May be called at any time, also twice. */
   destroy(): Promise<void>
 }

@@ -158,7 +158,10 @@ export class Tunnel implements TunnelPath {
     const ended = new AbortController()
     const stop = AbortSignal.any([signal, ended.signal])
     // One waiter for the whole life, not one a second: it ends the sleep below when it fires.
-    const watchdog = backend.died(signal).then(() => ended.abort())
+    const watchdog = backend.died(signal).then((words) => {
+      ended.abort()
+      return words
+    })
     let resolvedAtMs = Number.NEGATIVE_INFINITY
     try {
       while (!stop.aborted) {
@@ -178,10 +181,12 @@ export class Tunnel implements TunnelPath {
     } catch (error) {
       if (!ended.signal.aborted) throw error
     }
-    if (signal.aborted) return watchdog
-    throw new LandbridgeError('ERR_TUNNEL_PROCESS', 'wireguard-go has ended', {
+    const words = await watchdog
+    if (signal.aborted) return
+    const what = `wireguard-go has ended${words === '' ? '' : `: ${words}`}`
+    throw new LandbridgeError('ERR_TUNNEL_PROCESS', what, {
       retryable: true,
-      remedy: 'it is started again; if this repeats, look why in the system log',
+      remedy: 'it is started again; if this repeats, run `landbridge check`',
     })
   }
 

@@ -89,13 +89,14 @@ export class UserspaceBackend implements TunnelBackend {
     })
   }
 
-  async died(signal: AbortSignal): Promise<void> {
+  async died(signal: AbortSignal): Promise<string> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const onAbort = () => resolve()
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) resolve()
     await Promise.race([this.#process.exited(), promise])
     signal.removeEventListener('abort', onAbort)
+    return signal.aborted ? '' : this.#process.reason
   }
 
   async destroy(): Promise<void> {
@@ -148,7 +149,7 @@ export class UserspaceBackend implements TunnelBackend {
   }
 
   #processError(what: string): LandbridgeError {
-    const words = this.#process.lastWords.split('\n').at(-1) ?? ''
+    const words = this.#process.reason
     return new LandbridgeError(
       'ERR_TUNNEL_PROCESS',
       `wireguard-go ${what}${words === '' ? '' : `: ${words}`}`,

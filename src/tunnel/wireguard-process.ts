@@ -18,7 +18,9 @@ export interface WireguardProcessOptions {
 
 const STOP_MS_MAX = 3_000
 const OUTPUT_MS_MAX = 200
-const LAST_WORDS_CHARS = 2_000
+const LAST_WORDS_CHARS = 64 * 1024
+/** Where it breaks down itself, the last lines are where it stood: the reason stands above. */
+const REASON = /^(panic|fatal error|ERROR)/
 /** The second one spares us its advice to use the kernel's, which would be taken for its reason. */
 const WIREGUARD_ENV = { LOG_LEVEL: 'error', WG_PROCESS_FOREGROUND: '1' } as const
 
@@ -37,9 +39,13 @@ export class WireguardProcess {
     return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null
   }
 
-  /** What it said before it ended, for an error message. */
-  get lastWords(): string {
-    return this.#lastWords.replace(/[^\x20-\x7e\n]/g, '').trim()
+  /** Why it ended, in a line of its own words, for an error message; '' when it said nothing. */
+  get reason(): string {
+    const lines = this.#lastWords
+      .replace(/[^\x20-\x7e\n]/g, '')
+      .trim()
+      .split('\n')
+    return lines.findLast((line) => REASON.test(line)) ?? lines.at(-1) ?? ''
   }
 
   async start(): Promise<void> {

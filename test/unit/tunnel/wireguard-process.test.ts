@@ -39,15 +39,23 @@ async function ended(script: string): Promise<WireguardProcess> {
   return process
 }
 
-test('the last words are why it ended, not its advice to use the kernel', async () => {
+test('its reason is why it ended, not its advice to use the kernel', async () => {
   const process = await ended(WITHOUT_DEVICE)
   expect(process.running).toBe(false)
-  expect(process.lastWords).toBe('ERROR: (lb0) Failed to create TUN device: permission denied')
+  expect(process.reason).toBe('ERROR: (lb0) Failed to create TUN device: permission denied')
   await process.stop()
 })
 
 test('what it says on standard error counts too', async () => {
   const process = await ended('#!/bin/sh\necho "panic: out of memory" >&2\nexit 2\n')
-  expect(process.lastWords).toBe('panic: out of memory')
+  expect(process.reason).toBe('panic: out of memory')
+  await process.stop()
+})
+
+test('its reason is what broke, not the place where that was', async () => {
+  const process = await ended(
+    '#!/bin/sh\necho "panic: boom" >&2\nseq -f "goroutine %g [running]" 900 >&2\nexit 2\n',
+  )
+  expect(process.reason).toBe('panic: boom')
   await process.stop()
 })
