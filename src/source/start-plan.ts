@@ -37,7 +37,7 @@ export interface StartPlan {
 
 /**
  * Decides how to go on, from what the receiver holds and what the source has. Pure.
- * Throws ERR_SOURCE_PURGED or ERR_SOURCE_DIVERGED, which a person must resolve.
+ * Throws ERR_SOURCE_PURGED, ERR_SOURCE_DIVERGED or ERR_SPOOL_FLAVOR, which a person must resolve.
  */
 export function planStart(
   held: HeldState | null,
@@ -47,9 +47,13 @@ export function planStart(
   if (held === null) return fromPurged(facts, 'first start', false)
   if (held.source.flavor !== facts.flavor) {
     throw new LandbridgeError(
-      'ERR_SOURCE_DIVERGED',
+      'ERR_SPOOL_FLAVOR',
       `the spool holds a ${held.source.flavor} stream, the source is ${facts.flavor}`,
-      { remedy: 'Point the stream at the right source, or give it a new spool directory.' },
+      {
+        remedy:
+          'Point the stream at the source that the spool is of, or give it a new' +
+          ' `spool.directory` for this one.',
+      },
     )
   }
   const diverged = divergence(held, facts, times)

@@ -119,7 +119,7 @@ describe('the start of a dump', () => {
   test('is blocked when the source is of the other flavour', () => {
     const facts = { ...recordedSourceFacts('mariadb') }
     expect(() => planStart(held(), facts)).toThrow(
-      expect.objectContaining({ code: 'ERR_SOURCE_DIVERGED', retryable: false }),
+      expect.objectContaining({ code: 'ERR_SPOOL_FLAVOR', retryable: false }),
     )
   })
 
