@@ -21,8 +21,11 @@ export function formatLogLine(line: string, options: { readonly color: boolean }
   const pairs = Object.entries(fields)
     .filter(([name]) => !HIDDEN.has(name))
     .map(([name, value]) => `${paint(90, `${name}=`)}${valueText(value)}`)
-  const text = [`${head} ${fields.message ?? ''}`, ...pairs].join(' ').trimEnd()
-  return `${text}\n${below([...errorLines(fields.error ?? fields.err), ...remedyLines(fields)])}`
+  // A peer's or a database's own words may be in it, with line ends of their own.
+  const [message = '', ...more] = plain(`${fields.message ?? ''}`).split('\n')
+  const text = [`${head} ${message}`, ...pairs].join(' ').trimEnd()
+  const rest = [...more, ...errorLines(fields.error ?? fields.err), ...remedyLines(fields)]
+  return `${text}\n${below(rest)}`
 }
 
 function parse(line: string): Record<string, unknown> | null {
@@ -52,5 +55,10 @@ function remedyLines({ remedy }: { readonly remedy?: unknown }): string[] {
 
 /** Under the message; texts may have several lines, as SQL does. */
 function below(lines: readonly string[]): string {
-  return lines.map((text) => `${text.replaceAll(/^/gm, ' '.repeat(19))}\n`).join('')
+  return lines.map((text) => `${plain(text).replaceAll(/^/gm, ' '.repeat(19))}\n`).join('')
+}
+
+/** Without what would command the terminal; line ends and tabs stay. */
+function plain(text: string): string {
+  return text.replaceAll('\r\n', '\n').replaceAll(/[^\P{Cc}\n\t]/gu, '�')
 }

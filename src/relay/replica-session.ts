@@ -256,7 +256,8 @@ export class ReplicaSession implements Supersedable {
     try {
       const error = await this.#stream(command, record, isReplica ? key : null, stop)
       if (error !== null) {
-        log.warn({ replica: key, reason: error.message }, 'dump refused')
+        const { code, remedy } = record.error ?? {}
+        log.warn({ replica: key, code, remedy, reason: error.message }, 'dump refused')
         await channel.send(encodeServerError(error))
       }
     } catch (error) {

@@ -78,6 +78,14 @@ describe('log', () => {
     }
   })
 
+  test('on a terminal lets no text command it, nor pass for a line of its own', () => {
+    const { log, lines } = capture({ pretty: true, color: false })
+    log.warn({}, 'the source refuses the dump: \u001b]0;title\u0007no\r\n12:00:00.000 ERROR gone')
+    const [head, ...rest] = lines[0]?.split('\n') ?? []
+    expect(head).toMatch(/ WARN {2}the source refuses the dump: \ufffd\]0;title\ufffdno$/)
+    expect(rest).toEqual([`${' '.repeat(19)}12:00:00.000 ERROR gone`, ''])
+  })
+
   test('on a terminal writes one readable line, errors below it', () => {
     const { log, lines } = capture({ pretty: true, color: false })
     log.info({ peer: 'azure', text: 'two words', n: 5 }, 'link up')
