@@ -86,6 +86,7 @@ export class ContainerPair implements AsyncDisposable {
 
   static async create(engine: DockerEngine, flavor: Flavor): Promise<ContainerPair> {
     const servers = await TestServers.create()
+    let made: ContainerPair | undefined
     try {
       const common = { bindAddress: engine.hostAddress, commandPrefix: engine.commandPrefix }
       const [source, replica] = await Promise.all([
@@ -94,11 +95,12 @@ export class ContainerPair implements AsyncDisposable {
       ])
       const directory = await mkdtemp(join(tmpdir(), 'lbcontainers-'))
       const pair = new ContainerPair(engine, servers, { source, replica }, directory)
+      made = pair
       await pair.#setUp()
       for (const site of ['production', 'dr'] as const) await pair.run(site)
       return pair
     } catch (error) {
-      await servers.stop()
+      await (made ?? servers).stop()
       throw error
     }
   }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, realpath, rm, rmdir } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, realpath, rm, rmdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -24,6 +24,9 @@ interface ProcessName {
   readonly pid: number
   readonly startTicks: string
 }
+
+/** In a container without privileges, say: the machine lacks something, not landbridge. */
+export class NoEngine extends Error {}
 
 /**
  * A Docker engine of the test's own, in a network namespace and a folder of its own: no bridge, no
@@ -121,8 +124,11 @@ export class DockerEngine {
     }
     await this.#unmount()
     await tryCommand(['ip', 'netns', 'delete', this.#namespace])
-    await this.#removeCgroups()
-    await rm(this.directory, { recursive: true, force: true })
+    try {
+      await this.#removeCgroups()
+    } finally {
+      await rm(this.directory, { recursive: true, force: true })
+    }
   }
 
   get #command(): readonly string[] {
@@ -133,13 +139,14 @@ export class DockerEngine {
   async #start(): Promise<void> {
     await mkdir(this.directory, { mode: 0o700 })
     await mkdir(join(this.directory, 'config'))
+    await writeFile(join(this.directory, 'daemon.json'), '{}')
     await runCommand(['ip', 'netns', 'add', this.#namespace])
     await runCommand(['ip', '-n', this.#namespace, 'link', 'set', 'lo', 'up'])
     const child = await this.#spawn()
     const deadlineMs = performance.now() + START_MS_MAX
     while ((await this.tryDocker('version')).code !== 0) {
       if (child.exitCode !== null || performance.now() > deadlineMs) {
-        throw new Error(`dockerd does not start here: ${await this.#lastWords()}`)
+        throw new NoEngine(`dockerd does not start here: ${await this.#lastWords()}`)
       }
       await sleep(POLL_MS)
     }
@@ -153,6 +160,8 @@ export class DockerEngine {
       ...['setpriv', '--pdeathsig', 'TERM', ...this.commandPrefix],
       ...[findOnPath('dockerd') ?? 'dockerd', '--data-root', at('data'), '--exec-root', at('exec')],
       ...['--host', `unix://${at('docker.sock')}`, '--pidfile', at('dockerd.pid')],
+      // Not the machine's settings, nor systemd's cgroups, whose names are of another kind.
+      ...['--config-file', at('daemon.json'), '--exec-opt', 'native.cgroupdriver=cgroupfs'],
       ...['--bridge', 'none', '--cgroup-parent', `/${this.#namespace}`],
     ]
     const log = await open(at('dockerd.log'), 'a')

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
 import { buildImage, ContainerPair, NAMES } from '../helpers/container-pair.ts'
 import { baseImageObstacle, importBaseImage } from '../helpers/docker-base-image.ts'
-import { DockerEngine } from '../helpers/docker-engine.ts'
+import { DockerEngine, NoEngine } from '../helpers/docker-engine.ts'
 
 const SITES = ['production', 'dr'] as const
 const NET_ADMIN = '0000000000001000'
@@ -19,8 +19,8 @@ beforeAll(async () => {
   try {
     engine = await DockerEngine.start()
   } catch (error) {
-    // In a container without privileges, say. It is no fault of ours, and it is told.
-    obstacle = String(error)
+    if (!(error instanceof NoEngine)) throw error
+    obstacle = error.message
     return
   }
   await importBaseImage(engine)
