@@ -3,9 +3,10 @@ import { createServer } from 'node:net'
 import { codeOf } from '../../src/base/errors.ts'
 
 const PORTS = 20_000
+export const PORTS_MIN = 1_000
 /** More than any uses. */
 const PORTS_A_FILE = 37
-const PORT_MIN = 10_000
+export const PORT_MIN = 10_000
 
 /** The first port that the system gives to a connection that goes out. */
 export function firstPassingPort(): number {
@@ -18,7 +19,8 @@ let next = (process.pid * PORTS_A_FILE) % PORTS
 /**
  * A port of the loopback that nobody listens on, also later: none of those that the system hands
  * out to connections. A server that is stopped would find its port taken by one when it starts
- * again, even by somebody's attempt to reach that server.
+ * again, even by somebody's attempt to reach that server. Where the system hands out nearly all
+ * ports there is no such port, and any free one has to do.
  */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < PORTS; tries += 1) {
@@ -30,7 +32,7 @@ export async function freePort(): Promise<number> {
 }
 
 function portAt(index: number): number {
-  const end = Math.max(firstPassingPort(), PORT_MIN + 1_000)
+  const end = Math.max(firstPassingPort(), PORT_MIN + PORTS_MIN)
   return PORT_MIN + (index % Math.min(PORTS, end - PORT_MIN))
 }
 

@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
  * Files of a minute and more, longest first. A fresh clone knows no times, and goes by the size of
  * the files: then the longest one may begin last, and all workers but one have nothing to do.
  */
-const LONGEST = [
+export const LONGEST = [
   'chaos',
   'disk-full',
   'source-failover',

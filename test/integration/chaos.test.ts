@@ -69,7 +69,8 @@ describe.skipIf(process.getuid?.() !== 0)('chaos', () => {
         failures: [],
       })
       // How many there is time for depends on how soon a busy machine recovers.
-      expect(summary.faults).toBeGreaterThan(0)
+      // A fault that is slow to heal takes half a minute on a busy machine.
+      expect(summary.faults).toBeGreaterThanOrEqual(Math.max(1, Math.floor(MINUTES * 2)))
       expect(summary.transactions).toBeGreaterThan(100)
       expect(code).toBe(0)
     },
