@@ -1,5 +1,5 @@
 import { LandbridgeError } from '../base/errors.ts'
-import type { Flavor } from '../base/flavor.ts'
+import { type Flavor, otherFlavor } from '../base/flavor.ts'
 import { parseGtidSet } from '../binlog/gtid-set.ts'
 import {
   formatMariadbGtid,
@@ -46,15 +46,7 @@ export function planStart(
 ): StartPlan {
   if (held === null) return fromPurged(facts, 'first start', false)
   if (held.source.flavor !== facts.flavor) {
-    throw new LandbridgeError(
-      'ERR_SPOOL_FLAVOR',
-      `the spool holds a ${held.source.flavor} stream, the source is ${facts.flavor}`,
-      {
-        remedy:
-          'Point the stream at the source that the spool is of, or give it a new' +
-          ' `spool.directory` for this one.',
-      },
-    )
+    throw otherFlavor('the spool', held.source.flavor, facts.flavor)
   }
   const diverged = divergence(held, facts, times)
   if (diverged !== null && isReset(held, facts, times)) {

@@ -1,5 +1,5 @@
 import { LandbridgeError } from '../base/errors.ts'
-import type { Flavor } from '../base/flavor.ts'
+import { type Flavor, otherFlavor } from '../base/flavor.ts'
 import { type EpochRecord, epochFolder } from './spool-file.ts'
 
 /**
@@ -13,10 +13,14 @@ export function refuseMixedFlavors(directory: string, epochs: readonly EpochReco
     const ofFlavor = epochs.filter(({ source }) => source.flavor === flavor)
     return `${ofFlavor.map(({ epoch }) => epochFolder('', epoch)).join(', ')} of ${flavor}`
   })
-  throw spoolFlavor(
+  throw new LandbridgeError(
+    'ERR_SPOOL_FLAVOR',
     `${directory} has epochs of both flavors: ${folders.join('; ')}`,
-    'Move the folders of the flavor that the source is not of out of it, or give the stream a new' +
-      ' `spool.directory`. Nothing was changed or removed.',
+    {
+      remedy:
+        'Move the folders of the flavor that the source is not of out of it, or give the stream a' +
+        ' new `spool.directory`. Nothing was changed or removed.',
+    },
   )
 }
 
@@ -27,14 +31,5 @@ export function refuseOtherFlavor(
   flavor: Flavor,
 ): void {
   const other = epochs.find(({ source }) => source.flavor !== flavor)
-  if (other === undefined) return
-  throw spoolFlavor(
-    `${directory} holds a ${other.source.flavor} stream, the source is ${flavor}`,
-    'Point the stream at the source that the spool is of, or give it a new `spool.directory` for' +
-      ' this one. Nothing was changed or removed.',
-  )
-}
-
-function spoolFlavor(message: string, remedy: string): LandbridgeError {
-  return new LandbridgeError('ERR_SPOOL_FLAVOR', message, { remedy })
+  if (other !== undefined) throw otherFlavor(directory, other.source.flavor, flavor)
 }
