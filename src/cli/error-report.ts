@@ -1,4 +1,4 @@
-import { codeOf, describeError, isLandbridgeError } from '../base/errors.ts'
+import { codeOf, describeError, errorFields, isLandbridgeError } from '../base/errors.ts'
 
 /** The one shape in which a command says on the terminal that it failed. */
 export function formatError(error: unknown): string {
@@ -15,12 +15,10 @@ export function formatError(error: unknown): string {
 
 /** The same for `--json`: one object on one line. */
 export function formatErrorJson(error: unknown): string {
-  const known = isLandbridgeError(error)
   const report = {
-    code: codeOf(error),
+    ...errorFields(error),
     message: describeError(error),
-    ...(known && error.remedy !== undefined && { remedy: error.remedy }),
-    ...(known && { retryable: error.retryable, details: error.details }),
+    ...(isLandbridgeError(error) && { retryable: error.retryable, details: error.details }),
   }
   return `${JSON.stringify({ ok: false, error: report }, bigintAsText)}\n`
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { errorFields } from '../base/errors.ts'
 import type { StreamConfig } from '../config/config.ts'
 import { isNotSetUp } from '../progress/replica-threads.ts'
 import type { Problem, ReplicaStatus, StreamStatus } from '../progress/status.ts'
@@ -93,12 +94,11 @@ export function drStreamProblems(stream: DrStream, nowMs: number): Problem[] {
   }
   const disk = stream.writer.problem
   if (disk !== null) {
-    const { code, message, remedy } = disk.error
+    const { error, sinceMs } = disk
     // A disk may have room again; a source of the other flavor needs a person.
-    const severity = code === 'ERR_SPOOL_FLAVOR' ? 'blocked' : 'error'
+    const severity = error.code === 'ERR_SPOOL_FLAVOR' ? 'blocked' : 'error'
     const where = `spool:${name}`
-    const { sinceMs } = disk
-    problems.push({ code, severity, where, message, sinceMs, ...(remedy && { remedy }) })
+    problems.push({ ...errorFields(error), severity, where, message: error.message, sinceMs })
   }
   problems.push(...resetProblems(stream))
   const relay = stream.relay?.status()

@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import { codeOf, describeError, isLandbridgeError } from '../base/errors.ts'
+import { describeError, errorFields, isLandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { formatLogLine } from './log-line.ts'
 
@@ -58,13 +58,12 @@ function secretPaths(): string[] {
 /** Errors of landbridge say all in code and message; a stack is for what is not expected. */
 function loggedError(error: unknown): unknown {
   if (!(error instanceof Error)) return error
-  const code = codeOf(error)
-  const known = isLandbridgeError(error)
+  const fields = errorFields(error)
+  const hasDetails = isLandbridgeError(error) && Object.keys(error.details).length > 0
   return {
-    code,
+    ...fields,
     message: describeError(error),
-    ...(known && error.remedy !== undefined && { remedy: error.remedy }),
-    ...(known && Object.keys(error.details).length > 0 && { details: error.details }),
-    ...(code === 'ERR_UNEXPECTED' && { stack: error.stack }),
+    ...(hasDetails && { details: error.details }),
+    ...(fields.code === 'ERR_UNEXPECTED' && { stack: error.stack }),
   }
 }
