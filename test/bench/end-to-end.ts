@@ -2,9 +2,9 @@ import { readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf } from '../../src/base/errors.ts'
-import { compareBinlogNames } from '../../src/progress/binlog-name.ts'
+import type { GatewayStatus } from '../../src/progress/status.ts'
 import type { LoopbackPair, Site } from '../helpers/loopback-pair.ts'
-import type { BinlogFile } from './binlog-file.ts'
+import { type BinlogFile, isBehind } from './binlog-file.ts'
 import type { Turn } from './tally.ts'
 import { watchCores } from './watch-cores.ts'
 
@@ -69,15 +69,12 @@ async function syncedMs(pair: LoopbackPair, last: BinlogFile): Promise<number> {
     if (size >= last.bytes) break
     await sleep(POLL_MS)
   }
-  // The file after the last may have been begun between two looks.
-  const isDone = (synced: { file: string; offset: number } | null | undefined): boolean =>
-    synced?.file === last.name
-      ? synced.offset >= last.bytes
-      : (compareBinlogNames(synced?.file ?? '', last.name) ?? -1) > 0
-  const done = await pair.until('dr', ({ streams }) => isDone(streams[0]?.spool?.synced), {
-    limitMs: Math.max(1, endMs - performance.now()),
-    everyMs: POLL_MS,
-  })
+  const isDone = ({ streams }: GatewayStatus): boolean => {
+    const synced = streams[0]?.spool?.synced
+    return synced !== null && synced !== undefined && isBehind(synced, last)
+  }
+  const limitMs = Math.max(1, endMs - performance.now())
+  const done = await pair.until('dr', isDone, { limitMs, everyMs: POLL_MS })
   return done.nowMs
 }
 

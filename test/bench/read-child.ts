@@ -1,11 +1,13 @@
 import { benchReader } from './bench-reader.ts'
+import { isBehind } from './binlog-file.ts'
 import { watchCores } from './watch-cores.ts'
 
 /**
  * The source station alone: every byte is read and checked, none is kept. Nothing that stores them
  * can be faster. Arguments: port, last file, its size. Prints a `Received`.
  */
-const [port, lastFile = '', lastBytes] = process.argv.slice(2)
+const [port, name = '', bytes] = process.argv.slice(2)
+const last = { name, bytes: Number(bytes) }
 const stopping = new AbortController()
 const at = { file: '', offset: 0 }
 
@@ -21,9 +23,7 @@ const target = {
     at.offset += end - start
   },
   chunkEnd: () => {
-    // The file behind the last is begun in the chunk that ends the last.
-    const isBehind = at.file.length === lastFile.length && at.file > lastFile
-    if (isBehind || (at.file === lastFile && at.offset >= Number(lastBytes))) stopping.abort()
+    if (isBehind(at, last)) stopping.abort()
   },
 }
 await opened.run(target, stopping.signal).catch((error: unknown) => {
