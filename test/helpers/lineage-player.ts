@@ -1,4 +1,3 @@
-import { setImmediate as turn } from 'node:timers/promises'
 import { codeOf } from '../../src/base/errors.ts'
 import type { Random } from '../../src/lab/workload-statements.ts'
 import type { HeldPoint } from '../../src/spool/spool.ts'
@@ -121,8 +120,7 @@ export class LineagePlayer {
     if (chance < 0.15 && maySettle) return await this.#settled()
     if (chance > 0.85) return
     for (let turns = Math.floor(this.#random() * TURNS_MAX); turns > 0; turns -= 1) {
-      if (this.#fixture.clock.sleeping > 0) await this.#fixture.clock.advance(1_000)
-      await turn()
+      await this.#fixture.turn()
     }
   }
 
@@ -143,8 +141,7 @@ export class LineagePlayer {
   async #until(reached: () => boolean): Promise<void> {
     for (let turns = 0; !reached(); turns += 1) {
       if (turns > 20_000) throw new Error(`not reached: ${reached}`)
-      if (this.#fixture.clock.sleeping > 0) await this.#fixture.clock.advance(1_000)
-      await turn()
+      await this.#fixture.turn()
     }
   }
 

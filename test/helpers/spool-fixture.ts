@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Disk } from '../../src/base/disk.ts'
 import type { LandbridgeError } from '../../src/base/errors.ts'
 import type { Flavor } from '../../src/base/flavor.ts'
@@ -112,6 +113,12 @@ export class SpoolFixture implements AsyncDisposable {
       this.append(offset + at, bytes.subarray(at, at + pieceBytes))
     }
     await until(() => this.syncedBytes >= wanted || this.broken.length > brokenBefore)
+  }
+
+  /** One turn of the event loop, all that a disk in memory needs; the clock wakes who sleeps. */
+  async turn(): Promise<void> {
+    if (this.clock.sleeping > 0) await this.clock.advance(1_000)
+    await turn()
   }
 
   /** As `kill -9` leaves it: nothing more is written, the lock file stays. */

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { Spool } from '../../src/spool/spool.ts'
 import { isBinlogName } from '../../src/spool/spool-file.ts'
-import type { AckedPoint } from './lineage-player.ts'
+import type { AckedPoint, LineagePlayer } from './lineage-player.ts'
 import type { MemoryDisk } from './memory-disk.ts'
 import type { Lineage, LineageFile } from './recorded-lineage.ts'
 
@@ -28,8 +28,20 @@ export class SpoolJudge {
     return join(this.#directory, String(epoch).padStart(6, '0'), name)
   }
 
+  /** Adds to `broken` what was acknowledged before it was durable. */
+  watch(player: LineagePlayer, disk: MemoryDisk, spool: Spool, broken: unknown[]): void {
+    player.onAcked = (acked) => {
+      try {
+        this.#expectDurable(disk, spool, acked)
+      } catch (error) {
+        // Thrown here, it would be the writer's own failure.
+        broken.push(error)
+      }
+    }
+  }
+
   /** Acknowledged implies durable: no loss of power could take it any more. */
-  expectDurable(disk: MemoryDisk, spool: Spool, acked: AckedPoint): void {
+  #expectDurable(disk: MemoryDisk, spool: Spool, acked: AckedPoint): void {
     const oldest = spool.files()[0] ?? spool.unpublishedFiles()[0]
     const removed = this.#lineage.files.findIndex((file) => isSameFile(file, oldest))
     for (const [index, file] of this.#lineage.files.entries()) {

@@ -3,7 +3,7 @@ import { ignoreMissing } from '../../src/base/atomic-file.ts'
 import { codeOf } from '../../src/base/errors.ts'
 import { seededRandom } from '../../src/lab/workload-statements.ts'
 import type { Spool } from '../../src/spool/spool.ts'
-import { type AckedPoint, LineagePlayer } from './lineage-player.ts'
+import { LineagePlayer } from './lineage-player.ts'
 import type { DiskCall, Fault, MemoryDisk } from './memory-disk.ts'
 import type { MemoryFileSystem } from './memory-file-system.ts'
 import type { Lineage } from './recorded-lineage.ts'
@@ -68,14 +68,7 @@ export async function runSpool(
   options.onOpened?.(fixture.spool)
   const player = new LineagePlayer(lineage, fixture, seededRandom(options.seed))
   const unsafe: unknown[] = []
-  player.onAcked = (acked: AckedPoint) => {
-    try {
-      judge.expectDurable(disk, fixture.spool, acked)
-    } catch (error) {
-      // Thrown here, it would be the writer's own failure.
-      unsafe.push(error)
-    }
-  }
+  judge.watch(player, disk, fixture.spool, unsafe)
   player.onFile = (index) => pinUntilLast(fixture, index === lineage.files.length - 1)
   let sessions = 1
   for (; !(await player.play()); sessions += 1) {

@@ -112,21 +112,14 @@ describe.each(['mysql', 'mariadb'] as const)('a spool of %s in turmoil', (flavor
     const fixture = await openSpool(disk, { retentionBytesMax })
     const turmoil = new Turmoil(disk, fixture, seed, random)
     const player = new LineagePlayer(lineage, fixture, random)
-    player.onAcked = (acked) => {
-      try {
-        judge.expectDurable(disk, fixture.spool, acked)
-      } catch (error) {
-        turmoil.broken.push(error)
-      }
-    }
+    judge.watch(player, disk, fixture.spool, turmoil.broken)
     for (let sessions = 1; !(await player.play()); sessions += 1) {
       if (sessions > SESSIONS_MAX) throw new Error('the stream does not go on')
     }
     turmoil.end()
     // The alarm of a full disk ends when a look finds room.
     for (let looks = 0; looks < 100 && fixture.writer.problem !== null; looks += 1) {
-      if (fixture.clock.sleeping > 0) await fixture.clock.advance(1_000)
-      await turn()
+      await fixture.turn()
     }
     expect(turmoil.broken).toEqual([])
     expect(fixture.writer.problem).toBeNull()

@@ -6,6 +6,7 @@ import { acquireDirectoryLock } from '../../../src/spool/directory-lock.ts'
 import { ReplicaPins } from '../../../src/spool/replica-pins.ts'
 import { Spool } from '../../../src/spool/spool.ts'
 import { TailWriter } from '../../../src/spool/tail-writer.ts'
+import { diskError } from '../../helpers/failing-disk.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { recordedFile } from '../../helpers/fixtures.ts'
 import {
@@ -27,7 +28,7 @@ const full = new Set<Work>()
 
 function refuse(work: Work): void {
   if (!full.has(work)) return
-  throw Object.assign(new Error('ENOSPC: made up'), { code: 'ENOSPC', syscall: 'write' })
+  throw diskError('ENOSPC')
 }
 
 class FullSpool extends Spool {
