@@ -40,6 +40,7 @@ export async function notifyServiceManager(
       await send('WATCHDOG=1')
     }
   } catch (error) {
+    // A farewell to a service manager that has gone itself.
     if (isAbortError(error)) await send('STOPPING=1').catch(() => {})
     else log.warn({ error, code: codeOf(error) }, 'systemd could not be notified')
   }

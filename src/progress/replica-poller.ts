@@ -95,6 +95,7 @@ export class ReplicaPoller {
   async #poll(signal: AbortSignal): Promise<void> {
     const queries = await this.#options.open(signal)
     const { promise: aborted, reject } = Promise.withResolvers<never>()
+    // Mostly nobody waits for it at the moment it rejects.
     aborted.catch(() => {})
     const abort = (): void => reject(signal.reason)
     signal.addEventListener('abort', abort, { once: true })
