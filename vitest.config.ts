@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config'
-import { LongestFirst } from './test/helpers/longest-first.ts'
+import { LongestFirst } from './test/helpers/runner/longest-first.ts'
+
+const TOGETHER = { maxWorkers: 4 }
 
 /** One project per kind of test, so that a run can say which kinds it held. */
 const project = (name: string, include: string[], options: Record<string, unknown> = {}) => ({
@@ -19,27 +21,32 @@ export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
     projects: [
-      project('tidy', ['test/tidy.test.ts']),
-      project('unit', ['test/unit/**/*.test.ts']),
-      project('scenarios', ['test/scenarios/**/*.test.ts'], { testTimeout: 60_000 }),
-      project('fuzz', ['test/fuzz/**/*.test.ts'], { testTimeout: 120_000 }),
-      // Real servers: two files at a time, since each waits more than it works. Projects with
-      // another number of workers run one after the other, which their order says.
+      project('tidy', ['test/tidy.test.ts'], TOGETHER),
+      // These share one pool. Tests with real servers wait more than they work, so there are more
+      // workers than processors; the longest files begin first, the short ones fill the gaps.
+      project('unit', ['test/unit/**/*.test.ts'], TOGETHER),
+      project('scenarios', ['test/scenarios/**/*.test.ts'], { ...TOGETHER, testTimeout: 60_000 }),
+      project('fuzz', ['test/fuzz/**/*.test.ts'], { ...TOGETHER, testTimeout: 120_000 }),
       project('integration', ['test/integration/**/*.test.ts'], {
+        ...TOGETHER,
         testTimeout: 180_000,
         hookTimeout: 180_000,
-        maxWorkers: 2,
-        sequence: { groupOrder: 1 },
       }),
-      // What measures the processor has the machine to itself.
-      project('quiet', ['test/quiet/**/*.test.ts'], {
+      // What measures, or changes what the whole machine shares, has the machine to itself.
+      project('alone', ['test/alone/**/*.test.ts'], {
         testTimeout: 180_000,
         hookTimeout: 180_000,
         fileParallelism: false,
+        sequence: { groupOrder: 1 },
+      }),
+      // Gigabytes, and a Docker engine: for whoever asks for them.
+      project('long', ['test/long/**/*.test.ts'], {
+        testTimeout: 1_800_000,
+        hookTimeout: 600_000,
+        fileParallelism: false,
         sequence: { groupOrder: 2 },
       }),
-      // Gigabytes: for whoever asks for them.
-      project('long', ['test/long/**/*.test.ts'], {
+      project('docker', ['test/docker/**/*.test.ts'], {
         testTimeout: 1_800_000,
         hookTimeout: 600_000,
         fileParallelism: false,

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { declaredNeeds } from './tidy/declared-needs.ts'
 import { errorCodes } from './tidy/error-codes.ts'
 import { importDirection } from './tidy/import-direction.ts'
 import { fileSize, lineLength } from './tidy/size.ts'
@@ -16,6 +17,7 @@ test.each([
   ['no word marks unfinished or foreign business', bannedWords],
   ['no file names a package registry', registryHosts],
   ['no test is focused', focusedTests],
+  ['a test on real servers declares what it needs', declaredNeeds],
   ['no catch is empty without a reason', emptyCatches],
 ])('%s', (_name, rule) => {
   expect(files.flatMap(rule).map(formatFinding)).toEqual([])

@@ -34,8 +34,11 @@ function findInstalledNode() {
 }
 
 function findProgram() {
-  const candidates = [join(here, 'main.ts'), join(here, '..', '..', 'dist', 'cli', 'main.js')]
-  return candidates.find((path) => existsSync(path))
+  const candidates = [
+    new URL('./main.ts', import.meta.url),
+    new URL('../../dist/cli/main.js', import.meta.url),
+  ]
+  return candidates.map((url) => fileURLToPath(url)).find((path) => existsSync(path))
 }
 
 function fail(message, remedy) {

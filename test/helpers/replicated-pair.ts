@@ -225,12 +225,17 @@ export class ReplicatedPair implements AsyncDisposable {
     return await readFile(join(this.pair.directory, `${name}.log`), 'utf8')
   }
 
-  /** The end of both logs, for whoever looks at a failed test. */
+  /** The end of the gateways' and the servers' logs, for whoever looks at a failed test. */
   async logTails(): Promise<string> {
-    const tails = ['production', 'dr'] as const
-    const texts = await Promise.all(
-      tails.map(async (site) => `--- ${site}\n${(await this.log(site)).slice(-6_000)}`),
-    )
+    const sites = ['production', 'dr'] as const
+    const servers = { source: this.source, replica: this.replica }
+    const texts = await Promise.all([
+      ...sites.map(async (site) => `--- ${site}\n${(await this.log(site)).slice(-6_000)}`),
+      ...Object.entries(servers).map(async ([name, server]) => {
+        if (server === null) return ''
+        return `--- ${name}\n${(await readFile(server.logFile, 'utf8')).slice(-4_000)}`
+      }),
+    ])
     return texts.join('\n')
   }
 

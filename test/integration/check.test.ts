@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runChecks } from '../../src/cli/check-command.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
@@ -7,11 +7,12 @@ import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { MYSQL_THREADS_GRANT } from '../../src/progress/replica-queries.ts'
 import { ATTACH_GRANTS } from '../../src/relay/attach.ts'
 import { freePort } from '../helpers/free-port.ts'
+import { describeFlavors } from '../helpers/needs.ts'
 import { PairFolder } from '../helpers/pair-folder.ts'
 import { TestServers } from '../helpers/test-servers.ts'
 
 /** One server is source and DR replica at once: `check` only looks. */
-describe.each(['mariadb', 'mysql'] as const)('landbridge check asks the database, %s', (flavor) => {
+describeFlavors('landbridge check asks the database, %s', (flavor) => {
   let servers: TestServers
   let server: RunningServer
   let folder: PairFolder

@@ -7,6 +7,7 @@ import { downLab } from '../../src/lab/lab-down.ts'
 import { landbridgeArgv } from '../../src/lab/lab-gateways.ts'
 import { labPaths } from '../../src/lab/lab-paths.ts'
 import { listLabs } from '../../src/lab/lab-state.ts'
+import { needs, testFlavors } from '../helpers/needs.ts'
 
 interface DemoRun {
   readonly code: number
@@ -51,8 +52,8 @@ async function demo(words: readonly string[], during?: During): Promise<DemoRun>
   }
 }
 
-describe.skipIf(process.getuid?.() !== 0)('the demo', () => {
-  test.each(['mariadb', 'mysql'])('ends all equal with %s', async (flavor) => {
+describe('the demo', needs('root'), () => {
+  testFlavors('ends all equal with %s', async (flavor) => {
     const { code, summary, lab, shown } = await demo(['--flavor', flavor, '--seconds', '5'])
     expect(summary, shown).toMatchObject({
       ok: true,

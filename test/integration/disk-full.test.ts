@@ -2,7 +2,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RowDataPacket } from 'mysql2/promise'
-import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFailed, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { checkLedger, readHistory } from '../../src/lab/chaos/ledger-check.ts'
 import { LEDGER_SCHEMA } from '../../src/lab/chaos/ledger-statements.ts'
@@ -15,6 +15,7 @@ import {
 } from '../../src/lab/spool-disk.ts'
 import { epochFolders } from '../../src/lab/spool-files.ts'
 import type { GatewayStatus } from '../../src/progress/status.ts'
+import { describeFlavors } from '../helpers/needs.ts'
 import { processBytes, ReplicatedPair } from '../helpers/replicated-pair.ts'
 import { runStatusCommand } from '../helpers/status-command.ts'
 
@@ -27,7 +28,7 @@ const MEMORY_BYTES_MAX = 200e6
 const TRANSACTIONS_PER_SECOND = 30
 
 /** The spool has a real file system of its own, and the source is written to all the time. */
-describe.each(['mysql', 'mariadb'] as const)('a %s pair with a full disk at DR', (flavor) => {
+describeFlavors('a %s pair with a full disk at DR', { needs: ['root'] }, (flavor) => {
   let pair: ReplicatedPair
   let writer: LedgerWriter
   const writing = new AbortController()

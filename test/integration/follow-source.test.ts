@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { followSource, Secret } from '../../src/index.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
+import { describeFlavors } from '../helpers/needs.ts'
 import { TestServers } from '../helpers/test-servers.ts'
 
-describe.each(['mariadb', 'mysql'] as const)('following a source, %s', (flavor) => {
+describeFlavors('following a source, %s', (flavor) => {
   let servers: TestServers
   let server: RunningServer
 

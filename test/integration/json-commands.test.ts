@@ -9,6 +9,7 @@ import { landbridgeArgv } from '../../src/lab/lab-gateways.ts'
 import { labPaths } from '../../src/lab/lab-paths.ts'
 import { createNamespaces, listNamespaces } from '../../src/lab/namespaces.ts'
 import { sidProgram } from '../../src/lab/servers/machine-cache.ts'
+import { needs } from '../helpers/needs.ts'
 import { PairFolder } from '../helpers/pair-folder.ts'
 
 /*
@@ -24,9 +25,7 @@ async function landbridge(namespace: string | null, ...words: string[]): Promise
   return JSON.parse((await run(program, rest)).stdout)
 }
 
-const isRoot = process.getuid?.() === 0
-
-describe.skipIf(!isRoot)('landbridge tunnel --json', () => {
+describe('landbridge tunnel --json', needs('root'), () => {
   const namespace = `lbj-${id}`
   const interfaceName = `lbj${id}`
   let folder: PairFolder
@@ -123,7 +122,7 @@ describe.skipIf(!isRoot)('landbridge tunnel --json', () => {
   })
 })
 
-test.skipIf(!isRoot)('landbridge lab down --json says which labs, and what was gone', async () => {
+test('landbridge lab down --json says which labs, and what was gone', needs('root'), async () => {
   const paths = labPaths(`t-${id}`)
   const down = ['lab', 'down', '--name', paths.name, '--json']
   await createNamespaces(paths)

@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
-import type { Flavor } from '../../src/base/flavor.ts'
 import { compareSpool } from '../../src/lab/compare-spool.ts'
 import { compareTables } from '../../src/lab/compare-tables.ts'
 import { flipByte } from '../../src/lab/flip-byte.ts'
@@ -15,11 +14,11 @@ import { labPaths } from '../../src/lab/lab-paths.ts'
 import { type LabState, listLabs } from '../../src/lab/lab-state.ts'
 import { upLab } from '../../src/lab/lab-up.ts'
 import { Workload } from '../../src/lab/workload.ts'
+import { describeFlavors } from '../helpers/needs.ts'
 
-const NOT_ROOT = process.getuid?.() !== 0
 const signal = new AbortController().signal
 
-describe.skipIf(NOT_ROOT).each<Flavor>(['mariadb', 'mysql'])('a lab of %s', (flavor) => {
+describeFlavors('a lab of %s', { needs: ['root'] }, (flavor) => {
   const paths = labPaths(`c-${randomBytes(4).toString('hex')}`)
   let state: LabState
   let copy = ''

@@ -12,6 +12,7 @@ import { startWan } from '../../src/lab/lab-wan.ts'
 import { createNamespaces, listNamespaces, onHost } from '../../src/lab/namespaces.ts'
 import { requestWan } from '../../src/lab/wan.ts'
 import { clearWan } from '../../src/lab/wan-settings.ts'
+import { needs } from '../helpers/needs.ts'
 
 const paths = labPaths(`t-${randomBytes(4).toString('hex')}`)
 const PORT = 51_820
@@ -57,7 +58,7 @@ async function ping(count: number, bytes = 100, waitMs = 5_000): Promise<Pinged>
 
 const unanswered = (bytes = 100) => ping(1, bytes, 400)
 
-describe.skipIf(process.getuid?.() !== 0)('the hosts of a lab and its WAN', () => {
+describe('the hosts of a lab and its WAN', needs('root'), () => {
   let wan: ProcessRecord
 
   beforeAll(async () => {

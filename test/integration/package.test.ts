@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { needs } from '../helpers/needs.ts'
 import { PairFolder } from '../helpers/pair-folder.ts'
 
 const run = promisify(execFile)
@@ -76,7 +77,7 @@ const TSCONFIG = {
   include: ['program.mts'],
 }
 
-describe('the package as npm would install it', () => {
+describe('the package as npm would install it', needs(), () => {
   let directory: string
   let app: string
   let installed: string

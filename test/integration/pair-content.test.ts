@@ -1,5 +1,6 @@
 import type { Connection } from 'mysql2/promise'
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
+import { describeFlavors } from '../helpers/needs.ts'
 import { ReplicatedPair } from '../helpers/replicated-pair.ts'
 
 const SITES = ['production', 'dr'] as const
@@ -12,7 +13,7 @@ const EMPTY_TRANSACTIONS = 40
  * What outlives a transaction: prepared branches, temporary tables, and GTIDs without contents.
  * MariaDB has no transaction without contents; the nearest is a hole in the sequence.
  */
-describe.each(['mysql', 'mariadb'] as const)('rare content of %s', (flavor) => {
+describeFlavors('rare content of %s', (flavor) => {
   let pair: ReplicatedPair
 
   beforeAll(async () => {

@@ -1,14 +1,15 @@
 import { appendFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { EventType } from '../../src/binlog/event-type.ts'
 import type { Site } from '../helpers/loopback-pair.ts'
+import { describeFlavors } from '../helpers/needs.ts'
 import { ReplicatedPair } from '../helpers/replicated-pair.ts'
 import { seeded } from '../helpers/seeded-random.ts'
 import { SourceLoad } from '../helpers/source-load.ts'
 
-describe.each(['mysql', 'mariadb'] as const)('a %s pair', (flavor) => {
+describeFlavors('a %s pair', (flavor) => {
   let pair: ReplicatedPair
   let load: SourceLoad
   const random = seeded(20_261_122)

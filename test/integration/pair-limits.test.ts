@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
+import { needs } from '../helpers/needs.ts'
 import { ReplicatedPair } from '../helpers/replicated-pair.ts'
 
 const run = promisify(execFile)
@@ -12,7 +13,7 @@ const MIB = 1024 ** 2
 const RATE_BYTES = 8 * MIB
 
 /** What does not depend on the flavour is shown on MariaDB, which starts sooner. */
-describe('a mariadb pair with limits', () => {
+describe('a mariadb pair with limits', needs('root', 'mariadb'), () => {
   let pair: ReplicatedPair
 
   beforeAll(async () => {

@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process'
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { findServerBinaries } from '../../src/lab/servers/server-binaries.ts'
+import { describeFlavors } from '../helpers/needs.ts'
 import { processBytes, ReplicatedPair } from '../helpers/replicated-pair.ts'
 
 const run = promisify(execFile)
@@ -13,7 +14,7 @@ const ROW_BYTES = 64 * MIB
 const ROWS = 16
 
 /** Blackhole keeps no rows but logs them: the source's own disk is not what is measured. */
-describe.each(['mysql', 'mariadb'] as const)('a %s transaction of 1 GiB', (flavor) => {
+describeFlavors('a %s transaction of 1 GiB', (flavor) => {
   let pair: ReplicatedPair
 
   beforeAll(async () => {

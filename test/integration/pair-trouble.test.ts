@@ -1,12 +1,13 @@
 import type { Connection } from 'mysql2/promise'
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import type { Problem } from '../../src/progress/status.ts'
+import { describeFlavors } from '../helpers/needs.ts'
 import { ReplicatedPair, SOURCE_PASSWORD } from '../helpers/replicated-pair.ts'
 import { runStatusCommand } from '../helpers/status-command.ts'
 
 const SITES = ['production', 'dr'] as const
 
-describe.each(['mysql', 'mariadb'] as const)('a %s pair in trouble', (flavor) => {
+describeFlavors('a %s pair in trouble', (flavor) => {
   let pair: ReplicatedPair
 
   beforeAll(async () => {

@@ -1,11 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { ByteWriter } from '../../src/base/cursor.ts'
 import { Capability } from '../../src/mysql/capability.ts'
 import { PacketWriter } from '../../src/mysql/packet-writer.ts'
 import type { GatewayStatus } from '../../src/progress/status.ts'
+import { describeFlavors } from '../helpers/needs.ts'
 import { processBytes, ReplicatedPair } from '../helpers/replicated-pair.ts'
 import { crowd, hostOf, Stranger } from '../helpers/stranger.ts'
 
@@ -51,7 +52,7 @@ interface Footprint {
   descriptors: number
 }
 
-describe.each(['mysql', 'mariadb'] as const)('a %s pair among strangers', (flavor) => {
+describeFlavors('a %s pair among strangers', (flavor) => {
   let pair: ReplicatedPair
   let relay: number
   let link: number

@@ -1,5 +1,5 @@
 import type { Connection } from 'mysql2/promise'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { Secret } from '../../src/base/secret.ts'
@@ -10,6 +10,7 @@ import { readPreflightFacts } from '../../src/source/preflight-facts.ts'
 import { type SourceAddress, SourceConnection } from '../../src/source/source-connection.ts'
 import { readSourceFacts } from '../../src/source/source-facts.ts'
 import { type DumpTarget, SourceReader } from '../../src/source/source-reader.ts'
+import { describeFlavors } from '../helpers/needs.ts'
 import { TestServers } from '../helpers/test-servers.ts'
 
 const OUR_UUID = '7f3c0a52-93b1-11ef-8a0f-0242ac120002'
@@ -42,7 +43,7 @@ async function look(
 const flaws = async (...parts: Parameters<typeof look>) =>
   (await look(...parts)).filter(({ severity }) => severity !== 'ok')
 
-describe.each(['mariadb', 'mysql'] as const)('preflight of a real source, %s', (flavor) => {
+describeFlavors('preflight of a real source, %s', (flavor) => {
   const isMysql = flavor === 'mysql'
   let servers: TestServers
   let server: RunningServer
@@ -244,7 +245,7 @@ describe.each(['mariadb', 'mysql'] as const)('preflight of a real source, %s', (
   })
 })
 
-describe.each(['mariadb', 'mysql'] as const)('a source without a binary log, %s', (flavor) => {
+describeFlavors('a source without a binary log, %s', (flavor) => {
   test('is refused, with the line of its configuration that mends it', async () => {
     await using servers = await TestServers.create()
     const server = await servers.start(flavor, { arguments: ['--skip-log-bin'], tls: false })

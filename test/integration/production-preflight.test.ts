@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { Secret } from '../../src/base/secret.ts'
@@ -6,6 +6,7 @@ import { ProductionStream } from '../../src/gateway/production-stream.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import type { Channel } from '../../src/link/channel.ts'
 import { FrameType } from '../../src/link/frame.ts'
+import { testFlavors } from '../helpers/needs.ts'
 import { TestServers } from '../helpers/test-servers.ts'
 
 function streamOf(port: number, user: string): ProductionStream {
@@ -55,7 +56,7 @@ async function during(stream: ProductionStream, look: () => Promise<void>): Prom
   }
 }
 
-test.each(['mariadb', 'mysql'] as const)(
+testFlavors(
   'the status of a production gateway tells what the preflight found, %s',
   async (flavor) => {
     await using servers = await TestServers.create()

@@ -2,13 +2,14 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Secret } from '../../src/base/secret.ts'
 import { parseGtidSet } from '../../src/binlog/gtid-set.ts'
 import { MariadbGtidState } from '../../src/binlog/mariadb-gtid-state.ts'
 import { findServerBinaries } from '../../src/lab/servers/server-binaries.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { detachReplica } from '../../src/relay/attach.ts'
+import { describeFlavors } from '../helpers/needs.ts'
 import {
   RELAY_PASSWORD,
   RELAY_USER,
@@ -28,7 +29,7 @@ const ASK_FOR_SEMI_SYNC = {
   mariadb: 'SET GLOBAL rpl_semi_sync_slave_enabled=1',
 }
 
-describe.each(['mysql', 'mariadb'] as const)('%s replicas', (flavor) => {
+describeFlavors('%s replicas', (flavor) => {
   let fixture: RelayFixture
   let first: TestReplica
   let second: TestReplica

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Secret } from '../../src/base/secret.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { openReplica, type ReplicaLogin } from '../../src/progress/replica-queries.ts'
+import { describeFlavors } from '../helpers/needs.ts'
 import { TestServers } from '../helpers/test-servers.ts'
 
 const PRIVILEGES = {
@@ -13,7 +14,7 @@ const PRIVILEGES = {
   mariadb: ['GRANT SLAVE MONITOR ON *.* TO asker'],
 } as const
 
-describe.each(['mariadb', 'mysql'] as const)('asking a replica, %s', (flavor) => {
+describeFlavors('asking a replica, %s', (flavor) => {
   let servers: TestServers
   let server: RunningServer
   const signal = new AbortController().signal

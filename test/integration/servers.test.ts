@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { isSameProcess } from '../../src/lab/servers/process-identity.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { adoptServer } from '../../src/lab/servers/start-server.ts'
+import { describeFlavors, needs } from '../helpers/needs.ts'
 import { TestServers } from '../helpers/test-servers.ts'
 
 let servers: TestServers
@@ -26,7 +27,7 @@ async function one(server: RunningServer, sql: string): Promise<unknown[]> {
   }
 }
 
-describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
+describeFlavors('%s', (flavor) => {
   test('starts, writes a row-based binlog with checksums and GTIDs, and stops', async () => {
     const server = await servers.start(flavor, { maxBinlogBytes: 8192, serverId: 77 })
     expect(server).toMatchObject({ flavor, serverId: 77, rootUser: 'root' })
@@ -85,12 +86,12 @@ describe.each(['mariadb', 'mysql'] as const)('%s', (flavor) => {
   })
 })
 
-test('two MySQL servers have different server_uuids', async () => {
+test('two MySQL servers have different server_uuids', needs('mysql'), async () => {
   const [a, b] = await Promise.all([servers.start('mysql'), servers.start('mysql')])
   expect(await one(a, 'SELECT @@server_uuid')).not.toEqual(await one(b, 'SELECT @@server_uuid'))
 })
 
-test('a detached server outlives the process that started it', async () => {
+test('a detached server outlives the process that started it', needs('mariadb'), async () => {
   const module = new URL('../../src/lab/servers/start-server.ts', import.meta.url).href
   const options = JSON.stringify({
     flavor: 'mariadb',

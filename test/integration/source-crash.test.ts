@@ -1,17 +1,9 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Connection, RowDataPacket } from 'mysql2/promise'
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  onTestFailed,
-  test,
-} from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { compareFiles } from '../../src/lab/compare-spool.ts'
+import { describeFlavors } from '../helpers/needs.ts'
 import { ReplicatedPair } from '../helpers/replicated-pair.ts'
 import { seeded } from '../helpers/seeded-random.ts'
 import { SourceLoad } from '../helpers/source-load.ts'
@@ -26,7 +18,7 @@ const ROUNDS_MAX = 6
  * when it starts; MariaDB leaves the torn piece there for good, which no dump carries, so that the
  * spool's file is shorter then (ARCHITECTURE, "What it does not do yet").
  */
-describe.each(['mysql', 'mariadb'] as const)('a %s source that crashes', (flavor) => {
+describeFlavors('a %s source that crashes', (flavor) => {
   let pair: ReplicatedPair
   let load: SourceLoad
 

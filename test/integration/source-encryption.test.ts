@@ -3,9 +3,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { findServerBinaries } from '../../src/lab/servers/server-binaries.ts'
 import { encryptedSource } from '../helpers/encrypted-source.ts'
+import { describeFlavors } from '../helpers/needs.ts'
 import { ReplicatedPair } from '../helpers/replicated-pair.ts'
 
 const run = promisify(execFile)
@@ -18,7 +19,7 @@ const SITES = ['production', 'dr'] as const
  * each key, so there only new files are begun. MySQL's files have 512 bytes more on the disk;
  * MariaDB's have an event that says how they are encrypted, which is sent as one to be ignored.
  */
-describe.each(['mysql', 'mariadb'] as const)('a %s source with encrypted files', (flavor) => {
+describeFlavors('a %s source with encrypted files', (flavor) => {
   let keys: string
   let pair: ReplicatedPair
 

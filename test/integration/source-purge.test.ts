@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { newestOwn, threadsOf } from '../helpers/native-replication.ts'
+import { describeFlavors } from '../helpers/needs.ts'
 import { ReplicatedPair } from '../helpers/replicated-pair.ts'
 import { restoreFromBackup } from '../helpers/restored-backup.ts'
 
@@ -14,7 +15,7 @@ const INHERITED = {
 } as const
 
 /** In the order of a source's life: transactions are gone before DR ever saw it, then again. */
-describe.each(['mysql', 'mariadb'] as const)('a %s source without its oldest binlogs', (flavor) => {
+describeFlavors('a %s source without its oldest binlogs', (flavor) => {
   let pair: ReplicatedPair
   let replica: RunningServer
   let written = 0

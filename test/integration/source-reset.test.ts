@@ -5,15 +5,15 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { Connection } from 'mysql2/promise'
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import type { GatewayStatus } from '../../src/progress/status.ts'
 import { replicaKey } from '../../src/relay/replica-registry.ts'
+import { describeFlavors } from '../helpers/needs.ts'
 import { ReplicatedPair } from '../helpers/replicated-pair.ts'
 
 const run = promisify(execFile)
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const RESET = { mysql: 'RESET BINARY LOGS AND GTIDS', mariadb: 'RESET MASTER' } as const
-const FLAVORS = ['mysql', 'mariadb'] as const
 
 function epochOf({ streams }: GatewayStatus): number | null {
   return streams[0]?.spool?.synced?.epoch ?? null
@@ -56,7 +56,7 @@ async function nextSecond(pair: ReplicatedPair, sql: Connection): Promise<void> 
   await pair.eventually(async () => (await now()) > before)
 }
 
-describe.each(FLAVORS)('a %s source that is reset', (flavor) => {
+describeFlavors('a %s source that is reset', (flavor) => {
   let pair: ReplicatedPair
   let sql: Connection
   let replica: Connection
@@ -213,7 +213,7 @@ describe.each(FLAVORS)('a %s source that is reset', (flavor) => {
   }, 120_000)
 })
 
-describe.each(FLAVORS)('a %s source without a replica at DR', (flavor) => {
+describeFlavors('a %s source without a replica at DR', (flavor) => {
   let pair: ReplicatedPair
 
   beforeAll(async () => {

@@ -1,10 +1,11 @@
 import { rm } from 'node:fs/promises'
-import { describe, expect, onTestFailed, test } from 'vitest'
+import { expect, onTestFailed, test } from 'vitest'
+import { describeFlavors } from '../helpers/needs.ts'
 import { ReplicatedPair } from '../helpers/replicated-pair.ts'
 
 const ROWS = 400
 
-describe.each(['mysql', 'mariadb'] as const)('a spool of %s that is lost', (flavor) => {
+describeFlavors('a spool of %s that is lost', (flavor) => {
   test('begins anew from the source, and its replica goes on by itself', async () => {
     await using pair = await ReplicatedPair.create(flavor, {
       // Slow enough that the replica comes back while the spool still lacks what it has.

@@ -13,6 +13,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { generateWireguardKeyPair } from '../../src/keys/wireguard-key.ts'
 import { sidProgram } from '../../src/lab/servers/machine-cache.ts'
 import type { Problem, TunnelStatus } from '../../src/progress/status.ts'
+import { needs } from '../helpers/needs.ts'
 import type { TunnelProcessOptions } from '../helpers/tunnel-process.ts'
 
 /*
@@ -153,65 +154,87 @@ async function links(host: TunnelHost): Promise<string> {
   return host.exec('ip', '-o', 'link', 'show')
 }
 
-test('two tunnels find each other and carry TCP at the MTU that was set', async () => {
-  for (const host of hosts) host.start()
-  for (const host of hosts) await host.until('up', ({ state }) => state === 'up')
-  expect(await carry(3_000_000)).toBe(3_000_000)
-  const shown = await near.until('told of the traffic', (one) => one.receivedBytes > 3_000_000)
-  expect(shown).toMatchObject({
-    interface: near.interfaceName,
-    localAddress: '10.77.0.1',
-    peerAddress: '10.77.0.2',
-    endpoint: '198.51.100.2:51820',
-    mtu: 1340,
-  })
-  expect(await near.exec('ip', 'link', 'show', near.interfaceName)).toMatch(/mtu 1340 .*qlen 1000/)
-})
+test(
+  'two tunnels find each other and carry TCP at the MTU that was set',
+  needs('root'),
+  async () => {
+    for (const host of hosts) host.start()
+    for (const host of hosts) await host.until('up', ({ state }) => state === 'up')
+    expect(await carry(3_000_000)).toBe(3_000_000)
+    const shown = await near.until('told of the traffic', (one) => one.receivedBytes > 3_000_000)
+    expect(shown).toMatchObject({
+      interface: near.interfaceName,
+      localAddress: '10.77.0.1',
+      peerAddress: '10.77.0.2',
+      endpoint: '198.51.100.2:51820',
+      mtu: 1340,
+    })
+    expect(await near.exec('ip', 'link', 'show', near.interfaceName)).toMatch(
+      /mtu 1340 .*qlen 1000/,
+    )
+  },
+)
 
-test('a wireguard-go that is killed is started again, and traffic flows again', async () => {
-  const { backend } = await near.until('up', ({ state }) => state === 'up')
-  if (backend === 'kernel') return
-  const pid = await wireguardPid(near)
-  process.kill(pid, 'SIGKILL')
-  await near.until('down', ({ state }) => state !== 'up')
-  await near.until('up', ({ state }) => state === 'up')
-  expect(await wireguardPid(near)).not.toBe(pid)
-  expect(await carry(100_000)).toBe(100_000)
-})
+test(
+  'a wireguard-go that is killed is started again, and traffic flows again',
+  needs('root'),
+  async () => {
+    const { backend } = await near.until('up', ({ state }) => state === 'up')
+    if (backend === 'kernel') return
+    const pid = await wireguardPid(near)
+    process.kill(pid, 'SIGKILL')
+    await near.until('down', ({ state }) => state !== 'up')
+    await near.until('up', ({ state }) => state === 'up')
+    expect(await wireguardPid(near)).not.toBe(pid)
+    expect(await carry(100_000)).toBe(100_000)
+  },
+)
 
-test('after a killed gateway the next one clears what was left and takes over', async () => {
-  const { backend } = await far.until('up', ({ state }) => state === 'up')
-  const leftPid = backend === 'userspace' ? await wireguardPid(far) : null
-  await far.stop('SIGKILL')
-  expect(await links(far)).toContain(far.interfaceName)
-  far.start()
-  await far.until('up', ({ state }) => state === 'up')
-  if (leftPid !== null) expect(await wireguardPid(far)).not.toBe(leftPid)
-  expect(await carry(100_000)).toBe(100_000)
-})
+test(
+  'after a killed gateway the next one clears what was left and takes over',
+  needs('root'),
+  async () => {
+    const { backend } = await far.until('up', ({ state }) => state === 'up')
+    const leftPid = backend === 'userspace' ? await wireguardPid(far) : null
+    await far.stop('SIGKILL')
+    expect(await links(far)).toContain(far.interfaceName)
+    far.start()
+    await far.until('up', ({ state }) => state === 'up')
+    if (leftPid !== null) expect(await wireguardPid(far)).not.toBe(leftPid)
+    expect(await carry(100_000)).toBe(100_000)
+  },
+)
 
-test('an interface of somebody else is left alone, and the problem names it', async () => {
-  await far.stop('SIGTERM')
-  const other = ['peer', 'name', `lbx${id}`]
-  await far.exec('ip', 'link', 'add', far.interfaceName, 'type', 'veth', ...other)
-  far.start()
-  const { problems } = await far.until('in trouble', (shown) => shown.problems.length > 0)
-  expect(problems[0]).toMatchObject({ code: 'ERR_TUNNEL_INTERFACE', severity: 'error' })
-  await far.exec('ip', 'link', 'delete', far.interfaceName)
-  await far.until('up', (shown) => shown.state === 'up' && shown.problems.length === 0)
-})
+test(
+  'an interface of somebody else is left alone, and the problem names it',
+  needs('root'),
+  async () => {
+    await far.stop('SIGTERM')
+    const other = ['peer', 'name', `lbx${id}`]
+    await far.exec('ip', 'link', 'add', far.interfaceName, 'type', 'veth', ...other)
+    far.start()
+    const { problems } = await far.until('in trouble', (shown) => shown.problems.length > 0)
+    expect(problems[0]).toMatchObject({ code: 'ERR_TUNNEL_INTERFACE', severity: 'error' })
+    await far.exec('ip', 'link', 'delete', far.interfaceName)
+    await far.until('up', (shown) => shown.state === 'up' && shown.problems.length === 0)
+  },
+)
 
-test('a stopped tunnel leaves no interface, socket, process, note or rule behind', async () => {
-  const pids: number[] = []
-  for (const host of hosts) {
-    const { backend } = await host.until('up', ({ state }) => state === 'up')
-    if (backend === 'userspace') pids.push(await wireguardPid(host))
-    await host.stop('SIGTERM')
-    expect(await links(host)).not.toContain(host.interfaceName)
-    expect(existsSync(`/var/run/wireguard/${host.interfaceName}.sock`)).toBe(false)
-    expect(existsSync(host.recordPath)).toBe(false)
-    const rules = await host.exec('nft', 'list', 'ruleset').catch(() => '')
-    expect(rules).not.toContain('landbridge')
-  }
-  for (const pid of pids) expect(existsSync(`/proc/${pid}`)).toBe(false)
-})
+test(
+  'a stopped tunnel leaves no interface, socket, process, note or rule behind',
+  needs('root'),
+  async () => {
+    const pids: number[] = []
+    for (const host of hosts) {
+      const { backend } = await host.until('up', ({ state }) => state === 'up')
+      if (backend === 'userspace') pids.push(await wireguardPid(host))
+      await host.stop('SIGTERM')
+      expect(await links(host)).not.toContain(host.interfaceName)
+      expect(existsSync(`/var/run/wireguard/${host.interfaceName}.sock`)).toBe(false)
+      expect(existsSync(host.recordPath)).toBe(false)
+      const rules = await host.exec('nft', 'list', 'ruleset').catch(() => '')
+      expect(rules).not.toContain('landbridge')
+    }
+    for (const pid of pids) expect(existsSync(`/proc/${pid}`)).toBe(false)
+  },
+)

@@ -1,5 +1,5 @@
 import { open, stat } from 'node:fs/promises'
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import type { GtidEvent } from '../../src/binlog/gtid-event.ts'
 import { addGtidEvent } from '../../src/binlog/gtid-event.ts'
 import { parseGtidSet } from '../../src/binlog/gtid-set.ts'
@@ -20,6 +20,7 @@ import {
   writeBeyondWrap,
 } from '../helpers/beyond-wrap.ts'
 import { installBlackhole } from '../helpers/blackhole.ts'
+import { describeFlavors } from '../helpers/needs.ts'
 import { processBytes, ReplicatedPair, SOURCE_PASSWORD } from '../helpers/replicated-pair.ts'
 
 const MIB = 1024 ** 2
@@ -37,7 +38,7 @@ const REPLICA = { serverId: 2, arguments: ['--skip-log-bin'] }
  * has more than 4 GiB. The disk of the spool gets full behind 4 GiB, so that everything stands
  * there for as long as the tests want: the sender parks, gateways and the replica are killed.
  */
-describe.each(['mysql', 'mariadb'] as const)('a %s file of more than 4 GiB', (flavor) => {
+describeFlavors('a %s file of more than 4 GiB', { needs: ['root'] }, (flavor) => {
   let pair: ReplicatedPair
   let stopped: PositionStatus | null = null
 

@@ -2,8 +2,9 @@ import { createHash, randomBytes } from 'node:crypto'
 import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RowDataPacket } from 'mysql2/promise'
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { installBlackhole } from '../helpers/blackhole.ts'
+import { describeFlavors } from '../helpers/needs.ts'
 import { processBytes, ReplicatedPair } from '../helpers/replicated-pair.ts'
 
 const MIB = 1024 ** 2
@@ -21,7 +22,7 @@ const COMPRESSIBLE_BYTES = 96 * MIB
  * MySQL's payloads (binlog_transaction_compression) and MariaDB's events (log_bin_compress), of
  * which the other flavour has neither.
  */
-describe.each(['mysql', 'mariadb'] as const)('a large event of %s', (flavor) => {
+describeFlavors('a large event of %s', (flavor) => {
   let pair: ReplicatedPair
 
   beforeAll(async () => {

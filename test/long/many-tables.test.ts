@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
+import { describeFlavors } from '../helpers/needs.ts'
 import { processBytes, ReplicatedPair } from '../helpers/replicated-pair.ts'
 
 const TABLES = 10_000
@@ -8,7 +9,7 @@ const MEMORY_BYTES_MAX = 200e6
 const NAMES = Array.from({ length: TABLES }, (_, at) => `many.t${String(at).padStart(5, '0')}`)
 
 /** Created and written in one run: as many table maps, and as many definitions. */
-describe.each(['mysql', 'mariadb'] as const)('10,000 tables of %s', (flavor) => {
+describeFlavors('10,000 tables of %s', (flavor) => {
   let pair: ReplicatedPair
 
   beforeAll(async () => {

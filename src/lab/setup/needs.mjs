@@ -54,8 +54,18 @@ export const SID_CONTAINER = [
   { package: 'nftables', program: 'usr/sbin/nft' },
 ]
 
-/** Steps of the test command that run real servers. */
-const REAL_SERVERS = /integration|quiet|long/
+const packagesOf = (...needs) => needs.flat().map((need) => need.package)
+
+/** Without which a test that declares the need (test/helpers/needs.ts) cannot run. */
+export const PACKAGES_OF_NEED = {
+  root: packagesOf(NETWORK, SID_WIREGUARD, DISK),
+  mariadb: packagesOf(MARIADB, CERTIFICATES),
+  'newer-mariadb': packagesOf(SID_NEWER_MARIADB, CERTIFICATES),
+  mysql: packagesOf(SID_MYSQL, CERTIFICATES),
+}
+
+/** Steps and projects of the test command that run real servers. */
+const REAL_SERVERS = /parallel|integration|alone|long|docker/
 
 export const COMMANDS = ['demo', 'chaos', 'test', 'fuzz', 'bench', 'lab']
 
@@ -77,7 +87,7 @@ export function needsOf(command, args, machine) {
   const debian = [
     ...(flavors.includes('mariadb') ? MARIADB : []),
     ...(root ? NETWORK : []),
-    ...(command === 'chaos' ? DISK : []),
+    ...(command === 'chaos' || command === 'test' ? DISK : []),
     ...CERTIFICATES,
     ...(sid.length > 0 && !machine.hasSid() ? BOOTSTRAP : []),
   ].filter((need) => !need.programs.every((program) => machine.hasProgram(program)))
@@ -93,8 +103,8 @@ function asksOnly(command, args) {
 
 /** An engine is used where there is one, and never installed: that would change the machine. */
 function buildsImage(command, args, machine) {
-  const isLong = args.includes('--long') || /\blong\b/.test(optionOf(args, '--only') ?? '')
-  return command === 'test' && isLong && machine.hasProgram('dockerd')
+  const isAsked = args.includes('--docker') || /\bdocker\b/.test(optionOf(args, '--only') ?? '')
+  return command === 'test' && isAsked && machine.hasProgram('dockerd')
 }
 
 function flavorsOf(command, args) {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { declaredNeeds } from '../../tidy/declared-needs.ts'
 import { ERROR_TABLE, errorCodes } from '../../tidy/error-codes.ts'
 import { importDirection, MAY_IMPORT } from '../../tidy/import-direction.ts'
 import { fileSize, lineLength } from '../../tidy/size.ts'
@@ -20,6 +21,14 @@ import {
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 
 const file = (path: string, text: string) => ({ path, text })
+
+test('declaredNeeds finds a test on real servers that does not say what it needs', () => {
+  const path = 'test/integration/a.test.ts'
+  expect(declaredNeeds(file(path, "test('runs', async () => {})"))).toHaveLength(1)
+  expect(declaredNeeds(file(path, "test('runs', needs('mysql'), async () => {})"))).toEqual([])
+  expect(declaredNeeds(file(path, "describeFlavors('%s', () => {})"))).toEqual([])
+  expect(declaredNeeds(file('test/unit/a.test.ts', ''))).toEqual([])
+})
 
 describe('importDirection', () => {
   const importing = (path: string, target: string) =>

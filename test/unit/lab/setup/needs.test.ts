@@ -56,9 +56,9 @@ describe('needsOf', () => {
       names(needsOf('test', args, machine).sid)
     const withEngine = { ...without, hasProgram: () => true }
     const image = 'wireguard-go iproute2 wireguard-tools nftables mariadb-server-core'
-    expect(sidOf(['--long'], withEngine)).toBe(image)
-    expect(sidOf(['--only', 'unit,long'], withEngine)).toBe(image)
-    for (const names of [sidOf([], withEngine), sidOf(['--long'], without)]) {
+    expect(sidOf(['--docker'], withEngine)).toBe(image)
+    expect(sidOf(['--only', 'unit,docker'], withEngine)).toBe(image)
+    for (const names of [sidOf(['--long'], withEngine), sidOf(['--docker'], without)]) {
       expect(names).toBe('wireguard-go mariadb-server-core')
     }
   })

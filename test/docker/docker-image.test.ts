@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises'
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { buildImage, ContainerPair, NAMES } from '../helpers/container-pair.ts'
 import { baseImageObstacle, importBaseImage } from '../helpers/docker-base-image.ts'
 import { DockerEngine, NoEngine } from '../helpers/docker-engine.ts'
+import { describeFlavors } from '../helpers/needs.ts'
 
 const SITES = ['production', 'dr'] as const
 const NET_ADMIN = '0000000000001000'
@@ -41,7 +42,7 @@ test('can be read by the gateway’s user, and needs NET_ADMIN for the tunnel al
   expect(await engine.docker(...run, 'lb-gateway', 'version')).toMatch(/^landbridge \d/)
 })
 
-describe.each(['mysql', 'mariadb'] as const)('a pair in containers, for %s', (flavor) => {
+describeFlavors('a pair in containers, for %s', (flavor) => {
   let pair: ContainerPair
 
   beforeAll(async () => {

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { IdleReference } from '../helpers/idle-reference.ts'
+import { testFlavors } from '../helpers/needs.ts'
 import { processCpuMs, ReplicatedPair } from '../helpers/replicated-pair.ts'
 
 const SITES = ['production', 'dr'] as const
@@ -50,7 +51,7 @@ function isIdle({ share, referenceShare, wakesPerSecond }: Idleness): boolean {
 
 const percent = (share: number): string => `${(share * 100).toFixed(2)} %`
 
-test.each(['mysql', 'mariadb'] as const)('a %s pair comes to rest', async (flavor) => {
+testFlavors('a %s pair comes to rest', async (flavor) => {
   await using pair = await ReplicatedPair.create(flavor, { attach: false })
   using reference = new IdleReference()
   await pair.held()
