@@ -1,6 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { codeOf } from '../../src/base/errors.ts'
+import { pidStartTicks } from '../../src/lab/servers/process-identity.ts'
 
 const PORTS = 20_000
 export const PORTS_MIN = 1_000
@@ -16,19 +19,80 @@ export function firstPassingPort(): number {
 /** Test files run in processes of their own at the same time: each begins at another port. */
 let next = (process.pid * PORTS_A_FILE) % PORTS
 
+/** A file for each port that a test has, named after it. */
+const RESERVED = join(tmpdir(), `landbridge-ports-${process.getuid?.() ?? 0}`)
+
 /**
- * A port of the loopback that nobody listens on, also later: none of those that the system hands
- * out to connections. A server that is stopped would find its port taken by one when it starts
- * again, even by somebody's attempt to reach that server. Where the system hands out nearly all
- * ports there is no such port, and any free one has to do.
+ * A port of the loopback that nobody listens on, also later: no other test gets it while this
+ * process lives, and it is none of those that the system hands out to connections. A server that is
+ * stopped would find its port taken by one when it starts again, even by somebody's attempt to reach
+ * that server. Where the system hands out nearly all ports there is no such port, and any free one
+ * has to do.
  */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < PORTS; tries += 1) {
     const port = portAt(next)
     next += 1
+    if (!reserve(port)) continue
     if (await isFree(port)) return port
   }
   throw new Error('no port is free')
+}
+
+const reserved: string[] = []
+
+/** False while a process that lives has it, or had it until now. A link makes the file whole. */
+export function reserve(port: number, folder = RESERVED): boolean {
+  mkdirSync(folder, { recursive: true })
+  const path = join(folder, String(port))
+  const mine = join(folder, `${port}.${process.pid}`)
+  writeFileSync(mine, `${process.pid} ${pidStartTicks(process.pid)}`)
+  try {
+    if (isLinked(mine, path)) return true
+    if (!isOwned(path)) clearAbandoned(path)
+    return false
+  } finally {
+    rmSync(mine, { force: true })
+  }
+}
+
+function isLinked(mine: string, path: string): boolean {
+  try {
+    linkSync(mine, path)
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return false
+    throw error
+  }
+  if (reserved.length === 0) process.once('exit', release)
+  reserved.push(path)
+  return true
+}
+
+function isOwned(path: string): boolean {
+  try {
+    const [pid = '', ticks] = readFileSync(path, 'utf8').split(' ')
+    return pidStartTicks(Number(pid)) === ticks
+  } catch {
+    // Gone meanwhile: whoever comes next finds out.
+    return false
+  }
+}
+
+/** Moved aside before it is judged again: meanwhile it may have become somebody's. */
+function clearAbandoned(path: string): void {
+  const aside = `${path}.${process.pid}.old`
+  try {
+    renameSync(path, aside)
+    if (isOwned(aside)) linkSync(aside, path)
+  } catch (error) {
+    // Somebody else cleared it, or has it by now.
+    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'EEXIST') throw error
+  }
+  rmSync(aside, { force: true })
+}
+
+function release(): void {
+  for (const path of reserved) rmSync(path, { force: true })
 }
 
 function portAt(index: number): number {

@@ -1,7 +1,17 @@
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { firstPassingPort, freePort, PORT_MIN, PORTS_MIN } from '../../helpers/free-port.ts'
+import {
+  firstPassingPort,
+  freePort,
+  PORT_MIN,
+  PORTS_MIN,
+  reserve,
+} from '../../helpers/free-port.ts'
 
 async function listening(port: number): Promise<Server> {
   const server = createServer((socket) => socket.on('error', () => undefined))
@@ -39,4 +49,14 @@ test('a port that a connection has cannot be listened on', async () => {
   await expect(listening(client.localPort ?? 0)).rejects.toMatchObject({ code: 'EADDRINUSE' })
   client.destroy()
   server.close()
+})
+
+test('a port stays with its process for as long as that lives, used or not', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'lb-'))
+  expect(reserve(12_345, folder)).toBe(true)
+  expect(reserve(12_345, folder)).toBe(false)
+  // The process of that number was another one.
+  writeFileSync(join(folder, '12346'), `${process.pid} 1`)
+  expect([reserve(12_346, folder), reserve(12_346, folder)]).toEqual([false, true])
+  await rm(folder, { recursive: true })
 })
