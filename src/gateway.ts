@@ -7,6 +7,7 @@ import { packageVersion } from './base/version.ts'
 import type { GatewayConfig } from './config/config.ts'
 import { tunnelOptionsOf } from './config/tunnel-options.ts'
 import { CertificateExpiry } from './gateway/certificate-expiry.ts'
+import { holdDataDirectory } from './gateway/data-directory.ts'
 import { DrStream } from './gateway/dr-stream.ts'
 import { linkProblems, tunnelProblems, worstState } from './gateway/problems.ts'
 import { ProductionStream } from './gateway/production-stream.ts'
@@ -54,6 +55,15 @@ export async function createGateway(
   const scraped = config.metrics && new MetricsServer({ ...config.metrics, metrics })
 
   const run = async (signal: AbortSignal): Promise<void> => {
+    const held = await holdDataDirectory(config.dataDir)
+    try {
+      await runStations(signal)
+    } finally {
+      await held.release()
+    }
+  }
+
+  const runStations = async (signal: AbortSignal): Promise<void> => {
     const [flow, ground] = [new AbortController(), new AbortController()]
     const flowing = [link, ...streams].map((station) => station.run(flow.signal))
     const grounding = [tunnel, admin, scraped].map((station) => station?.run(ground.signal))

@@ -3,14 +3,13 @@ import {
   open,
   readdir,
   readFile,
-  readlink,
   rename,
   stat,
   statfs,
-  symlink,
   truncate,
   unlink,
 } from 'node:fs/promises'
+import { type FolderLock, lockFolder } from './folder-lock.ts'
 
 /** An open file that is read: as much of Node's FileHandle as is used. */
 export interface ReadableFile {
@@ -46,10 +45,8 @@ export interface Disk {
   readdir(path: string): Promise<readonly string[]>
   mkdir(path: string, mode: number): Promise<void>
   truncate(path: string, bytes: number): Promise<void>
-  /** A name whose content is `text`: it takes no room. */
-  symlink(text: string, path: string): Promise<void>
-  /** Rejects with EINVAL where `path` is no symbolic link. */
-  readlink(path: string): Promise<string>
+  /** Null while somebody else has the lock. */
+  lockFolder(path: string): Promise<FolderLock | null>
   rename(path: string, newPath: string): Promise<void>
   unlink(path: string): Promise<void>
   /** What this user may still write there. */
@@ -68,8 +65,7 @@ export const realDisk: Disk = {
     await mkdir(path, mode)
   },
   truncate,
-  symlink,
-  readlink: (path) => readlink(path),
+  lockFolder,
   rename,
   unlink,
   async freeBytes(path) {

@@ -6,6 +6,7 @@ import { silentLog } from '../base/log.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'
 import { tunnelOptionsOf } from '../config/tunnel-options.ts'
+import { holdDataDirectory } from '../gateway/data-directory.ts'
 import type { Problem, TunnelStatus } from '../progress/status.ts'
 import { Tunnel } from '../tunnel/tunnel.ts'
 import { clearTunnel, peekTunnel } from '../tunnel/tunnel-remains.ts'
@@ -75,6 +76,7 @@ function viewOf(config: GatewayConfig, status: TunnelStatus): TunnelView {
 async function up(options: Options): Promise<void> {
   const config = await loadConfig(options.config)
   const tunnel = new Tunnel({ ...wireguardOptions(config), log: silentLog })
+  const held = await holdDataDirectory(config.dataDir)
   const stopping = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => stopping.abort())
@@ -97,27 +99,22 @@ async function up(options: Options): Promise<void> {
     await systemClock.sleep(250, { signal: stopping.signal }).catch(() => undefined)
   }
   await running
+  await held.release()
 }
 
 function formatProblem({ message, remedy }: Problem): string {
   return remedy === undefined ? message : `${message}\n  remedy: ${remedy}`
 }
 
-async function down(options: Options): Promise<void> {
-  const config = await loadConfig(options.config)
-  const isRunning = await fetchStatus(config.admin.socketPath).then(
-    () => true,
-    () => false,
-  )
-  if (isRunning) {
-    throw new LandbridgeError('ERR_USAGE', `gateway ${config.name} is running and has the tunnel`, {
-      remedy: 'stop the gateway instead: it removes its tunnel',
-    })
-  }
-  const name = await clearTunnel(wireguardOptions(config), systemClock)
+async function down({ config: path, json }: Options): Promise<void> {
+  const config = await loadConfig(path)
+  const options = wireguardOptions(config)
+  // Whoever runs removes its tunnel itself.
+  const held = await holdDataDirectory(config.dataDir)
+  const name = await clearTunnel(options, systemClock).finally(() => held.release())
   const report = { ok: true, gateway: config.name, interface: name }
   const text = `nothing of tunnel ${name} is left\n`
-  process.stdout.write(options.json === true ? `${JSON.stringify(report)}\n` : text)
+  process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : text)
 }
 
 function wireguardOptions(config: GatewayConfig) {

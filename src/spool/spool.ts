@@ -6,8 +6,8 @@ import { type Disk, type ReadableFile, realDisk } from '../base/disk.ts'
 import { describeError, errorFields, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
-import { acquireDirectoryLock } from './directory-lock.ts'
 import { diskFailure } from './disk-failure.ts'
+import { FencedDisk } from './fenced-disk.ts'
 import { type ReplicaPin, ReplicaPins } from './replica-pins.ts'
 import { filesToRemove, type RetentionPolicy } from './retention.ts'
 import { loadCatalog, writeEpoch, writeIndex } from './spool-catalog.ts'
@@ -81,7 +81,8 @@ const CHECKPOINT_BYTES = 64 * 1024 * 1024
  */
 export class Spool {
   readonly directory: string
-  readonly disk: Disk
+  /** Changes something only while this process has the lock of the folder. */
+  readonly disk: FencedDisk
   readonly #options: SpoolOptions
   readonly #pins: ReplicaPins
   readonly #published = new Condition()
@@ -99,11 +100,10 @@ export class Spool {
   readonly #closed = new WeakSet<SpoolFile>()
   /** One index record at a time: a checkpoint must not replace that of a file closed meanwhile. */
   #indexing: Promise<void> = Promise.resolve()
-  #unlock: (() => Promise<void>) | null = null
 
   constructor(options: SpoolOptions) {
     this.directory = options.directory
-    this.disk = options.disk ?? realDisk
+    this.disk = new FencedDisk(options.directory, options.disk ?? realDisk)
     this.#options = options
     this.#pins = new ReplicaPins({
       path: join(options.directory, PINS_FILE),
@@ -116,14 +116,13 @@ export class Spool {
   /** Takes the lock, recovers. Throws ERR_SPOOL_LOCKED, ERR_SPOOL_FORMAT, ERR_SPOOL_FLAVOR. */
   async load(signal: AbortSignal): Promise<void> {
     // What is in here is as confidential as the database.
-    await createFolder(this.directory, 0o750, this.disk)
-    const unlock = await acquireDirectoryLock(join(this.directory, 'LOCK'), this.disk)
+    await createFolder(this.directory, 0o750, this.#options.disk ?? realDisk)
+    await this.disk.lock()
     try {
       await this.#read(signal)
-      this.#unlock = unlock
     } catch (error) {
       // The next attempt must not find the lock held by ourselves.
-      await unlock()
+      await this.disk.unlock()
       throw error
     }
   }
@@ -148,15 +147,11 @@ export class Spool {
   }
 
   async close(): Promise<void> {
-    const unlock = this.#unlock
-    this.#unlock = null
+    if (!this.disk.isLocked) return
     const last = this.#files.at(-1)
-    if (unlock !== null && last !== undefined) await this.#writeCheckpoint(last)
-    if (unlock !== null) {
-      await this.#tolerate('save what replicas need', async () => await this.#pins.close())
-    }
-    // A lock that stays is one of a process that is gone: the next start takes it over.
-    if (unlock !== null) await this.#tolerate('remove the lock', unlock)
+    if (last !== undefined) await this.#writeCheckpoint(last)
+    await this.#tolerate('save what replicas need', async () => await this.#pins.close())
+    await this.#tolerate('give back the lock', async () => await this.disk.unlock())
   }
 
   identity(): EpochSource | null {

@@ -12,6 +12,7 @@ import type { Log } from '../base/log.ts'
 import type { Problem, TunnelStatus } from '../progress/status.ts'
 import { type BackendChoice, createBackend } from './backend-choice.ts'
 import { type Endpoint, EndpointResolver, type Lookup } from './endpoint-resolver.ts'
+import { claimInterface } from './interface-claim.ts'
 import { LastEndpoint } from './last-endpoint.ts'
 import { clampMss, unclampMss } from './mss-clamp.ts'
 import { type ProcessRunner, systemRunner } from './process-runner.ts'
@@ -119,6 +120,7 @@ export class Tunnel implements TunnelPath {
   /** From nothing to an interface, and back to nothing when it ends in whichever way. */
   async #live(backoff: Backoff, signal: AbortSignal): Promise<void> {
     const { settings, log } = this.#options
+    await using _claim = await claimInterface(settings.interfaceName)
     const { backend, reason } = await this.#create(signal)
     try {
       await backend.configure(await this.#firstEndpoint(signal))

@@ -25,9 +25,9 @@ const RESERVED = join(tmpdir(), `landbridge-ports-${process.getuid?.() ?? 0}`)
 /**
  * A port of the loopback that nobody listens on, also later: no other test gets it while this
  * process lives, and it is none of those that the system hands out to connections. A server that is
- * stopped would find its port taken by one when it starts again, even by somebody's attempt to reach
- * that server. Where the system hands out nearly all ports there is no such port, and any free one
- * has to do.
+ * stopped would find its port taken by one when it starts again, even by somebody's attempt to
+ * reach that server. Where the system hands out nearly all ports there is no such port, and any
+ * free one has to do.
  */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < PORTS; tries += 1) {

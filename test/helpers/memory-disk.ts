@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path'
 import type { Disk, DiskFile } from '../../src/base/disk.ts'
+import type { FolderLock } from '../../src/base/folder-lock.ts'
 import {
   applyChange,
   applyNames,
@@ -29,7 +30,7 @@ export type Fault =
   | { readonly takes: number }
 
 const CHANGES = new Set<DiskCall['name']>([
-  ...(['writev', 'datasync', 'sync', 'mkdir', 'truncate', 'symlink', 'rename', 'unlink'] as const),
+  ...(['writev', 'datasync', 'sync', 'mkdir', 'truncate', 'rename', 'unlink'] as const),
   'syncDirectory',
 ])
 
@@ -39,6 +40,7 @@ const CHANGES = new Set<DiskCall['name']>([
  */
 export class MemoryDisk implements Disk {
   readonly files: MemoryFileSystem
+  readonly #locked = new Set<string>()
   /** Asked before each call; what it awaits, delays the call. */
   before: (call: DiskCall) => Fault | Promise<Fault> = () => undefined
 
@@ -96,17 +98,16 @@ export class MemoryDisk implements Disk {
     this.#change(this.#file(path), { kind: 'size', bytes })
   }
 
-  async symlink(text: string, path: string): Promise<void> {
-    await this.#enter('symlink', path)
-    if (this.files.find(path) !== undefined) throw systemError('EEXIST', 'symlink', path)
-    this.#setName(path, this.files.add({ kind: 'link', text }))
-  }
-
-  async readlink(path: string): Promise<string> {
-    await this.#enter('readlink', path)
-    const node = this.files.node(this.#found(path, 'readlink'))
-    if (node.kind === 'link') return node.text
-    throw systemError('EINVAL', 'readlink', path)
+  /** Of the processes that have this disk open: a kill drops them, so a copy has none. */
+  async lockFolder(path: string): Promise<FolderLock | null> {
+    await this.#enter('lockFolder', path)
+    const node = this.#found(path, 'open')
+    if (this.#locked.has(path)) return null
+    this.#locked.add(path)
+    return {
+      isHeld: async () => this.files.find(path) === node,
+      release: async () => void this.#locked.delete(path),
+    }
   }
 
   async freeBytes(path: string): Promise<number> {

@@ -121,10 +121,11 @@ export class SpoolFixture implements AsyncDisposable {
     await turn()
   }
 
-  /** As `kill -9` leaves it: nothing more is written, the lock file stays. */
+  /** As `kill -9` leaves it: nothing more is written, and the kernel has dropped the lock. */
   async crash(): Promise<void> {
     this.#stop.abort()
     await this.#running
+    await this.spool.disk.unlock()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

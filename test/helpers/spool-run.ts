@@ -1,5 +1,4 @@
 import { expect } from 'vitest'
-import { ignoreMissing } from '../../src/base/atomic-file.ts'
 import { codeOf } from '../../src/base/errors.ts'
 import { seededRandom } from '../../src/lab/workload-statements.ts'
 import type { Spool } from '../../src/spool/spool.ts'
@@ -103,12 +102,10 @@ async function openAgain(disk: MemoryDisk, options: SpoolRunOptions): Promise<Sp
   }
 }
 
-/** The lock of a process that crashed is nobody's: here it was this process, which lives on. */
 export async function openSpool(
   disk: MemoryDisk,
   { retentionBytesMax }: Pick<SpoolRunOptions, 'retentionBytesMax'>,
 ): Promise<SpoolFixture> {
-  await disk.unlink(`${SPOOL}/LOCK`).catch(ignoreMissing)
   const retention = { ageMsMax: null, bytesMax: retentionBytesMax, hardLimit: false }
   // Without retention no checkpoint either: it could hide what an index record should have said.
   const checkpoints = retentionBytesMax === null ? {} : { checkpointBytes: CHECKPOINT_BYTES }

@@ -34,17 +34,19 @@ class TunnelHost {
   readonly namespace: string
   readonly interfaceName: string
   readonly #index: 0 | 1
+  readonly #dataDir: string
   process: ChildProcess | null = null
   shown: Shown | null = null
 
-  constructor(index: 0 | 1) {
+  constructor(index: 0 | 1, dataDir = String(index)) {
     this.#index = index
+    this.#dataDir = join(folder, dataDir)
     this.namespace = `lbt-${id}-${index}`
     this.interfaceName = `lbt${id}${index}`
   }
 
   get recordPath(): string {
-    return join(folder, String(this.#index), `tunnel-${this.interfaceName}.json`)
+    return join(this.#dataDir, `tunnel-${this.interfaceName}.json`)
   }
 
   async exec(...argv: string[]): Promise<string> {
@@ -72,7 +74,7 @@ class TunnelHost {
       endpoints: this.#index === 0 ? [] : [{ host: '198.51.100.1', port: 51_820 }],
       backend: 'auto',
       userspaceArgv,
-      dataDir: join(folder, String(this.#index)),
+      dataDir: this.#dataDir,
     }
   }
 
@@ -217,6 +219,25 @@ test(
     expect(problems[0]).toMatchObject({ code: 'ERR_TUNNEL_INTERFACE', severity: 'error' })
     await far.exec('ip', 'link', 'delete', far.interfaceName)
     await far.until('up', (shown) => shown.state === 'up' && shown.problems.length === 0)
+  },
+)
+
+test(
+  'a second gateway with the same key leaves the interface to the one that has it',
+  needs('root'),
+  async () => {
+    const { backend } = await near.until('up', ({ state }) => state === 'up')
+    const pid = backend === 'userspace' ? await wireguardPid(near) : null
+    const twin = new TunnelHost(0, 'twin')
+    twin.start()
+    const { problems } = await twin.until('refused', (shown) => shown.problems.length > 0)
+    expect(problems[0]).toMatchObject({ code: 'ERR_TUNNEL_INTERFACE' })
+    expect(await carry(100_000)).toBe(100_000)
+    if (pid !== null) expect(await wireguardPid(near)).toBe(pid)
+    await near.stop('SIGTERM')
+    await twin.until('up', (shown) => shown.state === 'up' && shown.problems.length === 0)
+    await twin.stop('SIGTERM')
+    near.start()
   },
 )
 

@@ -1,8 +1,7 @@
-import { mkdir, readFile, rename, symlink } from 'node:fs/promises'
+import { mkdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Disk, realDisk } from '../../../src/base/disk.ts'
-import { acquireDirectoryLock } from '../../../src/spool/directory-lock.ts'
 import { ReplicaPins } from '../../../src/spool/replica-pins.ts'
 import { Spool } from '../../../src/spool/spool.ts'
 import { TailWriter } from '../../../src/spool/tail-writer.ts'
@@ -12,7 +11,6 @@ import { recordedFile } from '../../helpers/fixtures.ts'
 import {
   epochBeginning,
   epochSource,
-  namesIn,
   SpoolFixture,
   temporaryFolder,
   until,
@@ -205,10 +203,6 @@ describe('what a full disk left behind', () => {
     const record = join(folder.path, '000001', 'epoch.json')
     await rename(record, `${record}.away`)
     await expect(SpoolFixture.open(folder.path)).rejects.toMatchObject({
-      code: 'ERR_SPOOL_LOCKED',
-    })
-    await rename(join(folder.path, 'LOCK'), join(folder.path, 'LOCK.away'))
-    await expect(SpoolFixture.open(folder.path)).rejects.toMatchObject({
       code: 'ERR_SPOOL_FORMAT',
     })
   })
@@ -260,17 +254,6 @@ describe('what a full disk left behind', () => {
     await tail.open()
     expect([opens, closes]).toEqual([2, 1])
     await tail.close()
-  })
-
-  test('a lock needs no room: it is a link to its own text', async () => {
-    await using folder = await temporaryFolder()
-    const path = join(folder.path, 'LOCK')
-    await symlink(`${process.ppid} 1`, path)
-    const unlock = await acquireDirectoryLock(path)
-    await expect(acquireDirectoryLock(path)).rejects.toMatchObject({ code: 'ERR_SPOOL_LOCKED' })
-    expect(await namesIn(folder.path)).toEqual(['LOCK'])
-    await unlock()
-    expect(await namesIn(folder.path)).toEqual([])
   })
 })
 

@@ -1,10 +1,7 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Disk, realDisk } from '../../../src/base/disk.ts'
-import { acquireDirectoryLock } from '../../../src/spool/directory-lock.ts'
 import type { Spool } from '../../../src/spool/spool.ts'
 import { isBinlogName } from '../../../src/spool/spool-file.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
@@ -16,6 +13,7 @@ import {
   SpoolFixture,
   type SpoolFixtureOptions,
   temporaryFolder,
+  until,
 } from '../../helpers/spool-fixture.ts'
 
 const FIRST = recordedFile('mariadb', 1)
@@ -38,9 +36,8 @@ describe('the lock of a spool', () => {
     await expect(SpoolFixture.open(folder.path)).rejects.toMatchObject({
       code: 'ERR_SPOOL_LOCKED',
       retryable: true,
-      details: { pid: process.pid },
     })
-    expect(await namesIn(folder.path)).toEqual(['000001', 'LOCK'])
+    expect(await namesIn(folder.path)).toEqual(['000001'])
   })
 
   test('is free after the spool was closed', async () => {
@@ -50,38 +47,23 @@ describe('the lock of a spool', () => {
     expect(fixture.spool.gtids()).not.toBe('')
   })
 
-  test('is taken over from a process that is gone', async () => {
+  test('goes with the folder: what took its place is neither cut nor written', async () => {
     await using folder = await temporaryFolder()
-    const path = join(folder.path, 'LOCK')
-    const child = spawn('sleep', ['0'])
-    await once(child, 'exit')
-    await writeFile(path, `${child.pid} 12345\n`)
-    await using _fixture = await SpoolFixture.open(folder.path)
-    expect(await readlink(path)).toMatch(new RegExp(`^${process.pid} \\d+$`))
-  })
-
-  test('is taken over when its process id belongs to another process by now', async () => {
-    await using folder = await temporaryFolder()
-    await writeFile(join(folder.path, 'LOCK'), `${process.ppid} 1\n`)
-    await using _fixture = await SpoolFixture.open(folder.path)
-    expect(await namesIn(folder.path)).toEqual(['LOCK'])
-  })
-
-  test.each(['', 'x', '\n'])('is taken over when it holds %j', async (text) => {
-    await using folder = await temporaryFolder()
-    await writeFile(join(folder.path, 'LOCK'), text)
-    await using _fixture = await SpoolFixture.open(folder.path)
-    expect(await namesIn(folder.path)).toEqual(['LOCK'])
-  })
-
-  test('has one winner of many that find the same stale one', async () => {
-    await using folder = await temporaryFolder()
-    const path = join(folder.path, 'LOCK')
-    await writeFile(path, '1 1\n')
-    const unlock = await acquireDirectoryLock(path)
-    await expect(acquireDirectoryLock(path)).rejects.toMatchObject({ code: 'ERR_SPOOL_LOCKED' })
-    await unlock()
-    expect(await namesIn(folder.path)).toEqual([])
+    const path = join(folder.path, 'spool')
+    await using fixture = await filled(path)
+    const stored = join('000001', 'binlog.000001')
+    await rename(path, join(folder.path, 'away'))
+    await cp(join(folder.path, 'away'), path, { recursive: true })
+    fixture.writer.beginFile('binlog.000002', 0)
+    fixture.append(0, SECOND)
+    await until(() => fixture.broken.length > 0)
+    expect(fixture.writer.problem?.error).toMatchObject({ code: 'ERR_SPOOL_FENCED' })
+    await expect(fixture.writer.rewind()).rejects.toMatchObject({ code: 'ERR_SPOOL_FENCED' })
+    expect(await fixture.spool.applyRetention()).toEqual([])
+    for (const place of [path, join(folder.path, 'away')]) {
+      expect(await readFile(join(place, stored))).toEqual(FIRST)
+      expect(await namesIn(join(place, '000001'))).not.toContain('binlog.000002')
+    }
   })
 })
 
@@ -261,7 +243,6 @@ describe('retention of a spool', () => {
     await fixture.write(0, SECOND)
     expect(await fixture.spool.applyRetention()).toHaveLength(1)
     await fixture.crash()
-    await rm(join(folder.path, 'LOCK'))
     await using again = await SpoolFixture.open(folder.path)
     expect(again.spool.files()).toMatchObject([{ name: 'binlog.000002', ordinal: 2 }])
   })

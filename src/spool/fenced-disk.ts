@@ -1,0 +1,113 @@
+import type { Disk, DiskFile } from '../base/disk.ts'
+import { LandbridgeError } from '../base/errors.ts'
+import type { FolderLock } from '../base/folder-lock.ts'
+
+/**
+ * The disk of a spool, which lets nobody but the holder of its lock change anything. What removes
+ * or replaces bytes asks each time whether the folder still is the one that was locked; a file that
+ * was opened for writing while it was stays that file, wherever its folder goes.
+ */
+export class FencedDisk implements Disk {
+  readonly #directory: string
+  readonly #disk: Disk
+  #lock: FolderLock | null = null
+
+  constructor(directory: string, disk: Disk) {
+    this.#directory = directory
+    this.#disk = disk
+  }
+
+  get isLocked(): boolean {
+    return this.#lock !== null
+  }
+
+  /** Throws ERR_SPOOL_LOCKED while another process has the lock. */
+  async lock(): Promise<void> {
+    const lock = await this.#disk.lockFolder(this.#directory)
+    if (lock === null) throw lockedByOther(this.#directory)
+    this.#lock = lock
+  }
+
+  async unlock(): Promise<void> {
+    const lock = this.#lock
+    this.#lock = null
+    await lock?.release()
+  }
+
+  /** Throws ERR_SPOOL_FENCED unless this process has the lock of the folder that is there now. */
+  async #check(): Promise<void> {
+    if (this.#lock === null || !(await this.#lock.isHeld())) throw fenced(this.#directory)
+  }
+
+  async open(path: string, flags: 'r' | 'r+' | 'w', mode?: number): Promise<DiskFile> {
+    if (flags !== 'r') await this.#check()
+    return await this.#disk.open(path, flags, mode)
+  }
+
+  async mkdir(path: string, mode: number): Promise<void> {
+    await this.#check()
+    await this.#disk.mkdir(path, mode)
+  }
+
+  async truncate(path: string, bytes: number): Promise<void> {
+    await this.#check()
+    await this.#disk.truncate(path, bytes)
+  }
+
+  async rename(path: string, newPath: string): Promise<void> {
+    await this.#check()
+    await this.#disk.rename(path, newPath)
+  }
+
+  async unlink(path: string): Promise<void> {
+    await this.#check()
+    await this.#disk.unlink(path)
+  }
+
+  readText(path: string): Promise<string> {
+    return this.#disk.readText(path)
+  }
+
+  stat(path: string): Promise<{ readonly size: number }> {
+    return this.#disk.stat(path)
+  }
+
+  readdir(path: string): Promise<readonly string[]> {
+    return this.#disk.readdir(path)
+  }
+
+  lockFolder(path: string): Promise<FolderLock | null> {
+    return this.#disk.lockFolder(path)
+  }
+
+  freeBytes(path: string): Promise<number> {
+    return this.#disk.freeBytes(path)
+  }
+
+  syncDirectory(path: string): Promise<void> {
+    return this.#disk.syncDirectory(path)
+  }
+}
+
+function lockedByOther(path: string): LandbridgeError {
+  return new LandbridgeError('ERR_SPOOL_LOCKED', `another process writes the spool ${path}`, {
+    remedy:
+      `Stop the other gateway, which may run in a container (fuser -v ${path} shows processes of` +
+      ' this machine), or give this one a spool directory of its own.',
+    retryable: true,
+    details: { path },
+  })
+}
+
+function fenced(path: string): LandbridgeError {
+  return new LandbridgeError(
+    'ERR_SPOOL_FENCED',
+    `${path} is no longer the folder that this gateway has locked: nothing is written there`,
+    {
+      remedy:
+        'See whether its disk was unmounted, or the folder was moved or replaced. Put it back, ' +
+        'then restart the gateway.',
+      details: { path },
+    },
+  )
+}
