@@ -166,6 +166,20 @@ export class ReplicatedPair implements AsyncDisposable {
     } else this.replica = started
   }
 
+  /** Waits until the replica applies something new; the source has to be written to meanwhile. */
+  async applying(): Promise<void> {
+    if (this.replica === null) throw new Error('there is no replica')
+    const sql = await this.sql(this.replica)
+    const variable = this.flavor === 'mysql' ? 'gtid_executed' : 'gtid_slave_pos'
+    const applied = async (): Promise<string> => {
+      const [rows] = await sql.query(`SELECT @@GLOBAL.${variable} AS gtids`)
+      return String((rows as { gtids: string }[])[0]?.gtids)
+    }
+    const before = await applied()
+    await this.eventually(async () => (await applied()) !== before, 60_000)
+    sql.destroy()
+  }
+
   /** The login that the gateways have at the first source, at another one. */
   async admit(server: RunningServer): Promise<void> {
     await createLogin(server, SOURCE_GRANTS[this.flavor])
