@@ -9,6 +9,7 @@ const project = (name: string, include: string[], options: Record<string, unknow
     name,
     include,
     environment: 'node',
+    setupFiles: ['test/helpers/runner/measure-cpu.ts'],
     // How long something may take to come true says nothing: the machine may be busy.
     expect: { poll: { timeout: 20_000 } },
     testTimeout: 30_000,

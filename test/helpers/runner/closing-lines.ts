@@ -24,10 +24,13 @@ export function closingLines({ count, flaky, times, files, notAsked }: ClosingFa
   const slowest = files
     .toSorted((one, other) => other.durationMs - one.durationMs)
     .slice(0, SLOWEST_COUNT)
-    .map(({ path, durationMs }) => `${path} ${(durationMs / 1000).toFixed(0)} s`)
+    .map(({ path, durationMs, cpuMs }) => {
+      const cpu = cpuMs === null ? '' : `, ${seconds(cpuMs)} of a processor`
+      return `${path} ${seconds(durationMs)}${cpu}`
+    })
   return [
     '',
-    `times: ${times.map(({ name, seconds }) => `${name} ${seconds.toFixed(1)} s`).join(', ')}`,
+    `times: ${times.map((step) => `${step.name} ${step.seconds.toFixed(1)} s`).join(', ')}`,
     ...section('slowest files:', slowest),
     ...section('commands of their own:', notAsked),
     ...section('skipped:', count.skipped),
@@ -40,6 +43,8 @@ export function closingLines({ count, flaky, times, files, notAsked }: ClosingFa
     `${count.passed} passed, ${count.failed.length} failed, ${count.skipped.length} skipped`,
   ]
 }
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(0)} s`
 
 function section(title: string, lines: readonly string[]): string[] {
   return lines.length === 0 ? [] : [title, ...lines.map((line) => `  ${line}`)]

@@ -53,6 +53,7 @@ export default class ReportWriter implements Reporter {
       project: module.project.name,
       durationMs:
         collectDuration + duration + environmentSetupDuration + prepareDuration + setupDuration,
+      cpuMs: module.meta().cpuMs ?? null,
       tests: [...module.children.allTests()].map(testReport),
       errors: [...ofFile, ...ofSuites],
     }

@@ -10,6 +10,8 @@ export interface FileReport {
   readonly path: string
   readonly project: string
   readonly durationMs: number
+  /** Of the file and of the programs that it started; null where that cannot be asked. */
+  readonly cpuMs: number | null
   readonly tests: readonly TestReport[]
   /** Of the file itself, or of the set-up and tear-down of a group in it. */
   readonly errors: readonly { readonly where: string; readonly message: string }[]

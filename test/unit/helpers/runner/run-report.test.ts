@@ -5,6 +5,7 @@ const file: FileReport = {
   path: 'test/unit/a.test.ts',
   project: 'unit',
   durationMs: 1,
+  cpuMs: null,
   errors: [],
   tests: [
     { name: 'a works', state: 'passed' },

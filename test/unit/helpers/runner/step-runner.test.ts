@@ -7,7 +7,14 @@ const STEP = { kind: 'vitest', name: 'parallel', projects: ['unit', 'integration
 
 function file(name: string, state: 'passed' | 'failed', message = 'no'): FileReport {
   const tests = [{ name: 'works', state, ...(state === 'failed' && { message }) }]
-  return { path: `test/unit/${name}.test.ts`, project: 'unit', durationMs: 1, errors: [], tests }
+  return {
+    path: `test/unit/${name}.test.ts`,
+    project: 'unit',
+    durationMs: 1,
+    cpuMs: null,
+    errors: [],
+    tests,
+  }
 }
 
 function run(files: readonly FileReport[], change: Partial<VitestRun & RunReport> = {}): VitestRun {
