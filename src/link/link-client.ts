@@ -29,14 +29,12 @@ interface DialedSocket {
 const DIAL_MS = 5_000
 /** A dial costs one packet; the pause is what a peer that came back is waited for in vain. */
 const DIAL_PAUSE_MS_MAX = 1_000
-const STEADY_SESSION_MS = 5_000
 export const LINK_PATH = '/v1/link'
 
 /** The DR end: dials the production gateway, again and again for as long as it runs. */
 export class LinkClient {
   readonly state: LinkState
   readonly #options: LinkClientOptions
-  #wasUp = false
 
   constructor(options: LinkClientOptions) {
     this.#options = options
@@ -52,13 +50,13 @@ export class LinkClient {
     const backoff = new Backoff({ clock, firstMs: 200, capMs: DIAL_PAUSE_MS_MAX })
     const reasons = new ReasonLog(this.#options)
     while (!signal.aborted) {
-      const startedMs = clock.monotonicMs()
       try {
         await this.#session(signal)
       } catch (error) {
+        const { isSteady } = this.state
         this.state.down(error)
         if (signal.aborted) return
-        if (this.#wasUp && clock.monotonicMs() - startedMs > STEADY_SESSION_MS) {
+        if (isSteady) {
           backoff.reset()
           reasons.over()
         }
@@ -69,11 +67,9 @@ export class LinkClient {
   }
 
   async #session(signal: AbortSignal): Promise<never> {
-    this.#wasUp = false
     const { socket, stream } = await this.#dial(signal)
     this.state.greeting()
     const onUp: LinkSessionOptions['onUp'] = (channel) => {
-      this.#wasUp = true
       this.state.up(channel)
       this.#options.log.info({ peer: this.#options.peerName }, 'link up')
     }

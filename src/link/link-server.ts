@@ -36,7 +36,6 @@ const DOORSTEP_LIMITS: DoorstepLimits = {
 const HEADER_BYTES_MAX = 8 * 1024
 /** For the tunnel to have its address: whoever dials meanwhile is refused. */
 const LISTEN_PAUSE_MS_MAX = 500
-const STEADY_SESSION_MS = 5_000
 
 /** The production end: listens inside the tunnel; one session, the newest wins. */
 export class LinkServer {
@@ -218,22 +217,20 @@ export class LinkServer {
   }
 
   async #runSession(socket: WebSocket, stream: TLSSocket, signal: AbortSignal): Promise<void> {
-    const { log, peerName, clock } = this.#options
-    const startedMs = clock.monotonicMs()
-    let wasUp = false
+    const { log, peerName } = this.#options
     this.state.greeting()
     const onUp: LinkSessionOptions['onUp'] = (channel) => {
-      wasUp = true
       this.state.up(channel)
       log.info({ peer: peerName }, 'link up')
     }
     try {
       await runLinkSession(socket, stream, { ...this.#options, onUp }, signal)
     } catch (error) {
+      const { isSteady } = this.state
       this.state.down(error)
       // This gateway stops: no trouble to tell of.
       if (isAbortError(error)) return
-      if (wasUp && clock.monotonicMs() - startedMs > STEADY_SESSION_MS) this.#endings.over()
+      if (isSteady) this.#endings.over()
       this.#endings.warnOf('link down', error)
     }
   }

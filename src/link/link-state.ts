@@ -3,16 +3,25 @@ import { describeError, errorFields } from '../base/errors.ts'
 import type { LinkStatus } from '../progress/status.ts'
 import type { Channel } from './channel.ts'
 
+/** A session that lasted so long was no flicker. */
+const STEADY_MS = 5_000
+
 /**
  * What status says of the link, the same at both ends.
  *
  *     down ──socket open──▶ greeting ──both hellos──▶ up ──any failure──▶ down
+ *
+ * Beside the state it knows since when the link is not steady. A link that comes up for a moment
+ * every second is as bad as one that stays down: each attempt must not begin the trouble anew.
  */
 export class LinkState {
   readonly #peer: string
   readonly #clock: Clock
   #state: LinkStatus['state'] = 'down'
   #sinceMs: number | null = null
+  /** Null once a session has lasted. */
+  #trouble: { readonly sinceMs: number; sessions: number } | null
+  #upAtMs = 0
   #channel: Channel | null = null
   #sessions = 0
   #earlierReceivedBytes = 0
@@ -22,6 +31,7 @@ export class LinkState {
   constructor(peer: string, clock: Clock) {
     this.#peer = peer
     this.#clock = clock
+    this.#trouble = { sinceMs: clock.wallMs(), sessions: 0 }
   }
 
   get channel(): Channel | null {
@@ -33,6 +43,12 @@ export class LinkState {
     if (this.#state === 'down') this.#lastError = null
   }
 
+  /** Whether the session that is up, or was until now, has lasted. */
+  get isSteady(): boolean {
+    this.#settle()
+    return this.#trouble === null
+  }
+
   greeting(): void {
     this.#set('greeting')
   }
@@ -40,11 +56,14 @@ export class LinkState {
   up(channel: Channel): void {
     this.#channel = channel
     this.#sessions += 1
-    this.#lastError = null
+    if (this.#trouble !== null) this.#trouble.sessions += 1
+    this.#upAtMs = this.#clock.monotonicMs()
     this.#set('up')
   }
 
   down(error: unknown): void {
+    this.#settle()
+    this.#trouble ??= { sinceMs: this.#clock.wallMs(), sessions: 0 }
     this.#earlierReceivedBytes += this.#channel?.receivedBytes ?? 0
     this.#earlierSentBytes += this.#channel?.sentBytes ?? 0
     this.#channel = null
@@ -57,11 +76,14 @@ export class LinkState {
   }
 
   status(): LinkStatus {
+    this.#settle()
     const offset = this.#channel?.clockOffset
     return {
       state: this.#state,
       peer: this.#peer,
       sinceMs: this.#sinceMs,
+      unsteadySinceMs: this.#trouble?.sinceMs ?? null,
+      unsteadySessions: this.#trouble?.sessions ?? 0,
       roundTripMs: offset?.roundTripMs ?? null,
       clockOffsetMs: offset?.offsetMs ?? null,
       sessions: this.#sessions,
@@ -69,6 +91,13 @@ export class LinkState {
       sentBytes: this.#earlierSentBytes + (this.#channel?.sentBytes ?? 0),
       lastError: this.#lastError,
     }
+  }
+
+  #settle(): void {
+    if (this.#state !== 'up' || this.#trouble === null) return
+    if (this.#clock.monotonicMs() - this.#upAtMs < STEADY_MS) return
+    this.#trouble = null
+    this.#lastError = null
   }
 
   #set(state: LinkStatus['state']): void {

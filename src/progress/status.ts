@@ -61,6 +61,10 @@ export interface LinkStatus {
   readonly state: 'down' | 'greeting' | 'up'
   readonly peer: string
   readonly sinceMs: number | null
+  /** Since when no session has lasted for 5 s; null while one does. */
+  readonly unsteadySinceMs: number | null
+  /** Sessions that came up in that time. More than one: the link comes and goes. */
+  readonly unsteadySessions: number
   readonly roundTripMs: number | null
   /** Peer clock minus own clock. */
   readonly clockOffsetMs: number | null

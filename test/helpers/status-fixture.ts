@@ -84,6 +84,8 @@ export const drStatus: GatewayStatus = {
     state: 'up',
     peer: 'ec2',
     sinceMs: NOW_MS - 7_325_000,
+    unsteadySinceMs: null,
+    unsteadySessions: 0,
     roundTripMs: 31.25,
     clockOffsetMs: -2.3,
     sessions: 3,

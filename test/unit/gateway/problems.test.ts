@@ -1,9 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { LandbridgeError } from '../../../src/base/errors.ts'
 import { linkProblems, tunnelProblems, worstState } from '../../../src/gateway/problems.ts'
+import type { Channel } from '../../../src/link/channel.ts'
 import { LinkState } from '../../../src/link/link-state.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { drStatus } from '../../helpers/status-fixture.ts'
+
+const channel = { receivedBytes: 0, sentBytes: 0, clockOffset: {} } as unknown as Channel
+const lost = new LandbridgeError('ERR_LINK_FRAME', 'too much for a frame')
 
 describe('the link', () => {
   test('keeps the remedy of what took it down, and since when', async () => {
@@ -42,10 +46,58 @@ describe('the link', () => {
     const sinceMs = clock.wallMs()
     state.down(new LandbridgeError('ERR_LINK_LISTEN', 'cannot listen on 10.77.0.1:7400'))
     state.listening()
-    await clock.advance(3_000)
+    await clock.advance(11_000)
     const [problem] = linkProblems(state.status(), clock.wallMs())
     expect(problem).toMatchObject({ code: 'ERR_LINK_LOST', sinceMs })
   })
+
+  test('that nobody ever opened is a problem, once the peer had time to start', async () => {
+    const clock = new FakeClock()
+    const state = new LinkState('azure', clock)
+    await clock.advance(9_000)
+    expect(linkProblems(state.status(), clock.wallMs())).toEqual([])
+    await clock.advance(2_000)
+    expect(linkProblems(state.status(), clock.wallMs())).toMatchObject([
+      { code: 'ERR_LINK_LOST', message: 'the peer has not connected yet' },
+    ])
+  })
+
+  test('that is lost once and comes back has no problem any more', async () => {
+    const clock = new FakeClock()
+    const state = new LinkState('azure', clock)
+    state.up(channel)
+    await clock.advance(60_000)
+    state.down(lost)
+    state.up(channel)
+    await clock.advance(3_000)
+    expect(linkProblems(state.status(), clock.wallMs())).toEqual([])
+    await clock.advance(3_000)
+    expect(state.status()).toMatchObject({ lastError: null, unsteadySinceMs: null })
+  })
+
+  // Each attempt came up and began the grace anew: the status was ok for ever.
+  test.each(['up', 'greeting'] as const)(
+    'that ends each second once it is %s is one problem',
+    async (reached) => {
+      const clock = new FakeClock()
+      const state = new LinkState('azure', clock)
+      state.up(channel)
+      await clock.advance(60_000)
+      const sinceMs = clock.wallMs()
+      const seen: unknown[] = []
+      for (let second = 0; second < 20; second += 1) {
+        state.down(lost)
+        await clock.advance(500)
+        state.greeting()
+        if (reached === 'up') state.up(channel)
+        if (second > 4) seen.push(...linkProblems(state.status(), clock.wallMs()))
+        await clock.advance(500)
+        if (second > 4) seen.push(...linkProblems(state.status(), clock.wallMs()))
+      }
+      expect(seen).toHaveLength(30)
+      for (const problem of seen) expect(problem).toMatchObject({ code: 'ERR_LINK_FRAME', sinceMs })
+    },
+  )
 })
 
 describe('the tunnel', () => {
