@@ -12,6 +12,7 @@ import { DrStream } from './gateway/dr-stream.ts'
 import { linkProblems, tunnelProblems, worstState } from './gateway/problems.ts'
 import { ProductionStream } from './gateway/production-stream.ts'
 import { refusedBy } from './gateway/refused.ts'
+import { silenceProblems } from './gateway/silence.ts'
 import { loadStreamIdentity } from './gateway/stream-identity.ts'
 import { StreamSessions } from './gateway/stream-sessions.ts'
 import { publicKeyFingerprint } from './keys/fingerprint.ts'
@@ -126,13 +127,15 @@ function createStatus({ config, tunnel, link, streams, clock }: StatusParts): ()
   const expiry = new CertificateExpiry(config.identity)
   return () => {
     const nowMs = clock.wallMs()
-    const problems = [
+    const told = [
       ...expiry.problems(nowMs),
       ...tunnel.problems(),
       ...tunnelProblems(tunnel.status(), { nowMs, startedAtMs }),
       ...linkProblems(link.status(), nowMs),
       ...streams.flatMap((stream) => stream.problems()),
     ]
+    const shown = { nowMs, link: link.status(), streams: streams.map((stream) => stream.status()) }
+    const problems = [...told, ...silenceProblems({ ...shown, problems: told })]
     return {
       schema: 1,
       name,
@@ -140,12 +143,10 @@ function createStatus({ config, tunnel, link, streams, clock }: StatusParts): ()
       version,
       pid: process.pid,
       startedAtMs,
-      nowMs,
       state: worstState(problems),
       problems,
       tunnel: tunnel.status(),
-      link: link.status(),
-      streams: streams.map((stream) => stream.status()),
+      ...shown,
       refused: refusedBy(link, streams),
     }
   }

@@ -45,6 +45,7 @@ export function drStreamStatus(stream: DrStream, config: StreamConfig, clock: Cl
     receiveLag: stream.receiveLag.status(),
     transactionsReceived: stream.transactions,
     bytesReceived: told.receivedBytes,
+    receivedAgoMs: told.receivedMs === null ? null : clock.monotonicMs() - told.receivedMs,
     throttle: { bytesPerSecond: config.throttle.bytesPerSecond },
     replicas: replicasOf(stream, config),
   }

@@ -107,6 +107,7 @@ export class ProductionStream {
       receiveLag: null,
       transactionsReceived: 0,
       bytesReceived: sentBytes,
+      receivedAgoMs: null,
       throttle: { bytesPerSecond: this.#throttle.bytesPerSecond },
       replicas: [],
     }

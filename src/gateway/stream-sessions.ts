@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Channel } from '../link/channel.ts'
-import { encodeJson, type Frame, FrameType } from '../link/frame.ts'
+import { type Frame, FrameType } from '../link/frame.ts'
 import type { SessionBody } from '../link/link-session.ts'
 import type { Hello, State } from '../link/messages.ts'
 import { DrStream } from './dr-stream.ts'
@@ -68,7 +68,7 @@ function unknownStream(channel: Channel, name: string, number: number, clock: Cl
         sinceMs: clock.wallMs(),
       }
       const state: State = { state: 'blocked', host: '', problem }
-      channel.send(encodeJson(FrameType.State, number, state))
+      channel.sendJson(FrameType.State, number, state)
     },
   }
 }

@@ -3,7 +3,16 @@ import type { Clock } from '../base/clock.ts'
 import { Condition } from '../base/condition.ts'
 import { codeOf, LandbridgeError } from '../base/errors.ts'
 import { ClockOffset } from './clock-offset.ts'
-import { decodeFrame, encodeJson, encodePing, encodePong, type Frame, FrameType } from './frame.ts'
+import {
+  decodeFrame,
+  encodeJson,
+  encodePing,
+  encodePong,
+  type Frame,
+  FrameType,
+  type JsonFrame,
+} from './frame.ts'
+import { BODY_BYTES_MAX, MessageJoiner, splitMessage } from './message-parts.ts'
 import { close as closeBody, parseBody } from './messages.ts'
 
 export interface ChannelOptions {
@@ -19,6 +28,8 @@ export interface ChannelOptions {
 const SILENT_PINGS_MAX = 5
 const SILENT_MS_MIN = 3_000
 const CLOSE_MS = 1_000
+/** Beside the data under way, which keep to limits of their own: room for the largest bodies. */
+const UNSENT_BYTES_MAX = 2 * BODY_BYTES_MAX
 const WEBSOCKET_CLOSE_OK = 1000
 
 /**
@@ -31,6 +42,7 @@ export class Channel {
   readonly #socket: WebSocket
   readonly #ended = Promise.withResolvers<never>()
   readonly #taken = new Condition()
+  readonly #joiner = new MessageJoiner()
   #isOver = false
   #receivedBytes = 0
   #sentBytes = 0
@@ -67,6 +79,21 @@ export class Channel {
       done?.()
       this.#taken.notifyAll()
     })
+  }
+
+  /** A body of any size that a body may have. */
+  sendJson(type: JsonFrame['type'], stream: number, body: unknown): void {
+    for (const message of splitMessage(encodeJson(type, stream, body))) this.say(message)
+  }
+
+  /**
+   * A frame that waits for nobody's leave: an answer, an ack, news. So a peer that takes none of
+   * them is given up, before they fill the memory.
+   */
+  say(message: Buffer): void {
+    if (this.#isOver) return
+    if (this.#unsentBytes + message.length > UNSENT_BYTES_MAX) this.fail(deaf(this.#unsentBytes))
+    else this.send(message)
   }
 
   /** Settles once no more than `bytes` wait for the operating system, whichever stream's. */
@@ -124,7 +151,7 @@ export class Channel {
   }
 
   #ping(): void {
-    this.send(encodePing(Math.round(this.#options.clock.wallMs() * 1000)))
+    this.say(encodePing(Math.round(this.#options.clock.wallMs() * 1000)))
   }
 
   #receive(data: unknown, isBinary: boolean): void {
@@ -135,7 +162,8 @@ export class Channel {
         throw new LandbridgeError('ERR_LINK_FRAME', 'the peer sent a message that is not binary')
       }
       this.#receivedBytes += data.length
-      this.#handle(decodeFrame(data))
+      const frame = this.#joiner.push(data)
+      if (frame !== null) this.#handle(decodeFrame(frame))
     } catch (error) {
       this.fail(error)
     }
@@ -144,7 +172,7 @@ export class Channel {
   #handle(frame: Frame): void {
     const nowMs = this.#options.clock.wallMs()
     if (frame.type === FrameType.Ping) {
-      this.send(encodePong(frame.sentUs, Math.round(nowMs * 1000)))
+      this.say(encodePong(frame.sentUs, Math.round(nowMs * 1000)))
     } else if (frame.type === FrameType.Pong) {
       this.clockOffset.record(frame.sentUs / 1000, frame.answeredUs / 1000, nowMs)
     } else if (frame.type === FrameType.Close) {
@@ -185,6 +213,11 @@ function lost(cause?: unknown): LandbridgeError {
     cause,
     retryable: true,
   })
+}
+
+function deaf(unsentBytes: number): LandbridgeError {
+  const message = `the peer takes nothing: ${unsentBytes} bytes wait for it`
+  return new LandbridgeError('ERR_LINK_DEAF', message, { retryable: true })
 }
 
 function silent(silentMs: number): LandbridgeError {

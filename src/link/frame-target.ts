@@ -67,6 +67,8 @@ export class FrameTarget implements ByteTarget {
   #offset = 0
   #compressSkip = 0
   #sentBytes = 0
+  /** Of the files under way: how much was sent when each began. */
+  #begun: { readonly name: string; readonly sentBytes: number }[] = []
   #started = false
   #payloadBytes = PAYLOAD_BYTES
 
@@ -78,6 +80,11 @@ export class FrameTarget implements ByteTarget {
   /** Payload bytes handed to the channel, before compression. */
   get sentBytes(): number {
     return this.#sentBytes
+  }
+
+  /** The file that the receiver's synced end is in; null before anything was sent. */
+  get ackedFile(): string | null {
+    return this.#begun[0]?.name ?? null
   }
 
   accepted(): void {
@@ -126,6 +133,7 @@ export class FrameTarget implements ByteTarget {
     const { clock, channel } = this.#options
     const idleRoundTripMs = channel.clockOffset.idleRoundTripMs ?? 0
     this.window.acked(total, clock.monotonicMs(), idleRoundTripMs)
+    while ((this.#begun[1]?.sentBytes ?? Number.POSITIVE_INFINITY) <= total) this.#begun.shift()
     this.#changed.notifyAll()
   }
 
@@ -161,6 +169,7 @@ export class FrameTarget implements ByteTarget {
   }
 
   #sendFile(item: { readonly name: string; readonly offset: number }): void {
+    this.#begun.push({ name: item.name, sentBytes: this.#sentBytes })
     this.#options.channel.send(encodeFile(this.#options.stream, item.offset, item.name))
   }
 

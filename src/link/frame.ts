@@ -25,7 +25,7 @@ export const PROTOCOL_VERSION = 1
 /** Payload of one Data frame, before compression. */
 export const FRAME_PAYLOAD_BYTES_MAX = 1024 * 1024
 /** Type 1, flags 1, stream 2. */
-const PREFIX_BYTES = 4
+export const PREFIX_BYTES = 4
 /** Prefix, file offset 8, read time 8, payload size before compression 4. */
 export const DATA_HEADER_BYTES = PREFIX_BYTES + 20
 /** The largest message either side accepts. */

@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws'
 import type { Clock } from '../base/clock.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import { Channel } from './channel.ts'
-import { encodeJson, type Frame, FrameType, PROTOCOL_VERSION } from './frame.ts'
+import { type Frame, FrameType, PROTOCOL_VERSION } from './frame.ts'
 import { type Hello, hello, parseBody } from './messages.ts'
 
 /** What a gateway does with a session once both said hello. */
@@ -56,7 +56,7 @@ export async function runLinkSession(
     if (body === null) channel.fail(refused('the peer said no hello in time'))
   }, HELLO_MS)
   const protocol = { oldest: PROTOCOL_VERSION, newest: PROTOCOL_VERSION }
-  channel.send(encodeJson(FrameType.Hello, 0, { protocol, ...options.own }))
+  channel.sendJson(FrameType.Hello, 0, { protocol, ...options.own })
   try {
     return await channel.run(signal)
   } finally {

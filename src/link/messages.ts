@@ -5,6 +5,8 @@ import { LandbridgeError } from '../base/errors.ts'
 
 const flavor = z.enum(['mysql', 'mariadb'])
 const safe = z.number().int().nonnegative()
+/** More than that are between a receiver and its source hardly ever; then bytes are not counted. */
+export const SAMPLE_FILES_MAX = 20_000
 
 export const sourceIdentity = z.object({
   flavor,
@@ -21,7 +23,10 @@ export const hello = z.object({
   site: z.enum(['production', 'dr']),
   software: z.string().max(100),
   /** Stream names; their place in the DR gateway's list is the stream number of all frames. */
-  streams: z.array(z.string().max(100)).max(1000),
+  streams: z
+    .array(z.string().max(100))
+    .max(1000)
+    .refine((names) => new Set(names).size === names.length, 'a name stands there twice'),
 })
 
 export const resume = z.object({
@@ -58,8 +63,11 @@ export const sample = z.object({
   file: z.string().max(255),
   offset: safe,
   gtids: z.string().nullable(),
-  /** The source's list of files, now and then. */
-  files: z.array(z.object({ name: z.string().max(255), bytes: safe })).optional(),
+  /** The source's files from the one on that the receiver is in, now and then. */
+  files: z
+    .array(z.object({ name: z.string().max(255), bytes: safe }))
+    .max(SAMPLE_FILES_MAX)
+    .optional(),
 })
 
 export const state = z.object({

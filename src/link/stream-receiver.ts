@@ -8,7 +8,6 @@ import {
   DATA_HEADER_BYTES,
   type DataFrame,
   encodeAck,
-  encodeJson,
   FRAME_PAYLOAD_BYTES_MAX,
   type Frame,
   FrameType,
@@ -40,6 +39,8 @@ export interface StreamReceiverStatus {
   /** As the sender last said; null without a session. */
   readonly state: State | null
   readonly receivedBytes: number
+  /** When the last of them came, on the monotonic clock; null before the first. */
+  readonly receivedMs: number | null
 }
 
 /**
@@ -52,6 +53,7 @@ export class StreamReceiver {
   #session: ReceiverSession | null = null
   #state: State | null = null
   #receivedBytes = 0
+  #receivedMs: number | null = null
 
   constructor(options: StreamReceiverOptions) {
     this.name = options.name
@@ -59,7 +61,11 @@ export class StreamReceiver {
   }
 
   status(): StreamReceiverStatus {
-    return { state: this.#state, receivedBytes: this.#receivedBytes }
+    return {
+      state: this.#state,
+      receivedBytes: this.#receivedBytes,
+      receivedMs: this.#receivedMs,
+    }
   }
 
   /** The spool synced `bytes` more: tell the sender. */
@@ -81,6 +87,7 @@ export class StreamReceiver {
       },
       received: (bytes) => {
         this.#receivedBytes += bytes
+        this.#receivedMs = this.#options.clock.monotonicMs()
       },
       ended: () => {
         if (this.#session !== session) return
@@ -149,7 +156,7 @@ export class ReceiverSession {
 
   synced(bytes: number): void {
     this.#syncedBytes += bytes
-    this.#channel.send(encodeAck(this.#stream, this.#syncedBytes))
+    this.#channel.say(encodeAck(this.#stream, this.#syncedBytes))
   }
 
   fail(error: LandbridgeError): void {
@@ -236,7 +243,7 @@ export class ReceiverSession {
     this.#syncedBytes = 0
     this.#dumpBytes = 0
     const body = { held, windowBytes: this.#options.windowBytes }
-    this.#channel.send(encodeJson(FrameType.Resume, this.#stream, body))
+    this.#channel.sendJson(FrameType.Resume, this.#stream, body)
   }
 
   async #open(opened: Open): Promise<void> {

@@ -10,9 +10,16 @@ import {
 } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Channel } from './channel.ts'
-import { encodeJson, type Frame, FrameType } from './frame.ts'
+import { type Frame, FrameType } from './frame.ts'
 import { type ByteThrottle, FrameTarget } from './frame-target.ts'
-import { parseBody, type Resume, resume, type Sample, type State } from './messages.ts'
+import {
+  parseBody,
+  type Resume,
+  resume,
+  SAMPLE_FILES_MAX,
+  type Sample,
+  type State,
+} from './messages.ts'
 import type { OpenedSource, SourcePort } from './source-port.ts'
 
 export interface StreamSenderOptions {
@@ -115,6 +122,7 @@ export class SenderSession {
   readonly #backoff: Backoff
   #resumed = Promise.withResolvers<Resume>()
   #target: FrameTarget | null = null
+  #heldFile: string | null = null
   #problem: State['problem'] = null
   /** Told as blocked until a dump is accepted or something else is wrong, not a look long. */
   #isBlocked = false
@@ -149,6 +157,7 @@ export class SenderSession {
       while (!signal.aborted) {
         const { held, windowBytes } = await raceAbort(this.#resumed.promise, signal)
         this.#resumed = Promise.withResolvers<Resume>()
+        this.#heldFile = held?.file ?? null
         await this.#oneDump(held, windowBytes, signal)
       }
     } finally {
@@ -190,7 +199,7 @@ export class SenderSession {
       // Only with the first bytes, so that an epoch is not begun for a refusal.
       onStart: () => {
         const { source, newEpoch } = opened
-        this.#channel.send(encodeJson(FrameType.Open, this.#stream, { source, newEpoch }))
+        this.#channel.sendJson(FrameType.Open, this.#stream, { source, newEpoch })
       },
     })
     this.#target = target
@@ -229,18 +238,28 @@ export class SenderSession {
       await this.#backoff.wait({ signal })
     }
     const message = describeError(error).slice(0, 2000)
-    this.#channel.send(encodeJson(FrameType.Restart, this.#stream, { code, message }))
+    this.#channel.sendJson(FrameType.Restart, this.#stream, { code, message })
   }
 
   #tell(state: State['state']): void {
     const body: State = { state, host: this.#options.source.host, problem: this.#problem }
     this.#reports.state(state, this.#problem)
-    this.#channel.send(encodeJson(FrameType.State, this.#stream, body))
+    this.#channel.sendJson(FrameType.State, this.#stream, body)
+  }
+
+  /** Of a source's files those that lie between the receiver and the source's end. */
+  #ahead(files: NonNullable<Sample['files']>): NonNullable<Sample['files']> {
+    const file = this.#target?.ackedFile ?? this.#heldFile
+    const at = files.findIndex(({ name }) => name === file)
+    // One more: the receiver may have cut its spool back into the file before.
+    return files.slice(Math.max(at - 1, 0)).slice(-SAMPLE_FILES_MAX)
   }
 
   #sendSample(sample: Sample): void {
     this.#reports.sample(sample)
-    this.#channel.send(encodeJson(FrameType.Sample, this.#stream, sample))
+    const { files, ...place } = sample
+    const body = files === undefined ? place : { ...place, files: this.#ahead(files) }
+    this.#channel.sendJson(FrameType.Sample, this.#stream, body)
   }
 }
 

@@ -137,6 +137,8 @@ export interface StreamStatus {
   readonly receiveLag: LagStatus | null
   readonly transactionsReceived: number
   readonly bytesReceived: number
+  /** DR only: how long ago the last of them came; null before the first. */
+  readonly receivedAgoMs: number | null
   readonly throttle: { readonly bytesPerSecond: number | null }
   readonly replicas: readonly ReplicaStatus[]
 }

@@ -53,6 +53,7 @@ export const drStream: StreamStatus = {
   },
   transactionsReceived: 120_000,
   bytesReceived: 4_402_341_478,
+  receivedAgoMs: 400,
   throttle: { bytesPerSecond: null },
   replicas: [replicaStatus],
 }

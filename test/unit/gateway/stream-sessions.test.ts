@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { ProductionStream } from '../../../src/gateway/production-stream.ts'
 import { StreamSessions } from '../../../src/gateway/stream-sessions.ts'
 import type { Channel } from '../../../src/link/channel.ts'
-import { decodeFrame, type Frame, FrameType } from '../../../src/link/frame.ts'
+import { decodeFrame, encodeJson, type Frame, FrameType } from '../../../src/link/frame.ts'
 import type { Hello } from '../../../src/link/messages.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
@@ -20,7 +20,8 @@ const untilAbort: Run = async (signal) => {
 }
 
 function bodyOf(streams: ProductionStream[], names: string[], sent: Buffer[] = []) {
-  const channel = { send: (message: Buffer) => sent.push(message) } as unknown as Channel
+  const sendJson = (...frame: Parameters<typeof encodeJson>) => sent.push(encodeJson(...frame))
+  const channel = { sendJson } as unknown as Channel
   const peer: Hello = {
     protocol: { oldest: 1, newest: 1 },
     gateway: 'azure',

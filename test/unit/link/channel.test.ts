@@ -53,6 +53,31 @@ describe('a channel', () => {
     expect(seen).toEqual([1, 2])
   })
 
+  test('carries a body that no frame could', async () => {
+    const { left, right } = socketPair()
+    const seen: Frame[] = []
+    const [one, other] = [channelOn(left), channelOn(right, (frame) => seen.push(frame))]
+    const stop = new AbortController()
+    const running = [one.run(stop.signal), other.run(stop.signal)]
+    const body = { files: Array.from({ length: 60_000 }, (_, n) => ({ name: `binlog.${n}` })) }
+    one.sendJson(FrameType.Sample, 1, body)
+    await until(() => seen.length > 0)
+    expect(seen).toEqual([{ type: FrameType.Sample, stream: 1, body }])
+    stop.abort(new Error('over'))
+    await Promise.allSettled(running)
+  })
+
+  test('gives up a peer that asks and never takes the answers', async () => {
+    const { left } = socketPair()
+    left.socket.send = () => undefined
+    const channel = channelOn(left)
+    const running = channel.run(new AbortController().signal)
+    const ack = Buffer.alloc(1024 * 1024)
+    for (let count = 0; count < 64; count += 1) channel.say(ack)
+    expect(channel.unsentBytes).toBeLessThan(40 * 1024 * 1024)
+    await expect(running).rejects.toMatchObject({ code: 'ERR_LINK_DEAF', retryable: true })
+  })
+
   test('gets what came before anybody listened', async () => {
     const { left, right } = socketPair()
     const seen: number[] = []
