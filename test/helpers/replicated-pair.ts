@@ -265,7 +265,7 @@ export class ReplicatedPair implements AsyncDisposable {
     const end = performance.now() + limitMs
     while (!(await accept())) {
       if (performance.now() > end) throw new Error(`not reached in ${limitMs} ms: ${accept}`)
-      await sleep(50)
+      await sleep(100)
     }
   }
 
