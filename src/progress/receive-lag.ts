@@ -55,6 +55,9 @@ interface Mark {
  * - A gateway that starts with a backlog has no old samples. While anything is missing, `ms` is at
  *   least the delay of the transaction that was synced last: what follows it is hardly older.
  *
+ * - A transaction that is synced after everything was known to be held is younger than that
+ *   knowledge, whatever time it claims: `SET timestamp` at a source writes any time into events.
+ *
  * Ages are kept on the monotonic clock, so that a stepped wall clock at either end does not change
  * what was measured. A sample's age on arrival comes from the clock offset and is held to between 0
  * and the age of the sample before it: a wrong offset cannot do more harm than that.
@@ -75,6 +78,8 @@ export class ReceiveLag {
   /** Wall clock of the peer minus own monotonic clock. Null until the link has measured it. */
   #peerAheadMs: number | null = null
   #lastDelayMs = 0
+  /** When the source was last known to have nothing that is not held; monotonic. */
+  #allHeldMs = Number.NEGATIVE_INFINITY
 
   constructor(options: ReceiveLagOptions) {
     this.#clock = options.clock
@@ -106,8 +111,11 @@ export class ReceiveLag {
     if (sample.bytesTotal !== null) this.#files.observe(sample, sample.bytesTotal)
     const before = this.#newest
     const samePlace = before?.file === sample.file && before.offset === sample.offset
-    if (samePlace && (sample.gtids === null || sample.gtids === before.gtids)) return
     this.#dropHeld()
+    if (samePlace && (sample.gtids === null || sample.gtids === before.gtids)) {
+      if (this.#missing.length === 0) this.#allHeldMs = bornMs
+      return
+    }
     this.#newest = { bornMs, file: sample.file, offset: sample.offset, gtids: sample.gtids }
     this.#newestGtids = sample.gtids ?? this.#newestGtids
     this.#missing.push(this.#newest)
@@ -125,7 +133,8 @@ export class ReceiveLag {
   recordTransaction(commitMs: number, syncedMs: number): void {
     if (this.#peerAheadMs === null) return
     const ownAheadMs = this.#clock.wallMs() - this.#clock.monotonicMs()
-    const delayMs = Math.max(0, syncedMs - commitMs + this.#peerAheadMs - ownAheadMs)
+    const claimedMs = Math.max(0, syncedMs - commitMs + this.#peerAheadMs - ownAheadMs)
+    const delayMs = Math.min(claimedMs, this.#clock.monotonicMs() - this.#allHeldMs)
     this.#delays.record(delayMs)
     this.#lastDelayMs = delayMs
   }
@@ -142,6 +151,7 @@ export class ReceiveLag {
     this.#newest = null
     this.#newestGtids = null
     this.#lastDelayMs = 0
+    this.#allHeldMs = Number.NEGATIVE_INFINITY
   }
 
   status(): LagStatus {
@@ -176,6 +186,7 @@ export class ReceiveLag {
       this.#missing.dropOldest()
     }
     this.#lastDelayMs = 0
+    this.#allHeldMs = Math.max(this.#allHeldMs, this.#newest?.bornMs ?? Number.NEGATIVE_INFINITY)
   }
 
   #isHeld(mark: Mark, held: GtidSet | null): boolean {

@@ -198,6 +198,29 @@ describe('receive lag', () => {
     },
   )
 
+  test('a time that an event claims counts as far as what was held allows', async () => {
+    const pair = new Pair()
+    pair.commit(1)
+    pair.syncAll()
+    pair.sample()
+    await pair.clock.advance(60_000)
+    pair.sample()
+    await pair.clock.advance(400)
+    // SET timestamp = 1000000000
+    pair.commit(1)
+    pair.lag.recordTransaction(1e12, pair.clock.wallMs())
+    pair.syncAll()
+    expect(pair.lag.status()).toMatchObject({ ms: 0, recent: { count: 1 } })
+    expect(pair.lag.status().recent?.maxMs).toBeCloseTo(400)
+    pair.commit(2)
+    pair.sample()
+    await pair.clock.advance(5_000)
+    pair.lag.recordTransaction(1e12, pair.clock.wallMs())
+    pair.syncTo(3)
+    const { ms, recent } = pair.lag.status()
+    expect([ms, recent?.maxMs]).toEqual([5_400, expect.closeTo(5_400)])
+  })
+
   test('before the clock offset is known ages count from arrival, delays not at all', async () => {
     const clock = new FakeClock()
     const lag = new ReceiveLag({ clock })
