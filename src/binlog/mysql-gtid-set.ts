@@ -53,8 +53,10 @@ export class MysqlGtidSet implements GtidSet {
   }
 
   addSet(other: GtidSet): void {
-    for (const [uuid, tag, intervals] of asMysql(other).entries()) {
-      for (const [first, last] of intervals) this.addRange(uuid, tag, first, last)
+    for (const [key, intervals] of asMysql(other).#members) {
+      const member = this.#members.get(key)
+      if (member === undefined) this.#members.set(key, intervals.clone())
+      else member.addAll(intervals)
     }
   }
 
@@ -62,7 +64,7 @@ export class MysqlGtidSet implements GtidSet {
     for (const [key, intervals] of asMysql(other).#members) {
       const member = this.#members.get(key)
       if (member === undefined) continue
-      for (const [first, last] of intervals) member.remove(first, last)
+      member.removeAll(intervals)
       if (member.length === 0) this.#members.delete(key)
     }
   }
@@ -79,7 +81,7 @@ export class MysqlGtidSet implements GtidSet {
     const result = new MysqlGtidSet()
     for (const [memberUuid, tag, intervals] of this.entries()) {
       if (memberUuid !== uuid) continue
-      for (const [first, last] of intervals) result.addRange(memberUuid, tag, first, last)
+      result.#members.set(keyOf(memberUuid, tag), intervals.clone())
     }
     return result
   }
