@@ -76,7 +76,9 @@ export function divergence(
   facts: SourceFacts,
   times: FileTimes,
 ): LandbridgeError | null {
-  return extraGtids(held, facts) ?? missingBytes(held, facts) ?? otherFile(held, facts, times)
+  return (
+    extraGtids(held, facts, times) ?? missingBytes(held, facts) ?? otherFile(held, facts, times)
+  )
 }
 
 /**
@@ -151,8 +153,9 @@ function refusePurged(held: HeldState, facts: SourceFacts): void {
   )
 }
 
-function extraGtids(held: HeldState, facts: SourceFacts): LandbridgeError | null {
-  const extra = facts.flavor === 'mysql' ? mysqlExtra(held, facts) : mariadbExtra(held, facts)
+function extraGtids(held: HeldState, facts: SourceFacts, times: FileTimes): LandbridgeError | null {
+  const { flavor } = facts
+  const extra = flavor === 'mysql' ? mysqlExtra(held, facts) : mariadbExtra(held, facts, times)
   if (extra === '') return null
   return new LandbridgeError(
     'ERR_SOURCE_DIVERGED',
@@ -173,19 +176,29 @@ function mysqlExtra(held: HeldState, facts: SourceFacts): string {
 /**
  * A higher number in the domain is no proof: another server may have given it to a history of its
  * own. What counts is that the source logged as far of the server that made the held transaction,
- * or, made from a backup, stands right behind it. MariaDB asks the same of a replica.
+ * or, made from a backup, stands right behind it. MariaDB asks the same of a replica. A domain that
+ * is named nowhere was deleted (FLUSH BINARY LOGS DELETE_DOMAIN_ID), where the files go on as held.
  */
-function mariadbExtra(held: HeldState, facts: SourceFacts): string {
+function mariadbExtra(held: HeldState, facts: SourceFacts, times: FileTimes): string {
+  const goesOn = filesGoOn(held, facts, times)
   const logged = parseMariadbGtidState(facts.executedGtids)
   const replicated = parseMariadbGtidState(facts.replicatedGtids)
   const isUnknown = (gtid: MariadbGtid): boolean => {
     const last = logged.lastOf(gtid.domainId, gtid.serverId)
     if (last !== undefined && last >= gtid.sequence) return false
+    if (goesOn && logged.last(gtid.domainId) === undefined) return false
     const stand = replicated.last(gtid.domainId)
     return stand?.serverId !== gtid.serverId || stand.sequence !== gtid.sequence
   }
   const unknown = parseMariadbGtidState(held.gtids).position().filter(isUnknown)
   return unknown.map(formatMariadbGtid).join(',')
+}
+
+/** Whether the source has, for certain, all that it had when it wrote what is held. */
+function filesGoOn(held: HeldState, facts: SourceFacts, times: FileTimes): boolean {
+  if (!isSameServer(held, facts) || missingBytes(held, facts) !== null) return false
+  const isThere = facts.files.some(({ name }) => name === held.file)
+  return !isThere || (times.held !== null && times.held === held.firstTimestamp)
 }
 
 /**

@@ -208,6 +208,41 @@ describe('a source whose transactions or bytes of before are gone', () => {
   })
 })
 
+describe('the start at a MariaDB that deleted a domain', () => {
+  const source = { flavor: 'mariadb', serverId: 7, serverUuid: null } as const
+  const facts = { ...recordedSourceFacts('mariadb'), executedGtids: '0-7-50' }
+  const [, newest] = facts.files
+  const place = { file: newest?.name ?? '', offset: newest?.bytes ?? 0, firstTimestamp: 1000 }
+  const state = held({ source, gtids: '0-7-50,5-7-3', ...place })
+  const times = { oldest: null, held: 1000 }
+  const isBlocked = expect.objectContaining({ details: { extra: '5-7-3' } })
+
+  test('goes on where it was while the file is the one that is held', () => {
+    const { file, offset } = place
+    expect(planStart(state, facts, times)).toMatchObject({
+      gtids: '0-7-50,5-7-3',
+      expect: { file, offset },
+      newEpoch: null,
+    })
+  })
+
+  test('goes on with newer files of the same server', () => {
+    const files = [{ name: 'binlog.000009', bytes: 900 }]
+    const plan = planStart(state, { ...facts, files }, { oldest: null, held: null })
+    expect(plan.expect).toEqual({ file: 'binlog.000009', offset: 0 })
+  })
+
+  test.each([
+    ['the file is another one', state, facts, { oldest: null, held: 2000 }],
+    ['nobody knows whether it is', state, facts, { oldest: null, held: null }],
+    ['bytes of it are missing', { ...state, offset: 1e9 }, facts, times],
+    ['it is another server', state, { ...facts, serverId: 8 }, times],
+    ['the domain is there with less', state, { ...facts, executedGtids: '0-7-50,5-7-2' }, times],
+  ])('is blocked when %s', (_what, was, now, known) => {
+    expect(() => planStart(was, now, known)).toThrow(isBlocked)
+  })
+})
+
 describe('the start at a MariaDB that took over', () => {
   const source = { flavor: 'mariadb', serverId: 7, serverUuid: null } as const
   const state = held({ source, file: 'binlog.000001', gtids: '0-7-50' })
