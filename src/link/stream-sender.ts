@@ -124,8 +124,13 @@ export class SenderSession {
   #target: FrameTarget | null = null
   #heldFile: string | null = null
   #problem: State['problem'] = null
-  /** Told as blocked until a dump is accepted or something else is wrong, not a look long. */
+  /** Told as blocked until a dump lasts or something else is wrong, not a look long. */
   #isBlocked = false
+  /** A source took a dump and then refused: what repeats at the same place is one problem. */
+  #stuck: { readonly place: string; readonly code: string; readonly sinceMs: number } | null = null
+  #place = ''
+  #isAccepted = false
+  #told: State['state'] | null = null
 
   constructor(
     options: StreamSenderOptions,
@@ -158,6 +163,8 @@ export class SenderSession {
         const { held, windowBytes } = await raceAbort(this.#resumed.promise, signal)
         this.#resumed = Promise.withResolvers<Resume>()
         this.#heldFile = held?.file ?? null
+        this.#isAccepted = false
+        this.#place = held === null ? '' : `${held.epoch} ${held.file} ${held.offset}`
         await this.#oneDump(held, windowBytes, signal)
       }
     } finally {
@@ -192,9 +199,9 @@ export class SenderSession {
       windowBytes: Math.min(windowBytes, this.#options.windowBytes),
       parkAfterMs: this.#options.parkAfterMs ?? PARK_AFTER_MS,
       onAccepted: () => {
-        this.#problem = null
-        this.#isBlocked = false
-        this.#tell('streaming')
+        this.#isAccepted = true
+        // It took the dump before as well, and refused at an event behind this place.
+        if (this.#stuck?.place !== this.#place) this.#flows()
       },
       // Only with the first bytes, so that an epoch is not begun for a refusal.
       onStart: () => {
@@ -208,25 +215,37 @@ export class SenderSession {
     const dumpSignal = AbortSignal.any([signal, ending.signal])
     const reading = opened.run(target, dumpSignal)
     const sending = target.run(dumpSignal)
+    const lasting = this.#options.clock.sleep(STEADY_DUMP_MS, { signal: dumpSignal }).then(
+      () => this.#isAccepted && this.#flows(),
+      () => undefined,
+    )
     try {
       await Promise.race([reading, sending])
     } finally {
       ending.abort()
-      await Promise.allSettled([reading, sending])
+      await Promise.allSettled([reading, sending, lasting])
     }
+  }
+
+  #flows(): void {
+    if (this.#problem === null && this.#told === 'streaming') return
+    this.#problem = null
+    this.#isBlocked = false
+    this.#tell('streaming')
   }
 
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
     const { clock, log, name } = this.#options
     const code = codeOf(error)
-    const isKnown = this.#problem?.code === code
-    const sinceMs = isKnown ? (this.#problem?.sinceMs ?? 0) : clock.wallMs()
+    const known = this.#known(code)
+    const sinceMs = known?.sinceMs ?? clock.wallMs()
     const remedy = remedyOf(error) ?? null
     this.#problem = { code, message: describeError(error), remedy, sinceMs }
     const fields = { ...errorFields(error), stream: name }
-    if (!isKnown) log.warn(fields, `source: ${describeError(error)}`)
+    if (known === null) log.warn(fields, `source: ${describeError(error)}`)
     const isParked = code === 'ERR_PARKED'
     this.#isBlocked = !isParked && isLandbridgeError(error) && !error.retryable
+    if (this.#isBlocked && this.#isAccepted) this.#stuck = { place: this.#place, code, sinceMs }
     if (isParked) {
       this.#tell('parked')
       await this.#target?.drained(signal)
@@ -241,7 +260,15 @@ export class SenderSession {
     this.#channel.sendJson(FrameType.Restart, this.#stream, { code, message })
   }
 
+  /** The same trouble as before, which began then; null when it is a new one. */
+  #known(code: string): { readonly sinceMs: number } | null {
+    if (this.#problem?.code === code) return this.#problem
+    const { place, code: before } = this.#stuck ?? {}
+    return place === this.#place && before === code ? this.#stuck : null
+  }
+
   #tell(state: State['state']): void {
+    this.#told = state
     const body: State = { state, host: this.#options.source.host, problem: this.#problem }
     this.#reports.state(state, this.#problem)
     this.#channel.sendJson(FrameType.State, this.#stream, body)

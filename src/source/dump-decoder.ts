@@ -372,5 +372,9 @@ function refuse(payload: Buffer): never {
   throw new LandbridgeError('ERR_SOURCE_DUMP', `the source refuses the dump: ${text}`, {
     retryable: errno !== READING_BINLOG_FAILED,
     details: { errno },
+    remedy:
+      'The message has the reason of the source. If an event is too large for its ' +
+      'max_allowed_packet, or has no GTID, no replica can get past it: reseed DR from a backup ' +
+      'taken after it, with a new spool directory. Else compare its files with SHOW BINARY LOGS.',
   })
 }

@@ -220,6 +220,57 @@ describe('a stream over the link', () => {
     ])
   })
 
+  test('says once that a source takes the dump and refuses at one event each time', async () => {
+    await using all = await joined()
+    const clock = new FakeClock()
+    const refusal = new LandbridgeError('ERR_SOURCE_DUMP', 'too large', { remedy: 'Reseed.' })
+    let looks = 0
+    let isMended = false
+    const source: SourcePort = {
+      host: all.source.host,
+      open: async (held) => {
+        const opened = await all.source.open(held)
+        return {
+          ...opened,
+          run: async (target, signal) => {
+            looks += 1
+            if (looks === 1 || isMended) return await opened.run(target, signal)
+            target.accepted()
+            throw refusal
+          },
+        }
+      },
+      watch: (onSample, signal) => all.source.watch(onSample, signal),
+    }
+    const told: object[] = []
+    const log = { ...silentLog, warn: (fields: object) => void told.push(fields) }
+    const seen: Frame[] = []
+    const first = all.link({ source, clock, log }).connect()
+    await until(() => all.fixture.syncedBytes > 1_000)
+    await first.stop()
+    const session = all.link({ source, clock, log }).connect({ production: listening(seen) })
+    const advance = async (isReached: () => boolean) => {
+      while (!isReached()) {
+        await until(() => clock.sleeping > 0)
+        await clock.advance(5_000)
+      }
+    }
+    await advance(() => looks > 5)
+    isMended = true
+    const states = () =>
+      seen.flatMap((frame) => (frame.type === FrameType.State ? [frame.body as State] : []))
+    await advance(() => states().at(-1)?.state === 'streaming')
+    await session.stop()
+    const blocked = states().filter(({ state }) => state === 'blocked')
+    expect(blocked.length).toBeGreaterThan(3)
+    expect(new Set(blocked.map(({ problem }) => problem?.sinceMs)).size).toBe(1)
+    const [before, ...after] = states().map(({ state }) => state)
+    // What the source takes before it has lasted is no end of the trouble.
+    expect([before, after[0], after.at(-1)]).toEqual(['connecting', 'streaming', 'streaming'])
+    expect(after.slice(1, -1).every((state) => state === 'blocked')).toBe(true)
+    expect(told.filter((fields) => 'code' in fields)).toHaveLength(1)
+  })
+
   test('is stopped from either side without a word lost', async () => {
     await using all = await joined()
     const session = all.link().connect()
