@@ -12,6 +12,8 @@ export const EventType = {
   FormatDescription: 15,
   Xid: 16,
   TableMap: 19,
+  /** The source has lost something: a replica stops at it. */
+  Incident: 26,
   Heartbeat: 27,
   MysqlGtid: 33,
   MysqlAnonymousGtid: 34,

@@ -8,11 +8,19 @@ import {
 } from '../binlog/mariadb-gtid-state.ts'
 import { type MysqlGtidSet, parseMysqlGtidSet, uuidFromBytes } from '../binlog/mysql-gtid-set.ts'
 import { dumpRefusal } from './dump-refusal.ts'
+import type { DumpUntil } from './dump-until.ts'
 
-/** Decides which transactions a replica has already. Asked once per GTID event, in file order. */
+/** Decides which transactions a replica gets. Asked once per GTID event, in file order. */
 export interface DumpFilter {
-  /** `event` is the GTID event, or its first 500 bytes. */
+  /**
+   * Whether the group is left out. `event` is the GTID event, or its first 500 bytes. Throws when
+   * the replica can never go on.
+   */
   isHeld(event: Buffer): boolean
+  /** The dump ends with the group last asked about; before any, with the file's first event. */
+  readonly isLast: boolean
+  /** What to say at such an end. */
+  lastReport(): readonly MariadbGtid[]
   /** The files of another epoch follow. `held`: what was sent of it already, or need not be. */
   enterEpoch(held: string): void
   /** Called before something is sent after a run of held transactions; what to say about it. */
@@ -34,12 +42,15 @@ const UUID_BYTES = 16
 /** Sends everything: a reader of files, not a replica. */
 export const sendAll: DumpFilter = {
   isHeld: () => false,
+  isLast: false,
+  lastReport: () => [],
   enterEpoch() {},
   takeSkipReport: () => NOTHING,
   caughtUp() {},
 }
 
 export class MysqlDumpFilter implements DumpFilter {
+  readonly isLast = false
   #held: MysqlGtidSet
   readonly #lastUuidBytes = Buffer.alloc(UUID_BYTES)
   #lastUuid = ''
@@ -79,6 +90,10 @@ export class MysqlDumpFilter implements DumpFilter {
     return HEARTBEAT
   }
 
+  lastReport(): readonly MariadbGtid[] {
+    return []
+  }
+
   caughtUp(): void {}
 }
 
@@ -88,6 +103,8 @@ export interface MariadbFilterOptions {
   readonly strict: boolean
   /** What is stored now: asked when a domain appears that was not stored at the start. */
   readonly stored: () => MariadbGtidState
+  /** Where the replica wants the dump to end; null for never. */
+  readonly until: DumpUntil | null
 }
 
 /**
@@ -98,6 +115,7 @@ export class MariadbDumpFilter implements DumpFilter {
   readonly #start: MariadbGtidState
   readonly #strict: boolean
   readonly #stored: () => MariadbGtidState
+  readonly #until: DumpUntil | null
   readonly #checked = new Set<number>()
   /** What was left out so far. */
   readonly #seen = new MariadbGtidState()
@@ -109,14 +127,27 @@ export class MariadbDumpFilter implements DumpFilter {
     this.#start = options.start
     this.#strict = options.strict
     this.#stored = options.stored
+    this.#until = options.until
   }
 
   isHeld(event: Buffer): boolean {
-    if (this.#start.size === 0 && this.#repeated.size === 0) return false
+    const until = this.#until
+    if (this.#start.size === 0 && this.#repeated.size === 0 && until === null) return false
     const serverId = event.readUInt32LE(5)
     const { gtid } = decodeMariadbGtidEvent(event.subarray(EVENT_HEADER_BYTES), serverId)
+    // Each of the three takes note of what passes, so all are asked.
     const isRepeated = this.#isRepeated(gtid)
-    return this.#isBeforeStart(gtid) || isRepeated
+    const isBeforeStart = this.#isBeforeStart(gtid)
+    const isExcluded = until?.excludes(gtid) ?? false
+    return isRepeated || isBeforeStart || isExcluded
+  }
+
+  get isLast(): boolean {
+    return this.#until?.isReached ?? false
+  }
+
+  lastReport(): readonly MariadbGtid[] {
+    return this.#until?.passed ?? []
   }
 
   enterEpoch(held: string): void {

@@ -21,6 +21,7 @@ import {
   unknownPosition,
 } from './dump-filter.ts'
 import { dumpRefusal, shortGtids } from './dump-refusal.ts'
+import type { DumpUntil } from './dump-until.ts'
 
 /** Where a dump begins and what it leaves out. */
 export interface DumpStart {
@@ -93,11 +94,18 @@ export async function startByMariadbState(
     readonly connectState: string
     readonly strict: boolean
     readonly atSource: string | null
+    readonly until: DumpUntil | null
   },
 ): Promise<DumpStart | null> {
+  const { until } = options
   const start = parseMariadbGtidState(options.connectState)
-  const unknown = findUnknown(parseMariadbGtidState(store.gtids()), start)
-  if (unknown !== undefined) {
+  const stored = parseMariadbGtidState(store.gtids())
+  const ended = new Set<number>()
+  for (const unknown of findUnknown(stored, start)) {
+    if (until !== null && endsBefore(until, stored, unknown.domainId)) {
+      ended.add(unknown.domainId)
+      continue
+    }
     const atSource = parseMariadbGtidState(options.atSource ?? '').last(unknown.domainId)
     if (atSource !== undefined && atSource.sequence >= unknown.sequence) return null
     throw unknownPosition(unknown)
@@ -114,11 +122,14 @@ export async function startByMariadbState(
       if (wanted?.serverId === serverId && wanted.sequence === sequence) {
         start.removeDomain(domainId)
       }
+      if (until?.isCoveredBy({ domainId, serverId, sequence })) until.giveUp(domainId)
     }
+    for (const domainId of ended) start.removeDomain(domainId)
     const filter = new MariadbDumpFilter({
       start,
       strict: options.strict,
       stored: () => parseMariadbGtidState(store.gtids()),
+      until,
     })
     const clearCreated = start.size > 0
     return { file, offset: BINLOG_MAGIC.length, filter, clearCreated }
@@ -130,15 +141,25 @@ export async function startByMariadbState(
   )
 }
 
-/** A place behind all that is stored of its domain. */
-function findUnknown(stored: MariadbGtidState, start: MariadbGtidState): MariadbGtid | undefined {
-  return start.position().find((gtid) => {
+/** Places behind all that is stored of their domain. */
+function findUnknown(stored: MariadbGtidState, start: MariadbGtidState): MariadbGtid[] {
+  return start.position().filter((gtid) => {
     const newest = stored.last(gtid.domainId)
     if (newest === undefined) return false
     const ofServer = stored.lastOf(gtid.domainId, gtid.serverId)
     // A server that the position does not name may still be in the files; the filter finds out.
     return newest.sequence < gtid.sequence || (ofServer !== undefined && ofServer < gtid.sequence)
   })
+}
+
+/** Whether the dump ends before the replica's own place in a domain, which then does not matter. */
+function endsBefore(until: DumpUntil, stored: MariadbGtidState, domainId: number): boolean {
+  const place = until.placeIn(domainId)
+  if (place === undefined) return true
+  const newest = stored.lastOf(domainId, place.serverId)
+  if (newest === undefined || newest < place.sequence) return false
+  until.giveUp(domainId)
+  return true
 }
 
 /** Whether nothing that the replica lacks lies before the file that begins with `list`. */

@@ -67,6 +67,7 @@ export class DumpStream {
     this.#checksum = options.checksum
     this.#sentMs = options.clock.monotonicMs()
     this.#pump = new EventPump({
+      flavor: options.flavor,
       writer: options.channel.writer,
       filter: options.start.filter,
       sendAnnotateRows: options.sendAnnotateRows,
@@ -78,7 +79,10 @@ export class DumpStream {
     return !this.#pump.isInside
   }
 
-  /** Settles when everything was sent (`nonBlocking`) or rejects on abort, refusal or loss. */
+  /**
+   * Settles when everything was sent (`nonBlocking`, or what the filter says is the last), or
+   * rejects on abort, refusal or loss.
+   */
   async run(signal: AbortSignal): Promise<void> {
     let isFirst = true
     for (;;) {
@@ -90,6 +94,7 @@ export class DumpStream {
       } finally {
         await handle.close()
       }
+      if (this.#pump.isDone) return await this.#sayReached()
       const next = this.#next()
       if (next === undefined) return
       if (next.epoch !== this.#file.epoch) {
@@ -132,6 +137,7 @@ export class DumpStream {
       const limit = store.readableBytes(this.#file)
       if (this.#offset < limit && (await this.#sendUpTo(handle, limit, signal))) continue
       await this.#reportLeftOut()
+      if (this.#pump.isDone) return
       if (this.#next() !== undefined) return
       if (this.#offset < limit) {
         throw new LandbridgeError('ERR_SPOOL_FILE', 'the end of the stored events is no event', {
@@ -157,13 +163,17 @@ export class DumpStream {
     return next
   }
 
-  /** Sends up to `limit`; false when the last bytes before it are no whole event. */
+  /** Sends up to `limit`; false when it ends before: the rest is no whole event, or not wanted. */
   async #sendUpTo(handle: ReadableFile, limit: number, signal: AbortSignal): Promise<boolean> {
     let input = await this.#read(handle, limit)
     while (this.#offset < limit) {
       signal.throwIfAborted()
       const { consumed, written } = this.#pump.run(input, this.#offset, limit, this.#output)
       this.#offset += consumed
+      if (this.#pump.failure !== null) {
+        await this.#write(written)
+        throw this.#pump.failure
+      }
       if (this.#pump.mustReport) {
         await this.#write(written)
         await this.#reportLeftOut()
@@ -172,6 +182,7 @@ export class DumpStream {
         if (consumed === 0 && written === 0) return false
         // The next window is read while this one is on its way.
         const [, next] = await Promise.all([this.#write(written), this.#read(handle, limit)])
+        if (this.#pump.isDone) return false
         input = next
         await this.#heartbeatWhileLeavingOut()
       }
@@ -215,6 +226,13 @@ export class DumpStream {
     else if (report.kind === 'gtid-list') {
       await this.#sendEvent(encodeFakeGtidList(report.gtids, this.#offset, this.#madeUp()))
     }
+  }
+
+  /** The replica stops by itself at this, as at the same event of a server. */
+  async #sayReached(): Promise<void> {
+    const gtids = this.#options.start.filter.lastReport()
+    const options = { ...this.#madeUp(), isUntilReached: true }
+    await this.#sendEvent(encodeFakeGtidList(gtids, this.#offset, options))
   }
 
   async #heartbeatWhileLeavingOut(): Promise<void> {

@@ -1,11 +1,15 @@
 import { LandbridgeError } from '../base/errors.ts'
+import type { Flavor } from '../base/flavor.ts'
+import type { EventHeader } from '../binlog/event-framer.ts'
 import { EVENT_CHECKSUM_BYTES, EVENT_HEADER_BYTES, EventType } from '../binlog/event-type.ts'
 import { GTID_EVENT_BODY_BYTES_MAX } from '../binlog/gtid-event.ts'
+import { createTransactionTracker, type TransactionTracker } from '../binlog/transaction-tracker.ts'
 import { PACKET_HEADER_BYTES, PACKET_PAYLOAD_MAX } from '../mysql/packet-decoder.ts'
 import type { PacketWriter } from '../mysql/packet-writer.ts'
 import type { DumpFilter } from './dump-filter.ts'
 
 export interface EventPumpOptions {
+  readonly flavor: Flavor
   readonly writer: PacketWriter
   readonly filter: DumpFilter
   /** ANNOTATE_ROWS events are for MariaDB replicas that ask for them. */
@@ -29,30 +33,35 @@ const GTID_HEAD_BYTES = EVENT_HEADER_BYTES + GTID_EVENT_BODY_BYTES_MAX
 const OK_BYTES = 1
 const PREFIX_BYTES = PACKET_HEADER_BYTES + OK_BYTES
 const ROTATE_OFFSET_BYTES = 8
+const EMPTY = Buffer.alloc(0)
 const GTID = 1
 const BETWEEN = 2
 
 /** What an event type means for leaving out transactions; 0 for members of a group. */
-const ROLE = new Uint8Array(256)
-for (const type of [
-  EventType.MysqlGtid,
-  EventType.MysqlAnonymousGtid,
-  EventType.MysqlTaggedGtid,
-  EventType.MariadbGtid,
-]) {
-  ROLE[type] = GTID
+const ROLES = { mysql: new Uint8Array(256), mariadb: new Uint8Array(256) } as const
+for (const roles of Object.values(ROLES)) {
+  for (const type of [
+    EventType.MysqlGtid,
+    EventType.MysqlAnonymousGtid,
+    EventType.MysqlTaggedGtid,
+    EventType.MariadbGtid,
+  ]) {
+    roles[type] = GTID
+  }
+  for (const type of [
+    EventType.Stop,
+    EventType.Rotate,
+    EventType.FormatDescription,
+    EventType.MysqlPreviousGtids,
+    EventType.MariadbBinlogCheckpoint,
+    EventType.MariadbGtidList,
+    EventType.MariadbStartEncryption,
+  ]) {
+    roles[type] = BETWEEN
+  }
 }
-for (const type of [
-  EventType.Stop,
-  EventType.Rotate,
-  EventType.FormatDescription,
-  EventType.MysqlPreviousGtids,
-  EventType.MariadbBinlogCheckpoint,
-  EventType.MariadbGtidList,
-  EventType.MariadbStartEncryption,
-]) {
-  ROLE[type] = BETWEEN
-}
+// Behind a group of MariaDB's, or one that broke off. MySQL's is a group with a GTID of its own.
+ROLES.mariadb[EventType.Incident] = BETWEEN
 
 /**
  * Turns a run of a binlog file into the packets of a dump: bytes in, bytes out, no object per
@@ -60,12 +69,32 @@ for (const type of [
  *
  *     boundary ──whole event here──▶ boundary
  *     boundary ──larger──▶ inside ──last byte──▶ boundary
- *     boundary ──GTID that the replica has──▶ leaving out ──next GTID or file event──▶ boundary
+ *     boundary ──GTID that the replica has──▶ leaving out ──last event of its group──▶ boundary
+ *     boundary ──last GTID wanted──▶ ... ──last event of its group──▶ done
+ *
+ * Only a group that is left out, or the last one, is followed to its end: in all others the events
+ * decide nothing here. What stands between two groups (an incident, an event type invented
+ * tomorrow) is sent, whatever came before it.
  */
 export class EventPump {
   readonly #writer: PacketWriter
   readonly #filter: DumpFilter
   readonly #sendAnnotateRows: boolean
+  readonly #roles: Uint8Array
+  readonly #tracker: TransactionTracker
+  /** One for all events that the tracker sees. */
+  readonly #header: EventHeader = {
+    timestamp: 0,
+    type: 0,
+    serverId: 0,
+    size: 0,
+    logPos: 0,
+    flags: 0,
+  }
+  #failure: unknown = null
+  #isDone = false
+  /** The GTID event that stands at the boundary was judged already. */
+  #isJudged = false
   #isLeavingOut = false
   #hasLeftOut = false
   #mustReport = false
@@ -83,6 +112,21 @@ export class EventPump {
     this.#writer = options.writer
     this.#filter = options.filter
     this.#sendAnnotateRows = options.sendAnnotateRows
+    this.#roles = ROLES[options.flavor]
+    this.#tracker = createTransactionTracker(options.flavor)
+  }
+
+  /**
+   * What forbids to go on, null while nothing does. A run keeps it instead of throwing it: what it
+   * had prepared before that goes out first, or numbers would be missing in the row of packets.
+   */
+  get failure(): unknown {
+    return this.#failure
+  }
+
+  /** The replica has all that it wanted: nothing more is to be sent. */
+  get isDone(): boolean {
+    return this.#isDone && !this.isInside
   }
 
   /** True in the middle of an event: nothing else may be sent now. */
@@ -112,7 +156,7 @@ export class EventPump {
 
   /** A new file starts: groups do not go on across files. */
   startFile(options: { readonly checksum: boolean }): void {
-    this.#isLeavingOut = false
+    this.#endGroup()
     this.#rotatedTo = null
     this.#checksumBytes = options.checksum ? EVENT_CHECKSUM_BYTES : 0
   }
@@ -125,31 +169,28 @@ export class EventPump {
     this.#at = 0
     this.#to = 0
     if (this.isInside) this.#passThrough(input, output)
-    while (!this.isInside && input.length - this.#at >= EVENT_HEADER_BYTES) {
-      const size = input.readUInt32LE(this.#at + 9)
-      if (size < EVENT_HEADER_BYTES) refuseSize(size, offset + this.#at)
-      if (offset + this.#at + size > limit) break
-      if (!this.#event(input, size, output)) break
+    try {
+      while (!this.isInside && !this.#isDone && input.length - this.#at >= EVENT_HEADER_BYTES) {
+        const size = input.readUInt32LE(this.#at + 9)
+        if (size < EVENT_HEADER_BYTES) refuseSize(size, offset + this.#at)
+        if (offset + this.#at + size > limit) break
+        if (!this.#event(input, size, offset + this.#at, output)) break
+      }
+    } catch (error) {
+      this.#failure = error
     }
     return { consumed: this.#at, written: this.#to }
   }
 
   /** Deals with the event at `#at`; false when it has to wait for the next run. */
-  #event(input: Buffer, size: number, output: Buffer): boolean {
+  #event(input: Buffer, size: number, place: number, output: Buffer): boolean {
     const at = this.#at
     const type = input[at + 4] as number
-    const role = ROLE[type]
-    if (role === BETWEEN) this.#isLeavingOut = false
-    else if (role === GTID) {
-      const headBytes = Math.min(size, GTID_HEAD_BYTES)
-      if (input.length - at < headBytes) return false
-      this.#isLeavingOut = this.#filter.isHeld(input.subarray(at, at + headBytes))
-    }
-    if (this.#isLeavingOut) {
-      this.#hasLeftOut = true
-      this.#at += size
-      return true
-    }
+    const role = this.#roles[type]
+    if (role === GTID) {
+      if (!this.#isJudged && !this.#judge(input, size, place)) return false
+    } else if (role === BETWEEN && this.#isLeavingOut) this.#endGroup()
+    if (this.#isLeavingOut) return this.#leaveOut(input, size, place)
     if (type === EventType.MariadbAnnotateRows && !this.#sendAnnotateRows) {
       this.#at += size
       return true
@@ -163,9 +204,56 @@ export class EventPump {
       if (input.length - at < size) return false
       this.#rotated(input.subarray(at + EVENT_HEADER_BYTES, at + size - this.#checksumBytes))
     }
+    if (this.#filter.isLast && role !== GTID) {
+      if (!this.#observe(input, size, place)) return false
+      // Where no group was open, nothing at all was wanted: the server ends behind one event then.
+      this.#isDone = !this.#tracker.isInside && type !== EventType.MariadbStartEncryption
+    }
     this.#begin(size, output)
     this.#passThrough(input, output)
+    this.#isJudged = false
     return true
+  }
+
+  /** Asks what becomes of the group that begins here; false when its GTID is not all there. */
+  #judge(input: Buffer, size: number, place: number): boolean {
+    const headBytes = Math.min(size, GTID_HEAD_BYTES)
+    if (input.length - this.#at < headBytes) return false
+    this.#endGroup()
+    this.#isLeavingOut = this.#filter.isHeld(input.subarray(this.#at, this.#at + headBytes))
+    this.#isJudged = true
+    if (this.#isLeavingOut || this.#filter.isLast) this.#observe(input, size, place)
+    return true
+  }
+
+  #leaveOut(input: Buffer, size: number, place: number): boolean {
+    if (!this.#isJudged && !this.#observe(input, size, place)) return false
+    this.#isJudged = false
+    this.#hasLeftOut = true
+    this.#at += size
+    if (!this.#tracker.isInside) {
+      this.#isLeavingOut = false
+      this.#isDone = this.#filter.isLast
+    }
+    return true
+  }
+
+  /** Shows an event to the tracker; false when it wants to see bytes that are not here yet. */
+  #observe(input: Buffer, size: number, place: number): boolean {
+    const body = this.#at + EVENT_HEADER_BYTES
+    const header = this.#header
+    header.type = input[this.#at + 4] as number
+    header.serverId = input.readUInt32LE(this.#at + 5)
+    header.size = size
+    const wanted = Math.min(this.#tracker.captureBytes(header), size - EVENT_HEADER_BYTES)
+    if (input.length - body < wanted) return false
+    this.#tracker.observe(header, wanted === 0 ? EMPTY : input.subarray(body, body + wanted), place)
+    return true
+  }
+
+  #endGroup(): void {
+    this.#isLeavingOut = false
+    this.#tracker.reset()
   }
 
   #rotated(body: Buffer): void {

@@ -17,6 +17,8 @@ export interface MadeUpOptions {
 
 const U32_MAX = 0xffff_ffff
 const GTID_LIST_COUNT_MAX = 0x0fff_ffff
+/** In the count of a list: the dump ends here, at the replica's own wish. */
+const UNTIL_REACHED = 0x1000_0000
 
 /** Says which file and position the next event is from. */
 export function encodeFakeRotate(name: string, position: number, options: MadeUpOptions): Buffer {
@@ -40,13 +42,17 @@ export function encodeHeartbeatV1(name: string, position: number, options: MadeU
   return encodeEvent(EventType.Heartbeat, 0, shown, body, options)
 }
 
-/** Tells a MariaDB replica where it is after transactions were left out for it. */
+/**
+ * Tells a MariaDB replica where it is after transactions were left out for it, or that the place is
+ * reached until which it wanted to read.
+ */
 export function encodeFakeGtidList(
   gtids: readonly MariadbGtid[],
   position: number,
-  options: MadeUpOptions,
+  options: MadeUpOptions & { readonly isUntilReached?: boolean },
 ): Buffer {
-  const writer = new ByteWriter(64).u32(gtids.length & GTID_LIST_COUNT_MAX)
+  const flags = options.isUntilReached === true ? UNTIL_REACHED : 0
+  const writer = new ByteWriter(64).u32((gtids.length & GTID_LIST_COUNT_MAX) | flags)
   for (const { domainId, serverId, sequence } of gtids) {
     writer.u32(domainId).u32(serverId).u64(sequence)
   }

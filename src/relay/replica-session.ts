@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import { codeOf, describeError, errorFields, isAbortError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Secret } from '../base/secret.ts'
+import { parseMariadbGtidState } from '../binlog/mariadb-gtid-state.ts'
 import { encodeEof, encodeOk, encodeServerError, type ServerError } from '../mysql/ok-packet.ts'
 import { encodeResultSet } from '../mysql/result-set.ts'
 import type { BinlogStore, SourceIdentity } from './binlog-store.ts'
@@ -22,6 +23,7 @@ import {
   startByPosition,
 } from './dump-start.ts'
 import { DumpStream } from './dump-stream.ts'
+import { DumpUntil } from './dump-until.ts'
 import { FilePin } from './file-pin.ts'
 import { refuseLineageEnd, refuseOutdated } from './lineage-guard.ts'
 import type { PacketChannel } from './packet-channel.ts'
@@ -378,7 +380,7 @@ export class ReplicaSession implements Supersedable {
         throw dumpRefusal('the replica is older than MariaDB 10.0 and knows no GTIDs')
       }
       const strict = Number(this.#variables.get('slave_gtid_strict_mode')) !== 0
-      return startByMariadbState(store, { connectState, strict, atSource })
+      return startByMariadbState(store, { connectState, strict, atSource, until: this.#until() })
     }
     if (this.#registration !== null) {
       throw dumpRefusal(
@@ -388,6 +390,14 @@ export class ReplicaSession implements Supersedable {
       )
     }
     return startByPosition(store, command.file, command.position)
+  }
+
+  /** MariaDB: where the replica wants the dump to end, null for never. */
+  #until(): DumpUntil | null {
+    const places = this.#variables.get('slave_until_gtid')
+    if (places === null) return null
+    const isBefore = Number(this.#variables.get('slave_gtid_until_before_gtids')) !== 0
+    return new DumpUntil({ places: parseMariadbGtidState(places), isBefore })
   }
 
   #heartbeatMs(): number {

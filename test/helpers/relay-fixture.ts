@@ -16,7 +16,7 @@ import {
 } from '../../src/relay/attach.ts'
 import { RelayServer } from '../../src/relay/relay-server.ts'
 import { ServerBinlogStore } from './server-binlog-store.ts'
-import { TestServers } from './test-servers.ts'
+import { type TestServerOptions, TestServers } from './test-servers.ts'
 
 export const RELAY_USER = 'replica'
 export const RELAY_PASSWORD = "it's a \\secret"
@@ -70,9 +70,9 @@ export class RelayFixture {
     })
   }
 
-  static async create(flavor: Flavor): Promise<RelayFixture> {
+  static async create(flavor: Flavor, options: TestServerOptions = {}): Promise<RelayFixture> {
     const servers = await TestServers.create()
-    const source = await servers.start(flavor, { serverId: 1 })
+    const source = await servers.start(flavor, { serverId: 1, ...options })
     const fixture = new RelayFixture(servers, source, await connectSql(localAddress(source)))
     fixture.#connections.push(fixture.sql)
     fixture.#running = fixture.relay.run(fixture.#stopping.signal)
@@ -80,9 +80,9 @@ export class RelayFixture {
     return fixture
   }
 
-  async startReplica(): Promise<TestReplica> {
+  async startReplica(options: TestServerOptions = {}): Promise<TestReplica> {
     this.#count += 1
-    const server = await this.servers.start(this.flavor, { serverId: this.#count })
+    const server = await this.servers.start(this.flavor, { serverId: this.#count, ...options })
     const sql = await connectSql({ ...localAddress(server), multipleStatements: true })
     this.#connections.push(sql)
     const password = new Secret('attach')

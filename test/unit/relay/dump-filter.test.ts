@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { parseMariadbGtidState } from '../../../src/binlog/mariadb-gtid-state.ts'
 import { parseMysqlGtidSet } from '../../../src/binlog/mysql-gtid-set.ts'
 import { MariadbDumpFilter, MysqlDumpFilter } from '../../../src/relay/dump-filter.ts'
+import { DumpUntil } from '../../../src/relay/dump-until.ts'
 import { BinlogBytes } from '../../helpers/binlog-bytes.ts'
 import { SOURCE_UUID } from '../../helpers/folder-binlog-store.ts'
 
@@ -20,11 +21,16 @@ function mariadbEvent(text: string): Buffer {
   return firstEvent(new BinlogBytes().mariadbTransaction(gtid))
 }
 
-function mariadbFilter(start: string, stored: string): MariadbDumpFilter {
+function mariadbFilter(
+  start: string,
+  stored: string,
+  until: DumpUntil | null = null,
+): MariadbDumpFilter {
   return new MariadbDumpFilter({
     start: parseMariadbGtidState(start),
     strict: true,
     stored: () => parseMariadbGtidState(stored),
+    until,
   })
 }
 
@@ -77,5 +83,44 @@ describe('a MariaDB replica whose place is not found', () => {
     const filter = mariadbFilter('0-1-3', '0-2-4')
     expect(sentBy(filter, ['0-1-1', '0-2-4'])).toEqual([])
     expect(() => filter.caughtUp()).toThrow(expect.objectContaining({ code: 'ERR_DUMP_REFUSED' }))
+  })
+})
+
+describe('a MariaDB dump until a place', () => {
+  /** What is sent of `gtids`, and which of them is the last one looked at. */
+  function sentUntil(places: string, gtids: readonly string[], isBefore = false) {
+    const until = new DumpUntil({ places: parseMariadbGtidState(places), isBefore })
+    const filter = mariadbFilter('', '', until)
+    const sent: string[] = []
+    for (const gtid of gtids) {
+      if (!filter.isHeld(mariadbEvent(gtid))) sent.push(gtid)
+      if (filter.isLast) return { sent, last: gtid }
+    }
+    return { sent, last: null }
+  }
+
+  const two = ['0-1-1', '1-1-1', '0-1-2', '1-1-2', '0-1-3', '1-1-3', '0-1-4']
+
+  test.each<[string, readonly string[], string | null]>([
+    ['0-1-2', ['0-1-1', '0-1-2'], '0-1-2'],
+    ['0-1-2,1-1-2', ['0-1-1', '1-1-1', '0-1-2', '1-1-2'], '1-1-2'],
+    ['0-1-3,1-1-1', ['0-1-1', '1-1-1', '0-1-2', '0-1-3'], '0-1-3'],
+    ['0-1-9', ['0-1-1', '0-1-2', '0-1-3', '0-1-4'], null],
+    ['5-1-1', [], null],
+    ['0-7-2', ['0-1-1', '0-1-2', '0-1-3', '0-1-4'], null],
+  ])('%s sends what lies before it in the domains named', (places, sent, last) => {
+    expect(sentUntil(places, two)).toEqual({ sent, last })
+  })
+
+  test('that is in no file ends before the next one of the same server', () => {
+    const gtids = ['0-1-1', '0-1-2', '0-1-50', '0-1-51']
+    expect(sentUntil('0-1-20', gtids)).toEqual({ sent: ['0-1-1', '0-1-2'], last: '0-1-50' })
+  })
+
+  test('may end before the transactions named', () => {
+    expect(sentUntil('0-1-2,1-1-3', two, true)).toEqual({
+      sent: ['0-1-1', '1-1-1', '1-1-2'],
+      last: '1-1-3',
+    })
   })
 })

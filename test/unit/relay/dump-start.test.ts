@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Flavor } from '../../../src/base/flavor.ts'
+import { parseMariadbGtidState } from '../../../src/binlog/mariadb-gtid-state.ts'
 import { encodeMysqlGtidSet, parseMysqlGtidSet } from '../../../src/binlog/mysql-gtid-set.ts'
 import type { SourceIdentity } from '../../../src/relay/binlog-store.ts'
 import { startByMariadbState, startByMysqlSet } from '../../../src/relay/dump-start.ts'
+import { DumpUntil } from '../../../src/relay/dump-until.ts'
 import { BinlogBytes } from '../../helpers/binlog-bytes.ts'
 import { FolderBinlogStore, SOURCE_UUID } from '../../helpers/folder-binlog-store.ts'
 
@@ -52,7 +54,39 @@ describe('a MariaDB dump', () => {
     store: FolderBinlogStore,
     connectState: string,
     atSource: string | null = null,
-  ) => await startByMariadbState(store, { connectState, strict: false, atSource })
+    until: DumpUntil | null = null,
+  ) => await startByMariadbState(store, { connectState, strict: false, atSource, until })
+
+  const untilOf = (places: string) =>
+    new DumpUntil({ places: parseMariadbGtidState(places), isBefore: false })
+
+  test('to a place before the replica wants nothing, also where that is unknown', async () => {
+    const store = await storeOf('mariadb')
+    for (const connectState of ['0-1-9', '0-5-9']) {
+      const until = untilOf('0-1-2')
+      const start = await startAt(store, connectState, null, until)
+      expect([start?.file.name, start?.filter.isLast]).toEqual(['binlog.000001', true])
+      // Another domain has not been reached, but this one is over all the same.
+      const other = await startAt(store, connectState, null, untilOf('3-1-2'))
+      expect(other?.filter.isLast).toBe(false)
+      await expect(startAt(store, connectState, null, untilOf('0-1-7'))).rejects.toMatchObject(
+        refused,
+      )
+    }
+  })
+
+  test('to a place before the file that it begins with wants nothing', async () => {
+    const store = await storeOf('mariadb')
+    const next = new BinlogBytes().gtidList(gtid(3)).mariadbTransaction(gtid(4))
+    await store.put({ ...NEXT, gtidsBefore: '0-1-3' }, next.take(), '0-1-4')
+    const isLast = async (places: string) =>
+      (await startAt(store, '0-1-3', null, untilOf(places)))?.filter.isLast
+    expect(await isLast('0-1-2')).toBe(true)
+    expect(await isLast('0-1-3')).toBe(true)
+    expect(await isLast('0-1-4')).toBe(false)
+    expect(await isLast('0-2-1')).toBe(false)
+    expect(await isLast('')).toBe(true)
+  })
 
   test.each(['', '0-1-1', '0-1-3'])(
     'from "%s" does not begin in a file whose list of GTIDs is not stored yet',
