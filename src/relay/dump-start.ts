@@ -12,6 +12,7 @@ import {
   parseMariadbGtidState,
 } from '../binlog/mariadb-gtid-state.ts'
 import { decodeMysqlGtidSet, parseMysqlGtidSet } from '../binlog/mysql-gtid-set.ts'
+import { refuseBehindAnonymous } from './anonymous-tail.ts'
 import type { BinlogStore, SourceIdentity, StoredFile } from './binlog-store.ts'
 import {
   type DumpFilter,
@@ -78,6 +79,7 @@ export async function startByMysqlSet(
     // Something from here on is left out if the replica lacks less than all of it.
     const after = stored.minus(before)
     const clearCreated = after.countMissingFrom(held) < after.count()
+    if (!clearCreated) await refuseBehindAnonymous(store, file)
     return { file, offset: BINLOG_MAGIC.length, filter: new MysqlDumpFilter(held), clearCreated }
   }
   throw dumpRefusal('no stored binlog file goes back far enough for this replica')

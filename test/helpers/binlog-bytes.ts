@@ -44,6 +44,16 @@ export class BinlogBytes {
 
   /** GTID, BEGIN, one event of `bytes`, XID. */
   mysqlTransaction(uuid: string, number: number, bytes = 40): this {
+    return this.#mysqlGroup(EventType.MysqlGtid, uuid, number, bytes)
+  }
+
+  /** The same without a GTID, as with gtid_mode=OFF. */
+  anonymousTransaction(bytes = 40): this {
+    const nobody = '00000000-0000-0000-0000-000000000000'
+    return this.#mysqlGroup(EventType.MysqlAnonymousGtid, nobody, 0, bytes)
+  }
+
+  #mysqlGroup(type: number, uuid: string, number: number, bytes: number): this {
     const head = 1 + 16 + 8 + 17 + 7
     const gtid = Buffer.alloc(head + 3)
     uuidToBytes(uuid).copy(gtid, 1)
@@ -55,7 +65,7 @@ export class BinlogBytes {
     gtid.writeUInt8(0xfc, head)
     const eventBytes = 19 + 4
     gtid.writeUInt16LE(3 * eventBytes + gtid.length + bytes + 8, head + 1)
-    this.event(EventType.MysqlGtid, gtid)
+    this.event(type, gtid)
     return this.#body(bytes)
   }
 

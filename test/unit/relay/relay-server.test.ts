@@ -11,7 +11,7 @@ import { FakeClock } from '../../helpers/fake-clock.ts'
 import { FolderBinlogStore, SOURCE_UUID } from '../../helpers/folder-binlog-store.ts'
 import { plainRelay } from '../../helpers/plain-relay.ts'
 import { RelayClient } from '../../helpers/relay-client.ts'
-import { dumpByGtid, event, types } from '../../helpers/relay-dump.ts'
+import { dumpByGtid, dumpFromState, event, types } from '../../helpers/relay-dump.ts'
 
 const OTHER_UUID = '11111111-2222-3333-4444-555555555555'
 const QUIT = 0x01
@@ -410,12 +410,7 @@ describe('a MariaDB dump', () => {
 
   async function dump(port: number, state: string, flags = 2): Promise<RelayClient> {
     const client = await login(port)
-    await client.ok('SET @master_heartbeat_period= 1000000000')
-    await client.ok('SET @master_binlog_checksum= @@global.binlog_checksum')
-    await client.ok('SET @mariadb_slave_capability=4')
-    await client.ok(`SET @slave_connect_state='${state}'`)
-    await client.ok('SET @slave_gtid_strict_mode=1')
-    client.command(DUMP, new ByteWriter().u32(4).u16(flags).u32(9).take())
+    await dumpFromState(client, state, { flags })
     return client
   }
 
