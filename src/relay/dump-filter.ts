@@ -101,7 +101,9 @@ export interface MariadbFilterOptions {
   /** Where the replica stands in each domain of which something is to be left out. */
   readonly start: MariadbGtidState
   readonly strict: boolean
-  /** What is stored now: asked when a domain appears that was not stored at the start. */
+  /** What was stored at the start: places in its domains have been looked at. */
+  readonly known: MariadbGtidState
+  /** What is stored now: asked when another domain appears. */
   readonly stored: () => MariadbGtidState
   /** Where the replica wants the dump to end; null for never. */
   readonly until: DumpUntil | null
@@ -116,7 +118,7 @@ export class MariadbDumpFilter implements DumpFilter {
   readonly #strict: boolean
   readonly #stored: () => MariadbGtidState
   readonly #until: DumpUntil | null
-  readonly #checked = new Set<number>()
+  readonly #checked: Set<number>
   /** What was left out so far. */
   readonly #seen = new MariadbGtidState()
   /** What earlier epochs brought, per domain until something newer has come. */
@@ -127,6 +129,7 @@ export class MariadbDumpFilter implements DumpFilter {
     this.#start = options.start
     this.#strict = options.strict
     this.#stored = options.stored
+    this.#checked = new Set(options.known.position().map(({ domainId }) => domainId))
     this.#until = options.until
   }
 

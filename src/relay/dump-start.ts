@@ -97,9 +97,11 @@ export async function startByMariadbState(
     readonly strict: boolean
     readonly atSource: string | null
     readonly until: DumpUntil | null
+    /** It may have got transactions on another way, before this source has them. */
+    readonly ignoreDuplicates: boolean
   },
 ): Promise<DumpStart | null> {
-  const { until } = options
+  const { until, ignoreDuplicates } = options
   const start = parseMariadbGtidState(options.connectState)
   const stored = parseMariadbGtidState(store.gtids())
   const ended = new Set<number>()
@@ -108,6 +110,8 @@ export async function startByMariadbState(
       ended.add(unknown.domainId)
       continue
     }
+    const newest = stored.last(unknown.domainId)?.sequence ?? 0n
+    if (ignoreDuplicates && newest < unknown.sequence) continue
     const atSource = parseMariadbGtidState(options.atSource ?? '').last(unknown.domainId)
     if (atSource !== undefined && atSource.sequence >= unknown.sequence) return null
     throw unknownPosition(unknown)
@@ -131,6 +135,7 @@ export async function startByMariadbState(
       start,
       strict: options.strict,
       stored: () => parseMariadbGtidState(store.gtids()),
+      known: stored,
       until,
     })
     const clearCreated = start.size > 0

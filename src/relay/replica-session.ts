@@ -379,8 +379,14 @@ export class ReplicaSession implements Supersedable {
       if (Number(this.#variables.get('mariadb_slave_capability')) < MARIADB_CAPABILITY_GTID) {
         throw dumpRefusal('the replica is older than MariaDB 10.0 and knows no GTIDs')
       }
-      const strict = Number(this.#variables.get('slave_gtid_strict_mode')) !== 0
-      return startByMariadbState(store, { connectState, strict, atSource, until: this.#until() })
+      const isOn = (name: string) => Number(this.#variables.get(name)) !== 0
+      return startByMariadbState(store, {
+        connectState,
+        strict: isOn('slave_gtid_strict_mode'),
+        atSource,
+        until: this.#until(),
+        ignoreDuplicates: isOn('slave_gtid_ignore_duplicates'),
+      })
     }
     if (this.#registration !== null) {
       throw dumpRefusal(

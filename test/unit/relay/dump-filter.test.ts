@@ -30,6 +30,7 @@ function mariadbFilter(
     start: parseMariadbGtidState(start),
     strict: true,
     stored: () => parseMariadbGtidState(stored),
+    known: parseMariadbGtidState(''),
     until,
   })
 }

@@ -55,7 +55,14 @@ describe('a MariaDB dump', () => {
     connectState: string,
     atSource: string | null = null,
     until: DumpUntil | null = null,
-  ) => await startByMariadbState(store, { connectState, strict: false, atSource, until })
+  ) =>
+    await startByMariadbState(store, {
+      connectState,
+      strict: false,
+      atSource,
+      until,
+      ignoreDuplicates: false,
+    })
 
   const untilOf = (places: string) =>
     new DumpUntil({ places: parseMariadbGtidState(places), isBefore: false })
