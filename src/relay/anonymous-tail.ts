@@ -1,7 +1,7 @@
 import { LandbridgeError } from '../base/errors.ts'
 import { BINLOG_MAGIC, EVENT_HEADER_BYTES, EventType } from '../binlog/event-type.ts'
 import type { BinlogStore, StoredFile } from './binlog-store.ts'
-import { dumpRefusal } from './dump-refusal.ts'
+import { anonymousRefusal } from './dump-refusal.ts'
 
 /** What the newest transaction of a file is. */
 type Tail = 'gtid' | 'anonymous' | 'none'
@@ -25,11 +25,7 @@ export async function refuseBehindAnonymous(store: BinlogStore, file: StoredFile
     const tail = await tailOf(store, before)
     if (tail === 'gtid') return
     if (tail === 'none') continue
-    throw dumpRefusal(
-      `the source wrote transactions without a GTID in ${before.name} (gtid_mode was not ON), ` +
-        'and nothing tells whether this replica has them. Make it anew from a backup that ' +
-        'the source gives after gtid_mode is ON again and one more transaction is written',
-    )
+    throw anonymousRefusal(`in ${before.name}, and nothing tells whether this replica has them`)
   }
 }
 
@@ -58,7 +54,8 @@ async function readTail(store: BinlogStore, file: StoredFile): Promise<Tail> {
       while (at - from + EVENT_HEADER_BYTES <= bytesRead) {
         const type = window[at - from + 4]
         const size = window.readUInt32LE(at - from + 9)
-        if (size < EVENT_HEADER_BYTES) return refuseFile(file, at)
+        // A torn end: nothing behind it was ever served.
+        if (size < EVENT_HEADER_BYTES) return tail
         if (type === EventType.MysqlAnonymousGtid) tail = 'anonymous'
         else if (type === EventType.MysqlGtid || type === EventType.MysqlTaggedGtid) tail = 'gtid'
         at += size

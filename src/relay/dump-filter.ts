@@ -7,7 +7,7 @@ import {
   parseMariadbGtidState,
 } from '../binlog/mariadb-gtid-state.ts'
 import { type MysqlGtidSet, parseMysqlGtidSet, uuidFromBytes } from '../binlog/mysql-gtid-set.ts'
-import { dumpRefusal } from './dump-refusal.ts'
+import { anonymousRefusal, dumpRefusal } from './dump-refusal.ts'
 import type { DumpUntil } from './dump-until.ts'
 
 /** Decides which transactions a replica gets. Asked once per GTID event, in file order. */
@@ -62,7 +62,7 @@ export class MysqlDumpFilter implements DumpFilter {
   isHeld(event: Buffer): boolean {
     const type = event[4]
     if (type === EventType.MysqlAnonymousGtid) {
-      throw dumpRefusal('the source has written transactions without a GTID (gtid_mode was OFF)')
+      throw anonymousRefusal('that come next')
     }
     if (type === EventType.MysqlTaggedGtid) {
       const { gtid } = decodeMysqlTaggedGtidEvent(event.subarray(EVENT_HEADER_BYTES))

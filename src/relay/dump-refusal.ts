@@ -5,6 +5,15 @@ export function dumpRefusal(message: string): LandbridgeError {
   return new LandbridgeError('ERR_DUMP_REFUSED', message)
 }
 
+/** MySQL transactions that were written while gtid_mode was not ON: `where` says which. */
+export function anonymousRefusal(where: string): LandbridgeError {
+  return dumpRefusal(
+    `the source wrote transactions without a GTID ${where} (gtid_mode was not ON). Make the ` +
+      'replica anew from a backup that the source gives after gtid_mode is ON again and one more ' +
+      'transaction is written',
+  )
+}
+
 const GTIDS_SHOWN_LENGTH_MAX = 250
 
 /** MySQL cuts an error text at 512 bytes, so a long set is cut first, visibly. */

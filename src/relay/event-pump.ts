@@ -157,6 +157,7 @@ export class EventPump {
   /** A new file starts: groups do not go on across files. */
   startFile(options: { readonly checksum: boolean }): void {
     this.#endGroup()
+    this.#isJudged = false
     this.#rotatedTo = null
     this.#checksumBytes = options.checksum ? EVENT_CHECKSUM_BYTES : 0
   }

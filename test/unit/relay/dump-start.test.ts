@@ -55,14 +55,29 @@ describe('a MariaDB dump', () => {
     connectState: string,
     atSource: string | null = null,
     until: DumpUntil | null = null,
+    ignoreDuplicates = false,
   ) =>
     await startByMariadbState(store, {
       connectState,
       strict: false,
       atSource,
       until,
-      ignoreDuplicates: false,
+      ignoreDuplicates,
     })
+
+  test('goes on for a replica that got later transactions on another way', async () => {
+    const store = await storeOf('mariadb')
+    const at = (state: string) => startAt(store, state, null, null, true)
+    const filter = (await at('0-1-9'))?.filter
+    const held = new BinlogBytes().mariadbTransaction(gtid(7)).take().subarray(HEAD_ONLY)
+    expect(filter?.isHeld(held)).toBe(true)
+    filter?.caughtUp()
+    // But a number that the source gave to another server's transaction is no later one.
+    const other = new BinlogBytes().gtidList(gtid(3))
+    other.mariadbTransaction({ ...gtid(4), serverId: 2 }).mariadbTransaction(gtid(5))
+    await store.put({ ...NEXT, gtidsBefore: '0-1-3' }, other.take(), '0-2-4,0-1-5')
+    await expect(at('0-2-5')).rejects.toMatchObject(refused)
+  })
 
   const untilOf = (places: string) =>
     new DumpUntil({ places: parseMariadbGtidState(places), isBefore: false })
