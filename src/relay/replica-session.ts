@@ -293,7 +293,8 @@ export class ReplicaSession implements Supersedable {
       if (key !== null) refuseOneTooMany(this.#options.store, key)
       stream = this.#createStream(command, start, record, key)
       const { name } = start.file
-      log.info({ replica: key, file: name, offset: start.offset }, 'replica attached')
+      const until = this.#variables.get('slave_until_gtid')?.slice(0, 200)
+      log.info({ replica: key, file: name, offset: start.offset, until }, 'replica attached')
       await stream.run(signal)
       await channel.send(encodeEof())
       return null

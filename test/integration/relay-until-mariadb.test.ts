@@ -158,6 +158,11 @@ describe.each([
     expect((await twins.same(STOPPED)).gtids).toContain(places[2])
     await twins.control('START', `UNTIL SQL_BEFORE_GTIDS='${places[3]}'`)
     await twins.same(STOPPED)
+    const [other, named] = await insert(2, 7)
+    await insert(1)
+    await twins.control('START', `UNTIL SQL_BEFORE_GTIDS='${places[4]},${named}'`)
+    const { gtids } = await twins.same(STOPPED)
+    expect([gtids.includes(`${places[3]}`), gtids.includes(`${other}`)]).toEqual([true, true])
   })
 
   const isMixed = release === 'usual' && 'release' in servers.replicas

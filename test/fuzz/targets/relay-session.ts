@@ -29,6 +29,7 @@ const RAW = 4
 const LOGIN_BYTES_MAX = 64 * 1024
 const PACKET_BYTES_MAX = 16 * 1024 * 1024
 const TURNS_MAX = 20_000
+const UNTIL = "SET @slave_until_gtid='0-1-5,1-1-2', @slave_gtid_until_before_gtids=1"
 const PASSWORD = 'right'
 
 async function storeOf(flavor: Flavor, folder: string): Promise<FolderBinlogStore> {
@@ -151,6 +152,7 @@ function seeds(): Buffer[] {
     [...said, command(0x15, registration), command(0x1e, gtidDump)],
     [...said, command(0x12, fileDump)],
     [...said, command(0x15, registration), command(0x12, fileDump)],
+    [...said, command(3, UNTIL), command(0x15, registration), command(0x12, fileDump)],
     [command(0x0e), command(2, 'mysql'), command(0x1f), command(3, 'SHOW BINARY LOGS'), command(1)],
   ]
   const logins = [
@@ -162,7 +164,7 @@ function seeds(): Buffer[] {
     ...commands.map((list) => withFlags(flavor | LOGGED_IN, joinParts(list))),
     ...logins.map((list) => withFlags(flavor, joinParts(list))),
     withFlags(flavor | RAW, packetsOf(joinParts(logins[1] ?? []), 0)),
-    withFlags(flavor | RAW | LOGGED_IN, packetsOf(joinParts(commands[3] ?? []), LOGGED_IN)),
+    withFlags(flavor | RAW | LOGGED_IN, packetsOf(joinParts(commands[4] ?? []), LOGGED_IN)),
   ])
 }
 
