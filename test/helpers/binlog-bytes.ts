@@ -70,11 +70,23 @@ export class BinlogBytes {
   }
 
   mariadbTransaction(gtid: MariadbGtid, bytes = 40): this {
+    return this.#mariadbGtid(gtid).#body(bytes)
+  }
+
+  /** The same without an engine that has transactions: it ends with a COMMIT of its own. */
+  mariadbStatement(gtid: MariadbGtid, bytes = 40): this {
+    this.#mariadbGtid(gtid).event(EventType.Query, Buffer.alloc(bytes, 7))
+    return this.event(
+      EventType.Query,
+      Buffer.concat([Buffer.alloc(60, 7), Buffer.from('\0COMMIT')]),
+    )
+  }
+
+  #mariadbGtid(gtid: MariadbGtid): this {
     const body = Buffer.alloc(19)
     body.writeBigUInt64LE(gtid.sequence, 0)
     body.writeUInt32LE(gtid.domainId, 8)
-    this.event(EventType.MariadbGtid, body, gtid.serverId)
-    return this.#body(bytes)
+    return this.event(EventType.MariadbGtid, body, gtid.serverId)
   }
 
   gtidList(...gtids: readonly MariadbGtid[]): this {
