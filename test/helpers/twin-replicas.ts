@@ -62,21 +62,30 @@ export class TwinReplicas {
     options: { readonly source?: TestServerOptions; readonly replicas?: TestServerOptions } = {},
   ): Promise<TwinReplicas> {
     const fixture = await RelayFixture.create(flavor, options.source)
-    const [native, relayed] = await Promise.all([
-      fixture.startReplica(options.replicas),
-      fixture.startReplica(options.replicas),
-    ])
-    const twins = new TwinReplicas(fixture, native, relayed)
-    await fixture.write(
+    try {
+      const [native, relayed] = await Promise.all([
+        fixture.startReplica(options.replicas),
+        fixture.startReplica(options.replicas),
+      ])
+      const twins = new TwinReplicas(fixture, native, relayed)
+      await twins.#begin()
+      return twins
+    } catch (error) {
+      await fixture.stop()
+      throw error
+    }
+  }
+
+  async #begin(): Promise<void> {
+    await this.fixture.write(
       `CREATE USER '${USER}'@'127.0.0.1' IDENTIFIED BY '${PASSWORD}'`,
       `GRANT REPLICATION SLAVE ON *.* TO '${USER}'@'127.0.0.1'`,
       'CREATE DATABASE shop',
       'CREATE TABLE shop.t (id INT PRIMARY KEY, v LONGTEXT)',
     )
-    await twins.follow()
-    await twins.control('START')
-    await twins.caughtUp()
-    return twins
+    await this.follow()
+    await this.control('START')
+    await this.caughtUp()
   }
 
   get flavor(): Flavor {
@@ -85,6 +94,15 @@ export class TwinReplicas {
 
   stop(): Promise<void> {
     return this.fixture.stop()
+  }
+
+  /** Both still have the same at the very end. Whatever they have, the servers go. */
+  async finishAndStop(): Promise<void> {
+    try {
+      await this.finish()
+    } finally {
+      await this.stop()
+    }
   }
 
   /** The same at both. */

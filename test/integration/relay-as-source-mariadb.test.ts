@@ -23,10 +23,7 @@ describe.each([
     await twins.control('STOP')
   })
 
-  afterAll(async () => {
-    await twins?.finish()
-    await twins?.stop()
-  })
+  afterAll(() => twins?.finishAndStop())
 
   /** Rows in a domain, a transaction each. */
   async function insert(count: number, domain = 0): Promise<void> {

@@ -22,10 +22,7 @@ describe('the relay does what the source does for a MySQL replica', () => {
     await twins.control('STOP')
   })
 
-  afterAll(async () => {
-    await twins?.finish()
-    await twins?.stop()
-  })
+  afterAll(() => twins?.finishAndStop())
 
   /** A row a transaction; returns the GTID of each. */
   async function insert(count: number): Promise<string[]> {

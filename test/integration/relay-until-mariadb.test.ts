@@ -21,10 +21,7 @@ describe.each([
     await twins.control('STOP')
   })
 
-  afterAll(async () => {
-    await twins?.finish()
-    await twins?.stop()
-  })
+  afterAll(() => twins?.finishAndStop())
 
   /** A row a transaction; returns where the source stands behind each. */
   async function insert(count: number, domain = 0): Promise<string[]> {
@@ -147,8 +144,7 @@ describe.each([
     await twins.same({ sql: 'No', sqlErrno: 0 })
   })
 
-  const { release = 'usual' } = { ...servers.source }
-  test.runIf(release === 'newer')('SQL_BEFORE_GTIDS and SQL_AFTER_GTIDS', async () => {
+  const before = async () => {
     const places = await insert(5)
     await twins.control('START', `UNTIL SQL_BEFORE_GTIDS='${places[2]}'`)
     expect((await twins.same(STOPPED)).gtids).toContain(places[1])
@@ -163,17 +159,20 @@ describe.each([
     await twins.control('START', `UNTIL SQL_BEFORE_GTIDS='${places[4]},${named}'`)
     const { gtids } = await twins.same(STOPPED)
     expect([gtids.includes(`${places[3]}`), gtids.includes(`${other}`)]).toEqual([true, true])
-  })
+  }
 
-  const isMixed = release === 'usual' && 'release' in servers.replicas
-  test.runIf(isMixed)(
-    'an older source runs what SQL_BEFORE_GTIDS names, the relay not',
-    async () => {
-      const places = await insert(3)
-      await twins.control('START', `UNTIL SQL_BEFORE_GTIDS='${places[1]}'`)
-      await twins.same(STOPPED, 'gtids', 'tables')
-      expect((await twins.outcome(twins.native)).gtids).toContain(places[1])
-      expect((await twins.outcome(twins.relayed)).gtids).toContain(places[0])
-    },
-  )
+  const beforeAtOlder = async () => {
+    const places = await insert(3)
+    await twins.control('START', `UNTIL SQL_BEFORE_GTIDS='${places[1]}'`)
+    await twins.same(STOPPED, 'gtids', 'tables')
+    expect((await twins.outcome(twins.native)).gtids).toContain(places[1])
+    expect((await twins.outcome(twins.relayed)).gtids).toContain(places[0])
+  }
+
+  // Replicas of 10.11 have not got the words.
+  const isNewer = (server: { readonly release?: string }) => server.release === 'newer'
+  if (isNewer(servers.source)) test('SQL_BEFORE_GTIDS and SQL_AFTER_GTIDS', before)
+  else if (isNewer(servers.replicas)) {
+    test('an older source runs what SQL_BEFORE_GTIDS names, the relay not', beforeAtOlder)
+  }
 })
