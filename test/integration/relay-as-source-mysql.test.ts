@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { needs } from '../helpers/needs.ts'
 import type { TestReplica } from '../helpers/relay-fixture.ts'
 import { TwinReplicas } from '../helpers/twin-replicas.ts'
 
@@ -9,7 +10,7 @@ const BY_GTID = 'SOURCE_AUTO_POSITION=1'
 const GTID_ONLY = ['REQUIRE_ROW_FORMAT=1', 'GTID_ONLY=1']
 
 /** Whatever a replica can ask of its source, asked of a source and of the relay over its files. */
-describe('the relay does what the source does for a MySQL replica', () => {
+describe('the relay does what the source does for a MySQL replica', needs('mysql'), () => {
   let twins: TwinReplicas
   let row = 0
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
+import { needs } from '../helpers/needs.ts'
 import { TwinReplicas } from '../helpers/twin-replicas.ts'
 
 const RUNNING = { io: 'Yes', sql: 'Yes', ioErrno: 0, sqlErrno: 0 }
@@ -32,7 +33,7 @@ async function loseRowsWhileAway(): Promise<void> {
   await twins.control('START')
 }
 
-describe('a MariaDB replica of the relay', () => {
+describe('a MariaDB replica of the relay', needs('mariadb'), () => {
   beforeAll(async () => {
     twins = await TwinReplicas.create('mariadb')
   })
@@ -69,7 +70,7 @@ describe('a MariaDB replica of the relay', () => {
   })
 })
 
-describe('a MySQL replica of the relay', () => {
+describe('a MySQL replica of the relay', needs('mysql'), () => {
   const refused = { io: 'No', ioErrno: 13_114 }
 
   beforeAll(async () => {
