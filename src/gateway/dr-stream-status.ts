@@ -3,9 +3,10 @@ import { errorFields } from '../base/errors.ts'
 import type { StreamConfig } from '../config/config.ts'
 import { isNotSetUp } from '../progress/replica-threads.ts'
 import type { Problem, ReplicaStatus, StreamStatus } from '../progress/status.ts'
-import { lineageRemedy, resetText } from '../relay/lineage-guard.ts'
+import { isRefused } from '../relay/lineage-guard.ts'
 import { type ReplicaName, replicaKey } from '../relay/replica-registry.ts'
 import type { DrStream } from './dr-stream.ts'
+import { lineageProblems } from './lineage-problems.ts'
 
 /** What the DR gateway says of one stream. Reads the stations, changes nothing. */
 export function drStreamStatus(stream: DrStream, config: StreamConfig, clock: Clock): StreamStatus {
@@ -51,7 +52,10 @@ export function drStreamStatus(stream: DrStream, config: StreamConfig, clock: Cl
   }
 }
 
-const OUTDATED = 'it has the data of before the source was reset'
+const REFUSED = {
+  outdated: 'it has the data of before the source was reset',
+  doubtful: 'it is not known whether it has the data of before the source was reset',
+} as const
 
 /** The relay's sessions, with what the one replica that can be asked says of itself. */
 function replicasOf(stream: DrStream, config: StreamConfig): ReplicaStatus[] {
@@ -64,12 +68,13 @@ function replicasOf(stream: DrStream, config: StreamConfig): ReplicaStatus[] {
   const asked = stream.poller?.status()
   if (asked === undefined || asked.identity === null) return sessions
   const { identity } = asked
-  const isOutdated = stream.spool.outdatedReplicas().includes(replicaKey(identity))
+  const standing = stream.spool.standing(replicaKey(identity))
+  const refused = isRefused(standing) ? REFUSED[standing] : null
   const own = {
     appliedGtids: asked.appliedGtids,
     // What it has under the same GTIDs is something else.
-    applyLag: isOutdated ? null : stream.applyLag.status(),
-    applyError: asked.stopReason ?? (isOutdated ? OUTDATED : null),
+    applyLag: refused === null ? stream.applyLag.status() : null,
+    applyError: asked.stopReason ?? refused,
   }
   const at = sessions.findIndex((session) => session.serverId === identity.serverId)
   if (at >= 0) {
@@ -101,7 +106,7 @@ export function drStreamProblems(stream: DrStream, nowMs: number): Problem[] {
     const where = `spool:${name}`
     problems.push({ ...errorFields(error), severity, where, message: error.message, sinceMs })
   }
-  problems.push(...resetProblems(stream))
+  problems.push(...lineageProblems(stream))
   const relay = stream.relay?.status()
   if (relay?.state === 'down' && relay.lastError !== null) {
     const { code, message, sinceMs } = relay.lastError
@@ -115,35 +120,6 @@ export function drStreamProblems(stream: DrStream, nowMs: number): Problem[] {
   }
   problems.push(...replicaProblems(stream, nowMs))
   return problems
-}
-
-/** Until every replica that was served before the reset was made anew, and detached. */
-function resetProblems({ name, spool }: DrStream): Problem[] {
-  const lineage = spool.lineage()
-  const replicas = spool.outdatedReplicas()
-  if (lineage === null || replicas.length === 0) return []
-  const { startedAtMs: sinceMs, epoch } = lineage
-  const code = 'ERR_SOURCE_RESET'
-  const who = replicas.join(', ')
-  const what = replicas.length === 1 ? `replica ${who} has` : `replicas ${who} have`
-  return [
-    {
-      code,
-      severity: 'warning',
-      where: `spool:${name}`,
-      message: `${resetText(sinceMs)}: epoch ${epoch} does not go on with what was held before`,
-      remedy: 'Make the replicas of before anew; the stream itself needs nothing.',
-      sinceMs,
-    },
-    {
-      code: 'ERR_REPLICA_OUTDATED',
-      severity: 'blocked',
-      where: `replica:${name}`,
-      message: `${what} the data of before the source was reset, and is not served`,
-      remedy: lineageRemedy(replicas.length === 1 ? who : 'ID'),
-      sinceMs,
-    },
-  ]
 }
 
 /** A thread that somebody stopped is only started; one that failed would fail again. */

@@ -3,7 +3,7 @@ import type { Secret } from '../base/secret.ts'
 import { parseMariadbGtidState } from '../binlog/mariadb-gtid-state.ts'
 import { parseMysqlGtidSet } from '../binlog/mysql-gtid-set.ts'
 import { shortGtids } from './dump-refusal.ts'
-import { lineageRemedy } from './lineage-guard.ts'
+import { isRefused, lineageReason, lineageRemedy } from './lineage-guard.ts'
 import type { FollowedSource, RelayFacts, ReplicaFacts } from './replica-facts.ts'
 import { replicaKey } from './replica-registry.ts'
 
@@ -216,15 +216,27 @@ function* relayFindings(replica: ReplicaFacts, relay: RelayFacts): Generator<Fin
       'stop it, remove auto.cnf from its data directory, start it',
     )
   }
-  const key = replicaKey(replica)
-  if (relay.outdatedReplicas.includes(key)) {
-    yield error(
-      'the source was reset since the replica was served: the same GTIDs are other transactions',
-      lineageRemedy(key),
-    )
-  }
+  yield* lineageFindings(replica, relay)
   if (replica.flavor === 'mysql') yield* mysqlGtidFindings(replica, relay)
   else yield* mariadbGtidFindings(replica, relay)
+}
+
+function* lineageFindings(replica: ReplicaFacts, relay: RelayFacts): Generator<Finding> {
+  const { standing, resetAt } = relay
+  if (resetAt === null) return
+  const reset = `the source was reset (noticed ${resetAt})`
+  if (isRefused(standing)) {
+    yield error(
+      `${reset}, and ${lineageReason(standing)}`,
+      lineageRemedy(replicaKey(replica), standing),
+    )
+  } else if (standing === 'unseen' && replica.gtids !== '') {
+    yield {
+      severity: 'warning',
+      message: `${reset}: GTIDs cannot tell whether a replica has the data of before`,
+      remedy: 'attach it only if it was restored from a backup taken after that',
+    }
+  }
 }
 
 function* mysqlGtidFindings(replica: ReplicaFacts, relay: RelayFacts): Generator<Finding> {

@@ -16,6 +16,7 @@ import {
   readRelayFacts,
   readReplicaFacts,
 } from './replica-facts.ts'
+import { replicaKey } from './replica-registry.ts'
 
 export interface AttachOptions {
   readonly replica: SqlLoginOptions
@@ -58,7 +59,7 @@ export async function attachReplica(
   const login = await SqlLogin.open(options.replica, signal)
   try {
     const before = await readReplicaFacts(login)
-    const relay = await askRelay(options.relay, signal)
+    const relay = await askRelay(options.relay, before, signal)
     const plan = planAttach(before, relay instanceof Error ? null : relay, options.target, options)
     const findings = [...plan.findings]
     if (relay instanceof Error) findings.push(relayFinding(relay))
@@ -74,12 +75,13 @@ export async function attachReplica(
 
 async function askRelay(
   options: SqlLoginOptions,
+  replica: ReplicaFacts,
   signal: AbortSignal,
 ): Promise<RelayFacts | Error> {
   try {
     const login = await SqlLogin.open(options, signal)
     try {
-      return await readRelayFacts(login)
+      return await readRelayFacts(login, replicaKey(replica))
     } finally {
       login.close()
     }
@@ -181,7 +183,7 @@ export async function inspectReplica(
   signal: AbortSignal,
 ): Promise<{ readonly replica: ReplicaFacts; readonly relay: RelayFacts | null }> {
   const replica = await replicaFacts(options.replica, signal)
-  const relay = await askRelay(options.relay, signal)
+  const relay = await askRelay(options.relay, replica, signal)
   return { replica, relay: relay instanceof Error ? null : relay }
 }
 

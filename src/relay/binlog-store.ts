@@ -24,6 +24,12 @@ export interface StoredLineage {
   readonly startedAtMs: number
 }
 
+/**
+ * After a reset of the source. `outdated`: a replica that was last served from before. `unseen`:
+ * one that was never served. `doubtful`: nobody knows which of these. `sound` is any other.
+ */
+export type ReplicaStanding = 'sound' | 'unseen' | 'outdated' | 'doubtful'
+
 export interface SourceIdentity {
   readonly flavor: Flavor
   /** As in the source's greeting, e.g. `9.7.4` or `10.11.19-MariaDB-log`. */
@@ -40,8 +46,8 @@ export interface BinlogStore {
   identity(): SourceIdentity | null
   /** Null while no reset of the source is known. */
   lineage(): StoredLineage | null
-  /** Replicas, as `retain` names them, that were last served from before `lineage`. */
-  outdatedReplicas(): readonly string[]
+  /** Whether a replica, as `retain` names it, may be judged by its GTIDs in this lineage. */
+  standing(id: string): ReplicaStanding
   /** Of the newest lineage, oldest first. */
   files(): readonly StoredFile[]
   /**

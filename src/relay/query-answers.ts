@@ -22,6 +22,9 @@ export interface QueryContext {
   readonly session: SessionVariables
 }
 
+export const REPLICA_ASKED_FOR = 'landbridge_replica'
+export const REPLICA_STANDING = 'landbridge_replica_standing'
+
 /** Variables of a session that a client may set and that change nothing here. */
 const SETTABLE = new Set([
   'autocommit',
@@ -108,7 +111,11 @@ function evaluate(expression: Expression, context: QueryContext): string | null 
     case 'user':
       return context.session.get(expression.name)
     case 'system': {
-      const { store, source, relay } = context
+      const { store, source, relay, session } = context
+      // Of the replica that `landbridge replica attach` names before it asks.
+      if (expression.name === REPLICA_STANDING) {
+        return store.standing(session.get(REPLICA_ASKED_FOR) ?? '')
+      }
       const value = serverVariables(store, source, relay).get(expression.name)
       return value ?? unknownVariable(expression.name)
     }

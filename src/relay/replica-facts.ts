@@ -1,5 +1,7 @@
 import type { Flavor } from '../base/flavor.ts'
 import type { SqlLogin, SqlRow } from '../mysql/sql-login.ts'
+import type { ReplicaStanding } from './binlog-store.ts'
+import { REPLICA_ASKED_FOR, REPLICA_STANDING } from './query-answers.ts'
 
 /** How a server is set up as a replica, as far as attaching it depends on it. */
 export interface ReplicaFacts {
@@ -44,9 +46,13 @@ export interface RelayFacts {
   /** Everything held, also what is purged. */
   readonly gtids: string
   readonly purgedGtids: string
-  /** Replicas, by key, that have transactions of before a reset of the source. */
-  readonly outdatedReplicas: readonly string[]
+  /** When a reset of the source was noticed, as text; null for none. */
+  readonly resetAt: string | null
+  /** Of the replica that was asked for. */
+  readonly standing: ReplicaStanding
 }
+
+const STANDINGS: readonly ReplicaStanding[] = ['sound', 'unseen', 'outdated', 'doubtful']
 
 export async function readReplicaFacts(login: SqlLogin): Promise<ReplicaFacts> {
   const { version } = await flavorOf(login)
@@ -110,16 +116,18 @@ function followed(row: SqlRow, source: string, replica: string): FollowedSource 
   }
 }
 
-export async function readRelayFacts(login: SqlLogin): Promise<RelayFacts> {
+/** `replica`: its key, whose standing is asked for. */
+export async function readRelayFacts(login: SqlLogin, replica: string): Promise<RelayFacts> {
   const { version } = await flavorOf(login)
   const isMaria = isMariadb(version)
   const names = isMaria
     ? 'NULL AS uuid, @@gtid_binlog_state AS gtids'
     : '@@server_uuid AS uuid, @@gtid_executed AS gtids'
+  await login.query(`SET @${REPLICA_ASKED_FOR} = '${replica}'`)
   const row = await login.row(
     `SELECT @@server_id AS id, @@landbridge_source_server_id AS sourceId, ` +
-      `@@landbridge_source_server_uuid AS sourceUuid, ` +
-      `@@landbridge_outdated_replicas AS outdated, @@landbridge_purged_gtids AS purged, ${names}`,
+      `@@landbridge_source_server_uuid AS sourceUuid, @@landbridge_source_reset AS resetAt, ` +
+      `@@${REPLICA_STANDING} AS standing, @@landbridge_purged_gtids AS purged, ${names}`,
   )
   return {
     flavor: isMaria ? 'mariadb' : 'mysql',
@@ -129,9 +137,8 @@ export async function readRelayFacts(login: SqlLogin): Promise<RelayFacts> {
     sourceServerUuid: text(row?.sourceUuid) || null,
     gtids: text(row?.gtids),
     purgedGtids: text(row?.purged),
-    outdatedReplicas: text(row?.outdated)
-      .split(',')
-      .filter((id) => id !== ''),
+    resetAt: text(row?.resetAt) || null,
+    standing: STANDINGS.find((standing) => standing === row?.standing) ?? 'doubtful',
   }
 }
 

@@ -17,6 +17,12 @@ export function relayVersion(source: SourceIdentity): string {
   return `${Number(major) === 10 ? '5.5.5-' : ''}${version}-MariaDB-landbridge`
 }
 
+/** When the reset was noticed that the present lineage began with; empty for none. */
+function resetTime(store: BinlogStore): string {
+  const lineage = store.lineage()
+  return lineage === null ? '' : new Date(lineage.startedAtMs).toISOString()
+}
+
 /** System variables by name, in lower case. Unknown ones are unknown to the server as well. */
 export function serverVariables(
   store: BinlogStore,
@@ -32,7 +38,7 @@ export function serverVariables(
     ['character_set_server', 'utf8mb4'],
     ['hostname', 'landbridge'],
     ['interactive_timeout', '28800'],
-    ['landbridge_outdated_replicas', store.outdatedReplicas().join(',')],
+    ['landbridge_source_reset', resetTime(store)],
     ['landbridge_purged_gtids', store.purgedGtids()],
     ['landbridge_source_server_id', String(source.serverId)],
     ['landbridge_source_server_uuid', source.serverUuid ?? ''],

@@ -1,7 +1,7 @@
-import { z } from 'zod'
-import { ignoreMissing, replaceFile } from '../base/atomic-file.ts'
+import { ignoreMissing } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
+import { damagedPath, type ReplicaEntry, readReplicas, writeReplicas } from './replica-file.ts'
 
 /** What one replica keeps from retention: this file and newer ones. */
 export interface ReplicaPin {
@@ -14,18 +14,21 @@ export interface ReplicaPin {
   readonly ageMs: number
 }
 
-const count = z.number().int().nonnegative()
-const schema = z.object({
-  format: z.literal(2),
-  savedAtMs: count,
-  needed: z.record(z.string(), z.object({ ordinal: count, atMs: count, epoch: count.default(0) })),
-})
-/** Before pins had an age. */
-const schema1 = z.object({ format: z.literal(1), needed: z.record(z.string(), count) })
+/**
+ * Whether a replica may be judged by its GTIDs after a reset of the source. `outdated`: it was last
+ * served from before. `unseen`: it was never served. `doubtful`: nobody knows which of these.
+ */
+export type ReplicaStanding = 'sound' | 'unseen' | 'outdated' | 'doubtful'
 
 const SAVE_EVERY_MS = 60 * 60_000
 /** Many more than a relay lets in at once; most of them are of replicas that are away. */
 export const PINS_MAX = 256
+/** Replicas that nothing is kept for. One costs 90 bytes on the disk, and is for years. */
+export const TOMBSTONES_MAX = 1024
+/** Nobody knows which are forgotten: they may be of any epoch. */
+const ANY_EPOCH = 0
+/** A reader that is no replica is named after its connection. */
+const READER = /^connection:/
 
 export interface ReplicaPinsOptions {
   readonly path: string
@@ -35,10 +38,17 @@ export interface ReplicaPinsOptions {
   readonly ageMsMax: number
 }
 
-/** Which file (by ordinal) each replica still needs, kept over restarts of the gateway. */
+/**
+ * Which file (by ordinal) each replica still needs, kept over restarts of the gateway. A replica
+ * that nothing is kept for any more leaves a tombstone: after a reset of the source only the epoch
+ * that it was last served from tells whether its data are of before.
+ */
 export class ReplicaPins {
   readonly #options: ReplicaPinsOptions
-  readonly #pins = new Map<string, Omit<ReplicaPin, 'id' | 'ageMs'> & { readonly atMs: number }>()
+  readonly #entries = new Map<string, ReplicaEntry>()
+  /** As in SavedReplicas. */
+  #forgotten: number | null = null
+  #damagedSinceMs: number | null = null
   #isChanged = false
   #savedMs = 0
   /** One after the other: all write the same temporary file. */
@@ -48,20 +58,34 @@ export class ReplicaPins {
     this.#options = options
   }
 
+  /** A file that could not be read lies aside, since then; null when there is none. */
+  get damaged(): { readonly path: string; readonly sinceMs: number } | null {
+    const sinceMs = this.#damagedSinceMs
+    return sinceMs === null ? null : { path: damagedPath(this.#options.path), sinceMs }
+  }
+
   /**
    * The oldest ordinal needed by replicas of the lineage that began with `epoch`; infinite when
    * nothing is. To those of an earlier one nothing is ever served again.
    */
   neededFrom(epoch: number): number {
-    const current = [...this.#pins.values()].filter((pin) => pin.epoch >= epoch)
+    const current = this.list().filter((pin) => pin.epoch >= epoch)
     return Math.min(Number.POSITIVE_INFINITY, ...current.map(({ ordinal }) => ordinal))
   }
 
   list(): ReplicaPin[] {
     const nowMs = this.#options.clock.wallMs()
-    return [...this.#pins].map(([id, { ordinal, epoch, atMs }]) => {
-      return { id, ordinal, epoch, ageMs: nowMs - atMs }
-    })
+    return [...this.#entries].flatMap(([id, { ordinal, epoch, atMs }]) =>
+      ordinal === null ? [] : [{ id, ordinal, epoch, ageMs: nowMs - atMs }],
+    )
+  }
+
+  /** Where the newest lineage began with `epoch`; null while there is only one. */
+  standing(id: string, epoch: number | null): ReplicaStanding {
+    if (epoch === null) return 'sound'
+    const entry = this.#entries.get(id)
+    if (entry !== undefined) return entry.epoch < epoch ? 'outdated' : 'sound'
+    return this.#forgotten !== null && this.#forgotten < epoch ? 'doubtful' : 'unseen'
   }
 
   /**
@@ -69,45 +93,106 @@ export class ReplicaPins {
    * served needs its files, also when somebody released its pin meanwhile.
    */
   hasPlaceFor(id: string): boolean {
-    return this.#pins.has(id) || this.#pins.size < PINS_MAX
+    return this.#isPinned(id) || this.list().length < PINS_MAX
   }
 
-  set(id: string, ordinal: number, epoch: number): void {
-    this.#pins.set(id, { ordinal, epoch, atMs: this.#options.clock.wallMs() })
+  /** True for a replica that was not remembered: a save should follow at once. */
+  set(id: string, ordinal: number, epoch: number): boolean {
+    const isNew = !this.#entries.has(id) && !READER.test(id)
+    this.#entries.set(id, { ordinal, epoch, atMs: this.#options.clock.wallMs() })
     this.#isChanged = true
+    return isNew
   }
 
-  delete(id: string): boolean {
-    const isThere = this.#pins.delete(id)
-    this.#isChanged ||= isThere
-    return isThere
+  /** Of a reader of files: what it had is of no interest later. */
+  delete(id: string): void {
+    this.#isChanged = this.#entries.delete(id) || this.#isChanged
+  }
+
+  /**
+   * A person's word that `id` needs nothing, and that it has no data of before a reset: it counts
+   * as served from `epoch`. False when that says nothing new.
+   */
+  release(id: string, epoch: number, lineageEpoch: number | null): boolean {
+    const standing = this.standing(id, lineageEpoch)
+    const isNews = this.#isPinned(id) || standing === 'outdated' || standing === 'doubtful'
+    if (isNews) this.#bury(id, epoch)
+    return isNews
   }
 
   /**
    * Lets go of what was not confirmed for too long, and returns it. Not of replicas of a lineage
-   * before `epoch`: forgotten, they would be taken for new ones and served.
+   * before `epoch`: a person is to be told of them until somebody has made them anew.
    */
   expire(epoch: number): ReplicaPin[] {
     const old = this.list().filter((pin) => {
       return pin.epoch >= epoch && pin.ageMs > this.#options.ageMsMax
     })
-    for (const { id } of old) this.delete(id)
+    for (const pin of old) this.#bury(pin.id, pin.epoch)
     return old
   }
 
-  /** A damaged or missing file says nothing. */
-  async load(): Promise<void> {
-    const saved = await readPins(this.#options)
-    if (saved === null) return
+  #isPinned(id: string): boolean {
+    return (this.#entries.get(id)?.ordinal ?? null) !== null
+  }
+
+  #bury(id: string, epoch: number): void {
+    const atMs = this.#entries.get(id)?.atMs ?? this.#options.clock.wallMs()
+    if (READER.test(id)) this.#entries.delete(id)
+    else this.#entries.set(id, { ordinal: null, epoch, atMs })
+    this.#isChanged = true
+    this.#forgetOldest()
+  }
+
+  /** What is forgotten raises doubt about whoever is not remembered: it is not served instead. */
+  #forgetOldest(): void {
+    const tombstones = [...this.#entries].filter(([, { ordinal }]) => ordinal === null)
+    tombstones.sort(([, left], [, right]) => left.atMs - right.atMs)
+    for (const [id, { epoch }] of tombstones.slice(0, -TOMBSTONES_MAX)) {
+      this.#entries.delete(id)
+      this.#forgotten = Math.min(this.#forgotten ?? epoch, epoch)
+    }
+  }
+
+  /**
+   * A file that is damaged, or missing where a spool `isNew` no more, is no empty one: who was
+   * served is not known then.
+   */
+  async load(isNew: boolean): Promise<void> {
     const nowMs = this.#options.clock.wallMs()
-    if (saved.format === 1) {
-      for (const [id, ordinal] of Object.entries(saved.needed)) this.set(id, ordinal, 0)
+    const saved = await readReplicas(this.#options, nowMs)
+    if (saved === 'damaged') await this.#setAside()
+    await this.noticeDamage()
+    if (saved === null || saved === 'damaged') {
+      // From now on a missing file means that it was lost.
+      this.#isChanged = true
+      this.#forgotten = isNew ? null : ANY_EPOCH
       return
     }
+    this.#forgotten = saved.forgotten
     // No replica could connect while nothing ran: that time does not count.
     const awayMs = Math.max(0, nowMs - saved.savedAtMs)
-    for (const [id, { ordinal, epoch, atMs }] of Object.entries(saved.needed)) {
-      this.#pins.set(id, { ordinal, epoch, atMs: Math.min(nowMs, atMs + awayMs) })
+    for (const [id, { ordinal, epoch, atMs }] of saved.replicas) {
+      if (READER.test(id)) continue
+      this.#entries.set(id, { ordinal, epoch, atMs: Math.min(nowMs, atMs + awayMs) })
+    }
+    this.#forgetOldest()
+  }
+
+  async #setAside(): Promise<void> {
+    const { disk, path } = this.#options
+    await disk.rename(path, damagedPath(path))
+  }
+
+  /** Until a person has removed what lies aside, the damage is to be told. */
+  async noticeDamage(): Promise<void> {
+    const { disk, path, clock } = this.#options
+    try {
+      await disk.stat(damagedPath(path))
+      this.#damagedSinceMs ??= clock.wallMs()
+    } catch (error) {
+      ignoreMissing(error)
+      this.#damagedSinceMs = null
     }
   }
 
@@ -120,14 +205,12 @@ export class ReplicaPins {
 
   async #save(): Promise<void> {
     const savedAtMs = this.#options.clock.wallMs()
-    const isDue = this.#pins.size > 0 && savedAtMs - this.#savedMs >= SAVE_EVERY_MS
+    const isDue = this.#entries.size > 0 && savedAtMs - this.#savedMs >= SAVE_EVERY_MS
     if (!this.#isChanged && !isDue) return
     this.#isChanged = false
-    const needed = Object.fromEntries(this.#pins)
-    const { path, disk } = this.#options
-    const text = `${JSON.stringify({ format: 2, savedAtMs, needed })}\n`
+    const saved = { savedAtMs, forgotten: this.#forgotten, replicas: this.#entries }
     try {
-      await replaceFile(path, text, { disk })
+      await writeReplicas(this.#options, saved)
       this.#savedMs = savedAtMs
     } catch (error) {
       // The next save must not take what the disk refused for saved.
@@ -138,24 +221,7 @@ export class ReplicaPins {
 
   /** The last word before the folder is given up: from here on time does not count. */
   async close(): Promise<void> {
-    this.#isChanged ||= this.#pins.size > 0
+    this.#isChanged ||= this.#entries.size > 0
     await this.save()
-  }
-}
-
-async function readPins({
-  disk,
-  path,
-}: ReplicaPinsOptions): Promise<z.output<typeof schema> | z.output<typeof schema1> | null> {
-  const text = await disk.readText(path).catch((error: unknown) => {
-    ignoreMissing(error)
-    return null
-  })
-  if (text === null) return null
-  try {
-    return z.union([schema, schema1]).parse(JSON.parse(text))
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof z.ZodError) return null
-    throw error
   }
 }

@@ -8,7 +8,7 @@ import type { Log } from '../base/log.ts'
 import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
 import { diskFailure } from './disk-failure.ts'
 import { FencedDisk } from './fenced-disk.ts'
-import { type ReplicaPin, ReplicaPins } from './replica-pins.ts'
+import { type ReplicaPin, ReplicaPins, type ReplicaStanding } from './replica-pins.ts'
 import { filesToRemove, type RetentionPolicy } from './retention.ts'
 import { loadCatalog, writeEpoch, writeIndex } from './spool-catalog.ts'
 import {
@@ -19,6 +19,7 @@ import {
   type SpoolFile,
 } from './spool-file.ts'
 import { refuseOtherFlavor } from './spool-flavor.ts'
+import { type EpochBeginning, type Lineage, newestLineage } from './spool-lineage.ts'
 
 export interface SpoolOptions {
   readonly directory: string
@@ -48,25 +49,6 @@ export interface HeldPoint {
   /** Of the first event of `file` and of the newest one held: seconds since 1970 there. */
   readonly firstTimestamp: number
   readonly lastTimestamp: number
-}
-
-/** An epoch to begin. */
-export interface EpochBeginning {
-  readonly source: EpochSource
-  /** For people. */
-  readonly reason: string
-  /** What the first transaction to come stands on. */
-  readonly gtidsBefore: string
-  /** What was held before counts for nothing any more. */
-  readonly breaksLineage: boolean
-}
-
-/** The source was reset: what it has counts from here on. */
-export interface Lineage {
-  /** Its first one. */
-  readonly epoch: number
-  readonly startedAtMs: number
-  readonly reason: string
 }
 
 const PINS_FILE = 'replicas.json'
@@ -132,7 +114,7 @@ export class Spool {
     this.#files = state.files
     this.#epochs = new Map(state.epochs.map((record) => [record.epoch, record]))
     this.#epoch = state.epochs.at(-1) ?? null
-    await this.#pins.load()
+    await this.#loadPins(state.epochs.length === 0)
     this.#gtids = state.gtids
     this.#next = null
     this.#lineage = this.#newestLineage()
@@ -245,17 +227,27 @@ export class Spool {
 
   retain(id: string, file: { readonly ordinal: number; readonly epoch: number } | null): void {
     if (file === null) this.#pins.delete(id)
-    else this.#pins.set(id, file.ordinal, file.epoch)
+    // A crash must not forget whom this one served first.
+    else if (this.#pins.set(id, file.ordinal, file.epoch)) void this.#savePins()
   }
 
   hasPlaceFor(id: string): boolean {
     return this.#pins.hasPlaceFor(id)
   }
 
-  /** Replicas that were last served from a lineage that a reset of the source ended. */
+  standing(id: string): ReplicaStanding {
+    return this.#pins.standing(id, this.#lineage?.epoch ?? null)
+  }
+
+  /** Those that are waited for: what stayed away or was detached before a reset is not named. */
   outdatedReplicas(): readonly string[] {
     const from = this.#lineage?.epoch ?? 0
     return this.#pins.list().flatMap(({ id, epoch }) => (epoch < from ? [id] : []))
+  }
+
+  /** Where the memory of its replicas lies that could not be read; null while all is well. */
+  get damagedPins(): { readonly path: string; readonly sinceMs: number } | null {
+    return this.#pins.damaged
   }
 
   /** What replicas keep from retention, also those that are not connected. */
@@ -266,12 +258,16 @@ export class Spool {
     })
   }
 
-  /** Lets go of what `id` needs; false when there is no such pin. */
+  /**
+   * Lets go of what `id` needs, and takes a person's word that it has no data of before a reset of
+   * the source. False when that says nothing new.
+   */
   async releasePin(id: string): Promise<boolean> {
-    if (!this.#pins.delete(id)) return false
+    const epoch = this.#lastServable()?.epoch ?? 0
+    if (!this.#pins.release(id, epoch, this.#lineage?.epoch ?? null)) return false
     this.#options.log.info({ replica: id }, 'keeps nothing for a replica any more')
     // A crash must not bring back what somebody decided.
-    await this.#tolerate('save what replicas need', async () => await this.#pins.save())
+    await this.#savePins()
     return true
   }
 
@@ -387,7 +383,7 @@ export class Spool {
   /** Removes what the policy lets go; returns what was removed. */
   async applyRetention(): Promise<readonly SpoolFile[]> {
     this.#expirePins()
-    await this.#tolerate('save what replicas need', async () => await this.#pins.save())
+    await this.#savePins()
     const neededFrom = this.#pins.neededFrom(this.#lineage?.epoch ?? 0)
     const now = this.#options.clock.wallMs()
     // The newest file with a boundary stays, whatever was begun behind it: it says what is held.
@@ -433,6 +429,23 @@ export class Spool {
     await done
   }
 
+  async #loadPins(isNew: boolean): Promise<void> {
+    await this.#pins.load(isNew)
+    const { path } = this.#pins.damaged ?? {}
+    if (path !== undefined) {
+      const what = 'what replicas were served could not be read, and is kept aside'
+      this.#options.log.warn({ code: 'ERR_SPOOL_REPLICAS', path }, what)
+    }
+    await this.#savePins()
+  }
+
+  async #savePins(): Promise<void> {
+    await this.#tolerate('save what replicas need', async () => {
+      await this.#pins.noticeDamage()
+      await this.#pins.save()
+    })
+  }
+
   /** A replica that was given up must not fill the disk. */
   #expirePins(): void {
     for (const { id, ageMs } of this.#pins.expire(this.#lineage?.epoch ?? 0)) {
@@ -459,11 +472,7 @@ export class Spool {
   }
 
   #newestLineage(): Lineage | null {
-    const newest = this.#lastServable()?.epoch ?? 0
-    const broken = [...this.#epochs.values()].filter((record) => {
-      return record.breaksLineage && record.epoch <= newest
-    })
-    return broken.at(-1) ?? null
+    return newestLineage(this.#epochs.values(), this.#lastServable()?.epoch ?? 0)
   }
 
   #lastServable(): SpoolFile | undefined {

@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events'
 import { type FileHandle, open } from 'node:fs/promises'
 import type {
   BinlogStore,
+  ReplicaStanding,
   SourceIdentity,
   StoredFile,
   StoredLineage,
@@ -46,8 +47,8 @@ export class PlainBinlogStore implements BinlogStore {
     return this.currentLineage
   }
 
-  outdatedReplicas(): readonly string[] {
-    return this.outdated
+  standing(id: string): ReplicaStanding {
+    return this.outdated.includes(id) ? 'outdated' : 'sound'
   }
 
   files(): readonly StoredFile[] {

@@ -22,7 +22,11 @@ const IDENTITY = {
   relayServerId: 3_000_000_002,
   relayUuid: '11111111-2222-4333-8444-666666666666',
 }
-const PINS = { format: 2, savedAtMs: 5, needed: { 'id:7': { ordinal: 2, epoch: 1, atMs: 4 } } }
+const REPLICAS = {
+  'id:7': { ordinal: 2, epoch: 1, atMs: 4 },
+  'id:8': { ordinal: null, epoch: 1, atMs: 3 },
+}
+const PINS = { format: 3, savedAtMs: 5, forgotten: null, replicas: REPLICAS }
 
 /** A spool of two files of each flavour, as a gateway that stopped in good order leaves it. */
 async function buildSpool(directory: string): Promise<void> {
@@ -117,7 +121,7 @@ class RecordFolder {
       disk: realDisk,
       ageMsMax: 1_000_000,
     })
-    await pins.load()
+    await pins.load(false)
     const neededFrom = pins.neededFrom(0)
     assert(pins.list().every(({ ordinal, ageMs }) => ordinal >= neededFrom && ageMs >= 0))
     pins.expire(0)

@@ -31,7 +31,7 @@ function storeOf(source: SourceIdentity): BinlogStore {
     purgedGtids: () => '',
     gtidsBeforeEpoch: () => '',
     lineage: () => null,
-    outdatedReplicas: () => [],
+    standing: () => 'sound',
     open: never,
     waitPast: never,
     hasPlaceFor: () => true,

@@ -4,6 +4,7 @@ import { drStreamProblems } from '../../../src/gateway/dr-stream-status.ts'
 import type { ReplicaPollerStatus } from '../../../src/progress/replica-poller.ts'
 import { describeMysqlReplica } from '../../../src/progress/replica-threads.ts'
 import type { RelayStatus } from '../../../src/relay/relay-server.ts'
+import type { ReplicaStanding } from '../../../src/spool/replica-pins.ts'
 import { replicaStatus } from '../../helpers/status-fixture.ts'
 
 const up: ReplicaPollerStatus = {
@@ -31,6 +32,7 @@ function problemsOf(
   relay: Partial<RelayStatus> = {},
   nowMs = 1_000,
   outdated: readonly string[] = [],
+  standings: Readonly<Record<string, ReplicaStanding>> = {},
 ) {
   const lineage = { epoch: 2, startedAtMs: 1_700_000_000_000, reason: 'was reset' }
   const stream = {
@@ -40,7 +42,12 @@ function problemsOf(
     writer: { problem: null },
     relay: { status: () => ({ ...listening, ...relay }) },
     poller: { status: () => ({ ...up, ...asked }) },
-    spool: { lineage: () => lineage, outdatedReplicas: () => outdated },
+    spool: {
+      lineage: () => lineage,
+      outdatedReplicas: () => outdated,
+      standing: (id: string) => standings[id] ?? (outdated.includes(id) ? 'outdated' : 'sound'),
+      damagedPins: null,
+    },
   }
   return drStreamProblems(stream as unknown as DrStream, nowMs)
 }
@@ -77,6 +84,20 @@ test('replicas of before a reset of the source are blocked until they are detach
     },
   ])
   expect(problemsOf({}, {}, 1_000, [])).toEqual([])
+})
+
+test('so are those that came or were asked since, remembered or not, and no others', () => {
+  const replicas = [{ ...replicaStatus, serverId: 7, serverUuid: null }]
+  const standings = { 'id:7': 'outdated', 'id:2': 'doubtful', 'id:3': 'outdated' } as const
+  expect(problemsOf({}, { replicas }, 1_000, [], standings)).toMatchObject([
+    { code: 'ERR_SOURCE_RESET' },
+    { code: 'ERR_REPLICA_OUTDATED', message: expect.stringMatching(/^replica id:7 has/) },
+    {
+      code: 'ERR_REPLICA_UNPROVEN',
+      message: expect.stringMatching(/^replica id:2 is not served/),
+      remedy: expect.stringMatching(/has fed it since then, run: landbridge replica detach id:2/),
+    },
+  ])
 })
 
 test('one that was attached and forgot it, or stopped, is an error', () => {

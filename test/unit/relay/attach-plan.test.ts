@@ -27,7 +27,8 @@ const relay: RelayFacts = {
   sourceServerUuid: SOURCE,
   gtids: `${SOURCE}:1-9`,
   purgedGtids: `${SOURCE}:1-3`,
-  outdatedReplicas: [],
+  resetAt: null,
+  standing: 'sound',
 }
 
 const following = {
@@ -71,17 +72,26 @@ test('a fresh replica is attached by two statements without anything against it'
 })
 
 test('a replica of before a reset of the source is refused, with the way back', () => {
-  const plan = planAttach(replica, { ...relay, outdatedReplicas: ['id:2', OWN] }, target, {
-    replace: true,
-  })
-  expect(plan.findings).toMatchObject([
-    {
-      severity: 'error',
-      message: expect.stringContaining('source was reset'),
-      remedy: expect.stringContaining(`landbridge replica detach ${OWN}`),
-    },
+  const resetAt = '2026-01-02T03:04:05.000Z'
+  for (const standing of ['outdated', 'doubtful'] as const) {
+    const plan = planAttach(replica, { ...relay, resetAt, standing }, target, { replace: true })
+    expect(plan.findings).toMatchObject([
+      {
+        severity: 'error',
+        message: expect.stringContaining('source was reset'),
+        remedy: expect.stringContaining(`landbridge replica detach ${OWN}`),
+      },
+    ])
+  }
+  expect(findings({}, { resetAt })).toEqual([])
+})
+
+test('after a reset of the source a replica that was never served is not known to be sound', () => {
+  const unseen = { resetAt: '2026-01-02T03:04:05.000Z', standing: 'unseen' } as const
+  expect(findings({ gtids: '' }, { ...unseen, purgedGtids: '' })).toEqual([])
+  expect(findings({}, unseen)).toEqual([
+    expect.stringMatching(/^warning: the source was reset.* GTIDs cannot tell/),
   ])
-  expect(findings({}, { outdatedReplicas: ['id:2'] })).toEqual([])
 })
 
 describe('text in SQL', () => {

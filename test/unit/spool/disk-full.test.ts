@@ -217,7 +217,7 @@ describe('what a full disk left behind', () => {
     await mkdir(join(folder.path, 'later'))
     await pins.save()
     expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject({
-      needed: { 'id:2': { ordinal: 7 } },
+      replicas: { 'id:2': { ordinal: 7 } },
     })
   })
 

@@ -37,7 +37,7 @@ describe('the lock of a spool', () => {
       code: 'ERR_SPOOL_LOCKED',
       retryable: true,
     })
-    expect(await namesIn(folder.path)).toEqual(['000001'])
+    expect(await namesIn(folder.path)).toEqual(['000001', 'replicas.json'])
   })
 
   test('is free after the spool was closed', async () => {
@@ -181,7 +181,9 @@ describe('retention of a spool', () => {
     expect(await fixture.spool.applyRetention()).toEqual([])
     expect(kept(fixture.spool)).toEqual(['back binlog.000001'])
     expect(await fixture.spool.releasePin('back')).toBe(true)
-    expect(await readFile(join(folder.path, 'replicas.json'), 'utf8')).not.toContain('back')
+    expect(JSON.parse(await readFile(join(folder.path, 'replicas.json'), 'utf8'))).toMatchObject({
+      replicas: { away: { ordinal: null, epoch: 1 }, back: { ordinal: null, epoch: 1 } },
+    })
     expect(await fixture.spool.releasePin('back')).toBe(false)
     expect(await fixture.spool.applyRetention()).toHaveLength(1)
   })
@@ -336,4 +338,12 @@ test.each([
   ['binlog.000001\n', false],
 ])('takes %j for the name of a binlog file: %s', (name, expected) => {
   expect(isBinlogName(name)).toBe(expected)
+})
+
+test('a replica that is served for the first time is remembered at once', async () => {
+  await using folder = await temporaryFolder()
+  await using fixture = await SpoolFixture.open(folder.path)
+  fixture.spool.retain('new', { ordinal: 1, epoch: 1 })
+  const saved = async () => await readFile(join(folder.path, 'replicas.json'), 'utf8')
+  await expect.poll(saved).toContain('"new"')
 })
