@@ -1,7 +1,9 @@
 import { codeOf, describeError, isLandbridgeError } from '../base/errors.ts'
 import { formatHostPort } from '../config/address.ts'
 import type { DatabaseConfig, GatewayConfig, RelayConfig } from '../config/config.ts'
+import { relayAddress } from '../gateway/relay-address.ts'
 import { findStreamIdentity } from '../gateway/stream-identity.ts'
+import { describeConnection, type RelayAddress } from '../progress/replica-connection.ts'
 import { openReplica } from '../progress/replica-queries.ts'
 import { ATTACH_GRANTS, inspectReplica } from '../relay/attach.ts'
 import { replicaFindings } from '../relay/attach-plan.ts'
@@ -14,8 +16,8 @@ const CHECK_MS_MAX = 20_000
 export interface ReplicaCheck {
   readonly replica: DatabaseConfig
   readonly relay: RelayConfig
-  /** The relay's own; null while none was chosen. */
-  readonly relayServerId: number | null
+  /** By what the relay is known to the replica. */
+  readonly address: RelayAddress
   /** For the command that a remedy names. */
   readonly configPath: string
 }
@@ -30,9 +32,9 @@ export async function checkReplicas(config: GatewayConfig): Promise<CheckFinding
       continue
     }
     const identity = await findStreamIdentity(config.dataDir, name)
-    const relayServerId = relay.serverId ?? identity?.relayServerId ?? null
+    const address = relayAddress(relay, identity)
     const prefix = config.streams.length > 1 ? `${name}: ` : ''
-    const check = { replica, relay, relayServerId, configPath: config.path }
+    const check = { replica, relay, address, configPath: config.path }
     for (const finding of await checkReplica(check)) {
       findings.push({ ...finding, message: `${prefix}${finding.message}` })
     }
@@ -49,11 +51,11 @@ function noLogin(stream: string): CheckFinding {
 }
 
 export async function checkReplica(check: ReplicaCheck): Promise<CheckFinding[]> {
-  const { replica: login, relay, relayServerId, configPath } = check
+  const { replica: login, relay, address, configPath } = check
   try {
     const signal = AbortSignal.timeout(CHECK_MS_MAX)
     const inspected = await inspectReplica(
-      { replica: { role: 'replica', ...login }, relay: localRelayLogin(relay) },
+      { replica: { role: 'replica', ...login }, relay: localRelayLogin(relay), address },
       signal,
     )
     const { replica } = inspected
@@ -61,12 +63,12 @@ export async function checkReplica(check: ReplicaCheck): Promise<CheckFinding[]>
     const where = `${login.user} is in at ${formatHostPort(login)}`
     const findings: CheckFinding[] = [
       { severity: 'ok', message: `${where}: ${flavor} ${version}, server_id ${serverId}` },
-      ...(await pollingFindings(login, signal)),
+      ...(await pollingFindings(login, address, signal)),
       ...replicaFindings(replica, inspected.relay),
       followingFinding(replica, configPath),
     ]
     if (inspected.relay === null) {
-      if (serverId === relayServerId) findings.push(sameServerId(serverId))
+      if (serverId === address.serverId) findings.push(sameServerId(serverId))
       const message = 'the relay has nothing to serve yet: GTIDs were not compared'
       findings.push({ severity: 'ok', message })
     }
@@ -84,11 +86,12 @@ export async function checkReplica(check: ReplicaCheck): Promise<CheckFinding[]>
 /** What the running gateway asks all the time, to say how far the replica is. */
 async function pollingFindings(
   login: DatabaseConfig,
+  address: RelayAddress,
   signal: AbortSignal,
 ): Promise<readonly CheckFinding[]> {
-  const queries = await openReplica(login, signal)
+  const queries = await openReplica(login, address, signal)
   try {
-    await queries.stopReason()
+    await queries.replication()
     await queries.applied()
     return [{ severity: 'ok', message: `${login.user} may ask what the replica has applied` }]
   } finally {
@@ -105,11 +108,12 @@ function sameServerId(serverId: number): CheckFinding {
 }
 
 function followingFinding({ following }: ReplicaFacts, configPath: string): CheckFinding {
-  if (following === null || following.host === '') {
+  if (following === null) {
     const remedy = `landbridge replica attach --config ${configPath}`
-    return { severity: 'ok', message: 'the replica follows nothing yet', remedy }
+    return { severity: 'ok', message: 'the replica does not follow this gateway yet', remedy }
   }
-  const { host, port, receiver, applier } = following
+  const { receiver, applier } = following
   const threads = `receiver ${receiver}, applier ${applier}`
-  return { severity: 'ok', message: `the replica follows ${host}:${port}; ${threads}` }
+  const message = `the replica follows ${describeConnection(following)}; ${threads}`
+  return { severity: 'ok', message }
 }

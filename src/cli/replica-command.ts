@@ -6,11 +6,14 @@ import { systemClock } from '../base/clock.ts'
 import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
 import type { DatabaseConfig, GatewayConfig, RelayConfig, StreamConfig } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'
+import { relayAddress } from '../gateway/relay-address.ts'
+import { findStreamIdentity, type StreamIdentity } from '../gateway/stream-identity.ts'
 import type { SqlLoginOptions } from '../mysql/sql-login.ts'
 import { MYSQL_THREADS_GRANT } from '../progress/replica-queries.ts'
 import { ATTACH_GRANTS, attachReplica, detachReplica, replicaFacts } from '../relay/attach.ts'
 import type { AttachTarget } from '../relay/attach-plan.ts'
 import { replicaKey } from '../relay/replica-registry.ts'
+import { ExitCode } from './exit-code.ts'
 import { addressTowards, isWildcard, localRelayLogin } from './relay-login.ts'
 import { type DetachReport, formatAttach, formatDetach, formatReplica } from './replica-report.ts'
 import { withStopSignal } from './stop-signal.ts'
@@ -20,6 +23,7 @@ interface ReplicaFlags {
   readonly stream?: string
   readonly relayHost?: string
   readonly relayCa?: string
+  readonly channel?: string
   readonly replace?: boolean
   readonly force?: boolean
   readonly dryRun?: boolean
@@ -44,6 +48,8 @@ export function addReplicaCommand(program: Command): void {
   addStatus(replica)
 }
 
+const CHANNEL_HELP = 'make it as this channel or named connection; others are left alone'
+
 function addCommon(command: Command): Command {
   return command
     .requiredOption('-c, --config <file>', 'configuration of the DR gateway')
@@ -61,6 +67,7 @@ function addAttach(replica: Command): void {
     .summary('make the replica follow this relay')
     .option('--relay-ca <path>', "path on the replica's machine of a copy of certs/ca.crt")
     .option('--replace', 'also when the replica follows something else now')
+    .option('--channel <name>', CHANNEL_HELP)
     .option('--dry-run', 'print the SQL and what speaks against it; change nothing')
     .option('--show-password', 'print the password in the SQL')
     .option('--wait-seconds <n>', 'how long the replica may take to run', secondsOf, 20)
@@ -77,6 +84,7 @@ function addDetach(replica: Command): void {
         ' reset of the source, detach a replica only when it was restored from a newer backup.',
     )
     .option('--force', 'also when the replica follows something else')
+    .option('--channel <name>', 'which connection --force ends (default: the one without a name)')
     .option('--dry-run', 'print the SQL; change nothing')
     .action((id: string | undefined, flags: ReplicaFlags) => {
       return withStopSignal((signal) => {
@@ -101,6 +109,7 @@ async function attach(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
       target,
       dryRun,
       replace: flags.replace === true,
+      ...(flags.channel !== undefined && { channel: flags.channel }),
       waitMs: flags.waitSeconds * 1000,
       clock: systemClock,
     },
@@ -108,7 +117,10 @@ async function attach(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
   )
   const statements = result.statements.map(({ sql, shown }) => (flags.showPassword ? sql : shown))
   const report = { ...result, statements, dryRun }
-  print(flags, { ok: true, ...report }, formatAttach(report))
+  // Without --dry-run that is an error.
+  const isRefused = result.findings.some(({ severity }) => severity === 'error')
+  print(flags, { ok: !isRefused, ...report }, formatAttach(report))
+  if (isRefused) process.exitCode = ExitCode.Failure
 }
 
 async function detach(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
@@ -117,7 +129,8 @@ async function detach(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
   const { replica, target } = await loginsOf(chosen, flags, signal)
   const dryRun = flags.dryRun === true
   const force = flags.force === true
-  const result = await detachReplica({ replica, target, dryRun, force }, signal)
+  const channel = flags.channel === undefined ? {} : { channel: flags.channel }
+  const result = await detachReplica({ replica, target, dryRun, force, ...channel }, signal)
   const statements = result.statements.map(({ shown }) => shown)
   const id = replicaKey(result.replica)
   const kept = dryRun ? null : await release(socketPath, { stream, id }, signal)
@@ -155,8 +168,9 @@ async function release(
 }
 
 async function status(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
-  const { replica } = await settings(flags)
-  const facts = await replicaFacts({ role: 'replica', ...replica }, signal)
+  const { replica, relay, identity } = await settings(flags)
+  const address = relayAddress(relay, identity)
+  const facts = await replicaFacts({ role: 'replica', ...replica }, address, signal)
   print(flags, { ok: true, replica: facts }, formatReplica(facts))
 }
 
@@ -169,6 +183,7 @@ interface Settings {
   readonly socketPath: string
   readonly replica: DatabaseConfig
   readonly relay: RelayConfig
+  readonly identity: StreamIdentity | null
 }
 
 interface Logins {
@@ -205,24 +220,24 @@ async function settings(flags: ReplicaFlags): Promise<Settings> {
       'add the `replica:` section that the example has: gateway/README.md, "The replica"',
     )
   }
-  return { stream: stream.name, socketPath: config.admin.socketPath, relay, replica }
+  const identity = await findStreamIdentity(config.dataDir, stream.name)
+  return { stream: stream.name, socketPath: config.admin.socketPath, relay, replica, identity }
 }
 
 async function loginsOf(
-  { relay, replica }: Settings,
+  { relay, replica, identity }: Settings,
   flags: ReplicaFlags,
   signal: AbortSignal,
 ): Promise<Logins> {
-  const { listen, user, password } = relay
+  const { listen, password } = relay
   const own = () => (isWildcard(relay) ? addressTowards(replica, signal) : listen.host)
   const host = flags.relayHost ?? (await own())
   return {
     replica: { role: 'replica', ...replica },
     relay: localRelayLogin(relay),
     target: {
+      ...relayAddress(relay, identity),
       host,
-      port: listen.port,
-      user,
       password,
       caPath: flags.relayCa ?? null,
       isNamed: isNamed(relay.certificatePem, host),

@@ -1,3 +1,4 @@
+import { describeConnection } from '../progress/replica-connection.ts'
 import type { Finding } from '../relay/attach-plan.ts'
 import type { ReplicaFacts } from '../relay/replica-facts.ts'
 
@@ -31,7 +32,7 @@ export interface DetachReport {
 
 export function formatDetach(report: DetachReport): string {
   const lines = report.statements.map((sql) => `${sql};`)
-  if (report.action === 'none') lines.push('the replica follows nothing')
+  if (report.action === 'none') lines.push('the replica does not follow this gateway')
   else lines.push(report.dryRun ? 'dry run: nothing was changed' : 'the replica is detached')
   if (report.kept === 'released') lines.push('the gateway keeps no files for it any more')
   else if (report.kept === 'unknown') {
@@ -44,20 +45,24 @@ export function formatDetach(report: DetachReport): string {
 }
 
 export function formatReplica(facts: ReplicaFacts): string {
-  const { following } = facts
+  const { following, others } = facts
   const uuid = facts.serverUuid === null ? '' : `, ${facts.serverUuid}`
   const lines = [`replica    ${facts.version}, server_id ${facts.serverId}${uuid}`]
-  if (following === null || following.host === '') lines.push('follows    nothing')
-  else {
-    const lag = following.lagSeconds === null ? 'unknown' : `${following.lagSeconds} s`
+  if (following === null) {
+    lines.push(`follows    nothing${others.length === 0 ? '' : ' of this gateway'}`)
+  } else {
+    const { delaySeconds, lagSeconds } = following
+    const lag = lagSeconds === null ? 'unknown' : `${lagSeconds} s`
+    const late = delaySeconds > 0 ? `; it applies ${delaySeconds} s late on purpose` : ''
     lines.push(
-      `follows    ${following.user}@${following.host}:${following.port}` +
+      `follows    ${following.user}@${describeConnection(following)}` +
         (following.usesGtid ? ' by GTID' : ' by file and position'),
       `receiver   ${following.receiver}${reason(following.receiverError)}`,
       `applier    ${following.applier}${reason(following.applierError)}`,
-      `behind     ${lag}`,
+      `behind     ${lag}${late}`,
     )
   }
+  for (const other of others) lines.push(`besides    ${other.user}@${describeConnection(other)}`)
   return `${[...lines, `gtids      ${facts.gtids || '(none)'}`].join('\n')}\n`
 }
 

@@ -96,7 +96,8 @@ function readiness({ applyError, applyLag }: ReplicaStatus): number {
   return applyLag?.transactions ?? Number.MAX_SAFE_INTEGER
 }
 
-function replicaVerdict({ serverId, applyError, applyLag, state }: ReplicaStatus): Answer {
+function replicaVerdict(replica: ReplicaStatus): Answer {
+  const { serverId, applyError, applyLag, state, delaySeconds } = replica
   const who = `replica ${serverId}`
   if (applyError !== null) {
     const lacks = applyLag?.transactions ?? null
@@ -116,6 +117,10 @@ function replicaVerdict({ serverId, applyError, applyLag, state }: ReplicaStatus
   }
   const left = `${plural(applyLag.transactions, 'transaction')} (${durationText(applyLag.ms)})`
   const connected = state !== 'disconnected'
+  if (connected && delaySeconds !== null && delaySeconds > 0) {
+    const late = `it applies ${durationText(delaySeconds * 1000)} late on purpose`
+    return { mood: 'warn', answer: `once ${who} has applied ${left}; ${late}` }
+  }
   const how = connected ? `once ${who} has applied` : `not yet: ${who} is disconnected and lacks`
   return {
     mood: connected && applyLag.ms <= LAG_MS_FINE ? 'good' : 'warn',

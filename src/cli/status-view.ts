@@ -147,9 +147,17 @@ function replicaLines(replica: ReplicaStatus, paint: Paint): string {
   if (replica.sent !== null) rows.push(['sent', `${replica.sent.file}:${replica.sent.offset}`])
   if (replica.retainsFile !== null) rows.push(['needs', `from ${replica.retainsFile}`])
   rows.push(...lagRows('apply lag', replica.applyLag))
+  rows.push(...delayRows(replica))
   if (replica.applyError !== null) rows.push(['error', paint.bad(replica.applyError)])
   const title = `replica: ${replica.serverId} at ${replica.address}`
   return block(paint, title, rows).replaceAll(/^/gm, '  ')
+}
+
+/** What somebody chose, so that an error can be caught before it is applied. */
+function delayRows({ delaySeconds, remainingDelaySeconds: left }: ReplicaStatus): Row[] {
+  if (delaySeconds === null || delaySeconds === 0) return []
+  const next = left === null ? '' : `, the next in ${durationText(left * 1000)}`
+  return [['applies late', `${durationText(delaySeconds * 1000)} on purpose${next}`]]
 }
 
 function lagRows(label: string, lag: LagStatus | null): Row[] {

@@ -75,6 +75,8 @@ function replicasOf(stream: DrStream, config: StreamConfig): ReplicaStatus[] {
     // What it has under the same GTIDs is something else.
     applyLag: refused === null ? stream.applyLag.status() : null,
     applyError: asked.stopReason ?? refused,
+    delaySeconds: asked.delaySeconds,
+    remainingDelaySeconds: asked.remainingDelaySeconds,
   }
   const at = sessions.findIndex((session) => session.serverId === identity.serverId)
   if (at >= 0) {

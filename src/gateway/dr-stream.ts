@@ -16,6 +16,7 @@ import { diskFull, isDiskFull } from '../spool/disk-failure.ts'
 import { Spool } from '../spool/spool.ts'
 import { SpoolWriter } from '../spool/spool-writer.ts'
 import { drStreamProblems, drStreamStatus } from './dr-stream-status.ts'
+import { relayAddress } from './relay-address.ts'
 import type { StreamIdentity } from './stream-identity.ts'
 
 export interface DrStreamOptions {
@@ -234,12 +235,13 @@ export class DrStream {
   }
 
   #createPoller(): ReplicaPoller | null {
-    const { config, clock } = this.#options
-    const { replica } = config
+    const { config, identity, clock } = this.#options
+    const { replica, relay: served } = config
     if (replica === null) return null
+    const relay = served && relayAddress(served, identity)
     return new ReplicaPoller({
       clock,
-      open: (signal) => openReplica(replica, signal),
+      open: (signal) => openReplica(replica, relay, signal),
       onApplied: (gtids) => this.applyLag.applied(gtids),
       isBehind: () => this.applyLag.isBehind,
     })

@@ -1,11 +1,11 @@
 import { Backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
 import { codeOf, describeError, isAbortError, isLandbridgeError } from '../base/errors.ts'
-import type { ReplicaIdentity, ReplicaQueries } from './replica-queries.ts'
+import type { ReplicaIdentity, ReplicaQueries, Replication } from './replica-queries.ts'
 
 export interface ReplicaPollerOptions {
   readonly clock: Clock
-  /** `(signal) => openReplica(login, signal)`, or a stand-in. */
+  /** `(signal) => openReplica(login, relay, signal)`, or a stand-in. */
   readonly open: (signal: AbortSignal) => Promise<ReplicaQueries>
   /** Told each answer; `ApplyLag.applied`. */
   readonly onApplied: (gtids: string, identity: ReplicaIdentity) => void
@@ -13,15 +13,13 @@ export interface ReplicaPollerOptions {
   readonly isBehind: () => boolean
 }
 
-export interface ReplicaPollerStatus {
+export interface ReplicaPollerStatus extends Replication {
   readonly state: 'connecting' | 'up' | 'down'
   /** Of the last successful connection: matches this replica to a session of the relay. */
   readonly identity: ReplicaIdentity | null
   readonly appliedGtids: string | null
   readonly answeredAgoMs: number | null
-  /** Why replication on the replica does not run. */
-  readonly stopReason: string | null
-  /** Wall clock when that was first seen. */
+  /** Wall clock when `stopReason` was first seen. */
   readonly stoppedSinceMs: number | null
   /** Why the replica cannot be asked. */
   readonly error: {
@@ -36,7 +34,8 @@ const IDLE_MS = 1_000
 const BEHIND_MS = 250
 /** After `nudge` the first questions come faster, so that a short delay is measured as short. */
 const NUDGED_MS = 25
-const STOP_REASON_EVERY_MS = 1_000
+const REPLICATION_EVERY_MS = 1_000
+const UNKNOWN: Replication = { stopReason: null, delaySeconds: null, remainingDelaySeconds: null }
 
 /**
  * Asks one replica what it has applied: once a second when idle, up to four times a second else.
@@ -48,7 +47,7 @@ export class ReplicaPoller {
   #identity: ReplicaIdentity | null = null
   #appliedGtids: string | null = null
   #answeredMs: number | null = null
-  #stopReason: string | null = null
+  #replication = UNKNOWN
   #stoppedSinceMs: number | null = null
   #error: ReplicaPollerStatus['error'] = null
   #intervalMs = IDLE_MS
@@ -66,7 +65,7 @@ export class ReplicaPoller {
       identity: this.#identity,
       appliedGtids: this.#appliedGtids,
       answeredAgoMs: this.#answeredMs === null ? null : nowMs - this.#answeredMs,
-      stopReason: this.#stopReason,
+      ...this.#replication,
       stoppedSinceMs: this.#stoppedSinceMs,
       error: this.#error,
     }
@@ -101,12 +100,12 @@ export class ReplicaPoller {
     signal.addEventListener('abort', abort, { once: true })
     try {
       this.#identity = queries.identity
-      let stopReasonAtMs = Number.NEGATIVE_INFINITY
+      let askedAtMs = Number.NEGATIVE_INFINITY
       while (!signal.aborted) {
         const nowMs = this.#options.clock.monotonicMs()
-        if (nowMs - stopReasonAtMs >= STOP_REASON_EVERY_MS) {
-          this.#takeStopReason(await Promise.race([queries.stopReason(), aborted]))
-          stopReasonAtMs = nowMs
+        if (nowMs - askedAtMs >= REPLICATION_EVERY_MS) {
+          this.#takeReplication(await Promise.race([queries.replication(), aborted]))
+          askedAtMs = nowMs
         }
         this.#take(await Promise.race([queries.applied(), aborted]), queries.identity)
         await this.#pause(signal)
@@ -117,9 +116,9 @@ export class ReplicaPoller {
     }
   }
 
-  #takeStopReason(reason: string | null): void {
-    this.#stopReason = reason
-    if (reason === null) this.#stoppedSinceMs = null
+  #takeReplication(replication: Replication): void {
+    this.#replication = replication
+    if (replication.stopReason === null) this.#stoppedSinceMs = null
     else this.#stoppedSinceMs ??= this.#options.clock.wallMs()
   }
 

@@ -2,7 +2,8 @@ import type { RowDataPacket } from 'mysql2'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
 import { type SqlAddress, sqlConnect } from '../mysql/sql-connect.ts'
-import { describeMariadbReplica, describeMysqlReplica } from './replica-threads.ts'
+import { findOurs, type RelayAddress, readConnections } from './replica-connection.ts'
+import { describeMariadbReplica, describeMysqlReplica, notSetUp } from './replica-threads.ts'
 
 export type ReplicaLogin = SqlAddress
 
@@ -14,12 +15,21 @@ export interface ReplicaIdentity {
   readonly version: string
 }
 
+/** How a replica follows our relay. What it follows besides is none of our business. */
+export interface Replication {
+  /** Why it does not run, in the server's words; null when it runs. */
+  readonly stopReason: string | null
+  /** How long it waits on purpose before it applies; null when it does not follow us. */
+  readonly delaySeconds: number | null
+  /** Until it applies what comes next; null when it does not wait just now. */
+  readonly remainingDelaySeconds: number | null
+}
+
 /** What is asked of a replica, as one open connection. */
 export interface ReplicaQueries {
   readonly identity: ReplicaIdentity
   applied(): Promise<string>
-  /** Why replication there does not run, in the server's words; null when it runs. */
-  stopReason(): Promise<string | null>
+  replication(): Promise<Replication>
   close(): void
 }
 
@@ -32,22 +42,24 @@ const CONNECT_MS_MAX = 5_000
 const QUERY_MS_MAX = 5_000
 
 const MYSQL_THREADS = `
-  SELECT 'receiver' AS thread, SERVICE_STATE AS state, LAST_ERROR_NUMBER AS number,
-         LAST_ERROR_MESSAGE AS message FROM performance_schema.replication_connection_status
-  UNION ALL SELECT 'applier', SERVICE_STATE, 0, ''
+  SELECT CHANNEL_NAME AS channel, 'receiver' AS thread, SERVICE_STATE AS state,
+         LAST_ERROR_NUMBER AS number, LAST_ERROR_MESSAGE AS message
+    FROM performance_schema.replication_connection_status
+  UNION ALL SELECT CHANNEL_NAME, 'applier', SERVICE_STATE, 0, ''
     FROM performance_schema.replication_applier_status
-  UNION ALL SELECT 'coordinator', 'ON', LAST_ERROR_NUMBER, LAST_ERROR_MESSAGE
+  UNION ALL SELECT CHANNEL_NAME, 'coordinator', 'ON', LAST_ERROR_NUMBER, LAST_ERROR_MESSAGE
     FROM performance_schema.replication_applier_status_by_coordinator
-  UNION ALL SELECT 'worker', 'ON', LAST_ERROR_NUMBER, LAST_ERROR_MESSAGE
+  UNION ALL SELECT CHANNEL_NAME, 'worker', 'ON', LAST_ERROR_NUMBER, LAST_ERROR_MESSAGE
     FROM performance_schema.replication_applier_status_by_worker WHERE LAST_ERROR_NUMBER <> 0`
 
 /** Throws ERR_REPLICA_UNREACHABLE, with the driver's error as cause. */
 export async function openReplica(
   login: ReplicaLogin,
+  relay: RelayAddress | null,
   signal: AbortSignal,
 ): Promise<ReplicaQueries> {
   try {
-    return await open(login, signal)
+    return await open(login, relay, signal)
   } catch (cause) {
     const { host, port, user } = login
     throw new LandbridgeError(
@@ -65,7 +77,11 @@ export async function openReplica(
   }
 }
 
-async function open(login: ReplicaLogin, signal: AbortSignal): Promise<ReplicaQueries> {
+async function open(
+  login: ReplicaLogin,
+  relay: RelayAddress | null,
+  signal: AbortSignal,
+): Promise<ReplicaQueries> {
   const connection = await sqlConnect(login, { connectTimeout: CONNECT_MS_MAX }, signal)
   const close = (): void => connection.destroy()
   try {
@@ -80,7 +96,7 @@ async function open(login: ReplicaLogin, signal: AbortSignal): Promise<ReplicaQu
       return result
     }
     const identity = await askIdentity(rows)
-    return { identity, close, ...queriesOf(identity.flavor, rows) }
+    return { identity, close, ...queriesOf(identity.flavor, relay, rows) }
   } catch (error) {
     close()
     throw error
@@ -112,17 +128,36 @@ async function askIdentity(rows: Rows): Promise<ReplicaIdentity> {
   return { flavor: 'mysql', serverId, serverUuid: String(second?.uuid), version }
 }
 
-function queriesOf(flavor: Flavor, rows: Rows): Pick<ReplicaQueries, 'applied' | 'stopReason'> {
-  if (flavor === 'mysql') {
-    return {
-      applied: async () => textOf(await rows('SELECT @@GLOBAL.gtid_executed AS gtids')),
-      stopReason: async () => describeMysqlReplica(await rows(MYSQL_THREADS)),
-    }
-  }
+function queriesOf(
+  flavor: Flavor,
+  relay: RelayAddress | null,
+  rows: Rows,
+): Pick<ReplicaQueries, 'applied' | 'replication'> {
+  const variable = flavor === 'mysql' ? 'gtid_executed' : 'gtid_slave_pos'
   return {
-    applied: async () => textOf(await rows('SELECT @@GLOBAL.gtid_slave_pos AS gtids')),
-    stopReason: async () => describeMariadbReplica(await rows('SHOW ALL SLAVES STATUS')),
+    applied: async () => textOf(await rows(`SELECT @@GLOBAL.${variable} AS gtids`)),
+    replication: () => askReplication(flavor, relay, rows),
   }
+}
+
+async function askReplication(
+  flavor: Flavor,
+  relay: RelayAddress | null,
+  rows: Rows,
+): Promise<Replication> {
+  const isMysql = flavor === 'mysql'
+  const status = await rows(isMysql ? 'SHOW REPLICA STATUS' : 'SHOW ALL SLAVES STATUS')
+  const connections = readConnections(status)
+  const ours = findOurs(connections, relay)
+  if (ours === null) {
+    const stopReason = notSetUp(connections)
+    return { stopReason, delaySeconds: null, remainingDelaySeconds: null }
+  }
+  const { name, delaySeconds, remainingDelaySeconds } = ours
+  const stopReason = isMysql
+    ? describeMysqlReplica((await rows(MYSQL_THREADS)).filter(({ channel }) => channel === name))
+    : describeMariadbReplica(status.filter(({ Connection_name: own }) => own === name))
+  return { stopReason, delaySeconds, remainingDelaySeconds }
 }
 
 /** MySQL breaks long sets into lines. */

@@ -1,13 +1,21 @@
+import { describeConnection, type ReplicaConnection } from './replica-connection.ts'
+
 type Row = Readonly<Record<string, unknown>>
 
-const NOT_SET_UP = 'replication is not set up on this server'
+const NOT_SET_UP = 'replication from this gateway is not set up on this server'
 
-/** Whether a described reason is that nobody ever told the server what to follow. */
+/** Whether a described reason is that nobody ever told the server to follow us. */
 export function isNotSetUp(reason: string): boolean {
-  return reason === NOT_SET_UP
+  return reason.startsWith(NOT_SET_UP)
 }
 
-/** Rows of thread, state, number and message from performance_schema. */
+/** `others`: what the server follows instead. */
+export function notSetUp(others: readonly ReplicaConnection[]): string {
+  if (others.length === 0) return NOT_SET_UP
+  return `${NOT_SET_UP}; it follows ${others.map(describeConnection).join(', ').slice(0, 200)}`
+}
+
+/** Rows of thread, state, number and message from performance_schema, of one channel. */
 export function describeMysqlReplica(rows: readonly Row[]): string | null {
   if (rows.length === 0) return NOT_SET_UP
   const reasons: string[] = []
@@ -19,7 +27,7 @@ export function describeMysqlReplica(rows: readonly Row[]): string | null {
   return stopped.length === 0 ? null : `stopped: ${stopped.join(' and ')}`
 }
 
-/** Rows of SHOW ALL SLAVES STATUS. */
+/** Rows of SHOW ALL SLAVES STATUS, of one connection. */
 export function describeMariadbReplica(rows: readonly Row[]): string | null {
   if (rows.length === 0) return NOT_SET_UP
   const reasons: string[] = []

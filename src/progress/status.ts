@@ -155,4 +155,11 @@ export interface ReplicaStatus {
   readonly appliedGtids: string | null
   readonly applyLag: LagStatus | null
   readonly applyError: string | null
+  /**
+   * How long it waits on purpose before it applies what comes from here (`SOURCE_DELAY`,
+   * `MASTER_DELAY`); 0: not at all. Null when nobody can ask it.
+   */
+  readonly delaySeconds: number | null
+  /** Until it applies what comes next; null when it does not wait just now. */
+  readonly remainingDelaySeconds: number | null
 }

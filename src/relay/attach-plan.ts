@@ -1,17 +1,23 @@
-import type { Flavor } from '../base/flavor.ts'
 import type { Secret } from '../base/secret.ts'
-import { parseMariadbGtidState } from '../binlog/mariadb-gtid-state.ts'
+import {
+  type MariadbGtid,
+  type MariadbGtidState,
+  parseMariadbGtidState,
+} from '../binlog/mariadb-gtid-state.ts'
 import { parseMysqlGtidSet } from '../binlog/mysql-gtid-set.ts'
+import {
+  describeConnection,
+  type RelayAddress,
+  type ReplicaConnection,
+} from '../progress/replica-connection.ts'
 import { shortGtids } from './dump-refusal.ts'
 import { isRefused, lineageReason, lineageRemedy } from './lineage-guard.ts'
-import type { FollowedSource, RelayFacts, ReplicaFacts } from './replica-facts.ts'
+import type { RelayFacts, ReplicaFacts } from './replica-facts.ts'
 import { replicaKey } from './replica-registry.ts'
 
 /** Where the replica is to connect to, seen from the replica. */
-export interface AttachTarget {
+export interface AttachTarget extends RelayAddress {
   readonly host: string
-  readonly port: number
-  readonly user: string
   readonly password: Secret
   /** Path on the replica's machine of the authority to verify the relay with; null for none. */
   readonly caPath: string | null
@@ -41,75 +47,120 @@ export interface AttachPlan {
 const CONNECT_RETRY_SECONDS = 1
 const HEARTBEAT_SECONDS = 2
 
+export interface AttachChoice {
+  /** Take over a connection that follows something else. */
+  readonly replace: boolean
+  /** Name of the connection to make when there is none yet. */
+  readonly channel?: string
+}
+
 /** What to run at the replica, and what speaks against it. `relay` is null when not reachable. */
 export function planAttach(
   replica: ReplicaFacts,
   relay: RelayFacts | null,
   target: AttachTarget,
-  options: { readonly replace: boolean },
+  choice: AttachChoice,
 ): AttachPlan {
-  const { following } = replica
-  const isRelay = following !== null && follows(following, target)
-  const isSame = isRelay && (target.caPath === null || target.caPath === following.caPath)
-  const findings = replicaFindings(replica, relay)
-  if (following !== null && following.host !== '' && !isRelay && !options.replace) {
-    findings.push({
-      severity: 'error',
-      message: `the replica follows ${following.host}:${following.port}`,
-      remedy: 'use --replace if it is to follow this relay instead',
-    })
-  }
-  if (!isSame) {
+  const { following, others } = replica
+  const name = following?.name ?? choice.channel ?? ''
+  const inTheWay = others.find((other) => other.name === name)
+  const besides = others.filter((other) => other !== inTheWay)
+  const findings = replicaFindings({ ...replica, others: besides }, relay)
+  if (inTheWay !== undefined && !choice.replace) findings.push(inTheWayFinding(inTheWay))
+  const caPath = target.caPath ?? following?.caPath
+  if (following === null || !follows(following, target) || caPath !== following.caPath) {
     findings.push(...verificationFindings(target))
-    return { action: 'attach', findings, statements: attachStatements(replica, target) }
+    const isThere = following !== null || inTheWay !== undefined
+    return {
+      action: 'attach',
+      findings,
+      statements: attachStatements(replica, target, name, isThere),
+    }
   }
   const isRunning = following.receiver === 'running' && following.applier === 'running'
   if (isRunning) return { action: 'none', findings, statements: [] }
-  return { action: 'start', findings, statements: [plain(words(replica.flavor).start)] }
+  return { action: 'start', findings, statements: [plain(words(replica, name).start)] }
+}
+
+function inTheWayFinding(other: ReplicaConnection): Finding {
+  return error(
+    `the replica follows ${describeConnection(other)}`,
+    'use --replace if it is to follow this relay instead, or --channel NAME to follow both',
+  )
 }
 
 /** What speaks against a replica of this relay, whatever it follows now. */
 export function replicaFindings(replica: ReplicaFacts, relay: RelayFacts | null): Finding[] {
   const findings: Finding[] = [...setupFindings(replica)]
+  findings.push(...connectionFindings(replica))
   if (relay !== null) findings.push(...relayFindings(replica, relay))
   return findings
 }
 
-export function follows(following: FollowedSource, target: AttachTarget): boolean {
+function follows(following: ReplicaConnection, target: AttachTarget): boolean {
   const { host, port, user } = target
   const isSame = following.host === host && following.port === port && following.user === user
   return isSame && following.usesGtid
 }
 
-export function detachStatements(flavor: Flavor): Statement[] {
-  const { stop, reset } = words(flavor)
+/** Ends the connection of that name, and no other. */
+export function detachStatements(replica: ReplicaFacts, name: string): Statement[] {
+  const { stop, reset } = words(replica, name)
   return [plain(stop), plain(reset)]
 }
 
-function words(flavor: Flavor): Readonly<Record<'start' | 'stop' | 'reset', string>> {
-  const noun = flavor === 'mysql' ? 'REPLICA' : 'SLAVE'
-  return { start: `START ${noun}`, stop: `STOP ${noun}`, reset: `RESET ${noun} ALL` }
+interface Words {
+  readonly start: string
+  readonly stop: string
+  readonly reset: string
+  /** `CHANGE ... TO`, and what follows its options. */
+  readonly change: readonly [head: string, tail: string]
 }
 
-function attachStatements(replica: ReplicaFacts, target: AttachTarget): Statement[] {
-  const { flavor, following, backslashEscapes } = replica
+/** Without a name MySQL would mean all channels, and MariaDB the connection without one. */
+function words({ flavor, backslashEscapes }: ReplicaFacts, name: string): Words {
+  const quoted = quoteText(name, backslashEscapes)
+  if (flavor === 'mysql') {
+    const channel = ` FOR CHANNEL ${quoted}`
+    return {
+      start: `START REPLICA${channel}`,
+      stop: `STOP REPLICA${channel}`,
+      reset: `RESET REPLICA ALL${channel}`,
+      change: ['CHANGE REPLICATION SOURCE TO ', channel],
+    }
+  }
+  const connection = name === '' ? '' : ` ${quoted}`
+  return {
+    start: `START SLAVE${connection}`,
+    stop: `STOP SLAVE${connection}`,
+    reset: `RESET SLAVE${connection} ALL`,
+    change: [`CHANGE MASTER${connection} TO `, ''],
+  }
+}
+
+/** `isThere`: there is a connection of that name, which may run. */
+function attachStatements(
+  replica: ReplicaFacts,
+  target: AttachTarget,
+  name: string,
+  isThere: boolean,
+): Statement[] {
+  const { flavor, backslashEscapes } = replica
   const quote = (text: string) => quoteText(text, backslashEscapes)
-  const change = (password: string) =>
-    flavor === 'mysql'
-      ? changeMysql(target, password, quote)
-      : changeMariadb(target, password, quote)
-  const { start, stop } = words(flavor)
+  const { start, stop, change } = words(replica, name)
+  const options = flavor === 'mysql' ? mysqlOptions : mariadbOptions
+  const changed = (password: string) => change.join(options(target, password, quote).join(', '))
   return [
-    ...(following === null ? [] : [plain(stop)]),
-    { sql: change(target.password.reveal()), shown: change('********') },
+    ...(isThere ? [plain(stop)] : []),
+    { sql: changed(target.password.reveal()), shown: changed('********') },
     plain(start),
   ]
 }
 
 type Quote = (text: string) => string
 
-function changeMysql(target: AttachTarget, password: string, quote: Quote): string {
-  const parts = [
+function mysqlOptions(target: AttachTarget, password: string, quote: Quote): string[] {
+  return [
     `SOURCE_HOST=${quote(target.host)}`,
     `SOURCE_PORT=${target.port}`,
     `SOURCE_USER=${quote(target.user)}`,
@@ -123,11 +174,10 @@ function changeMysql(target: AttachTarget, password: string, quote: Quote): stri
     'SOURCE_RETRY_COUNT=0',
     `SOURCE_HEARTBEAT_PERIOD=${HEARTBEAT_SECONDS}`,
   ]
-  return `CHANGE REPLICATION SOURCE TO ${parts.join(', ')}`
 }
 
-function changeMariadb(target: AttachTarget, password: string, quote: Quote): string {
-  const parts = [
+function mariadbOptions(target: AttachTarget, password: string, quote: Quote): string[] {
+  return [
     `MASTER_HOST=${quote(target.host)}`,
     `MASTER_PORT=${target.port}`,
     `MASTER_USER=${quote(target.user)}`,
@@ -139,7 +189,6 @@ function changeMariadb(target: AttachTarget, password: string, quote: Quote): st
     `MASTER_CONNECT_RETRY=${CONNECT_RETRY_SECONDS}`,
     `MASTER_HEARTBEAT_PERIOD=${HEARTBEAT_SECONDS}`,
   ]
-  return `CHANGE MASTER TO ${parts.join(', ')}`
 }
 
 function plain(sql: string): Statement {
@@ -190,6 +239,27 @@ function* setupFindings(replica: ReplicaFacts): Generator<Finding> {
       severity: 'warning',
       message: 'the replica takes writes from anybody: it can diverge',
       remedy: `SET GLOBAL ${replica.flavor === 'mysql' ? 'super_read_only' : 'read_only'}=ON`,
+    }
+  }
+}
+
+function* connectionFindings({ following, others }: ReplicaFacts): Generator<Finding> {
+  const seconds = following?.delaySeconds ?? 0
+  if (seconds > 0) {
+    yield {
+      severity: 'warning',
+      message: `the replica applies ${seconds} seconds late on purpose`,
+      remedy:
+        'a failover has to wait for that, or end it first: STOP the SQL thread, set ' +
+        'SOURCE_DELAY=0 (MariaDB: MASTER_DELAY=0), START it',
+    }
+  }
+  if (others.length > 0) {
+    const names = others.map(describeConnection).join(', ')
+    yield {
+      severity: 'warning',
+      message: `the replica follows other sources besides: ${names}`,
+      remedy: 'nothing is changed there; their data are not what this source has',
     }
   }
 }
@@ -263,14 +333,25 @@ function* mysqlGtidFindings(replica: ReplicaFacts, relay: RelayFacts): Generator
 
 function* mariadbGtidFindings(replica: ReplicaFacts, relay: RelayFacts): Generator<Finding> {
   const has = parseMariadbGtidState(replica.gtids)
+  const stored = parseMariadbGtidState(relay.gtids)
   yield* lostFindings(parseMariadbGtidState(relay.purgedGtids).missingFrom(has))
-  const ahead = has.missingFrom(parseMariadbGtidState(relay.gtids))
-  if (ahead !== '') {
+  const ahead = has.position().filter((gtid) => isAhead(gtid, stored))
+  if (ahead.length > 0) {
+    const names = ahead.map(({ domainId, serverId, sequence }) => [domainId, serverId, sequence])
+    const text = names.map((parts) => parts.join('-')).join(',')
     yield error(
-      `the replica stands at ${shortGtids(ahead)}, which is not stored`,
+      `the replica stands at ${shortGtids(text)}, which is not stored`,
       'wait until the relay has caught up; if it has, the replica has diverged: restore it',
     )
   }
+}
+
+/** As the relay judges it: a domain that it has nothing of comes from elsewhere. */
+function isAhead(gtid: MariadbGtid, stored: MariadbGtidState): boolean {
+  const newest = stored.last(gtid.domainId)
+  if (newest === undefined) return false
+  const ofServer = stored.lastOf(gtid.domainId, gtid.serverId)
+  return newest.sequence < gtid.sequence || (ofServer !== undefined && ofServer < gtid.sequence)
 }
 
 function* lostFindings(lost: string): Generator<Finding> {

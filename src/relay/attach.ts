@@ -1,12 +1,12 @@
 import type { Clock } from '../base/clock.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import { SqlLogin, type SqlLoginOptions } from '../mysql/sql-login.ts'
+import { describeConnection, type RelayAddress } from '../progress/replica-connection.ts'
 import {
   type AttachPlan,
   type AttachTarget,
   detachStatements,
   type Finding,
-  follows,
   planAttach,
   type Statement,
 } from './attach-plan.ts'
@@ -24,6 +24,8 @@ export interface AttachOptions {
   readonly relay: SqlLoginOptions
   readonly target: AttachTarget
   readonly replace: boolean
+  /** Name of a connection to make when there is none yet; default: the one without a name. */
+  readonly channel?: string
   /** Only find out and plan. */
   readonly dryRun: boolean
   /** How long both threads may take to run. */
@@ -58,7 +60,7 @@ export async function attachReplica(
 ): Promise<AttachResult> {
   const login = await SqlLogin.open(options.replica, signal)
   try {
-    const before = await readReplicaFacts(login)
+    const before = await readReplicaFacts(login, options.target)
     const relay = await askRelay(options.relay, before, signal)
     const plan = planAttach(before, relay instanceof Error ? null : relay, options.target, options)
     const findings = [...plan.findings]
@@ -115,7 +117,7 @@ async function waitUntilRunning(
 ): Promise<ReplicaFacts> {
   const endMs = options.clock.monotonicMs() + options.waitMs
   for (let steady = 0; ; ) {
-    const facts = await readReplicaFacts(login)
+    const facts = await readReplicaFacts(login, options.target)
     const { following } = facts
     const isRunning = following?.receiver === 'running' && following.applier === 'running'
     steady = isRunning ? steady + 1 : 0
@@ -143,6 +145,8 @@ export interface DetachOptions {
   readonly dryRun: boolean
   /** Also when it follows something else. */
   readonly force: boolean
+  /** Name of the connection that `force` ends; default: the one without a name. */
+  readonly channel?: string
 }
 
 export interface DetachResult {
@@ -158,18 +162,18 @@ export async function detachReplica(
 ): Promise<DetachResult> {
   const login = await SqlLogin.open(options.replica, signal)
   try {
-    const replica = await readReplicaFacts(login)
-    const { flavor, following } = replica
-    if (following === null || following.host === '') {
-      return { action: 'none', statements: [], replica }
+    const replica = await readReplicaFacts(login, options.target)
+    const { following, others } = replica
+    const chosen = following ?? others.find(({ name }) => name === (options.channel ?? ''))
+    if (chosen === undefined) return { action: 'none', statements: [], replica }
+    if (chosen !== following && !options.force) {
+      throw new LandbridgeError(
+        'ERR_REPLICA_ATTACH',
+        `the replica follows ${describeConnection(chosen)}`,
+        { remedy: 'use --force to end that' },
+      )
     }
-    if (!follows(following, options.target) && !options.force) {
-      const where = `${following.host}:${following.port}`
-      throw new LandbridgeError('ERR_REPLICA_ATTACH', `the replica follows ${where}`, {
-        remedy: 'use --force to end that',
-      })
-    }
-    const statements = detachStatements(flavor)
+    const statements = detachStatements(replica, chosen.name)
     if (!options.dryRun) for (const { sql } of statements) await login.query(sql)
     return { action: 'detach', statements, replica }
   } finally {
@@ -179,21 +183,22 @@ export async function detachReplica(
 
 /** What a replica is, and the relay if it answers; changes nothing. */
 export async function inspectReplica(
-  options: Pick<AttachOptions, 'replica' | 'relay'>,
+  options: Pick<AttachOptions, 'replica' | 'relay'> & { readonly address: RelayAddress },
   signal: AbortSignal,
 ): Promise<{ readonly replica: ReplicaFacts; readonly relay: RelayFacts | null }> {
-  const replica = await replicaFacts(options.replica, signal)
+  const replica = await replicaFacts(options.replica, options.address, signal)
   const relay = await askRelay(options.relay, replica, signal)
   return { replica, relay: relay instanceof Error ? null : relay }
 }
 
 export async function replicaFacts(
   options: SqlLoginOptions,
+  relay: RelayAddress,
   signal: AbortSignal,
 ): Promise<ReplicaFacts> {
   const login = await SqlLogin.open(options, signal)
   try {
-    return await readReplicaFacts(login)
+    return await readReplicaFacts(login, relay)
   } finally {
     login.close()
   }

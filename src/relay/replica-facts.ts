@@ -1,5 +1,11 @@
 import type { Flavor } from '../base/flavor.ts'
 import type { SqlLogin, SqlRow } from '../mysql/sql-login.ts'
+import {
+  findOurs,
+  type RelayAddress,
+  type ReplicaConnection,
+  readConnections,
+} from '../progress/replica-connection.ts'
 import type { ReplicaStanding } from './binlog-store.ts'
 import { REPLICA_ASKED_FOR, REPLICA_STANDING } from './query-answers.ts'
 
@@ -17,23 +23,10 @@ export interface ReplicaFacts {
   readonly isReadOnly: boolean
   /** False under the SQL mode NO_BACKSLASH_ESCAPES. */
   readonly backslashEscapes: boolean
-  readonly following: FollowedSource | null
-}
-
-/** What the replica follows now. */
-export interface FollowedSource {
-  readonly host: string
-  readonly port: number
-  readonly user: string
-  readonly usesGtid: boolean
-  /** Path of the authority that it verifies the source with; null when it does not. */
-  readonly caPath: string | null
-  readonly receiver: 'running' | 'connecting' | 'stopped'
-  readonly applier: 'running' | 'stopped'
-  /** The server's own words; null when there is no error. */
-  readonly receiverError: string | null
-  readonly applierError: string | null
-  readonly lagSeconds: number | null
+  /** Its connection to this relay; null when there is none. */
+  readonly following: ReplicaConnection | null
+  /** The sources that it follows besides. */
+  readonly others: readonly ReplicaConnection[]
 }
 
 /** What a relay says of itself and of the source behind it. */
@@ -54,18 +47,28 @@ export interface RelayFacts {
 
 const STANDINGS: readonly ReplicaStanding[] = ['sound', 'unseen', 'outdated', 'doubtful']
 
-export async function readReplicaFacts(login: SqlLogin): Promise<ReplicaFacts> {
+/** `relay`: by what the connection to it is known among others. */
+export async function readReplicaFacts(
+  login: SqlLogin,
+  relay: RelayAddress,
+): Promise<ReplicaFacts> {
   const { version } = await flavorOf(login)
-  return isMariadb(version) ? readMariadb(login, version) : readMysql(login, version)
+  const isMaria = isMariadb(version)
+  const server = isMaria ? await readMariadb(login, version) : await readMysql(login, version)
+  const status = isMaria ? 'SHOW ALL SLAVES STATUS' : 'SHOW REPLICA STATUS'
+  const connections = readConnections(await login.query(status))
+  const following = findOurs(connections, relay)
+  return { ...server, following, others: connections.filter((one) => one !== following) }
 }
 
-async function readMysql(login: SqlLogin, version: string): Promise<ReplicaFacts> {
+type ServerFacts = Omit<ReplicaFacts, 'following' | 'others'>
+
+async function readMysql(login: SqlLogin, version: string): Promise<ServerFacts> {
   const row = await login.row(
     'SELECT @@GLOBAL.server_id AS id, @@GLOBAL.server_uuid AS uuid, @@GLOBAL.gtid_mode AS mode, ' +
       '@@GLOBAL.gtid_executed AS gtids, @@GLOBAL.super_read_only AS readOnly, ' +
       '@@SESSION.sql_mode AS sqlMode',
   )
-  const status = await login.row('SHOW REPLICA STATUS')
   return {
     flavor: 'mysql',
     version,
@@ -75,16 +78,14 @@ async function readMysql(login: SqlLogin, version: string): Promise<ReplicaFacts
     gtids: text(row?.gtids).replaceAll(/\s/g, ''),
     isReadOnly: Number(row?.readOnly) === 1,
     backslashEscapes: hasBackslashEscapes(row),
-    following: status === null ? null : followed(status, 'Source', 'Replica'),
   }
 }
 
-async function readMariadb(login: SqlLogin, version: string): Promise<ReplicaFacts> {
+async function readMariadb(login: SqlLogin, version: string): Promise<ServerFacts> {
   const row = await login.row(
     'SELECT @@GLOBAL.server_id AS id, @@GLOBAL.gtid_slave_pos AS gtids, ' +
       '@@GLOBAL.read_only AS readOnly, @@SESSION.sql_mode AS sqlMode',
   )
-  const status = await login.row('SHOW SLAVE STATUS')
   return {
     flavor: 'mariadb',
     version,
@@ -95,24 +96,6 @@ async function readMariadb(login: SqlLogin, version: string): Promise<ReplicaFac
     // Newer versions say NO_LOCK and other words for it.
     isReadOnly: !['0', 'OFF'].includes(text(row?.readOnly)),
     backslashEscapes: hasBackslashEscapes(row),
-    following: status === null ? null : followed(status, 'Master', 'Slave'),
-  }
-}
-
-function followed(row: SqlRow, source: string, replica: string): FollowedSource {
-  const receiver = text(row[`${replica}_IO_Running`])
-  const isUnknown = row[`Seconds_Behind_${source}`] === null
-  return {
-    host: text(row[`${source}_Host`]),
-    port: Number(row[`${source}_Port`]),
-    user: text(row[`${source}_User`]),
-    caPath: text(row[`${source}_SSL_CA_File`]) || null,
-    usesGtid: Number(row.Auto_Position) === 1 || /_pos/i.test(text(row.Using_Gtid)),
-    receiver: receiver === 'Yes' ? 'running' : receiver === 'No' ? 'stopped' : 'connecting',
-    applier: text(row[`${replica}_SQL_Running`]) === 'Yes' ? 'running' : 'stopped',
-    receiverError: text(row.Last_IO_Error) || null,
-    applierError: text(row.Last_SQL_Error) || null,
-    lagSeconds: isUnknown ? null : Number(row[`Seconds_Behind_${source}`]),
   }
 }
 

@@ -84,6 +84,8 @@ export class ReplicaRegistry {
       appliedGtids: null,
       applyLag: null,
       applyError: null,
+      delaySeconds: null,
+      remainingDelaySeconds: null,
     }))
   }
 }

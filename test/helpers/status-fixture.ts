@@ -19,6 +19,8 @@ export const replicaStatus: ReplicaStatus = {
     recent: { p50Ms: 12.4, p99Ms: 80.2, maxMs: 410, count: 900 },
   },
   applyError: null,
+  delaySeconds: 0,
+  remainingDelaySeconds: null,
 }
 
 export const drStream: StreamStatus = {

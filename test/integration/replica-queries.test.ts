@@ -18,6 +18,7 @@ describeFlavors('asking a replica, %s', (flavor) => {
   let servers: TestServers
   let server: RunningServer
   const signal = new AbortController().signal
+  const relay = { host: null, port: 1, user: 'x' }
 
   beforeAll(async () => {
     servers = await TestServers.create()
@@ -41,10 +42,10 @@ describeFlavors('asking a replica, %s', (flavor) => {
   test.each(['preferred', 'required'] as const)(
     'tells who it is and what it has, TLS %s',
     async (mode) => {
-      const queries = await openReplica(login(mode), signal)
+      const queries = await openReplica(login(mode), relay, signal)
       expect(queries.identity).toMatchObject({ flavor, serverId: 9 })
       expect(await queries.applied()).toMatch(flavor === 'mysql' ? /^[0-9a-f-]{36}:1/ : /^$/)
-      expect(await queries.stopReason()).toMatch(/not set up/)
+      expect((await queries.replication()).stopReason).toMatch(/not set up/)
       queries.close()
     },
   )
@@ -57,13 +58,13 @@ describeFlavors('asking a replica, %s', (flavor) => {
         ? "CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT=1, SOURCE_USER='x'"
         : "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=1, MASTER_USER='x'",
     )
-    const queries = await openReplica(login('preferred'), signal)
-    expect(await queries.stopReason()).toBe(
+    const queries = await openReplica(login('preferred'), relay, signal)
+    expect((await queries.replication()).stopReason).toBe(
       mysql ? 'stopped: receiver and applier' : 'stopped: applier and receiver',
     )
     await root.query(mysql ? 'START REPLICA' : 'START SLAVE')
     await expect
-      .poll(() => queries.stopReason(), { timeout: 10_000 })
+      .poll(async () => (await queries.replication()).stopReason, { timeout: 10_000 })
       .toMatch(/^receiver: .*127\.0\.0\.1/)
     await root.query(mysql ? 'STOP REPLICA' : 'STOP SLAVE')
     queries.close()
@@ -73,7 +74,7 @@ describeFlavors('asking a replica, %s', (flavor) => {
   test('a wrong password and an unverifiable certificate are errors with a code', async () => {
     const wrong = { ...login('preferred'), password: new Secret('other') }
     const code = 'ERR_REPLICA_UNREACHABLE'
-    await expect(openReplica(wrong, signal)).rejects.toMatchObject({ code })
-    await expect(openReplica(login('verify-ca'), signal)).rejects.toMatchObject({ code })
+    await expect(openReplica(wrong, relay, signal)).rejects.toMatchObject({ code })
+    await expect(openReplica(login('verify-ca'), relay, signal)).rejects.toMatchObject({ code })
   })
 })

@@ -13,6 +13,8 @@ const up: ReplicaPollerStatus = {
   appliedGtids: '',
   answeredAgoMs: 10,
   stopReason: null,
+  delaySeconds: 0,
+  remainingDelaySeconds: null,
   stoppedSinceMs: null,
   error: null,
 }

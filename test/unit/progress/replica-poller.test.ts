@@ -22,7 +22,10 @@ function setUp() {
   }
   const queries: ReplicaQueries = {
     identity: { flavor: 'mariadb', serverId: 7, serverUuid: null, version: '10.11' },
-    stopReason: async () => replica.stopReason,
+    replication: async () => {
+      const { stopReason } = replica
+      return { stopReason, delaySeconds: 0, remainingDelaySeconds: null }
+    },
     applied: async () => {
       replica.questions += 1
       if (replica.failure !== null) throw replica.failure

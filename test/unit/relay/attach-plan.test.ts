@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Secret } from '../../../src/base/secret.ts'
-import { type AttachTarget, planAttach } from '../../../src/relay/attach-plan.ts'
+import { type AttachChoice, type AttachTarget, planAttach } from '../../../src/relay/attach-plan.ts'
 import type { RelayFacts, ReplicaFacts } from '../../../src/relay/replica-facts.ts'
 
 const SOURCE = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
@@ -17,6 +17,7 @@ const replica: ReplicaFacts = {
   isReadOnly: true,
   backslashEscapes: true,
   following: null,
+  others: [],
 }
 
 const relay: RelayFacts = {
@@ -32,16 +33,21 @@ const relay: RelayFacts = {
 }
 
 const following = {
+  name: '',
   host: 'relay.example',
   port: 3307,
   user: 'replica',
   usesGtid: true,
   caPath: '/etc/mysql/ca.crt',
+  sourceServerId: null,
+  sourceUuid: null,
   receiver: 'running',
   applier: 'running',
   receiverError: null,
   applierError: null,
   lagSeconds: 0,
+  delaySeconds: 0,
+  remainingDelaySeconds: null,
 } as const
 
 const target = {
@@ -68,7 +74,7 @@ test('a fresh replica is attached by two statements without anything against it'
   expect(change?.sql).toContain("SOURCE_PASSWORD='a''b\\\\c', SOURCE_AUTO_POSITION=1")
   expect(change?.shown).toContain("SOURCE_PASSWORD='********'")
   expect(change?.shown).not.toContain("a''b")
-  expect(start?.sql).toBe('START REPLICA')
+  expect(start?.sql).toBe("START REPLICA FOR CHANNEL ''")
 })
 
 test('a replica of before a reset of the source is refused, with the way back', () => {
@@ -145,7 +151,7 @@ describe('the relay', () => {
     const unverified = { ...replica, following: { ...following, caPath: null } }
     const { action, findings: none, statements } = planFor({}, unverified)
     expect([action, none]).toEqual(['attach', []])
-    expect(statements[0]?.sql).toBe('STOP REPLICA')
+    expect(statements[0]?.sql).toBe("STOP REPLICA FOR CHANNEL ''")
     expect(planFor({ caPath: null }, unverified).action).toBe('none')
   })
 })
@@ -156,17 +162,70 @@ test('one that follows the relay is left alone, or only started', () => {
   const stopped = { ...replica, following: { ...following, applier: 'stopped' as const } }
   expect(planAttach(stopped, relay, target, { replace: false })).toMatchObject({
     action: 'start',
-    statements: [{ sql: 'START REPLICA' }],
+    statements: [{ sql: "START REPLICA FOR CHANNEL ''" }],
   })
 })
 
 test('one that follows something else is left there unless it is to be replaced', () => {
-  const other = { ...replica, following: { ...following, host: 'elsewhere' } }
+  const other = { ...replica, others: [{ ...following, host: 'elsewhere' }] }
   const kept = planAttach(other, relay, target, { replace: false })
   expect(kept.findings[0]?.message).toBe('the replica follows elsewhere:3307')
   const replaced = planAttach(other, relay, target, { replace: true })
   expect(replaced.findings).toEqual([])
-  expect(replaced.statements[0]?.sql).toBe('STOP REPLICA')
+  expect(replaced.statements[0]?.sql).toBe("STOP REPLICA FOR CHANNEL ''")
+})
+
+describe('of several connections only ours', () => {
+  const elsewhere = { ...following, name: 'oth', host: 'elsewhere', receiver: 'stopped' } as const
+  const sqlOf = (facts: Partial<ReplicaFacts>, choice: Partial<AttachChoice> = {}) => {
+    const plan = planAttach({ ...replica, ...facts }, relay, target, { replace: false, ...choice })
+    return plan.statements.map(({ shown }) => shown)
+  }
+  const moved = { ...following, name: 'lb', host: 'moved' }
+
+  test('is made, whatever else is followed, under the name that is asked for', () => {
+    const others = [elsewhere]
+    expect(sqlOf({ others })).toEqual([
+      expect.stringMatching(/^CHANGE REPLICATION SOURCE TO .* FOR CHANNEL ''$/),
+      "START REPLICA FOR CHANNEL ''",
+    ])
+    expect(sqlOf({ others, flavor: 'mariadb' }, { channel: "l'b" })).toEqual([
+      expect.stringMatching(/^CHANGE MASTER 'l''b' TO MASTER_HOST/),
+      "START SLAVE 'l''b'",
+    ])
+    expect(findings({ others })).toEqual([
+      'warning: the replica follows other sources besides: elsewhere:3307 (oth)',
+    ])
+  })
+
+  test('is changed under its own name when the relay is found elsewhere', () => {
+    expect(sqlOf({ following: moved, others: [elsewhere] })).toEqual([
+      "STOP REPLICA FOR CHANNEL 'lb'",
+      expect.stringMatching(/ FOR CHANNEL 'lb'$/),
+      "START REPLICA FOR CHANNEL 'lb'",
+    ])
+  })
+
+  test('is started, and taken over only where it is named', () => {
+    const stopped = { ...following, name: 'lb', applier: 'stopped' } as const
+    const others = [elsewhere]
+    expect(sqlOf({ following: stopped, others, flavor: 'mariadb' })).toEqual(["START SLAVE 'lb'"])
+    const plan = planAttach({ ...replica, others }, relay, target, {
+      replace: true,
+      channel: 'oth',
+    })
+    expect(plan.findings).toEqual([])
+    expect(plan.statements[0]?.sql).toBe("STOP REPLICA FOR CHANNEL 'oth'")
+  })
+
+  test('is what a delay is told of', () => {
+    expect(findings({ following: { ...following, delaySeconds: 3600 } })).toEqual([
+      'warning: the replica applies 3600 seconds late on purpose',
+    ])
+    expect(findings({ following, others: [{ ...elsewhere, delaySeconds: 3600 }] })).toEqual([
+      expect.stringContaining('other sources besides'),
+    ])
+  })
 })
 
 describe('what speaks against it is named', () => {
@@ -204,5 +263,7 @@ describe('what speaks against it is named', () => {
     expect(findings({ ...maria, gtids: '0-1-12' }, stored)).toEqual([
       'error: the replica stands at 0-1-12, which is not stored',
     ])
+    // A domain that the relay has nothing of: it would serve this replica.
+    expect(findings({ ...maria, gtids: '0-1-5,7-9-3' }, stored)).toEqual([])
   })
 })

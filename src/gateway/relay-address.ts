@@ -1,0 +1,19 @@
+import type { RelayConfig } from '../config/config.ts'
+import type { RelayAddress } from '../progress/replica-connection.ts'
+import type { StreamIdentity } from './stream-identity.ts'
+
+/** By what a replica's connection to this relay is known. No identity before the first run. */
+export function relayAddress(
+  relay: RelayConfig,
+  identity: Pick<StreamIdentity, 'relayServerId' | 'relayUuid'> | null,
+  host: string | null = null,
+): RelayAddress {
+  return {
+    // Where it listens is not where replicas find it: there may be a name, or a translation.
+    host,
+    port: relay.listen.port,
+    user: relay.user,
+    serverId: relay.serverId ?? identity?.relayServerId ?? null,
+    serverUuid: identity?.relayUuid ?? null,
+  }
+}

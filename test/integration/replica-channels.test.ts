@@ -1,0 +1,168 @@
+import type { Connection } from 'mysql2/promise'
+import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
+import { verdictsOf } from '../../src/cli/status-verdict.ts'
+import type { RunningServer } from '../../src/lab/servers/server-options.ts'
+import type { GatewayStatus } from '../../src/progress/status.ts'
+import { ATTACH_GRANTS } from '../../src/relay/attach.ts'
+import { describeFlavors } from '../helpers/needs.ts'
+import { ReplicatedPair, SOURCE_PASSWORD } from '../helpers/replicated-pair.ts'
+import { selected } from '../helpers/source-reset.ts'
+
+const WORDS = {
+  mysql: {
+    on: (verb: string, name: string) => `${verb} REPLICA FOR CHANNEL '${name}'`,
+    forget: (name: string) => `RESET REPLICA ALL FOR CHANNEL '${name}'`,
+    change: (name: string, options: string) =>
+      `CHANGE REPLICATION SOURCE TO ${options} FOR CHANNEL '${name}'`,
+    prefix: 'SOURCE',
+    more: ', SOURCE_AUTO_POSITION=1, GET_SOURCE_PUBLIC_KEY=1',
+    status: 'SHOW REPLICA STATUS',
+  },
+  mariadb: {
+    on: (verb: string, name: string) => `${verb} SLAVE '${name}'`,
+    forget: (name: string) => `RESET SLAVE '${name}' ALL`,
+    change: (name: string, options: string) => `CHANGE MASTER '${name}' TO ${options}`,
+    prefix: 'MASTER',
+    more: ', MASTER_USE_GTID=slave_pos',
+    status: 'SHOW ALL SLAVES STATUS',
+  },
+} as const
+
+function failover(status: GatewayStatus): string {
+  return verdictsOf(status).find(({ question }) => question === 'failover')?.answer ?? ''
+}
+
+describeFlavors('a %s replica of several sources', (flavor) => {
+  const words = WORDS[flavor]
+  let pair: ReplicatedPair
+  let foreign: RunningServer
+  let sql: Connection
+  let replica: Connection
+
+  beforeAll(async () => {
+    pair = await ReplicatedPair.create(flavor)
+    if (pair.replica === null) throw new Error('no replica')
+    sql = await pair.sql()
+    replica = await pair.sql(pair.replica)
+    await replica.query(
+      `SET sql_log_bin = 0; GRANT ${ATTACH_GRANTS[flavor]} ON *.* TO landbridge@'127.0.0.1';
+       SET sql_log_bin = 1; SET GLOBAL ${flavor === 'mysql' ? 'super_' : ''}read_only = ON`,
+    )
+    foreign = await pair.servers.start(flavor, { serverId: 7 })
+    await pair.admit(foreign)
+    const there = await pair.sql(foreign)
+    if (flavor === 'mariadb') await there.query('SET SESSION gtid_domain_id = 7')
+    await there.query('CREATE DATABASE elsewhere')
+    const options =
+      `${words.prefix}_HOST='127.0.0.1', ${words.prefix}_PORT=${foreign.port}, ` +
+      `${words.prefix}_USER='landbridge', ${words.prefix}_PASSWORD='${SOURCE_PASSWORD}'`
+    await replica.query(words.change('oth', options + words.more))
+    await sql.query('CREATE DATABASE d')
+  }, 120_000)
+  beforeEach(() => onTestFailed(async () => console.error(await pair.logTails())))
+  afterAll(() => pair?.stop())
+
+  async function command(...args: readonly string[]) {
+    return await pair.pair.command('dr', 'replica', ...args)
+  }
+
+  /** State of the receiver of each connection. */
+  async function receivers(): Promise<Record<string, unknown>> {
+    const [rows] = await replica.query(words.status)
+    const entries = (rows as Record<string, unknown>[]).map((row) => [
+      row.Channel_Name ?? row.Connection_name,
+      row.Replica_IO_Running ?? row.Slave_IO_Running,
+    ])
+    return Object.fromEntries(entries)
+  }
+
+  async function readiness(wanted: RegExp): Promise<GatewayStatus> {
+    return await pair.pair.until('dr', (status) => wanted.test(failover(status)))
+  }
+
+  test('can take over while another of its connections is stopped', async () => {
+    await sql.query('CREATE TABLE d.t (id INT PRIMARY KEY AUTO_INCREMENT)')
+    await pair.synced()
+    expect((await readiness(/^yes/)).problems).toEqual([])
+    expect(await receivers()).toEqual({ '': 'Yes', oth: 'No' })
+  })
+
+  test('is attached though another connection brought transactions of elsewhere', async () => {
+    await replica.query(words.on('START', 'oth'))
+    await pair.eventually(async () => {
+      const [rows] = await replica.query("SHOW DATABASES LIKE 'elsewhere'")
+      return (rows as unknown[]).length === 1
+    })
+    const { exitCode, stdout } = await command('attach')
+    expect([exitCode, stdout]).toEqual([0, expect.stringContaining('follows this relay already')])
+    expect(stdout).not.toContain('error:')
+    expect((await pair.pair.command('dr', 'check')).stdout).not.toMatch(/error +.*replica/)
+  })
+
+  test('is not ready while ours is stopped, and only ours is started', async () => {
+    await replica.query(words.on('STOP', ''))
+    await replica.query(words.on('STOP', 'oth'))
+    await readiness(/^no: replica 2 does not apply: stopped/)
+    expect((await command('attach')).exitCode).toBe(0)
+    expect(await receivers()).toEqual({ '': 'Yes', oth: 'No' })
+    await replica.query(words.on('START', 'oth'))
+    await readiness(/^yes/)
+  })
+
+  test('is detached from us alone', async () => {
+    expect((await command('detach')).exitCode).toBe(0)
+    expect(Object.keys(await receivers())).toEqual(['oth'])
+    await pair.eventually(async () => (await receivers()).oth === 'Yes')
+    await readiness(/^no: .*not set up/)
+    expect((await command('status')).stdout).toMatch(
+      new RegExp(`follows    nothing of this gateway\nbesides    .*:${foreign.port} \\(oth\\)`),
+    )
+    expect((await command('detach')).stdout).toContain('does not follow this gateway')
+    expect(await receivers()).toEqual({ oth: 'Yes' })
+  })
+
+  test('may follow us under a name of its own, which every command finds', async () => {
+    expect((await command('attach', '--channel', 'lb')).stdout).toMatch(/the replica follows this/)
+    await readiness(/^yes/)
+    expect(await receivers()).toEqual({ lb: 'Yes', oth: 'Yes' })
+    expect((await command('status')).stdout).toMatch(/follows {4}replica@127.*\(lb\) by GTID/)
+    expect((await command('attach')).stdout).toContain('follows this relay already')
+    await replica.query(words.on('STOP', 'lb'))
+    await readiness(/^no/)
+    expect((await command('attach')).stdout).toContain("'lb'")
+    await readiness(/^yes/)
+    expect((await command('detach')).exitCode).toBe(0)
+    expect(await receivers()).toEqual({ oth: 'Yes' })
+  })
+
+  test('is taken from another source only when asked to, and keeps the others', async () => {
+    const { prefix } = words
+    const options = `${prefix}_HOST='127.0.0.1', ${prefix}_PORT=1, ${prefix}_USER='x'`
+    await replica.query(words.change('', options))
+    const planned = await command('attach', '--dry-run')
+    expect(planned.stdout).toMatch(/error: the replica follows 127\.0\.0\.1:1\n/)
+    expect(planned.exitCode).toBe(1)
+    const json = await command('attach', '--dry-run', '--json')
+    expect([json.exitCode, JSON.parse(json.stdout).ok]).toEqual([1, false])
+    expect((await command('attach')).exitCode).toBe(1)
+    expect((await command('attach', '--replace')).exitCode).toBe(0)
+    expect(await receivers()).toEqual({ '': 'Yes', oth: 'Yes' })
+    await readiness(/^yes/)
+  })
+
+  test('says a delay of ours, and counts it', async () => {
+    await replica.query(words.on('STOP', ''))
+    await replica.query(words.change('', `${words.prefix}_DELAY=3600`))
+    await replica.query(words.on('START', ''))
+    await sql.query('INSERT INTO d.t VALUES ()')
+    await pair.synced()
+    const status = await readiness(/^once .* it applies 1 hour late on purpose$/)
+    expect(status.streams[0]?.replicas[0]).toMatchObject({ delaySeconds: 3600 })
+    await pair.pair.until('dr', ({ streams }) => {
+      return Number(streams[0]?.replicas[0]?.remainingDelaySeconds) > 3000
+    })
+    expect((await command('status')).stdout).toContain('applies 3600 s late on purpose')
+    expect((await command('attach', '--dry-run')).stdout).toContain('3600 seconds late')
+    expect(await selected(replica, 'COUNT(*) FROM d.t')).toBe('0')
+  })
+})
