@@ -6,7 +6,7 @@ import { findStreamIdentity } from '../gateway/stream-identity.ts'
 import { describeConnection, type RelayAddress } from '../progress/replica-connection.ts'
 import { openReplica } from '../progress/replica-queries.ts'
 import { ATTACH_GRANTS, inspectReplica } from '../relay/attach.ts'
-import { replicaFindings } from '../relay/attach-plan.ts'
+import { filterFindings, replicaFindings } from '../relay/attach-plan.ts'
 import type { ReplicaFacts } from '../relay/replica-facts.ts'
 import type { CheckFinding } from './check-list.ts'
 import { localRelayLogin } from './relay-login.ts'
@@ -65,6 +65,7 @@ export async function checkReplica(check: ReplicaCheck): Promise<CheckFinding[]>
       { severity: 'ok', message: `${where}: ${flavor} ${version}, server_id ${serverId}` },
       ...(await pollingFindings(login, address, signal)),
       ...replicaFindings(replica, inspected.relay),
+      ...filterFindings(replica, ''),
       followingFinding(replica, configPath),
     ]
     if (inspected.relay === null) {

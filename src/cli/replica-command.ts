@@ -24,6 +24,7 @@ interface ReplicaFlags {
   readonly relayHost?: string
   readonly relayCa?: string
   readonly channel?: string
+  readonly acceptFilters?: boolean
   readonly replace?: boolean
   readonly force?: boolean
   readonly dryRun?: boolean
@@ -68,6 +69,7 @@ function addAttach(replica: Command): void {
     .option('--relay-ca <path>', "path on the replica's machine of a copy of certs/ca.crt")
     .option('--replace', 'also when the replica follows something else now')
     .option('--channel <name>', CHANNEL_HELP)
+    .option('--accept-filters', 'also when the replica leaves out data: it cannot take over')
     .option('--dry-run', 'print the SQL and what speaks against it; change nothing')
     .option('--show-password', 'print the password in the SQL')
     .option('--wait-seconds <n>', 'how long the replica may take to run', secondsOf, 20)
@@ -109,6 +111,7 @@ async function attach(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
       target,
       dryRun,
       replace: flags.replace === true,
+      acceptFilters: flags.acceptFilters === true,
       ...(flags.channel !== undefined && { channel: flags.channel }),
       waitMs: flags.waitSeconds * 1000,
       clock: systemClock,

@@ -61,6 +61,8 @@ export function formatReplica(facts: ReplicaFacts): string {
       `applier    ${following.applier}${reason(following.applierError)}`,
       `behind     ${lag}${late}`,
     )
+    const filters = [...following.filters, ...facts.filters]
+    if (filters.length > 0) lines.push(`leaves out ${filters.join(', ')}`)
   }
   for (const other of others) lines.push(`besides    ${other.user}@${describeConnection(other)}`)
   return `${[...lines, `gtids      ${facts.gtids || '(none)'}`].join('\n')}\n`

@@ -91,18 +91,22 @@ function failoverVerdict(stream: StreamStatus, { site, link }: GatewayStatus): A
 }
 
 /** How far a replica is from taking over; the smallest is the best candidate. */
-function readiness({ applyError, applyLag }: ReplicaStatus): number {
-  if (applyError !== null) return Number.POSITIVE_INFINITY
+function readiness({ applyError, applyLag, filters }: ReplicaStatus): number {
+  if (applyError !== null || filters?.length) return Number.POSITIVE_INFINITY
   return applyLag?.transactions ?? Number.MAX_SAFE_INTEGER
 }
 
 function replicaVerdict(replica: ReplicaStatus): Answer {
-  const { serverId, applyError, applyLag, state, delaySeconds } = replica
+  const { serverId, applyError, applyLag, state, delaySeconds, filters } = replica
   const who = `replica ${serverId}`
   if (applyError !== null) {
     const lacks = applyLag?.transactions ?? null
     const left = !lacks ? '' : ` and lacks ${plural(lacks, 'transaction')}`
     const answer = `no: ${who} does not apply${left}: ${shortened(applyError)}`
+    return { mood: 'bad', answer }
+  }
+  if (filters?.length) {
+    const answer = `no: ${who} leaves out data: ${shortened(filters.join(', '))}`
     return { mood: 'bad', answer }
   }
   if (applyLag === null || applyLag.transactions === null || applyLag.ms === null) {

@@ -148,6 +148,8 @@ function replicaLines(replica: ReplicaStatus, paint: Paint): string {
   if (replica.retainsFile !== null) rows.push(['needs', `from ${replica.retainsFile}`])
   rows.push(...lagRows('apply lag', replica.applyLag))
   rows.push(...delayRows(replica))
+  const { filters } = replica
+  if (filters?.length) rows.push(['leaves out data', paint.bad(filters.join(', '))])
   if (replica.applyError !== null) rows.push(['error', paint.bad(replica.applyError)])
   const title = `replica: ${replica.serverId} at ${replica.address}`
   return block(paint, title, rows).replaceAll(/^/gm, '  ')

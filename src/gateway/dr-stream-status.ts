@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { errorFields } from '../base/errors.ts'
 import type { StreamConfig } from '../config/config.ts'
+import { FILTER_REMEDY } from '../progress/replica-filters.ts'
 import { isNotSetUp } from '../progress/replica-threads.ts'
 import type { Problem, ReplicaStatus, StreamStatus } from '../progress/status.ts'
 import { isRefused } from '../relay/lineage-guard.ts'
@@ -77,6 +78,7 @@ function replicasOf(stream: DrStream, config: StreamConfig): ReplicaStatus[] {
     applyError: asked.stopReason ?? refused,
     delaySeconds: asked.delaySeconds,
     remainingDelaySeconds: asked.remainingDelaySeconds,
+    filters: asked.filters,
   }
   const at = sessions.findIndex((session) => session.serverId === identity.serverId)
   if (at >= 0) {
@@ -145,6 +147,16 @@ function replicaProblems({ name, poller, relay }: DrStream, nowMs: number): Prob
     // A replica that is configured and stays away cannot take over: that is worth a call.
     const severity = nowMs - sinceMs > REPLICA_AWAY_MS ? 'error' : 'warning'
     problems.push({ code, severity, where, message, sinceMs, ...(remedy && { remedy }) })
+  }
+  if (asked?.filters?.length) {
+    problems.push({
+      code: 'ERR_REPLICA_FILTERED',
+      severity: 'error',
+      where,
+      message: `the DR replica leaves out data, and cannot take over: ${asked.filters.join(', ')}`,
+      remedy: FILTER_REMEDY,
+      sinceMs: asked.filteredSinceMs ?? 0,
+    })
   }
   if (!asked?.stopReason) return problems
   // Before its first attachment a replica is not broken, it is still to come.

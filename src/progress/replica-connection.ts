@@ -1,3 +1,5 @@
+import { connectionFilters } from './replica-filters.ts'
+
 type Row = Readonly<Record<string, unknown>>
 
 /** One source that a replica follows: a channel of MySQL, a named connection of MariaDB. */
@@ -23,6 +25,8 @@ export interface ReplicaConnection {
   readonly delaySeconds: number
   /** Until it applies what comes next; null when it does not wait just now. */
   readonly remainingDelaySeconds: number | null
+  /** Settings by which it leaves out what the source wrote, as `name=value`. */
+  readonly filters: readonly string[]
 }
 
 /** Where a gateway's relay is, and what it calls itself to those who connect. */
@@ -65,6 +69,7 @@ function connection(row: Row, source: string, replica: string): ReplicaConnectio
     lagSeconds: secondsOf(row[`Seconds_Behind_${source}`]),
     delaySeconds: Number(row.SQL_Delay) || 0,
     remainingDelaySeconds: secondsOf(row.SQL_Remaining_Delay),
+    filters: connectionFilters(row),
   }
 }
 

@@ -21,6 +21,8 @@ export interface ReplicaPollerStatus extends Replication {
   readonly answeredAgoMs: number | null
   /** Wall clock when `stopReason` was first seen. */
   readonly stoppedSinceMs: number | null
+  /** The same for `filters`. */
+  readonly filteredSinceMs: number | null
   /** Why the replica cannot be asked. */
   readonly error: {
     readonly code: string
@@ -35,7 +37,12 @@ const BEHIND_MS = 250
 /** After `nudge` the first questions come faster, so that a short delay is measured as short. */
 const NUDGED_MS = 25
 const REPLICATION_EVERY_MS = 1_000
-const UNKNOWN: Replication = { stopReason: null, delaySeconds: null, remainingDelaySeconds: null }
+const UNKNOWN: Replication = {
+  stopReason: null,
+  delaySeconds: null,
+  remainingDelaySeconds: null,
+  filters: null,
+}
 
 /**
  * Asks one replica what it has applied: once a second when idle, up to four times a second else.
@@ -49,6 +56,7 @@ export class ReplicaPoller {
   #answeredMs: number | null = null
   #replication = UNKNOWN
   #stoppedSinceMs: number | null = null
+  #filteredSinceMs: number | null = null
   #error: ReplicaPollerStatus['error'] = null
   #intervalMs = IDLE_MS
   #nudged = new AbortController()
@@ -67,6 +75,7 @@ export class ReplicaPoller {
       answeredAgoMs: this.#answeredMs === null ? null : nowMs - this.#answeredMs,
       ...this.#replication,
       stoppedSinceMs: this.#stoppedSinceMs,
+      filteredSinceMs: this.#filteredSinceMs,
       error: this.#error,
     }
   }
@@ -120,6 +129,8 @@ export class ReplicaPoller {
     this.#replication = replication
     if (replication.stopReason === null) this.#stoppedSinceMs = null
     else this.#stoppedSinceMs ??= this.#options.clock.wallMs()
+    if (!replication.filters?.length) this.#filteredSinceMs = null
+    else this.#filteredSinceMs ??= this.#options.clock.wallMs()
   }
 
   #take(gtids: string, identity: ReplicaIdentity): void {

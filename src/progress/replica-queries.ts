@@ -3,6 +3,7 @@ import { LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
 import { type SqlAddress, sqlConnect } from '../mysql/sql-connect.ts'
 import { findOurs, type RelayAddress, readConnections } from './replica-connection.ts'
+import { serverFilters, serverSettingsQuery } from './replica-filters.ts'
 import { describeMariadbReplica, describeMysqlReplica, notSetUp } from './replica-threads.ts'
 
 export type ReplicaLogin = SqlAddress
@@ -23,6 +24,11 @@ export interface Replication {
   readonly delaySeconds: number | null
   /** Until it applies what comes next; null when it does not wait just now. */
   readonly remainingDelaySeconds: number | null
+  /**
+   * Settings by which data of the source are left out, or passed over when they do not fit, as
+   * `name=value`; null when it does not follow us.
+   */
+  readonly filters: readonly string[] | null
 }
 
 /** What is asked of a replica, as one open connection. */
@@ -151,13 +157,14 @@ async function askReplication(
   const ours = findOurs(connections, relay)
   if (ours === null) {
     const stopReason = notSetUp(connections)
-    return { stopReason, delaySeconds: null, remainingDelaySeconds: null }
+    return { stopReason, delaySeconds: null, remainingDelaySeconds: null, filters: null }
   }
   const { name, delaySeconds, remainingDelaySeconds } = ours
   const stopReason = isMysql
     ? describeMysqlReplica((await rows(MYSQL_THREADS)).filter(({ channel }) => channel === name))
     : describeMariadbReplica(status.filter(({ Connection_name: own }) => own === name))
-  return { stopReason, delaySeconds, remainingDelaySeconds }
+  const server = serverFilters(flavor, await rows(serverSettingsQuery(flavor)))
+  return { stopReason, delaySeconds, remainingDelaySeconds, filters: [...ours.filters, ...server] }
 }
 
 /** MySQL breaks long sets into lines. */

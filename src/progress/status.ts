@@ -162,4 +162,10 @@ export interface ReplicaStatus {
   readonly delaySeconds: number | null
   /** Until it applies what comes next; null when it does not wait just now. */
   readonly remainingDelaySeconds: number | null
+  /**
+   * Settings at the replica by which it leaves out what the source wrote (`IGNORE_DOMAIN_IDS=7`,
+   * `replicate_ignore_table=d.t`), or passes over what does not fit (`slave_skip_errors=1062`).
+   * Null when nobody can ask it.
+   */
+  readonly filters: readonly string[] | null
 }

@@ -10,6 +10,7 @@ import {
   type RelayAddress,
   type ReplicaConnection,
 } from '../progress/replica-connection.ts'
+import { FILTER_REMEDY } from '../progress/replica-filters.ts'
 import { shortGtids } from './dump-refusal.ts'
 import { isRefused, lineageReason, lineageRemedy } from './lineage-guard.ts'
 import type { RelayFacts, ReplicaFacts } from './replica-facts.ts'
@@ -52,6 +53,8 @@ export interface AttachChoice {
   readonly replace: boolean
   /** Name of the connection to make when there is none yet. */
   readonly channel?: string
+  /** Attach one that leaves out data all the same: it is known that it cannot take over. */
+  readonly acceptFilters?: boolean
 }
 
 /** What to run at the replica, and what speaks against it. `relay` is null when not reachable. */
@@ -66,6 +69,7 @@ export function planAttach(
   const inTheWay = others.find((other) => other.name === name)
   const besides = others.filter((other) => other !== inTheWay)
   const findings = replicaFindings({ ...replica, others: besides }, relay)
+  findings.push(...filterFindings(replica, name, choice.acceptFilters === true))
   if (inTheWay !== undefined && !choice.replace) findings.push(inTheWayFinding(inTheWay))
   const caPath = target.caPath ?? following?.caPath
   if (following === null || !follows(following, target) || caPath !== following.caPath) {
@@ -87,6 +91,33 @@ function inTheWayFinding(other: ReplicaConnection): Finding {
     `the replica follows ${describeConnection(other)}`,
     'use --replace if it is to follow this relay instead, or --channel NAME to follow both',
   )
+}
+
+/** Of the connection of that name, which may be still to come. */
+export function* filterFindings(
+  replica: ReplicaFacts,
+  name: string,
+  isAccepted = false,
+): Generator<Finding> {
+  const { flavor, following, others, newFilters } = replica
+  const present = following ?? others.find((other) => other.name === name)
+  // MariaDB's global settings are those of the connection without a name.
+  const ofNew = flavor === 'mariadb' && name !== '' ? [] : newFilters
+  const own = present === undefined ? ofNew : present.filters
+  if (own === null) {
+    yield {
+      severity: 'warning',
+      message: 'whether the replica would leave out data cannot be seen with this login',
+      remedy: 'grant it SELECT ON performance_schema.*',
+    }
+  }
+  const filters = [...(own ?? []), ...replica.filters]
+  if (filters.length === 0) return
+  yield {
+    severity: isAccepted ? 'warning' : 'error',
+    message: `the replica leaves out data, and cannot take over: ${filters.join(', ')}`,
+    remedy: `${FILTER_REMEDY} Or use --accept-filters, if it is not there to take over.`,
+  }
 }
 
 /** What speaks against a replica of this relay, whatever it follows now. */

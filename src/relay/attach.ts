@@ -26,6 +26,8 @@ export interface AttachOptions {
   readonly replace: boolean
   /** Name of a connection to make when there is none yet; default: the one without a name. */
   readonly channel?: string
+  /** Also when the replica leaves out data, and so cannot take over. */
+  readonly acceptFilters?: boolean
   /** Only find out and plan. */
   readonly dryRun: boolean
   /** How long both threads may take to run. */

@@ -1,3 +1,4 @@
+import { isLandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
 import type { SqlLogin, SqlRow } from '../mysql/sql-login.ts'
 import {
@@ -6,6 +7,12 @@ import {
   type ReplicaConnection,
   readConnections,
 } from '../progress/replica-connection.ts'
+import {
+  newConnectionFilters,
+  newConnectionQuery,
+  serverFilters,
+  serverSettingsQuery,
+} from '../progress/replica-filters.ts'
 import type { ReplicaStanding } from './binlog-store.ts'
 import { REPLICA_ASKED_FOR, REPLICA_STANDING } from './query-answers.ts'
 
@@ -27,6 +34,10 @@ export interface ReplicaFacts {
   readonly following: ReplicaConnection | null
   /** The sources that it follows besides. */
   readonly others: readonly ReplicaConnection[]
+  /** Settings of the whole server by which it leaves out, or passes over, what a source wrote. */
+  readonly filters: readonly string[]
+  /** Those that a connection without a name begins with; null when the login may not see them. */
+  readonly newFilters: readonly string[] | null
 }
 
 /** What a relay says of itself and of the source behind it. */
@@ -45,6 +56,8 @@ export interface RelayFacts {
   readonly standing: ReplicaStanding
 }
 
+/** errno of ER_TABLEACCESS_DENIED_ERROR: a login without the grant on performance_schema. */
+const TABLE_ACCESS_DENIED = 1142
 const STANDINGS: readonly ReplicaStanding[] = ['sound', 'unseen', 'outdated', 'doubtful']
 
 /** `relay`: by what the connection to it is known among others. */
@@ -58,10 +71,26 @@ export async function readReplicaFacts(
   const status = isMaria ? 'SHOW ALL SLAVES STATUS' : 'SHOW REPLICA STATUS'
   const connections = readConnections(await login.query(status))
   const following = findOurs(connections, relay)
-  return { ...server, following, others: connections.filter((one) => one !== following) }
+  const { flavor } = server
+  return {
+    ...server,
+    following,
+    others: connections.filter((one) => one !== following),
+    filters: serverFilters(flavor, await login.query(serverSettingsQuery(flavor))),
+    newFilters: await readNewFilters(login, flavor),
+  }
 }
 
-type ServerFacts = Omit<ReplicaFacts, 'following' | 'others'>
+async function readNewFilters(login: SqlLogin, flavor: Flavor): Promise<string[] | null> {
+  try {
+    return newConnectionFilters(await login.query(newConnectionQuery(flavor)))
+  } catch (error) {
+    if (isLandbridgeError(error) && error.details?.errno === TABLE_ACCESS_DENIED) return null
+    throw error
+  }
+}
+
+type ServerFacts = Omit<ReplicaFacts, 'following' | 'others' | 'filters' | 'newFilters'>
 
 async function readMysql(login: SqlLogin, version: string): Promise<ServerFacts> {
   const row = await login.row(

@@ -86,6 +86,7 @@ export class ReplicaRegistry {
       applyError: null,
       delaySeconds: null,
       remainingDelaySeconds: null,
+      filters: null,
     }))
   }
 }

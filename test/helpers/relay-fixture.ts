@@ -8,6 +8,7 @@ import { Secret } from '../../src/base/secret.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import type { SqlLoginOptions } from '../../src/mysql/sql-login.ts'
+import { MYSQL_THREADS_GRANT } from '../../src/progress/replica-queries.ts'
 import {
   ATTACH_GRANTS,
   type AttachOptions,
@@ -87,9 +88,10 @@ export class RelayFixture {
     this.#connections.push(sql)
     const password = new Secret('attach')
     const far = "'attach'@'127.0.0.1'"
+    const more = this.flavor === 'mysql' ? `GRANT ${MYSQL_THREADS_GRANT} TO ${far};` : ''
     await sql.query(
       `SET sql_log_bin=0; CREATE USER ${far} IDENTIFIED BY 'attach';
-       GRANT ${ATTACH_GRANTS[this.flavor]} ON *.* TO ${far};
+       GRANT ${ATTACH_GRANTS[this.flavor]} ON *.* TO ${far}; ${more}
        SET sql_log_bin=1; SET GLOBAL ${this.flavor === 'mysql' ? 'super_' : ''}read_only=ON`,
     )
     const login = {

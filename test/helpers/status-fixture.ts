@@ -21,6 +21,7 @@ export const replicaStatus: ReplicaStatus = {
   applyError: null,
   delaySeconds: 0,
   remainingDelaySeconds: null,
+  filters: [],
 }
 
 export const drStream: StreamStatus = {

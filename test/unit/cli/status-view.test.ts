@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { createPaint } from '../../../src/cli/paint.ts'
 import { renderStatus, renderStatusLine } from '../../../src/cli/status-view.ts'
-import type { GatewayStatus } from '../../../src/progress/status.ts'
+import type { GatewayStatus, ReplicaStatus } from '../../../src/progress/status.ts'
 import {
   drStatus,
   drStream,
@@ -163,6 +163,21 @@ describe('status for people', () => {
     const streams = [{ ...drStream, replicas: [replica] }]
     const text = renderStatus({ ...drStatus, streams }, plain)
     expect(text).toMatch(/does not apply and lacks 3 transactions: worker: x{52}\.\.\.\n/)
+  })
+
+  test('a replica that leaves out data cannot take over; one that waits on purpose not yet', () => {
+    const textOf = (replica: Partial<ReplicaStatus>) => {
+      const streams = [{ ...drStream, replicas: [{ ...replicaStatus, ...replica }] }]
+      return renderStatus({ ...drStatus, streams }, plain)
+    }
+    const filtered = textOf({ filters: ['IGNORE_DOMAIN_IDS=7'] })
+    expect(filtered).toMatch(/failover +no: replica 2 leaves out data: IGNORE_DOMAIN_IDS=7\n/)
+    expect(filtered).toMatch(/leaves out data +IGNORE_DOMAIN_IDS=7\n/)
+    const applyLag = { bytes: 9, transactions: 3, ms: 900, provenAgoMs: 100, recent: null }
+    const late = textOf({ applyLag, delaySeconds: 3600, remainingDelaySeconds: 3540 })
+    expect(late).toMatch(/failover +once .* 3 transactions .*; it applies 1 hour late on purpose\n/)
+    expect(late).toMatch(/applies late +1 hour on purpose, the next in 59 minutes\n/)
+    expect(textOf({ delaySeconds: 3600 })).toMatch(/failover +yes/)
   })
 
   test('one line for logs', async () => {

@@ -15,6 +15,8 @@ const up: ReplicaPollerStatus = {
   stopReason: null,
   delaySeconds: 0,
   remainingDelaySeconds: null,
+  filters: [],
+  filteredSinceMs: null,
   stoppedSinceMs: null,
   error: null,
 }

@@ -19,12 +19,13 @@ function setUp() {
     failure: null as Error | null,
     hang: false,
     stopReason: null as string | null,
+    filters: [] as string[],
   }
   const queries: ReplicaQueries = {
     identity: { flavor: 'mariadb', serverId: 7, serverUuid: null, version: '10.11' },
     replication: async () => {
       const { stopReason } = replica
-      return { stopReason, delaySeconds: 0, remainingDelaySeconds: null }
+      return { stopReason, delaySeconds: 0, remainingDelaySeconds: null, filters: replica.filters }
     },
     applied: async () => {
       replica.questions += 1

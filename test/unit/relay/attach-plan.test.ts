@@ -18,6 +18,8 @@ const replica: ReplicaFacts = {
   backslashEscapes: true,
   following: null,
   others: [],
+  filters: [],
+  newFilters: [],
 }
 
 const relay: RelayFacts = {
@@ -48,6 +50,7 @@ const following = {
   lagSeconds: 0,
   delaySeconds: 0,
   remainingDelaySeconds: null,
+  filters: [],
 } as const
 
 const target = {
@@ -223,6 +226,33 @@ describe('of several connections only ours', () => {
       'warning: the replica applies 3600 seconds late on purpose',
     ])
     expect(findings({ following, others: [{ ...elsewhere, delaySeconds: 3600 }] })).toEqual([
+      expect.stringContaining('other sources besides'),
+    ])
+  })
+})
+
+describe('a replica that leaves out data', () => {
+  const filtered = { ...following, filters: ['replicate_ignore_table=d.t'] }
+  const message = (setting: string) =>
+    `the replica leaves out data, and cannot take over: ${setting}`
+
+  test('is refused, whether the setting is of ours, of a new one or of the server', () => {
+    const ofOurs = findings({ following: filtered, newFilters: ['replicate_do_db=x'] })
+    expect(ofOurs).toEqual([`error: ${message('replicate_ignore_table=d.t')}`])
+    const ofNew = findings({ newFilters: ['replicate_do_db=x'] })
+    expect(ofNew).toEqual([`error: ${message('replicate_do_db=x')}`])
+    const ofServer = findings({ following, filters: ['replica_skip_errors=1062'] })
+    expect(ofServer).toEqual([`error: ${message('replica_skip_errors=1062')}`])
+    expect(findings({ newFilters: null })).toEqual([
+      'warning: whether the replica would leave out data cannot be seen with this login',
+    ])
+  })
+
+  test('is attached where that is accepted; the setting of another source is no matter', () => {
+    const choice = { replace: false, acceptFilters: true }
+    const plan = planAttach({ ...replica, following: filtered }, relay, target, choice)
+    expect(plan.findings).toMatchObject([{ severity: 'warning' }])
+    expect(findings({ following, others: [{ ...filtered, name: 'oth' }] })).toEqual([
       expect.stringContaining('other sources besides'),
     ])
   })
