@@ -91,13 +91,13 @@ function failoverVerdict(stream: StreamStatus, { site, link }: GatewayStatus): A
 }
 
 /** How far a replica is from taking over; the smallest is the best candidate. */
-function readiness({ applyError, applyLag, filters }: ReplicaStatus): number {
-  if (applyError !== null || filters?.length) return Number.POSITIVE_INFINITY
+function readiness({ applyError, applyLag, filters, leftOut }: ReplicaStatus): number {
+  if (applyError !== null || filters?.length || leftOut) return Number.POSITIVE_INFINITY
   return applyLag?.transactions ?? Number.MAX_SAFE_INTEGER
 }
 
 function replicaVerdict(replica: ReplicaStatus): Answer {
-  const { serverId, applyError, applyLag, state, delaySeconds, filters } = replica
+  const { serverId, applyError, applyLag, state, delaySeconds } = replica
   const who = `replica ${serverId}`
   if (applyError !== null) {
     const lacks = applyLag?.transactions ?? null
@@ -105,10 +105,8 @@ function replicaVerdict(replica: ReplicaStatus): Answer {
     const answer = `no: ${who} does not apply${left}: ${shortened(applyError)}`
     return { mood: 'bad', answer }
   }
-  if (filters?.length) {
-    const answer = `no: ${who} leaves out data: ${shortened(filters.join(', '))}`
-    return { mood: 'bad', answer }
-  }
+  const missing = missingData(replica)
+  if (missing !== null) return { mood: 'bad', answer: `no: ${who} ${missing}` }
   if (applyLag === null || applyLag.transactions === null || applyLag.ms === null) {
     return { mood: 'warn', answer: `unknown: ${who} cannot be asked what it has applied` }
   }
@@ -130,6 +128,12 @@ function replicaVerdict(replica: ReplicaStatus): Answer {
     mood: connected && applyLag.ms <= LAG_MS_FINE ? 'good' : 'warn',
     answer: `${how} ${left}`,
   }
+}
+
+/** Why it has not all that it has applied. */
+function missingData({ filters, leftOut }: ReplicaStatus): string | null {
+  if (filters?.length) return `leaves out data: ${shortened(filters.join(', '))}`
+  return !leftOut ? null : `left out data while it had ${shortened(leftOut)}`
 }
 
 function isProven(lag: LagStatus, ageMsMax = PROOF_MS_MAX): boolean {

@@ -148,8 +148,9 @@ function replicaLines(replica: ReplicaStatus, paint: Paint): string {
   if (replica.retainsFile !== null) rows.push(['needs', `from ${replica.retainsFile}`])
   rows.push(...lagRows('apply lag', replica.applyLag))
   rows.push(...delayRows(replica))
-  const { filters } = replica
+  const { filters, leftOut } = replica
   if (filters?.length) rows.push(['leaves out data', paint.bad(filters.join(', '))])
+  else if (leftOut) rows.push(['left out data', paint.bad(`while it had ${leftOut}`)])
   if (replica.applyError !== null) rows.push(['error', paint.bad(replica.applyError)])
   const title = `replica: ${replica.serverId} at ${replica.address}`
   return block(paint, title, rows).replaceAll(/^/gm, '  ')
@@ -157,7 +158,7 @@ function replicaLines(replica: ReplicaStatus, paint: Paint): string {
 
 /** What somebody chose, so that an error can be caught before it is applied. */
 function delayRows({ delaySeconds, remainingDelaySeconds: left }: ReplicaStatus): Row[] {
-  if (delaySeconds === null || delaySeconds === 0) return []
+  if (!delaySeconds) return []
   const next = left === null ? '' : `, the next in ${durationText(left * 1000)}`
   return [['applies late', `${durationText(delaySeconds * 1000)} on purpose${next}`]]
 }

@@ -2,10 +2,12 @@ import type { Clock } from '../base/clock.ts'
 import { errorFields } from '../base/errors.ts'
 import type { StreamConfig } from '../config/config.ts'
 import { FILTER_REMEDY } from '../progress/replica-filters.ts'
+import type { ReplicaPollerStatus } from '../progress/replica-poller.ts'
 import { isNotSetUp } from '../progress/replica-threads.ts'
 import type { Problem, ReplicaStatus, StreamStatus } from '../progress/status.ts'
 import { isRefused } from '../relay/lineage-guard.ts'
 import { type ReplicaName, replicaKey } from '../relay/replica-registry.ts'
+import type { Spool } from '../spool/spool.ts'
 import type { DrStream } from './dr-stream.ts'
 import { lineageProblems } from './lineage-problems.ts'
 
@@ -79,6 +81,7 @@ function replicasOf(stream: DrStream, config: StreamConfig): ReplicaStatus[] {
     delaySeconds: asked.delaySeconds,
     remainingDelaySeconds: asked.remainingDelaySeconds,
     filters: asked.filters,
+    leftOut: stream.spool.leftOut(replicaKey(identity))?.settings ?? null,
   }
   const at = sessions.findIndex((session) => session.serverId === identity.serverId)
   if (at >= 0) {
@@ -135,10 +138,30 @@ function stopRemedy(reason: string): string {
   )
 }
 
+/** What is left out now, or was: it stays missing. */
+function filterProblems(asked: ReplicaPollerStatus, where: string, spool: Spool): Problem[] {
+  const { identity, filters, filteredSinceMs } = asked
+  const code = 'ERR_REPLICA_FILTERED'
+  if (filters?.length) {
+    const message = `the DR replica leaves out data, and cannot take over: ${filters.join(', ')}`
+    const sinceMs = filteredSinceMs ?? 0
+    return [{ code, severity: 'error', where, message, remedy: FILTER_REMEDY, sinceMs }]
+  }
+  const id = identity === null ? '' : replicaKey(identity)
+  const leftOut = spool.leftOut(id)
+  if (leftOut === null) return []
+  const { settings, sinceMs } = leftOut
+  const message = `the DR replica left out data, and cannot take over: it had ${settings}`
+  const remedy =
+    'Restore it from a backup of the source; then run: ' +
+    `landbridge replica detach ${id}, and attach it.`
+  return [{ code, severity: 'error', where, message, remedy, sinceMs }]
+}
+
 const REPLICA_AWAY_MS = 30_000
 
 /** The replica that can be asked: does it answer, does its replication run? */
-function replicaProblems({ name, poller, relay }: DrStream, nowMs: number): Problem[] {
+function replicaProblems({ name, poller, relay, spool }: DrStream, nowMs: number): Problem[] {
   const problems: Problem[] = []
   const where = `replica:${name}`
   const asked = poller?.status()
@@ -148,16 +171,7 @@ function replicaProblems({ name, poller, relay }: DrStream, nowMs: number): Prob
     const severity = nowMs - sinceMs > REPLICA_AWAY_MS ? 'error' : 'warning'
     problems.push({ code, severity, where, message, sinceMs, ...(remedy && { remedy }) })
   }
-  if (asked?.filters?.length) {
-    problems.push({
-      code: 'ERR_REPLICA_FILTERED',
-      severity: 'error',
-      where,
-      message: `the DR replica leaves out data, and cannot take over: ${asked.filters.join(', ')}`,
-      remedy: FILTER_REMEDY,
-      sinceMs: asked.filteredSinceMs ?? 0,
-    })
-  }
+  if (asked !== undefined) problems.push(...filterProblems(asked, where, spool))
   if (!asked?.stopReason) return problems
   // Before its first attachment a replica is not broken, it is still to come.
   const isNew = isNotSetUp(asked.stopReason) && relay?.status().replicas.length === 0

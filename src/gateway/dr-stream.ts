@@ -7,6 +7,7 @@ import type { Open, Sample } from '../link/messages.ts'
 import { StreamReceiver } from '../link/stream-receiver.ts'
 import { ApplyLag } from '../progress/apply-lag.ts'
 import { ReceiveLag } from '../progress/receive-lag.ts'
+import { losesData } from '../progress/replica-filters.ts'
 import { ReplicaPoller } from '../progress/replica-poller.ts'
 import { openReplica } from '../progress/replica-queries.ts'
 import type { Problem, StreamStatus } from '../progress/status.ts'
@@ -243,6 +244,10 @@ export class DrStream {
       clock,
       open: (signal) => openReplica(replica, relay, signal),
       onApplied: (gtids) => this.applyLag.applied(gtids),
+      onReplication: ({ filters, isApplying }, asked) => {
+        if (filters === null || !losesData(filters, isApplying)) return
+        this.spool.noteLeftOut(replicaKey(asked), filters.join(', '))
+      },
       isBehind: () => this.applyLag.isBehind,
     })
   }

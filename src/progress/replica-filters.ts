@@ -75,12 +75,20 @@ export function newConnectionFilters(rows: readonly Row[]): string[] {
   return rows.flatMap(({ name, value }) => settingOf(String(name), value))
 }
 
+/**
+ * Whether data that pass now are left out for good. A skip counter is used up the moment that the
+ * applier starts: who sees it at all has to believe it.
+ */
+export function losesData(filters: readonly string[], isApplying: boolean): boolean {
+  return filters.length > 0 && (isApplying || filters.some((one) => one.startsWith(SKIP_COUNTER)))
+}
+
 /** What a person has to do, where data are left out. */
 export const FILTER_REMEDY =
   'Take the setting back at the replica (MySQL: CHANGE REPLICATION FILTER ... = () FOR CHANNEL; ' +
   "MariaDB: SET GLOBAL replicate_... = '', CHANGE MASTER TO IGNORE_DOMAIN_IDS = ()) and out of " +
   'its configuration file. What it left out is missing for good: restore the replica from a ' +
-  'backup of the source.'
+  'backup of the source, then detach and attach it.'
 
 function settingOf(name: string, value: unknown): string[] {
   const text = value === null || value === undefined ? '' : String(value)

@@ -9,6 +9,8 @@ export interface ReplicaPollerOptions {
   readonly open: (signal: AbortSignal) => Promise<ReplicaQueries>
   /** Told each answer; `ApplyLag.applied`. */
   readonly onApplied: (gtids: string, identity: ReplicaIdentity) => void
+  /** Told how it follows us, each time that it was asked. */
+  readonly onReplication: (replication: Replication, identity: ReplicaIdentity) => void
   /** True while the replica lacks something: then it is asked more often. */
   readonly isBehind: () => boolean
 }
@@ -39,6 +41,7 @@ const NUDGED_MS = 25
 const REPLICATION_EVERY_MS = 1_000
 const UNKNOWN: Replication = {
   stopReason: null,
+  isApplying: false,
   delaySeconds: null,
   remainingDelaySeconds: null,
   filters: null,
@@ -113,7 +116,8 @@ export class ReplicaPoller {
       while (!signal.aborted) {
         const nowMs = this.#options.clock.monotonicMs()
         if (nowMs - askedAtMs >= REPLICATION_EVERY_MS) {
-          this.#takeReplication(await Promise.race([queries.replication(), aborted]))
+          const replication = await Promise.race([queries.replication(), aborted])
+          this.#takeReplication(replication, queries.identity)
           askedAtMs = nowMs
         }
         this.#take(await Promise.race([queries.applied(), aborted]), queries.identity)
@@ -125,8 +129,9 @@ export class ReplicaPoller {
     }
   }
 
-  #takeReplication(replication: Replication): void {
+  #takeReplication(replication: Replication, identity: ReplicaIdentity): void {
     this.#replication = replication
+    this.#options.onReplication(replication, identity)
     if (replication.stopReason === null) this.#stoppedSinceMs = null
     else this.#stoppedSinceMs ??= this.#options.clock.wallMs()
     if (!replication.filters?.length) this.#filteredSinceMs = null

@@ -20,6 +20,7 @@ export interface ReplicaIdentity {
 export interface Replication {
   /** Why it does not run, in the server's words; null when it runs. */
   readonly stopReason: string | null
+  readonly isApplying: boolean
   /** How long it waits on purpose before it applies; null when it does not follow us. */
   readonly delaySeconds: number | null
   /** Until it applies what comes next; null when it does not wait just now. */
@@ -157,14 +158,17 @@ async function askReplication(
   const ours = findOurs(connections, relay)
   if (ours === null) {
     const stopReason = notSetUp(connections)
-    return { stopReason, delaySeconds: null, remainingDelaySeconds: null, filters: null }
+    const unknown = { delaySeconds: null, remainingDelaySeconds: null, filters: null }
+    return { stopReason, isApplying: false, ...unknown }
   }
   const { name, delaySeconds, remainingDelaySeconds } = ours
   const stopReason = isMysql
     ? describeMysqlReplica((await rows(MYSQL_THREADS)).filter(({ channel }) => channel === name))
     : describeMariadbReplica(status.filter(({ Connection_name: own }) => own === name))
   const server = serverFilters(flavor, await rows(serverSettingsQuery(flavor)))
-  return { stopReason, delaySeconds, remainingDelaySeconds, filters: [...ours.filters, ...server] }
+  const filters = [...ours.filters, ...server]
+  const isApplying = ours.applier === 'running'
+  return { stopReason, isApplying, delaySeconds, remainingDelaySeconds, filters }
 }
 
 /** MySQL breaks long sets into lines. */

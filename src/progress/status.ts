@@ -168,4 +168,9 @@ export interface ReplicaStatus {
    * Null when nobody can ask it.
    */
   readonly filters: readonly string[] | null
+  /**
+   * Such settings that were first seen while it was fed from here. What they left out is missing,
+   * also when they are gone, until it was made anew and detached; null for none.
+   */
+  readonly leftOut: string | null
 }

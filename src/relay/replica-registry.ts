@@ -87,6 +87,7 @@ export class ReplicaRegistry {
       delaySeconds: null,
       remainingDelaySeconds: null,
       filters: null,
+      leftOut: null,
     }))
   }
 }

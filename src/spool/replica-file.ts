@@ -10,6 +10,14 @@ export interface ReplicaEntry {
   readonly epoch: number
   /** Wall clock when that was last confirmed. */
   readonly atMs: number
+  /** Settings at the replica by which it left out data that it was served. */
+  readonly leftOut?: LeftOut | undefined
+}
+
+export interface LeftOut {
+  readonly settings: string
+  /** Wall clock when that was first seen. */
+  readonly sinceMs: number
 }
 
 /** The content of `replicas.json`. */
@@ -40,7 +48,12 @@ const schema = z.object({
   forgotten: count.nullable(),
   replicas: z.record(
     z.string(),
-    z.object({ ordinal: count.nullable(), epoch: count, atMs: count }),
+    z.object({
+      ordinal: count.nullable(),
+      epoch: count,
+      atMs: count,
+      leftOut: z.object({ settings: z.string(), sinceMs: count }).optional(),
+    }),
   ),
 })
 /** Before replicas were remembered that nothing is kept for. */

@@ -1,7 +1,13 @@
 import { ignoreMissing } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
-import { damagedPath, type ReplicaEntry, readReplicas, writeReplicas } from './replica-file.ts'
+import {
+  damagedPath,
+  type LeftOut,
+  type ReplicaEntry,
+  readReplicas,
+  writeReplicas,
+} from './replica-file.ts'
 
 /** What one replica keeps from retention: this file and newer ones. */
 export interface ReplicaPin {
@@ -98,10 +104,25 @@ export class ReplicaPins {
 
   /** True for a replica that was not remembered: a save should follow at once. */
   set(id: string, ordinal: number, epoch: number): boolean {
-    const isNew = !this.#entries.has(id) && !READER.test(id)
-    this.#entries.set(id, { ordinal, epoch, atMs: this.#options.clock.wallMs() })
+    const before = this.#entries.get(id)
+    const atMs = this.#options.clock.wallMs()
+    this.#entries.set(id, { ordinal, epoch, atMs, leftOut: before?.leftOut })
     this.#isChanged = true
-    return isNew
+    return before === undefined && !READER.test(id)
+  }
+
+  leftOut(id: string): LeftOut | null {
+    return this.#entries.get(id)?.leftOut ?? null
+  }
+
+  /** A replica that is served leaves out data: known until somebody made it anew. True if new. */
+  noteLeftOut(id: string, settings: string): boolean {
+    const entry = this.#entries.get(id)
+    if (entry === undefined || entry.leftOut !== undefined) return false
+    const sinceMs = this.#options.clock.wallMs()
+    this.#entries.set(id, { ...entry, leftOut: { settings, sinceMs } })
+    this.#isChanged = true
+    return true
   }
 
   /** Of a reader of files: what it had is of no interest later. */
@@ -110,12 +131,13 @@ export class ReplicaPins {
   }
 
   /**
-   * A person's word that `id` needs nothing, and that it has no data of before a reset: it counts
-   * as served from `epoch`. False when that says nothing new.
+   * A person's word that `id` needs nothing, that it has no data of before a reset, and lacks none:
+   * it counts as served from `epoch`. False when that says nothing new.
    */
   release(id: string, epoch: number, lineageEpoch: number | null): boolean {
     const standing = this.standing(id, lineageEpoch)
-    const isNews = this.#isPinned(id) || standing === 'outdated' || standing === 'doubtful'
+    const isRefused = standing === 'outdated' || standing === 'doubtful'
+    const isNews = this.#isPinned(id) || isRefused || this.leftOut(id) !== null
     if (isNews) this.#bury(id, epoch)
     return isNews
   }
@@ -128,7 +150,7 @@ export class ReplicaPins {
     const old = this.list().filter((pin) => {
       return pin.epoch >= epoch && pin.ageMs > this.#options.ageMsMax
     })
-    for (const pin of old) this.#bury(pin.id, pin.epoch)
+    for (const pin of old) this.#bury(pin.id, pin.epoch, this.#entries.get(pin.id)?.leftOut)
     return old
   }
 
@@ -136,10 +158,10 @@ export class ReplicaPins {
     return (this.#entries.get(id)?.ordinal ?? null) !== null
   }
 
-  #bury(id: string, epoch: number): void {
+  #bury(id: string, epoch: number, leftOut?: LeftOut): void {
     const atMs = this.#entries.get(id)?.atMs ?? this.#options.clock.wallMs()
     if (READER.test(id)) this.#entries.delete(id)
-    else this.#entries.set(id, { ordinal: null, epoch, atMs })
+    else this.#entries.set(id, { ordinal: null, epoch, atMs, leftOut })
     this.#isChanged = true
     this.#forgetOldest()
   }
@@ -172,9 +194,9 @@ export class ReplicaPins {
     this.#forgotten = saved.forgotten
     // No replica could connect while nothing ran: that time does not count.
     const awayMs = Math.max(0, nowMs - saved.savedAtMs)
-    for (const [id, { ordinal, epoch, atMs }] of saved.replicas) {
+    for (const [id, entry] of saved.replicas) {
       if (READER.test(id)) continue
-      this.#entries.set(id, { ordinal, epoch, atMs: Math.min(nowMs, atMs + awayMs) })
+      this.#entries.set(id, { ...entry, atMs: Math.min(nowMs, entry.atMs + awayMs) })
     }
     this.#forgetOldest()
   }

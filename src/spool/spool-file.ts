@@ -28,6 +28,20 @@ export const epochRecord = z.object({
 export type EpochSource = Readonly<z.infer<typeof epochSource>>
 export type EpochRecord = Readonly<z.infer<typeof epochRecord>>
 
+/** What is held, as the sender needs it to go on. */
+export interface HeldPoint {
+  readonly epoch: number
+  readonly source: EpochSource
+  readonly file: string
+  readonly offset: number
+  /** The source closed `file`: the next byte belongs to the file after it. */
+  readonly complete: boolean
+  readonly gtids: string
+  /** Of the first event of `file` and of the newest one held: seconds since 1970 there. */
+  readonly firstTimestamp: number
+  readonly lastTimestamp: number
+}
+
 /** What is known of one stored file. Owned by the catalog; the last file's entry grows. */
 export interface SpoolFile {
   readonly ordinal: number

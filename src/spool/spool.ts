@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts'
 import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
 import { diskFailure } from './disk-failure.ts'
 import { FencedDisk } from './fenced-disk.ts'
+import type { LeftOut } from './replica-file.ts'
 import { type ReplicaPin, ReplicaPins, type ReplicaStanding } from './replica-pins.ts'
 import { filesToRemove, type RetentionPolicy } from './retention.ts'
 import { loadCatalog, writeEpoch, writeIndex } from './spool-catalog.ts'
@@ -15,6 +16,7 @@ import {
   type EpochRecord,
   type EpochSource,
   epochFolder,
+  type HeldPoint,
   indexPath,
   type SpoolFile,
 } from './spool-file.ts'
@@ -35,20 +37,6 @@ export interface SpoolOptions {
 export interface SpoolEnd {
   readonly ordinal: number
   readonly offset: number
-}
-
-/** What is held, as the sender needs it to go on. */
-export interface HeldPoint {
-  readonly epoch: number
-  readonly source: EpochSource
-  readonly file: string
-  readonly offset: number
-  /** The source closed `file`: the next byte belongs to the file after it. */
-  readonly complete: boolean
-  readonly gtids: string
-  /** Of the first event of `file` and of the newest one held: seconds since 1970 there. */
-  readonly firstTimestamp: number
-  readonly lastTimestamp: number
 }
 
 const PINS_FILE = 'replicas.json'
@@ -248,6 +236,15 @@ export class Spool {
   /** Where the memory of its replicas lies that could not be read; null while all is well. */
   get damagedPins(): { readonly path: string; readonly sinceMs: number } | null {
     return this.#pins.damaged
+  }
+
+  /** By which settings a replica left out data, until it was detached; null for none. */
+  leftOut(id: string): LeftOut | null {
+    return this.#pins.leftOut(id)
+  }
+
+  noteLeftOut(id: string, settings: string): void {
+    if (this.#pins.noteLeftOut(id, settings)) void this.#savePins()
   }
 
   /** What replicas keep from retention, also those that are not connected. */

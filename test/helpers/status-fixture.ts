@@ -22,6 +22,7 @@ export const replicaStatus: ReplicaStatus = {
   delaySeconds: 0,
   remainingDelaySeconds: null,
   filters: [],
+  leftOut: null,
 }
 
 export const drStream: StreamStatus = {

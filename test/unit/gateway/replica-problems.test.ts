@@ -4,6 +4,7 @@ import { drStreamProblems } from '../../../src/gateway/dr-stream-status.ts'
 import type { ReplicaPollerStatus } from '../../../src/progress/replica-poller.ts'
 import { describeMysqlReplica } from '../../../src/progress/replica-threads.ts'
 import type { RelayStatus } from '../../../src/relay/relay-server.ts'
+import type { LeftOut } from '../../../src/spool/replica-file.ts'
 import type { ReplicaStanding } from '../../../src/spool/replica-pins.ts'
 import { replicaStatus } from '../../helpers/status-fixture.ts'
 
@@ -13,6 +14,7 @@ const up: ReplicaPollerStatus = {
   appliedGtids: '',
   answeredAgoMs: 10,
   stopReason: null,
+  isApplying: true,
   delaySeconds: 0,
   remainingDelaySeconds: null,
   filters: [],
@@ -37,6 +39,7 @@ function problemsOf(
   nowMs = 1_000,
   outdated: readonly string[] = [],
   standings: Readonly<Record<string, ReplicaStanding>> = {},
+  leftOut: Readonly<Record<string, LeftOut>> = {},
 ) {
   const lineage = { epoch: 2, startedAtMs: 1_700_000_000_000, reason: 'was reset' }
   const stream = {
@@ -51,6 +54,7 @@ function problemsOf(
       outdatedReplicas: () => outdated,
       standing: (id: string) => standings[id] ?? (outdated.includes(id) ? 'outdated' : 'sound'),
       damagedPins: null,
+      leftOut: (id: string) => leftOut[id] ?? null,
     },
   }
   return drStreamProblems(stream as unknown as DrStream, nowMs)
@@ -100,6 +104,28 @@ test('so are those that came or were asked since, remembered or not, and no othe
       code: 'ERR_REPLICA_UNPROVEN',
       message: expect.stringMatching(/^replica id:2 is not served/),
       remedy: expect.stringMatching(/has fed it since then, run: landbridge replica detach id:2/),
+    },
+  ])
+})
+
+test('a replica that leaves out data is an error, and stays one when the setting is gone', () => {
+  const filters = ['IGNORE_DOMAIN_IDS=7']
+  expect(problemsOf({ filters, filteredSinceMs: 5 })).toMatchObject([
+    {
+      code: 'ERR_REPLICA_FILTERED',
+      severity: 'error',
+      message: expect.stringMatching(/leaves out data.*: IGNORE_DOMAIN_IDS=7$/),
+      remedy: expect.stringMatching(/restore the replica/),
+      sinceMs: 5,
+    },
+  ])
+  const leftOut = { 'id:2': { settings: 'IGNORE_DOMAIN_IDS=7', sinceMs: 4 } }
+  expect(problemsOf({}, {}, 1_000, [], {}, leftOut)).toMatchObject([
+    {
+      code: 'ERR_REPLICA_FILTERED',
+      message: expect.stringMatching(/left out data.*: it had IGNORE_DOMAIN_IDS=7$/),
+      remedy: expect.stringMatching(/^Restore it .*landbridge replica detach id:2/),
+      sinceMs: 4,
     },
   ])
 })

@@ -25,7 +25,9 @@ function setUp() {
     identity: { flavor: 'mariadb', serverId: 7, serverUuid: null, version: '10.11' },
     replication: async () => {
       const { stopReason } = replica
-      return { stopReason, delaySeconds: 0, remainingDelaySeconds: null, filters: replica.filters }
+      const { filters } = replica
+      const isApplying = stopReason === null
+      return { stopReason, isApplying, delaySeconds: 0, remainingDelaySeconds: null, filters }
     },
     applied: async () => {
       replica.questions += 1
@@ -45,6 +47,7 @@ function setUp() {
       return queries
     },
     onApplied: (gtids) => seen.push(gtids),
+    onReplication: () => undefined,
     isBehind: () => replica.behind,
   })
   const stopping = new AbortController()

@@ -52,6 +52,23 @@ test('a person has the last word on a replica, until the next reset', async () =
   expect(pins.release('id:9', 2, 2)).toBe(false)
 })
 
+test('a replica that left out data is known until a person has made it anew', async () => {
+  const pins = await opened({ isNew: true })
+  const settings = 'IGNORE_DOMAIN_IDS=7'
+  expect(pins.noteLeftOut('id:2', settings)).toBe(false)
+  pins.set('id:2', 3, 1)
+  expect(pins.noteLeftOut('id:2', settings)).toBe(true)
+  expect(pins.noteLeftOut('id:2', 'another=1')).toBe(false)
+  pins.set('id:2', 4, 1)
+  await clock.advance(2_000)
+  pins.expire(1)
+  await pins.close()
+  const again = await opened()
+  expect(again.leftOut('id:2')).toMatchObject({ settings })
+  expect(again.release('id:2', 1, null)).toBe(true)
+  expect([again.leftOut('id:2'), again.release('id:2', 1, null)]).toEqual([null, false])
+})
+
 test('one replica too many is forgotten, and from then on nobody unknown is believed', async () => {
   const pins = await opened({ isNew: true })
   for (let number = 0; number <= TOMBSTONES_MAX; number += 1) {
