@@ -152,7 +152,7 @@ async function forget(id: string, flags: ReplicaFlags, signal: AbortSignal): Pro
       ? 'dry run: nothing was changed'
       : isKnown
         ? `the gateway forgot replica ${id}`
-        : `the gateway knows no replica ${id}`
+        : `the gateway keeps nothing for a replica ${id}`
   print(flags, { ok: true, action: 'forget', dryRun, isKnown }, `${text}\n`)
 }
 

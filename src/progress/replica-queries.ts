@@ -154,6 +154,8 @@ async function askReplication(
 ): Promise<Replication> {
   const isMysql = flavor === 'mysql'
   const status = await rows(isMysql ? 'SHOW REPLICA STATUS' : 'SHOW ALL SLAVES STATUS')
+  // Also where nothing follows us yet: a login that may not ask is to be known before.
+  const threads = isMysql ? await rows(MYSQL_THREADS) : []
   const connections = readConnections(status)
   const ours = findOurs(connections, relay)
   if (ours === null) {
@@ -163,7 +165,7 @@ async function askReplication(
   }
   const { name, delaySeconds, remainingDelaySeconds } = ours
   const stopReason = isMysql
-    ? describeMysqlReplica((await rows(MYSQL_THREADS)).filter(({ channel }) => channel === name))
+    ? describeMysqlReplica(threads.filter(({ channel }) => channel === name))
     : describeMariadbReplica(status.filter(({ Connection_name: own }) => own === name))
   const server = serverFilters(flavor, await rows(serverSettingsQuery(flavor)))
   const filters = [...ours.filters, ...server]

@@ -71,15 +71,18 @@ export function planAttach(
   const findings = replicaFindings({ ...replica, others: besides }, relay)
   findings.push(...filterFindings(replica, name, choice.acceptFilters === true))
   if (inTheWay !== undefined && !choice.replace) findings.push(inTheWayFinding(inTheWay))
+  const isHere = following !== null && isAt(following, target)
+  // Ours and not there: it runs, and reaches the relay in another way, which may be the only one.
+  const stays = following?.usesGtid === true && (isHere || !choice.replace)
+  if (stays && !isHere) findings.push(otherAddressFinding(following, target))
   const caPath = target.caPath ?? following?.caPath
-  if (following === null || !follows(following, target) || caPath !== following.caPath) {
+  if (!stays || caPath !== following.caPath) {
     findings.push(...verificationFindings(target))
     const isThere = following !== null || inTheWay !== undefined
-    return {
-      action: 'attach',
-      findings,
-      statements: attachStatements(replica, target, name, isThere),
-    }
+    const { host, port } = stays ? following : target
+    const wanted = { ...target, host, port }
+    const statements = attachStatements(replica, wanted, name, isThere)
+    return { action: 'attach', findings, statements }
   }
   const isRunning = following.receiver === 'running' && following.applier === 'running'
   if (isRunning) return { action: 'none', findings, statements: [] }
@@ -128,10 +131,16 @@ export function replicaFindings(replica: ReplicaFacts, relay: RelayFacts | null)
   return findings
 }
 
-function follows(following: ReplicaConnection, target: AttachTarget): boolean {
-  const { host, port, user } = target
-  const isSame = following.host === host && following.port === port && following.user === user
-  return isSame && following.usesGtid
+function isAt(following: ReplicaConnection, { host, port, user }: AttachTarget): boolean {
+  return following.host === host && following.port === port && following.user === user
+}
+
+function otherAddressFinding(following: ReplicaConnection, target: AttachTarget): Finding {
+  return {
+    severity: 'warning',
+    message: `the replica reaches this relay at ${describeConnection(following)}`,
+    remedy: `use --replace if it is to use ${target.host}:${target.port} instead`,
+  }
 }
 
 /** Ends the connection of that name, and no other. */

@@ -99,6 +99,15 @@ describeFlavors('a %s replica of several sources', (flavor) => {
     expect((await pair.pair.command('dr', 'check')).stdout).not.toMatch(/error +.*replica/)
   })
 
+  test('keeps the address by which it reaches the relay', async () => {
+    const { exitCode, stdout } = await command('attach', '--relay-host', 'relay.invalid')
+    expect([exitCode, stdout]).toEqual([
+      0,
+      expect.stringContaining(`reaches this relay at 127.0.0.1:${pair.pair.relayPort}\n`),
+    ])
+    expect(stdout).toContain('follows this relay already')
+  })
+
   test('is not ready while ours is stopped, and only ours is started', async () => {
     await replica.query(words.on('STOP', ''))
     await replica.query(words.on('STOP', 'oth'))

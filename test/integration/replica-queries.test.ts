@@ -71,6 +71,18 @@ describeFlavors('asking a replica, %s', (flavor) => {
     await root.end()
   })
 
+  test('a login that may not see it is told what to grant', async () => {
+    const root = await connectSql(server)
+    await root.query("CREATE USER stranger IDENTIFIED BY 'secret'")
+    await root.end()
+    const queries = await openReplica({ ...login('preferred'), user: 'stranger' }, relay, signal)
+    await expect(queries.replication()).rejects.toMatchObject({
+      code: 'ERR_REPLICA_QUERY',
+      remedy: expect.stringContaining('landbridge replica --help'),
+    })
+    queries.close()
+  })
+
   test('a wrong password and an unverifiable certificate are errors with a code', async () => {
     const wrong = { ...login('preferred'), password: new Secret('other') }
     const code = 'ERR_REPLICA_UNREACHABLE'

@@ -201,10 +201,16 @@ describe('of several connections only ours', () => {
     ])
   })
 
-  test('is changed under its own name when the relay is found elsewhere', () => {
-    expect(sqlOf({ following: moved, others: [elsewhere] })).toEqual([
+  test('keeps the address by which it reaches the relay, and its name', () => {
+    expect(sqlOf({ following: moved, others: [elsewhere] })).toEqual([])
+    expect(findings({ following: moved })).toEqual([
+      'warning: the replica reaches this relay at moved:3307 (lb)',
+    ])
+    const unverified = { ...moved, caPath: null }
+    expect(sqlOf({ following: unverified })[1]).toMatch(/SOURCE_HOST='moved'.* FOR CHANNEL 'lb'$/)
+    expect(sqlOf({ following: moved, others: [elsewhere] }, { replace: true })).toEqual([
       "STOP REPLICA FOR CHANNEL 'lb'",
-      expect.stringMatching(/ FOR CHANNEL 'lb'$/),
+      expect.stringMatching(/SOURCE_HOST='relay\.example'.* FOR CHANNEL 'lb'$/),
       "START REPLICA FOR CHANNEL 'lb'",
     ])
   })
