@@ -131,6 +131,7 @@ export function drStreamProblems(stream: DrStream, nowMs: number): Problem[] {
 
 /** A thread that somebody stopped is only started; one that failed would fail again. */
 function stopRemedy(reason: string): string {
+  if (isNotSetUp(reason)) return 'landbridge replica attach --config FILE'
   if (reason.startsWith('stopped: ')) return 'landbridge replica attach --config FILE starts it'
   return (
     'Mend at the replica what the error names, or restore it from a backup of the source; ' +

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { renderMetrics } from '../../../src/progress/metrics.ts'
-import { drStatus, drStream } from '../../helpers/status-fixture.ts'
+import type { ReplicaStatus } from '../../../src/progress/status.ts'
+import { drStatus, drStream, replicaStatus } from '../../helpers/status-fixture.ts'
 
 describe('metrics', () => {
   test('carry the status in base units, with the names WireGuard dashboards know', async () => {
@@ -27,10 +28,23 @@ describe('metrics', () => {
       'landbridge_stream_receive_delay_seconds{stream="main",quantile="0.99"} 0.0963',
       'landbridge_stream_received_transactions_total{stream="main"} 120000',
       `landbridge_stream_apply_lag_transactions{${replica}} 0`,
+      `landbridge_stream_replica_incomplete{${replica}} 0`,
+      `landbridge_stream_replica_late_seconds{${replica}} 0`,
     ]) {
       expect(lines).toContain(line)
     }
     expect(lines.join('\n')).toContain('process_resident_memory_bytes')
+  })
+
+  test('name a replica that lacks data, and tell it from one that nobody can ask', async () => {
+    const textOf = async (change: Partial<ReplicaStatus>) => {
+      const streams = [{ ...drStream, replicas: [{ ...replicaStatus, ...change }] }]
+      const text = await renderMetrics({ ...drStatus, streams }, { publicKey: '', allowedIps: '' })
+      return /landbridge_stream_replica_incomplete\{.*\} (\d)/.exec(text)?.[1]
+    }
+    expect(await textOf({ filters: ['IGNORE_DOMAIN_IDS=7'] })).toBe('1')
+    expect(await textOf({ filters: null, leftOut: 'IGNORE_DOMAIN_IDS=7' })).toBe('1')
+    expect(await textOf({ filters: null })).toBeUndefined()
   })
 
   test('what is unknown has no series, and what is gone leaves none', async () => {
