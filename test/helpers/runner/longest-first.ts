@@ -6,17 +6,23 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
  * the files: then the longest one may begin last, and all workers but one have nothing to do.
  */
 export const LONGEST = [
-  'chaos',
   'disk-full',
+  'chaos',
   'source-failover',
-  'source-reset',
-  'preauth',
+  'source-crash',
   'source-checksum',
+  'replica-channels',
+  'source-reset',
   'pair-content',
   'pair-crash',
-  'pair-memory',
-  'source-crash',
+  'preauth',
   'demo',
+  'many-files',
+  'pair-sql',
+  'source-purge',
+  'replica-filters',
+  'pair-trouble',
+  'pair-memory',
 ].map((name) => `${name}.test.ts`)
 
 export class LongestFirst extends BaseSequencer {
