@@ -15,10 +15,17 @@ import type { CheckFinding } from './check-list.ts'
 
 const runner = systemRunner
 
-/** Whether this machine can make the tunnel, and with which versions of what. */
+/** Whether this machine can lock folders and make the tunnel, and with which versions of what. */
 export async function checkTools({ tunnel }: GatewayConfig): Promise<CheckFinding[]> {
-  if (tunnel.kind === 'external') return [{ severity: 'ok', message: 'the tunnel is external' }]
-  const findings: CheckFinding[] = []
+  const flock = await versionOf('flock', ['--version'])
+  const findings: CheckFinding[] = [
+    flock === null
+      ? missing('error', 'flock', 'apt-get install util-linux')
+      : { severity: 'ok', message: flock },
+  ]
+  if (tunnel.kind === 'external') {
+    return [...findings, { severity: 'ok', message: 'the tunnel is external' }]
+  }
   const ip = await versionOf('ip', ['-V'])
   const wg = await versionOf('wg', ['--version'])
   const [program = '', ...args] = tunnel.userspaceArgv

@@ -11,6 +11,7 @@ import { findServerBinaries, type ServerRelease } from '../../src/lab/servers/se
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { newestEpochFolder } from '../../src/lab/spool-files.ts'
+import { ATTACH_GRANTS } from '../../src/relay/attach.ts'
 import { LoopbackPair, type LoopbackPairOptions, type Site } from './loopback-pair.ts'
 import { type TestServerOptions, TestServers } from './test-servers.ts'
 
@@ -178,6 +179,17 @@ export class ReplicatedPair implements AsyncDisposable {
     const before = await applied()
     await this.eventually(async () => (await applied()) !== before, 60_000)
     sql.destroy()
+  }
+
+  /** The operator's part: what `landbridge replica attach` wants of the replica. */
+  async allowAttach(): Promise<Connection> {
+    if (this.replica === null) throw new Error('there is no replica')
+    const sql = await this.sql(this.replica)
+    await sql.query(
+      `SET sql_log_bin = 0; GRANT ${ATTACH_GRANTS[this.flavor]} ON *.* TO landbridge@'127.0.0.1';
+       SET sql_log_bin = 1; SET GLOBAL ${this.flavor === 'mysql' ? 'super_' : ''}read_only = ON`,
+    )
+    return sql
   }
 
   /** The login that the gateways have at the first source, at another one. */

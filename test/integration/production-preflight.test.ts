@@ -42,7 +42,8 @@ function streamOf(port: number, user: string): ProductionStream {
 
 /** A session with a DR gateway that holds nothing and never answers. */
 async function during(stream: ProductionStream, look: () => Promise<void>): Promise<void> {
-  const channel = { send: () => undefined, fail: () => undefined } as unknown as Channel
+  const deaf = { send: () => undefined, say: () => undefined, sendJson: () => undefined }
+  const channel = { ...deaf, fail: () => undefined } as unknown as Channel
   const stop = new AbortController()
   const session = stream.sender.session(channel, 0)
   const body = { held: null, windowBytes: 1024 ** 2 }

@@ -1,9 +1,8 @@
 import type { Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
-import { verdictsOf } from '../../src/cli/status-verdict.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import type { GatewayStatus } from '../../src/progress/status.ts'
-import { ATTACH_GRANTS } from '../../src/relay/attach.ts'
+import { failoverAnswer } from '../helpers/failover-answer.ts'
 import { describeFlavors } from '../helpers/needs.ts'
 import { ReplicatedPair, SOURCE_PASSWORD } from '../helpers/replicated-pair.ts'
 import { selected } from '../helpers/source-reset.ts'
@@ -28,10 +27,6 @@ const WORDS = {
   },
 } as const
 
-function failover(status: GatewayStatus): string {
-  return verdictsOf(status).find(({ question }) => question === 'failover')?.answer ?? ''
-}
-
 describeFlavors('a %s replica of several sources', (flavor) => {
   const words = WORDS[flavor]
   let pair: ReplicatedPair
@@ -41,13 +36,8 @@ describeFlavors('a %s replica of several sources', (flavor) => {
 
   beforeAll(async () => {
     pair = await ReplicatedPair.create(flavor)
-    if (pair.replica === null) throw new Error('no replica')
     sql = await pair.sql()
-    replica = await pair.sql(pair.replica)
-    await replica.query(
-      `SET sql_log_bin = 0; GRANT ${ATTACH_GRANTS[flavor]} ON *.* TO landbridge@'127.0.0.1';
-       SET sql_log_bin = 1; SET GLOBAL ${flavor === 'mysql' ? 'super_' : ''}read_only = ON`,
-    )
+    replica = await pair.allowAttach()
     foreign = await pair.servers.start(flavor, { serverId: 7 })
     await pair.admit(foreign)
     const there = await pair.sql(foreign)
@@ -77,7 +67,7 @@ describeFlavors('a %s replica of several sources', (flavor) => {
   }
 
   async function readiness(wanted: RegExp): Promise<GatewayStatus> {
-    return await pair.pair.until('dr', (status) => wanted.test(failover(status)))
+    return await pair.pair.until('dr', (status) => wanted.test(failoverAnswer(status)))
   }
 
   test('can take over while another of its connections is stopped', async () => {

@@ -1,9 +1,8 @@
 import type { Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
-import { verdictsOf } from '../../src/cli/status-verdict.ts'
 import type { GatewayStatus } from '../../src/progress/status.ts'
-import { ATTACH_GRANTS } from '../../src/relay/attach.ts'
 import { replicaKey } from '../../src/relay/replica-registry.ts'
+import { failoverAnswer } from '../helpers/failover-answer.ts'
 import { describeFlavors } from '../helpers/needs.ts'
 import { ReplicatedPair } from '../helpers/replicated-pair.ts'
 import { selected } from '../helpers/source-reset.ts'
@@ -72,10 +71,6 @@ const mariadbSettings: readonly Setting[] = [
 
 const SETTINGS = { mysql: mysqlSettings, mariadb: mariadbSettings }
 
-function failover(status: GatewayStatus): string {
-  return verdictsOf(status).find(({ question }) => question === 'failover')?.answer ?? ''
-}
-
 describeFlavors('a %s replica that leaves out data', (flavor) => {
   const noun = flavor === 'mysql' ? 'REPLICA' : 'SLAVE'
   let pair: ReplicatedPair
@@ -84,13 +79,8 @@ describeFlavors('a %s replica that leaves out data', (flavor) => {
 
   beforeAll(async () => {
     pair = await ReplicatedPair.create(flavor)
-    if (pair.replica === null) throw new Error('no replica')
     sql = await pair.sql()
-    replica = await pair.sql(pair.replica)
-    await replica.query(
-      `SET sql_log_bin = 0; GRANT ${ATTACH_GRANTS[flavor]} ON *.* TO landbridge@'127.0.0.1';
-       SET sql_log_bin = 1; SET GLOBAL ${flavor === 'mysql' ? 'super_' : ''}read_only = ON`,
-    )
+    replica = await pair.allowAttach()
     await sql.query('CREATE DATABASE d')
     await sql.query('CREATE TABLE d.s (id INT PRIMARY KEY)')
     await readiness(/^yes/)
@@ -99,7 +89,7 @@ describeFlavors('a %s replica that leaves out data', (flavor) => {
   afterAll(() => pair?.stop())
 
   async function readiness(wanted: RegExp): Promise<GatewayStatus> {
-    return await pair.pair.until('dr', (status) => wanted.test(failover(status)))
+    return await pair.pair.until('dr', (status) => wanted.test(failoverAnswer(status)))
   }
 
   async function change(statement: string): Promise<void> {

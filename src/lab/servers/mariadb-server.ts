@@ -7,6 +7,8 @@ import type { ServerBinaries } from './server-binaries.ts'
 import type { ServerPaths, StartServerOptions } from './server-options.ts'
 
 const run = promisify(execFile)
+/** Always the same: a server whose log has another size makes it anew before it starts. */
+const REDO = '--innodb-log-file-size=67108864'
 
 /** What only MariaDB needs on its command line; server-arguments.ts has the rest. */
 export function mariadbArguments(options: StartServerOptions, paths: ServerPaths): string[] {
@@ -14,7 +16,7 @@ export function mariadbArguments(options: StartServerOptions, paths: ServerPaths
     '--binlog-format=ROW',
     '--log-slave-updates=ON',
     '--performance-schema=OFF',
-    '--innodb-log-file-size=67108864',
+    REDO,
     `--slave-max-allowed-packet=${1024 ** 3}`,
     `--relay-log=${paths.data}/relay`,
     `--gtid-strict-mode=${options.gtid === false ? 'OFF' : 'ON'}`,
@@ -29,7 +31,8 @@ export async function initialiseMariadb(
   dataDirectory: string,
 ): Promise<void> {
   const user = process.getuid?.() === 0 ? ['--user=root'] : []
-  const common = ['--no-defaults', ...user, ...binaries.baseOptions, `--datadir=${dataDirectory}`]
+  const options = ['--no-defaults', ...user, ...binaries.baseOptions]
+  const common = [...options, `--datadir=${dataDirectory}`, REDO]
   await createSystemTables(binaries, common)
   // The grant tables are plain tables while the server boots, before it reads them.
   await bootstrap(binaries, common, [
@@ -43,16 +46,15 @@ async function createSystemTables(
   binaries: ServerBinaries,
   common: readonly string[],
 ): Promise<void> {
-  const redo = '--innodb-log-file-size=67108864'
   if (binaries.systemTables !== undefined) {
     const files = await Promise.all(binaries.systemTables.map((path) => readFile(path, 'utf8')))
     const before = ['CREATE DATABASE mysql;', 'USE mysql;', 'SET @auth_root_socket = NULL;']
-    await bootstrap(binaries, [...common, redo], [...before, ...files])
+    await bootstrap(binaries, common, [...before, ...files])
     return
   }
   const [installer, ...leading] = binaries.installer ?? []
   if (installer === undefined) throw new TypeError('MariaDB needs its installer')
-  const options = ['--auth-root-authentication-method=normal', '--skip-test-db', redo]
+  const options = ['--auth-root-authentication-method=normal', '--skip-test-db']
   await run(installer, [...leading, ...common, ...options])
 }
 

@@ -11,7 +11,7 @@ import type { ServerBinaries } from './server-binaries.ts'
 const run = promisify(execFile)
 
 /** Raise it when the way a template is made changes, so that old ones are not used. */
-const TEMPLATE_LAYOUT = 1
+const TEMPLATE_LAYOUT = 2
 
 /**
  * Puts fresh system tables at `dataDirectory`, which must not exist. Initialising takes MySQL
@@ -25,8 +25,12 @@ export async function createDataDirectory(
   // Half a copy must not look like data after a crash, so it gets its name last.
   const unfinished = `${dataDirectory}.unfinished`
   await rm(unfinished, { recursive: true, force: true })
-  await run('cp', ['-a', '--reflink=auto', '--sparse=always', template, unfinished])
+  await copySparse(template, unfinished)
   await rename(unfinished, dataDirectory)
+}
+
+async function copySparse(from: string, to: string): Promise<void> {
+  await run('cp', ['-a', '--reflink=auto', '--sparse=always', from, to])
 }
 
 async function ensureTemplate(binaries: ServerBinaries): Promise<string> {
@@ -42,7 +46,10 @@ async function ensureTemplate(binaries: ServerBinaries): Promise<string> {
     await (binaries.flavor === 'mysql' ? initialiseMysql : initialiseMariadb)(binaries, data)
     // auto.cnf holds the server_uuid: each copy has to make its own.
     await rm(join(data, 'auto.cnf'), { force: true })
-    await rename(data, template).catch((error: unknown) => {
+    // Most of it is zeros that were written: as holes they cost a copy nothing.
+    const sparse = join(workspace, 'sparse')
+    await copySparse(data, sparse)
+    await rename(sparse, template).catch((error: unknown) => {
       // Another process was faster; its template is as good as ours.
       if (!existsSync(template)) throw error
     })
