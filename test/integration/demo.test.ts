@@ -86,13 +86,16 @@ describe('the demo', needs('root'), () => {
 
   test('ends all equal when each gateway is killed under load and started by hand', async () => {
     // Four commands have to be through before the demo is: on a busy machine each takes seconds.
-    const { code, summary, shown } = await demo(['--seconds', '20'], async (_shown, lab) => {
-      const replace = async (gateway: string) => {
-        await runCommand(landbridgeArgv('lab', 'kill', gateway, '--name', lab))
-        await runCommand(landbridgeArgv('lab', 'start', gateway, '--name', lab))
-      }
-      await Promise.all(['prod-gateway', 'dr-gateway'].map(replace))
-    })
+    const { code, summary, shown } = await demo(
+      ['--seconds', '20', '--rate-tps', '100'],
+      async (_shown, lab) => {
+        const replace = async (gateway: string) => {
+          await runCommand(landbridgeArgv('lab', 'kill', gateway, '--name', lab))
+          await runCommand(landbridgeArgv('lab', 'start', gateway, '--name', lab))
+        }
+        await Promise.all(['prod-gateway', 'dr-gateway'].map(replace))
+      },
+    )
     expect(summary, shown).toMatchObject({ ok: true, spoolIdentical: true, replicaEqual: true })
     expect(code).toBe(0)
   })
