@@ -164,3 +164,11 @@ test('the worked example of PROTOCOL.md is what it says', () => {
     },
   ])
 })
+
+test('a hello that names a stream twice is refused: each would open dumps of its own', () => {
+  const body = { protocol: { oldest: 1, newest: 1 }, gateway: 'azure', site: 'dr', software: 'x' }
+  expect(parseBody(hello, { ...body, streams: ['a', 'b'] }, 'hello').streams).toHaveLength(2)
+  expect(() => parseBody(hello, { ...body, streams: ['a', 'b', 'a'] }, 'hello')).toThrow(
+    expect.objectContaining({ code: 'ERR_LINK_FRAME' }),
+  )
+})
