@@ -127,14 +127,14 @@ function createStatus({ config, tunnel, link, streams, clock }: StatusParts): ()
   const expiry = new CertificateExpiry(config.identity)
   return () => {
     const nowMs = clock.wallMs()
+    const shown = { nowMs, link: link.status(), streams: streams.map((stream) => stream.status()) }
     const told = [
       ...expiry.problems(nowMs),
       ...tunnel.problems(),
       ...tunnelProblems(tunnel.status(), { nowMs, startedAtMs }),
-      ...linkProblems(link.status(), nowMs),
+      ...linkProblems(shown.link, nowMs),
       ...streams.flatMap((stream) => stream.problems()),
     ]
-    const shown = { nowMs, link: link.status(), streams: streams.map((stream) => stream.status()) }
     const problems = [...told, ...silenceProblems({ ...shown, problems: told })]
     return {
       schema: 1,

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import type { Stats } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { codeOf, LandbridgeError } from './errors.ts'
@@ -30,7 +31,8 @@ export async function lockFolder(path: string): Promise<FolderLock | null> {
   const handle = await open(path, 'r')
   try {
     if (await isLocked(path, handle)) {
-      return { isHeld: () => isSame(path, handle), release: () => handle.close() }
+      const locked = await handle.stat()
+      return { isHeld: () => isAt(path, locked), release: () => handle.close() }
     }
   } catch (error) {
     await handle.close()
@@ -59,8 +61,8 @@ async function isLocked(path: string, handle: FileHandle): Promise<boolean> {
 }
 
 /** A path that cannot be looked at counts as gone. */
-async function isSame(path: string, handle: FileHandle): Promise<boolean> {
-  const [locked, there] = await Promise.all([handle.stat(), stat(path).catch(() => null)])
+async function isAt(path: string, locked: Stats): Promise<boolean> {
+  const there = await stat(path).catch(() => null)
   return locked.dev === there?.dev && locked.ino === there.ino
 }
 

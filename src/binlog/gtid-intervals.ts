@@ -94,30 +94,22 @@ export class GtidIntervals {
     this.#lasts.splice(from, to - from, ...lasts)
   }
 
-  /** Time in proportion to both lengths, or to the shorter one where it is much shorter. */
+  /** Time in proportion to both lengths: one by one, each would move all that is behind it. */
   addAll(other: GtidIntervals): void {
-    if (this.#isMuchLongerThan(other)) {
-      for (const [first, last] of other) this.add(first, last)
-      return
-    }
     const merged = new GtidIntervals()
     let [at, otherAt] = [0, 0]
     while (at < this.length || otherAt < other.length) {
       const isOurs =
         otherAt === other.length || (at < this.length && this.#first(at) <= other.#first(otherAt))
       // In the order of their beginnings each continues the last one, or comes behind it.
-      if (isOurs) merged.#append(this.#first(at), this.#last(at++))
-      else merged.#append(other.#first(otherAt), other.#last(otherAt++))
+      if (isOurs) merged.add(this.#first(at), this.#last(at++))
+      else merged.add(other.#first(otherAt), other.#last(otherAt++))
     }
     this.#take(merged)
   }
 
   /** The same for taking away. */
   removeAll(other: GtidIntervals): void {
-    if (this.#isMuchLongerThan(other)) {
-      for (const [first, last] of other) this.remove(first, last)
-      return
-    }
     const rest = new GtidIntervals()
     let otherAt = 0
     for (let at = 0; at < this.length; at += 1) {
@@ -126,26 +118,13 @@ export class GtidIntervals {
       while (otherAt < other.length && other.#last(otherAt) < first) otherAt += 1
       // One of theirs may go on into the next of ours: it is not passed here.
       for (let next = otherAt; next < other.length && other.#first(next) <= last; next += 1) {
-        if (other.#first(next) > first) rest.#append(first, other.#first(next) - 1n)
+        if (other.#first(next) > first) rest.add(first, other.#first(next) - 1n)
         first = other.#last(next) + 1n
         otherAt = next
       }
-      if (first <= last) rest.#append(first, last)
+      if (first <= last) rest.add(first, last)
     }
     this.#take(rest)
-  }
-
-  /** Each single change moves what is behind it, which costs little, but for each again. */
-  #isMuchLongerThan(other: GtidIntervals): boolean {
-    return other.length * 64 < this.length
-  }
-
-  #append(first: bigint, last: bigint): void {
-    const end = this.length - 1
-    if (end < 0 || first > this.#last(end) + 1n) {
-      this.#firsts.push(first)
-      this.#lasts.push(last)
-    } else if (last > this.#last(end)) this.#lasts[end] = last
   }
 
   #take(other: GtidIntervals): void {

@@ -1,4 +1,4 @@
-import type { GatewayStatus, LinkStatus, Problem, StreamStatus } from '../progress/status.ts'
+import type { GatewayStatus, Problem, StreamStatus } from '../progress/status.ts'
 
 /** A source is asked once a second. */
 const UNHEARD_MS_MAX = 15_000
@@ -15,9 +15,7 @@ export function silenceProblems({
   link,
   problems,
   nowMs,
-}: Pick<GatewayStatus, 'streams' | 'problems' | 'nowMs'> & {
-  readonly link: LinkStatus
-}): Problem[] {
+}: Pick<GatewayStatus, 'streams' | 'link' | 'problems' | 'nowMs'>): Problem[] {
   return streams.flatMap((stream) => {
     if (problems.some((problem) => explains(problem, stream.name))) return []
     // Before the link was up nothing could come.

@@ -47,15 +47,18 @@ export interface DataFrame {
   readonly payload: Buffer
 }
 
+const JSON_TYPES = [
+  FrameType.Hello,
+  FrameType.Resume,
+  FrameType.Open,
+  FrameType.Sample,
+  FrameType.State,
+  FrameType.Restart,
+  FrameType.Close,
+] as const
+
 export interface JsonFrame {
-  readonly type:
-    | typeof FrameType.Hello
-    | typeof FrameType.Resume
-    | typeof FrameType.Open
-    | typeof FrameType.Sample
-    | typeof FrameType.State
-    | typeof FrameType.Restart
-    | typeof FrameType.Close
+  readonly type: (typeof JSON_TYPES)[number]
   readonly stream: number
   readonly body: unknown
 }
@@ -132,17 +135,14 @@ export function decodeFrame(message: Buffer): Frame {
       return { type, stream, sentUs: reader.u64Safe() }
     case FrameType.Pong:
       return { type, stream, sentUs: reader.u64Safe(), answeredUs: reader.u64Safe() }
-    case FrameType.Hello:
-    case FrameType.Resume:
-    case FrameType.Open:
-    case FrameType.Sample:
-    case FrameType.State:
-    case FrameType.Restart:
-    case FrameType.Close:
-      return { type, stream, body: parseJson(reader.rest()) }
     default:
+      if (isJsonType(type)) return { type, stream, body: parseJson(reader.rest()) }
       throw new LandbridgeError('ERR_LINK_FRAME', `the peer sent a frame of unknown type ${type}`)
   }
+}
+
+export function isJsonType(type: number): type is JsonFrame['type'] {
+  return (JSON_TYPES as readonly number[]).includes(type)
 }
 
 function decodeData(reader: ByteReader, flags: number, stream: number): DataFrame {

@@ -1,21 +1,11 @@
 import { LandbridgeError } from '../base/errors.ts'
-import { FRAME_BYTES_MAX, FrameType, PREFIX_BYTES } from './frame.ts'
+import { FRAME_BYTES_MAX, isJsonType, PREFIX_BYTES } from './frame.ts'
 
 /** In the flags of a JSON frame: the body goes on in the next message. */
 const FLAG_MORE = 2
 const FLAGS_AT = 1
 /** What one body may come to: names of 60,000 files, or a GTID set of a million intervals. */
 export const BODY_BYTES_MAX = 16 * 1024 * 1024
-
-const JSON_TYPES: ReadonlySet<number> = new Set([
-  FrameType.Hello,
-  FrameType.Resume,
-  FrameType.Open,
-  FrameType.Sample,
-  FrameType.State,
-  FrameType.Restart,
-  FrameType.Close,
-])
 
 /** A JSON frame as messages that the other side accepts, each with the frame's first four bytes. */
 export function splitMessage(frame: Buffer): readonly Buffer[] {
@@ -38,7 +28,7 @@ export class MessageJoiner {
 
   /** A whole frame, or null while more of it is to come. Throws ERR_LINK_FRAME. */
   push(message: Buffer): Buffer | null {
-    const isPart = message.length >= PREFIX_BYTES && JSON_TYPES.has(message[0] ?? 0)
+    const isPart = message.length >= PREFIX_BYTES && isJsonType(message.readUInt8(0))
     const hasMore = isPart && ((message[FLAGS_AT] ?? 0) & FLAG_MORE) !== 0
     const [first] = this.#parts
     if (first === undefined && !hasMore) return message

@@ -122,15 +122,14 @@ export class SenderSession {
   readonly #backoff: Backoff
   #resumed = Promise.withResolvers<Resume>()
   #target: FrameTarget | null = null
-  #heldFile: string | null = null
+  /** As the receiver said when the newest dump was asked for. */
+  #held: Resume['held'] = null
   #problem: State['problem'] = null
   /** Told as blocked until a dump lasts or something else is wrong, not a look long. */
   #isBlocked = false
   /** A source took a dump and then refused: what repeats at the same place is one problem. */
   #stuck: { readonly place: string; readonly code: string; readonly sinceMs: number } | null = null
-  #place = ''
   #isAccepted = false
-  #told: State['state'] | null = null
 
   constructor(
     options: StreamSenderOptions,
@@ -162,9 +161,8 @@ export class SenderSession {
       while (!signal.aborted) {
         const { held, windowBytes } = await raceAbort(this.#resumed.promise, signal)
         this.#resumed = Promise.withResolvers<Resume>()
-        this.#heldFile = held?.file ?? null
+        this.#held = held
         this.#isAccepted = false
-        this.#place = held === null ? '' : `${held.epoch} ${held.file} ${held.offset}`
         await this.#oneDump(held, windowBytes, signal)
       }
     } finally {
@@ -192,6 +190,8 @@ export class SenderSession {
   }
 
   async #dump(opened: OpenedSource, windowBytes: number, signal: AbortSignal): Promise<void> {
+    // It took a dump from here before, and refused at an event behind this place.
+    const isStuckHere = this.#stuck?.place === placeOf(this.#held)
     const target = new FrameTarget({
       ...this.#options,
       channel: this.#channel,
@@ -200,8 +200,7 @@ export class SenderSession {
       parkAfterMs: this.#options.parkAfterMs ?? PARK_AFTER_MS,
       onAccepted: () => {
         this.#isAccepted = true
-        // It took the dump before as well, and refused at an event behind this place.
-        if (this.#stuck?.place !== this.#place) this.#flows()
+        if (!isStuckHere) this.#flows()
       },
       // Only with the first bytes, so that an epoch is not begun for a refusal.
       onStart: () => {
@@ -215,10 +214,7 @@ export class SenderSession {
     const dumpSignal = AbortSignal.any([signal, ending.signal])
     const reading = opened.run(target, dumpSignal)
     const sending = target.run(dumpSignal)
-    const lasting = this.#options.clock.sleep(STEADY_DUMP_MS, { signal: dumpSignal }).then(
-      () => this.#isAccepted && this.#flows(),
-      () => undefined,
-    )
+    const lasting = Promise.allSettled(isStuckHere ? [this.#flowsOnceItLasts(dumpSignal)] : [])
     try {
       await Promise.race([reading, sending])
     } finally {
@@ -227,8 +223,12 @@ export class SenderSession {
     }
   }
 
+  async #flowsOnceItLasts(signal: AbortSignal): Promise<void> {
+    await this.#options.clock.sleep(STEADY_DUMP_MS, { signal })
+    if (this.#isAccepted) this.#flows()
+  }
+
   #flows(): void {
-    if (this.#problem === null && this.#told === 'streaming') return
     this.#problem = null
     this.#isBlocked = false
     this.#tell('streaming')
@@ -245,7 +245,9 @@ export class SenderSession {
     if (known === null) log.warn(fields, `source: ${describeError(error)}`)
     const isParked = code === 'ERR_PARKED'
     this.#isBlocked = !isParked && isLandbridgeError(error) && !error.retryable
-    if (this.#isBlocked && this.#isAccepted) this.#stuck = { place: this.#place, code, sinceMs }
+    if (this.#isBlocked && this.#isAccepted) {
+      this.#stuck = { place: placeOf(this.#held), code, sinceMs }
+    }
     if (isParked) {
       this.#tell('parked')
       await this.#target?.drained(signal)
@@ -264,11 +266,10 @@ export class SenderSession {
   #known(code: string): { readonly sinceMs: number } | null {
     if (this.#problem?.code === code) return this.#problem
     const { place, code: before } = this.#stuck ?? {}
-    return place === this.#place && before === code ? this.#stuck : null
+    return place === placeOf(this.#held) && before === code ? this.#stuck : null
   }
 
   #tell(state: State['state']): void {
-    this.#told = state
     const body: State = { state, host: this.#options.source.host, problem: this.#problem }
     this.#reports.state(state, this.#problem)
     this.#channel.sendJson(FrameType.State, this.#stream, body)
@@ -276,7 +277,7 @@ export class SenderSession {
 
   /** Of a source's files those that lie between the receiver and the source's end. */
   #ahead(files: NonNullable<Sample['files']>): NonNullable<Sample['files']> {
-    const file = this.#target?.ackedFile ?? this.#heldFile
+    const file = this.#target?.ackedFile ?? this.#held?.file
     const at = files.findIndex(({ name }) => name === file)
     // One more: the receiver may have cut its spool back into the file before.
     return files.slice(Math.max(at - 1, 0)).slice(-SAMPLE_FILES_MAX)
@@ -288,6 +289,10 @@ export class SenderSession {
     const body = files === undefined ? place : { ...place, files: this.#ahead(files) }
     this.#channel.sendJson(FrameType.Sample, this.#stream, body)
   }
+}
+
+function placeOf(held: Resume['held']): string {
+  return held === null ? '' : `${held.epoch} ${held.file} ${held.offset}`
 }
 
 async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -1,3 +1,4 @@
+import { createFolder } from '../base/atomic-file.ts'
 import type { Disk, DiskFile } from '../base/disk.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { FolderLock } from '../base/folder-lock.ts'
@@ -21,8 +22,10 @@ export class FencedDisk implements Disk {
     return this.#lock !== null
   }
 
-  /** Throws ERR_SPOOL_LOCKED while another process has the lock. */
+  /** Makes the folder where it is missing. Throws ERR_SPOOL_LOCKED while another has the lock. */
   async lock(): Promise<void> {
+    // What is in here is as confidential as the database.
+    await createFolder(this.#directory, 0o750, this.#disk)
     const lock = await this.#disk.lockFolder(this.#directory)
     if (lock === null) throw lockedByOther(this.#directory)
     this.#lock = lock

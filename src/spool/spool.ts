@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path'
-import { createFolder, ignoreMissing } from '../base/atomic-file.ts'
+import { ignoreMissing } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import { Condition } from '../base/condition.ts'
 import { type Disk, type ReadableFile, realDisk } from '../base/disk.ts'
@@ -85,8 +85,6 @@ export class Spool {
 
   /** Takes the lock, recovers. Throws ERR_SPOOL_LOCKED, ERR_SPOOL_FORMAT, ERR_SPOOL_FLAVOR. */
   async load(signal: AbortSignal): Promise<void> {
-    // What is in here is as confidential as the database.
-    await createFolder(this.directory, 0o750, this.#options.disk ?? realDisk)
     await this.disk.lock()
     try {
       await this.#read(signal)
