@@ -1,9 +1,9 @@
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { codeOf } from '../../src/base/errors.ts'
-import { pidStartTicks } from '../../src/lab/servers/process-identity.ts'
+import { tryLock } from '../../src/lab/setup/lock.mjs'
 
 const PORTS = 20_000
 export const PORTS_MIN = 1_000
@@ -41,54 +41,14 @@ export async function freePort(): Promise<number> {
 
 const reserved: string[] = []
 
-/** False while a process that lives has it, or had it until now. A link makes the file whole. */
+/** False while a process that lives has it, or had it until now. */
 export function reserve(port: number, folder = RESERVED): boolean {
   mkdirSync(folder, { recursive: true })
   const path = join(folder, String(port))
-  const mine = join(folder, `${port}.${process.pid}`)
-  writeFileSync(mine, `${process.pid} ${pidStartTicks(process.pid)}`)
-  try {
-    if (isLinked(mine, path)) return true
-    if (!isOwned(path)) clearAbandoned(path)
-    return false
-  } finally {
-    rmSync(mine, { force: true })
-  }
-}
-
-function isLinked(mine: string, path: string): boolean {
-  try {
-    linkSync(mine, path)
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false
-    throw error
-  }
+  if (!tryLock(path)) return false
   if (reserved.length === 0) process.once('exit', release)
   reserved.push(path)
   return true
-}
-
-function isOwned(path: string): boolean {
-  try {
-    const [pid = '', ticks] = readFileSync(path, 'utf8').split(' ')
-    return pidStartTicks(Number(pid)) === ticks
-  } catch {
-    // Gone meanwhile: whoever comes next finds out.
-    return false
-  }
-}
-
-/** Moved aside before it is judged again: meanwhile it may have become somebody's. */
-function clearAbandoned(path: string): void {
-  const aside = `${path}.${process.pid}.old`
-  try {
-    renameSync(path, aside)
-    if (isOwned(aside)) linkSync(aside, path)
-  } catch (error) {
-    // Somebody else cleared it, or has it by now.
-    if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'EEXIST') throw error
-  }
-  rmSync(aside, { force: true })
 }
 
 function release(): void {

@@ -50,6 +50,7 @@ export class TwinReplicas {
   readonly fixture: RelayFixture
   readonly native: TestReplica
   readonly relayed: TestReplica
+  #row = 0
 
   private constructor(fixture: RelayFixture, native: TestReplica, relayed: TestReplica) {
     this.fixture = fixture
@@ -114,6 +115,32 @@ export class TwinReplicas {
     await this.each(async ({ sql }) => {
       for (const statement of statements) await sql.query(statement)
     })
+  }
+
+  /** Rows in `shop.t`, a transaction each; returns their GTIDs. Only MariaDB has domains. */
+  async insert(count: number, domain = 0): Promise<string[]> {
+    const { fixture, flavor } = this
+    const gtids: string[] = []
+    if (flavor === 'mariadb') await fixture.sql.query(`SET gtid_domain_id=${domain}`)
+    for (let index = 0; index < count; index += 1) {
+      this.#row += 1
+      await fixture.write(`INSERT INTO shop.t VALUES ${this.row()}`)
+      gtids.push(await this.#newestGtid())
+    }
+    if (flavor === 'mariadb') await fixture.sql.query('SET gtid_domain_id=0')
+    return gtids
+  }
+
+  /** The row that was inserted last, or `back` before it, as the values of a statement. */
+  row(back = 0): string {
+    const id = this.#row - back
+    return `(${id}, 'row ${id}')`
+  }
+
+  async #newestGtid(): Promise<string> {
+    const { fixture, flavor } = this
+    if (flavor === 'mariadb') return await fixture.text(fixture.sql, '@@last_gtid')
+    return (await fixture.text(fixture.sql, '@@gtid_executed')).replace(/:.*-/, ':')
   }
 
   /** Stopped replicas are told whom to follow, by GTID unless `how` says otherwise. */

@@ -16,7 +16,6 @@ describe.each([
   needs('mariadb', 'newer-mariadb'),
   (servers) => {
     let twins: TwinReplicas
-    let row = 0
 
     beforeAll(async () => {
       twins = await TwinReplicas.create('mariadb', servers)
@@ -29,17 +28,6 @@ describe.each([
 
     afterAll(() => twins?.finishAndStop())
 
-    /** Rows in a domain, a transaction each. */
-    async function insert(count: number, domain = 0): Promise<void> {
-      const { fixture } = twins
-      await fixture.sql.query(`SET gtid_domain_id=${domain}`)
-      for (let index = 0; index < count; index += 1) {
-        row += 1
-        await fixture.write(`INSERT INTO shop.t VALUES (${row}, 'domain ${domain}')`)
-      }
-      await fixture.sql.query('SET gtid_domain_id=0')
-    }
-
     /** What a test has to mend at the replicas, without a GTID of theirs. */
     const unlogged = (statement: string) =>
       twins.run('SET sql_log_bin=0', statement, 'SET sql_log_bin=1')
@@ -49,7 +37,7 @@ describe.each([
     test('that applies an hour later', async () => {
       await twins.follow(BY_GTID, 'MASTER_DELAY=3600')
       await twins.control('START')
-      await insert(2)
+      await twins.insert(2)
       const { gtids } = await twins.same(RUNNING)
       expect(gtids).not.toBe(await sourcePosition())
       await twins.control('STOP')
@@ -59,14 +47,14 @@ describe.each([
     test('that does not want a domain, or wants one alone', async () => {
       for (const filter of ['IGNORE_DOMAIN_IDS=(7)', 'IGNORE_DOMAIN_IDS=(), DO_DOMAIN_IDS=(0)']) {
         await twins.follow(BY_GTID, filter)
-        await insert(1)
+        await twins.insert(1)
         await twins.control('START')
-        await insert(2, 7)
-        await insert(1)
+        await twins.insert(2, 7)
+        await twins.insert(1)
         await twins.caughtUp()
         await twins.same(RUNNING)
         await twins.control('STOP')
-        await insert(1, 7)
+        await twins.insert(1, 7)
         await twins.fixture.write('FLUSH BINARY LOGS')
         await twins.control('START')
         await twins.caughtUp()
@@ -77,7 +65,7 @@ describe.each([
     })
 
     test('that does not want a domain, and never had what was purged of it', async () => {
-      await insert(1, 7)
+      await twins.insert(1, 7)
       await twins.finish()
       await twins.control('STOP')
       await twins.purge()
@@ -112,8 +100,8 @@ describe.each([
         `SET GLOBAL gtid_slave_pos='${held.replace(/\b0-1-\d+/, '0-1-999999')}'`,
       )
       await twins.control('START')
-      await insert(2)
-      await insert(2, 7)
+      await twins.insert(2)
+      await twins.insert(2, 7)
       const ahead = await twins.same({
         ...RUNNING,
         gtids: expect.stringMatching(/0-1-999999,.*7-1/),
@@ -128,7 +116,7 @@ describe.each([
 
     test('that goes by what it wrote itself too (MASTER_USE_GTID=current_pos)', async () => {
       await twins.follow('MASTER_USE_GTID=current_pos')
-      await insert(2)
+      await twins.insert(2)
       await twins.control('START')
       await twins.caughtUp()
       await twins.same(RUNNING)
@@ -138,7 +126,7 @@ describe.each([
         "INSERT INTO shop.t VALUES (-1, 'own')",
         'SET gtid_domain_id=0',
       )
-      await insert(2)
+      await twins.insert(2)
       await twins.control('START')
       await twins.caughtUp()
       await twins.same(RUNNING)
@@ -153,11 +141,11 @@ describe.each([
       )
       await twins.follow(BY_GTID, 'MASTER_HEARTBEAT_PERIOD=0.001')
       await twins.control('START')
-      await insert(3)
+      await twins.insert(3)
       await twins.caughtUp()
       await twins.same(RUNNING)
       await twins.fixture.write('FLUSH BINARY LOGS')
-      await insert(2)
+      await twins.insert(2)
       await twins.same(RUNNING)
       const beats = () =>
         twins.fixture.text(
@@ -177,15 +165,14 @@ describe.each([
       await twins.run("SET GLOBAL replicate_events_marked_for_skip='FILTER_ON_MASTER'")
       await twins.control('START')
       await twins.fixture.sql.query('SET skip_replication=1')
-      await insert(2)
+      await twins.insert(2)
       await twins.fixture.sql.query('SET skip_replication=0')
-      await insert(1)
+      await twins.insert(1)
       await twins.caughtUp()
       await twins.same(RUNNING, 'positions')
       await twins.control('STOP')
       await twins.run("SET GLOBAL replicate_events_marked_for_skip='REPLICATE'")
-      const missing = [row - 2, row - 1].map((id) => `(${id}, 'domain 0')`)
-      await unlogged(`INSERT INTO shop.t VALUES ${missing.join(', ')}`)
+      await unlogged(`INSERT INTO shop.t VALUES ${twins.row(2)}, ${twins.row(1)}`)
     })
 
     test('through connections with a name, and through two at once', async () => {
@@ -205,7 +192,7 @@ describe.each([
         })
       await twins.run('RESET SLAVE ALL', 'SET GLOBAL gtid_ignore_duplicates=1')
       await connect('one', '127.0.0.1')
-      await insert(2)
+      await twins.insert(2)
       await twins.caughtUp()
       expect(await ask('one')).toEqual([
         ['Yes', 'Yes', 0],
@@ -215,7 +202,7 @@ describe.each([
       // other out every second; the relay tells the first one, which stops for a person to see.
       await connect('two', 'localhost')
       await expect.poll(async () => (await ask('one'))[1]).toEqual(['No', 'Yes', 1236])
-      await insert(2, 7)
+      await twins.insert(2, 7)
       await twins.caughtUp()
       expect((await ask('two'))[1]).toEqual(['Yes', 'Yes', 0])
       await twins.run('STOP ALL SLAVES', "RESET SLAVE 'one' ALL", "RESET SLAVE 'two' ALL")

@@ -12,7 +12,6 @@ const GTID_ONLY = ['REQUIRE_ROW_FORMAT=1', 'GTID_ONLY=1']
 /** Whatever a replica can ask of its source, asked of a source and of the relay over its files. */
 describe('the relay does what the source does for a MySQL replica', needs('mysql'), () => {
   let twins: TwinReplicas
-  let row = 0
 
   beforeAll(async () => {
     twins = await TwinReplicas.create('mysql')
@@ -25,18 +24,6 @@ describe('the relay does what the source does for a MySQL replica', needs('mysql
 
   afterAll(() => twins?.finishAndStop())
 
-  /** A row a transaction; returns the GTID of each. */
-  async function insert(count: number): Promise<string[]> {
-    const gtids: string[] = []
-    for (let index = 0; index < count; index += 1) {
-      row += 1
-      await twins.fixture.write(`INSERT INTO shop.t VALUES (${row}, 'row ${row}')`)
-      const held = await twins.fixture.text(twins.fixture.sql, '@@gtid_executed')
-      gtids.push(held.replace(/:.*-/, ':'))
-    }
-    return gtids
-  }
-
   async function end(): Promise<{ readonly file: string; readonly position: number }> {
     const [rows] = await twins.fixture.sql.query('SHOW BINARY LOG STATUS')
     const [status] = rows as { File: string; Position: number }[]
@@ -44,7 +31,7 @@ describe('the relay does what the source does for a MySQL replica', needs('mysql
   }
 
   test('UNTIL a GTID, with it and without it, also when it is reached already', async () => {
-    const gtids = await insert(4)
+    const gtids = await twins.insert(4)
     await twins.fixture.write('CREATE TABLE shop.gone (id INT)', 'DROP TABLE shop.gone')
     await twins.control('START', `UNTIL SQL_BEFORE_GTIDS='${gtids[1]}'`)
     await twins.same(UNTIL_REACHED)
@@ -70,13 +57,13 @@ describe('the relay does what the source does for a MySQL replica', needs('mysql
   })
 
   test('UNTIL a file and position of the source, which are counted the same', async () => {
-    await insert(2)
+    await twins.insert(2)
     const first = await end()
-    await insert(1)
+    await twins.insert(1)
     await twins.fixture.write('FLUSH BINARY LOGS')
-    await insert(1)
+    await twins.insert(1)
     const second = await end()
-    await insert(1)
+    await twins.insert(1)
     for (const { file, position } of [first, second]) {
       await twins.control('START', `UNTIL SOURCE_LOG_FILE='${file}', SOURCE_LOG_POS=${position}`)
       await twins.same(UNTIL_REACHED)
@@ -86,7 +73,7 @@ describe('the relay does what the source does for a MySQL replica', needs('mysql
 
   test('UNTIL the gaps of parallel appliers are closed', async () => {
     await twins.run('SET GLOBAL replica_preserve_commit_order=OFF')
-    await insert(2)
+    await twins.insert(2)
     await twins.control('START', 'UNTIL SQL_AFTER_MTS_GAPS')
     await twins.same(UNTIL_REACHED)
     await twins.control('STOP')
@@ -96,7 +83,7 @@ describe('the relay does what the source does for a MySQL replica', needs('mysql
   test('that applies an hour later', async () => {
     await twins.follow(BY_GTID, 'SOURCE_DELAY=3600')
     await twins.control('START')
-    const [gtid] = await insert(2)
+    const [gtid] = await twins.insert(2)
     const { gtids } = await twins.same(RUNNING)
     expect(gtids).not.toContain(gtid)
     await twins.control('STOP')
@@ -114,11 +101,11 @@ describe('the relay does what the source does for a MySQL replica', needs('mysql
     )
     await twins.follow(BY_GTID, 'SOURCE_HEARTBEAT_PERIOD=0.001', ...GTID_ONLY)
     await twins.control('START')
-    await insert(3)
+    await twins.insert(3)
     await twins.caughtUp()
     await twins.same(RUNNING)
     await twins.fixture.write('FLUSH BINARY LOGS')
-    await insert(2)
+    await twins.insert(2)
     await twins.same(RUNNING)
     const beats = () =>
       twins.fixture.text(
@@ -133,7 +120,7 @@ describe('the relay does what the source does for a MySQL replica', needs('mysql
 
   test('that takes compression where it is offered; who insists on it is not let in', async () => {
     await twins.follow(BY_GTID, "SOURCE_COMPRESSION_ALGORITHMS='zlib,zstd,uncompressed'")
-    await insert(2)
+    await twins.insert(2)
     await twins.control('START')
     await twins.caughtUp()
     await twins.same(RUNNING)
@@ -148,11 +135,11 @@ describe('the relay does what the source does for a MySQL replica', needs('mysql
 
   test('that has more than it, or lacks what it has purged', async () => {
     const held = await twins.fixture.text(twins.fixture.sql, '@@gtid_executed')
-    await insert(1)
+    await twins.insert(1)
     await twins.finish()
     await twins.control('STOP')
     const own = held.replace(/:.*/, ':999999')
-    await insert(1)
+    await twins.insert(1)
     const executed = await twins.fixture.text(twins.fixture.sql, '@@gtid_executed')
     const hold = (gtids: string) =>
       twins.run('RESET BINARY LOGS AND GTIDS', `SET GLOBAL gtid_purged='${gtids}'`)
@@ -166,7 +153,7 @@ describe('the relay does what the source does for a MySQL replica', needs('mysql
     await twins.same(REFUSED)
     await twins.control('STOP')
     await hold(executed)
-    await unlogged(`INSERT INTO shop.t VALUES (${row}, 'row ${row}')`)
+    await unlogged(`INSERT INTO shop.t VALUES ${twins.row()}`)
   })
 
   /** What a test has to mend at the replicas, without a GTID of theirs. */
@@ -195,13 +182,13 @@ describe('the relay does what the source does for a MySQL replica', needs('mysql
       })
     await twins.run('RESET REPLICA ALL')
     await connect('one')
-    await insert(2)
+    await twins.insert(2)
     await twins.caughtUp()
     await expect.poll(() => ask('one')).toEqual(Array(2).fill(['Yes', 'Yes', 0]))
     // A source takes the second for the same replica come again, and ends the first.
     await connect('two')
     await expect.poll(() => ask('one')).toEqual(Array(2).fill(['No', 'Yes', 13_114]))
-    await insert(2)
+    await twins.insert(2)
     await twins.caughtUp()
     await expect.poll(() => ask('two')).toEqual(Array(2).fill(['Yes', 'Yes', 0]))
     await twins.run('STOP REPLICA', 'RESET REPLICA ALL')

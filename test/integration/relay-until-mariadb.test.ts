@@ -14,7 +14,6 @@ describe.each([
   needs('mariadb', 'newer-mariadb'),
   (servers) => {
     let twins: TwinReplicas
-    let row = 0
 
     beforeAll(async () => {
       twins = await TwinReplicas.create('mariadb', servers)
@@ -27,26 +26,12 @@ describe.each([
 
     afterAll(() => twins?.finishAndStop())
 
-    /** A row a transaction; returns where the source stands behind each. */
-    async function insert(count: number, domain = 0): Promise<string[]> {
-      const { fixture } = twins
-      const places: string[] = []
-      await fixture.sql.query(`SET gtid_domain_id=${domain}`)
-      for (let index = 0; index < count; index += 1) {
-        row += 1
-        await fixture.write(`INSERT INTO shop.t VALUES (${row}, 'row ${row}')`)
-        places.push(await fixture.text(fixture.sql, `@@last_gtid`))
-      }
-      await fixture.sql.query('SET gtid_domain_id=0')
-      return places
-    }
-
     /** The same position, but for domain 0. */
     const moved = (gtids: string, place: string | undefined) =>
       gtids.replace(/\b0-\d+-\d+/, String(place))
 
     test('a GTID: nothing behind it is executed, not even a DROP TABLE', async () => {
-      const places = await insert(4)
+      const places = await twins.insert(4)
       await twins.fixture.write('CREATE TABLE shop.gone (id INT)', 'DROP TABLE shop.gone')
       await twins.control('START', `UNTIL master_gtid_pos='${places[1]}'`)
       const { gtids } = await twins.same(STOPPED)
@@ -54,7 +39,7 @@ describe.each([
     })
 
     test('a statement without BEGIN and COMMIT is a place too', async () => {
-      await insert(1)
+      await twins.insert(1)
       await twins.fixture.write('CREATE TABLE shop.other (id INT)')
       const place = await twins.fixture.text(twins.fixture.sql, '@@last_gtid')
       await twins.fixture.write('DROP TABLE shop.other')
@@ -63,9 +48,9 @@ describe.each([
     })
 
     test('a place in an older file, and one that is reached already', async () => {
-      const places = await insert(2)
+      const places = await twins.insert(2)
       await twins.fixture.write('FLUSH BINARY LOGS')
-      await insert(2)
+      await twins.insert(2)
       for (const place of [places[0], places[1], places[0]]) {
         await twins.control('START', `UNTIL master_gtid_pos='${place}'`)
         await twins.same(STOPPED)
@@ -78,12 +63,12 @@ describe.each([
     })
 
     test('domains that are not named stay behind, and all named ones are waited for', async () => {
-      const [first] = await insert(1)
-      await insert(1, 7)
-      const [second] = await insert(1)
-      const [other] = await insert(1, 7)
-      await insert(1)
-      await insert(1, 7)
+      const [first] = await twins.insert(1)
+      await twins.insert(1, 7)
+      const [second] = await twins.insert(1)
+      const [other] = await twins.insert(1, 7)
+      await twins.insert(1)
+      await twins.insert(1, 7)
       await twins.control('START', `UNTIL master_gtid_pos='${first}'`)
       await twins.same(STOPPED)
       await twins.control('START', `UNTIL master_gtid_pos='${second},${other}'`)
@@ -92,21 +77,21 @@ describe.each([
     })
 
     test('a place that is still to come is waited for', async () => {
-      const [place] = await insert(1)
+      const [place] = await twins.insert(1)
       const [domain, server, number] = String(place).split('-').map(Number)
       const later = `${domain}-${server}-${(number ?? 0) + 3}`
       await twins.control('START', `UNTIL master_gtid_pos='${later}'`)
       await twins.same({ io: 'Yes', sql: 'Yes', gtids: expect.stringContaining(String(place)) })
-      await insert(5)
+      await twins.insert(5)
       expect((await twins.same(STOPPED)).gtids).toContain(later)
     })
 
     test('a place in purged files: reached for who is past it, else error 1236', async () => {
-      const places = await insert(3)
+      const places = await twins.insert(3)
       await twins.finish()
       await twins.control('STOP')
       await twins.purge()
-      await insert(2)
+      await twins.insert(2)
       await twins.control('START', `UNTIL master_gtid_pos='${places[1]}'`)
       const { gtids } = await twins.same(STOPPED)
       await twins.run(`SET GLOBAL gtid_slave_pos='${moved(gtids, places[0])}'`)
@@ -117,7 +102,7 @@ describe.each([
     })
 
     test('a replica that is ahead of the source: the place before it counts', async () => {
-      const [place] = await insert(1)
+      const [place] = await twins.insert(1)
       const gtids = await twins.finish()
       await twins.control('STOP')
       await twins.run(`SET GLOBAL gtid_slave_pos='${moved(gtids, '0-1-999999')}'`)
@@ -130,26 +115,26 @@ describe.each([
     })
 
     test('a GTID that was left out by its source: the dump ends before the next one', async () => {
-      const [place] = await insert(1)
+      const [place] = await twins.insert(1)
       const number = Number(place?.split('-')[2])
       await twins.fixture.write(`SET gtid_seq_no=${number + 100}`)
-      await insert(2)
+      await twins.insert(2)
       await twins.control('START', `UNTIL master_gtid_pos='0-1-${number + 50}'`)
       expect((await twins.same(STOPPED)).gtids).toContain(place)
     })
 
     test('a file and a position', async () => {
-      await insert(2)
+      await twins.insert(2)
       const { sql } = twins.fixture
       const [rows] = await sql.query('SHOW MASTER STATUS')
       const [{ File: file, Position: at } = { File: '', Position: 0 }] = rows as never[]
-      await insert(2)
+      await twins.insert(2)
       await twins.control('START', `UNTIL master_log_file='${file}', master_log_pos=${at}`)
       await twins.same({ sql: 'No', sqlErrno: 0 })
     })
 
     const before = async () => {
-      const places = await insert(5)
+      const places = await twins.insert(5)
       await twins.control('START', `UNTIL SQL_BEFORE_GTIDS='${places[2]}'`)
       expect((await twins.same(STOPPED)).gtids).toContain(places[1])
       await twins.control('START', `UNTIL SQL_BEFORE_GTIDS='${places[1]}'`)
@@ -158,15 +143,15 @@ describe.each([
       expect((await twins.same(STOPPED)).gtids).toContain(places[2])
       await twins.control('START', `UNTIL SQL_BEFORE_GTIDS='${places[3]}'`)
       await twins.same(STOPPED)
-      const [other, named] = await insert(2, 7)
-      await insert(1)
+      const [other, named] = await twins.insert(2, 7)
+      await twins.insert(1)
       await twins.control('START', `UNTIL SQL_BEFORE_GTIDS='${places[4]},${named}'`)
       const { gtids } = await twins.same(STOPPED)
       expect([gtids.includes(`${places[3]}`), gtids.includes(`${other}`)]).toEqual([true, true])
     }
 
     const beforeAtOlder = async () => {
-      const places = await insert(3)
+      const places = await twins.insert(3)
       await twins.control('START', `UNTIL SQL_BEFORE_GTIDS='${places[1]}'`)
       await twins.same(STOPPED, 'gtids', 'tables')
       expect((await twins.outcome(twins.native)).gtids).toContain(places[1])

@@ -23,7 +23,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   index: [...BELOW_GATEWAY, 'gateway', 'admin'],
 }
 
-const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*['"](\.[^'"]+)['"]/g
+export const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*['"](\.[^'"]+)['"]/g
 
 /** `spool` for src/spool/writer.ts, `gateway` for src/gateway.ts. */
 function partOf(path: string): string | undefined {

@@ -23,8 +23,11 @@ export async function withSetupLock(work) {
   }
 }
 
-/** A link makes the lock whole at once: nobody can read one that is still being written. */
-function tryLock(path) {
+/**
+ * Makes the file `path`, for as long as this process lives. False while a process that lives has
+ * it, or had it until now. A link makes it whole at once: nobody can read one half written.
+ */
+export function tryLock(path) {
   count += 1
   const mine = `${path}.${process.pid}-${count}`
   writeFileSync(mine, JSON.stringify({ pid: process.pid, start: startTicks(process.pid) }))
@@ -51,8 +54,9 @@ function clearAbandoned(path) {
   try {
     renameSync(path, aside)
     if (!isAbandoned(aside)) linkSync(aside, path)
-  } catch {
+  } catch (error) {
     // Somebody else cleared it, or has a new lock in place: the next look decides.
+    if (error.code !== 'ENOENT' && error.code !== 'EEXIST') throw error
   }
   rmSync(aside, { force: true })
 }

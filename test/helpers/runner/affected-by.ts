@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import { IMPORT } from '../../tidy/import-direction.ts'
 import { isCode, type SourceFile } from '../../tidy/source-file.ts'
 
 /** Changes of these can affect any test. */
@@ -7,7 +8,6 @@ const FOLDERS_OF_ALL = ['src/lab/setup/', 'test/helpers/runner/', '.ci/']
 
 /** Types are gone when the code runs; `tsc` judges them. */
 const TYPE_IMPORT = /^(?:import|export) type [^'"]*['"][^'"]+['"]/gm
-const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*['"](\.[^'"]+)['"]/g
 /** How a module names a program that it starts, a folder or a file that it reads. */
 const URL_OF = /new URL\(\s*(['"`])([^'"`]+)\1,\s*import\.meta\.url/g
 

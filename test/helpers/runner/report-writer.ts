@@ -7,13 +7,6 @@ import type { FileReport, RunReport, TestReport } from './run-report.ts'
 /** Names the file that the report goes to. */
 export const REPORT_VARIABLE = 'LANDBRIDGE_TEST_REPORT'
 
-const STATES = {
-  passed: 'passed',
-  failed: 'failed',
-  skipped: 'skipped',
-  pending: 'pending',
-} as const
-
 /**
  * vitest's own JSON report says nothing of errors outside tests and of failed set-ups of groups;
  * this one does.
@@ -69,7 +62,7 @@ function testReport(test: TestCase): TestReport {
   const { skipReason } = test.meta()
   return {
     name: test.fullName,
-    state: STATES[state],
+    state,
     ...(errors.length > 0 && { message: errors.map(textOf).join('\n') }),
     ...(skipReason !== undefined && { skipReason }),
   }

@@ -1,7 +1,14 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ClosingFacts, closingLines } from './closing-lines.ts'
-import { addCounts, type Count, countFile, type FileReport, type RunReport } from './run-report.ts'
+import {
+  addCounts,
+  type Count,
+  countFile,
+  type Failure,
+  type FileReport,
+  type RunReport,
+} from './run-report.ts'
 import type { Step, VitestStep } from './steps.ts'
 import { ROOT, runHere, runVitest } from './vitest-run.ts'
 
@@ -70,13 +77,16 @@ export class StepRunner {
       return void this.#counts.push(failedCount([failure]))
     }
     this.#files.push(...report.files)
-    const strange = strangeFailures(name, exitCode, report)
-    const failed = report.files.filter((file) => countOf(file, report).failed.length > 0)
-    const mayRunAgain = failed.length <= FILES_AGAIN_MAX
-    for (const file of report.files) {
-      const count = countOf(file, report)
-      const again = mayRunAgain && failed.includes(file) ? await this.#runAgain(file, count) : count
-      this.#counts.push(again)
+    const counted = report.files.map((file) => ({ file, count: countOf(file, report) }))
+    const failing = counted.filter(({ count }) => count.failed.length > 0).length
+    for (const { file, count } of counted) {
+      const runsAgain = count.failed.length > 0 && failing <= FILES_AGAIN_MAX
+      this.#counts.push(runsAgain ? await this.#runAgain(file, count) : count)
+    }
+    const strange = failuresOfNoFile(name, report)
+    if (exitCode !== 0 && failing === 0 && strange.length === 0) {
+      const message = `vitest ended with ${exitCode}, and no test failed: see above`
+      strange.push({ name, message })
     }
     if (strange.length > 0) this.#counts.push(failedCount(strange))
   }
@@ -111,14 +121,9 @@ function countOf(file: FileReport, { unhandled }: RunReport): Count {
 }
 
 /** What fails a run without failing a file of it. */
-function strangeFailures(name: string, exitCode: number, report: RunReport): Count['failed'] {
-  const paths = report.files.map(({ path }) => path)
-  const ofNoFile = report.unhandled.filter(({ path }) => path === null || !paths.includes(path))
-  const failures = ofNoFile.map(({ message }) => {
-    return { name: `${name} (an error outside its tests)`, message }
-  })
-  const isExplained =
-    failures.length > 0 || report.files.some((file) => countOf(file, report).failed.length > 0)
-  if (exitCode === 0 || isExplained) return failures
-  return [{ name, message: `vitest ended with ${exitCode}, and no test failed: see above` }]
+function failuresOfNoFile(name: string, { files, unhandled }: RunReport): Failure[] {
+  const paths = files.map(({ path }) => path)
+  return unhandled
+    .filter(({ path }) => path === null || !paths.includes(path))
+    .map(({ message }) => ({ name: `${name} (an error outside its tests)`, message }))
 }

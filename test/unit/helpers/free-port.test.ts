@@ -56,7 +56,7 @@ test('a port stays with its process for as long as that lives, used or not', asy
   expect(reserve(12_345, folder)).toBe(true)
   expect(reserve(12_345, folder)).toBe(false)
   // The process of that number was another one.
-  writeFileSync(join(folder, '12346'), `${process.pid} 1`)
+  writeFileSync(join(folder, '12346'), JSON.stringify({ pid: process.pid, start: '1' }))
   expect([reserve(12_346, folder), reserve(12_346, folder)]).toEqual([false, true])
   await rm(folder, { recursive: true })
 })
