@@ -5,6 +5,7 @@ import { errorCodes } from './tidy/error-codes.ts'
 import { importDirection } from './tidy/import-direction.ts'
 import { fileSize, lineLength } from './tidy/size.ts'
 import { formatFinding, readProject } from './tidy/source-file.ts'
+import { terminalWriters } from './tidy/terminal-writers.ts'
 import { bannedWords, emptyCatches, focusedTests, registryHosts } from './tidy/words.ts'
 
 /** Functions of at most 60 lines are biome's noExcessiveLinesPerFunction, see biome.json. */
@@ -18,6 +19,7 @@ test.each([
   ['no file names a package registry', registryHosts],
   ['no test is focused', focusedTests],
   ['a test on real servers declares what it needs', declaredNeeds],
+  ['only one place writes to a terminal', terminalWriters],
   ['no catch is empty without a reason', emptyCatches],
 ])('%s', (_name, rule) => {
   expect(files.flatMap(rule).map(formatFinding)).toEqual([])

@@ -1,12 +1,13 @@
 import type { Command } from 'commander'
 import { runChaos } from '../lab/chaos/chaos-run.ts'
 import { faultText } from '../lab/chaos/fault.ts'
-import { FAULT_NAMES, planFaults, type ScheduleOptions } from '../lab/chaos/schedule.ts'
+import { FAULT_NAMES, planFaults } from '../lab/chaos/schedule.ts'
 import { labPaths } from '../lab/lab-paths.ts'
 import { parseWanFlags, type WanFlags } from '../lab/wan-settings.ts'
 import { addWanFlags, parseFlavor } from './lab-command.ts'
 import { positive } from './lab-load-command.ts'
 import { withStopSignal } from './stop-signal.ts'
+import { errorOutput, output } from './terminal.ts'
 
 interface ChaosFlags extends WanFlags {
   readonly flavor: string
@@ -56,11 +57,11 @@ async function run(flags: ChaosFlags): Promise<void> {
     ...(flags.only === undefined ? {} : { only: flags.only.split(',') }),
   }
   if (flags.plan === true) {
-    printPlan(schedule, flags.json === true)
+    output.show(flags, { seed: schedule.seed, steps: planFaults(schedule) }, formatPlan)
     return
   }
   const flavor = parseFlavor(flags.flavor)
-  const output = flags.json === true ? process.stderr : process.stdout
+  const screen = flags.json === true ? errorOutput : output
   const options = {
     ...schedule,
     flavor,
@@ -69,21 +70,24 @@ async function run(flags: ChaosFlags): Promise<void> {
     writers: positive('--writers', flags.writers),
     wan: parseWanFlags({ ...flags, rtt: flags.rtt ?? RTT_MS_DEFAULT }),
     keepOnFailure: flags.keepOnFailure === true,
-    say: (line: string) => void output.write(`${line}\n`),
+    say: (line: string) => screen.write(`${line}\n`),
   }
   const summary = await withStopSignal((signal) => runChaos({ ...options, signal }))
-  if (flags.json === true) process.stdout.write(`${JSON.stringify(summary)}\n`)
+  if (flags.json === true) output.writeJson(summary)
   if (!summary.ok) process.exitCode = 1
 }
 
-function printPlan(schedule: ScheduleOptions, json: boolean): void {
-  const steps = planFaults(schedule)
+interface Plan {
+  readonly seed: number
+  readonly steps: ReturnType<typeof planFaults>
+}
+
+function formatPlan({ seed, steps }: Plan): string {
   const lines = steps.flatMap(({ atMs, faults }) =>
     faults.map(({ fault, offsetMs }) => {
       const at = ((atMs + offsetMs) / 1_000).toFixed(1).padStart(7)
       return `[${at} s] ${faultText(fault)}`
     }),
   )
-  const text = `seed ${schedule.seed}\n${lines.join('\n')}\n`
-  process.stdout.write(json ? `${JSON.stringify({ seed: schedule.seed, steps })}\n` : text)
+  return `seed ${seed}\n${lines.join('\n')}\n`
 }

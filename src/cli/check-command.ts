@@ -1,10 +1,12 @@
 import type { Command } from 'commander'
 import { describeError, isLandbridgeError } from '../base/errors.ts'
+import { hanging } from '../base/plain-text.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'
 import { type CheckFinding, checks } from './check-list.ts'
 import { ExitCode } from './exit-code.ts'
 import { plural } from './quantity-text.ts'
+import { output } from './terminal.ts'
 
 interface CheckOptions {
   readonly config: string
@@ -30,8 +32,7 @@ export function addCheckCommand(program: Command): void {
       const findings = await runChecks(config, options)
       const ok = findings.every(({ severity }) => severity !== 'error')
       const body = { schema: 1, ok, file: options.config, findings }
-      const text = options.json === true ? `${JSON.stringify(body)}\n` : formatFindings(findings)
-      process.stdout.write(text)
+      output.show(options, body, ({ findings }) => formatFindings(findings))
       process.exitCode = ok ? ExitCode.Ok : ExitCode.Failure
     })
 }
@@ -67,8 +68,9 @@ export function formatFindings(findings: readonly NamedFinding[]): string {
   const width = Math.max(...findings.map(({ check }) => check.length))
   const lines: string[] = []
   for (const { check, severity, message, remedy } of findings) {
-    lines.push(`${severity.padEnd(8)} ${check.padEnd(width)}  ${message}`)
-    if (remedy !== undefined) lines.push(`${' '.repeat(width + 11)}${remedy}`)
+    const margin = width + 11
+    lines.push(`${severity.padEnd(8)} ${check.padEnd(width)}  ${hanging(message, margin)}`)
+    if (remedy !== undefined) lines.push(`${' '.repeat(margin)}${hanging(remedy, margin)}`)
   }
   const count = (wanted: string) => findings.filter(({ severity }) => severity === wanted).length
   lines.push('', `${plural(count('error'), 'error')}, ${plural(count('warning'), 'warning')}`)

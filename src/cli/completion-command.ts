@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { Argument } from 'commander'
 import type { CompletionShell, CompletionTree } from './completion-script.ts'
 import { COMPLETION_SHELLS, completionScript } from './completion-script.ts'
+import { output } from './terminal.ts'
 
 const INSTRUCTIONS = `
 Install:
@@ -19,7 +20,7 @@ export function addCompletionCommand(program: Command): void {
     .action(async (shell: CompletionShell) => {
       // The running program holds only the names of the other commands: load them all.
       const { buildProgram } = await import('./main.ts')
-      process.stdout.write(completionScript(shell, treeOf(await buildProgram())))
+      output.write(completionScript(shell, treeOf(await buildProgram())))
     })
 }
 

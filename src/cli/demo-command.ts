@@ -5,6 +5,7 @@ import { parseWanFlags, type WanFlags } from '../lab/wan-settings.ts'
 import { addWanFlags, parseFlavor } from './lab-command.ts'
 import { positive } from './lab-load-command.ts'
 import { withStopSignal } from './stop-signal.ts'
+import { errorOutput, output } from './terminal.ts'
 
 interface DemoFlags extends WanFlags {
   readonly flavor: string
@@ -36,7 +37,7 @@ export function addDemoCommand(program: Command): void {
     .addOption(new Option('--corrupt-spool', 'break one byte of the spool').hideHelp())
     .addOption(new Option('--no-gateways', 'the lab alone').hideHelp())
   addWanFlags(demo).action(async (flags: DemoFlags) => {
-    const output = flags.json === true ? process.stderr : process.stdout
+    const screen = flags.json === true ? errorOutput : output
     const options = {
       flavor: parseFlavor(flags.flavor),
       seconds: positive('--seconds', flags.seconds),
@@ -46,10 +47,10 @@ export function addDemoCommand(program: Command): void {
       keep: flags.keep === true,
       gateways: flags.gateways,
       corruptSpool: flags.corruptSpool === true,
-      screen: new DemoScreen({ output, terminal: output.isTTY === true }),
+      screen: new DemoScreen(screen),
     }
     const summary = await withStopSignal((signal) => runDemo({ ...options, signal }))
-    if (flags.json === true) process.stdout.write(`${JSON.stringify(summary)}\n`)
+    if (flags.json === true) output.writeJson(summary)
     if (!summary.ok) process.exitCode = 1
   })
 }

@@ -6,6 +6,7 @@ import type { HostPort, SubnetAddress } from '../config/config.ts'
 import { nameSchema } from '../config/schema.ts'
 import { type PairPlan, type SetupReport, setUpPair } from './pair-setup.ts'
 import { formatSetup, nextSteps } from './setup-report.ts'
+import { output } from './terminal.ts'
 
 interface InitOptions {
   readonly directory: string
@@ -68,13 +69,13 @@ export function addInitCommand(program: Command): void {
       const asks = process.stdin.isTTY && options.yes !== true && options.json !== true
       const plan = planOf(asks ? await ask(options) : options)
       const report = await setUpPair(plan)
-      process.stdout.write(options.json === true ? toJson(plan, report) : formatSetup(plan, report))
+      if (options.json === true) output.writeJson(bodyOf(plan, report))
+      else output.show({}, report, (plain) => formatSetup(plan, plain))
     })
 }
 
-function toJson(plan: PairPlan, report: SetupReport): string {
-  const body = { schema: 1, ok: true, ...report, nextSteps: nextSteps(plan, report) }
-  return `${JSON.stringify(body)}\n`
+function bodyOf(plan: PairPlan, report: SetupReport): object {
+  return { schema: 1, ok: true, ...report, nextSteps: nextSteps(plan, report) }
 }
 
 const DEFAULTS = {
@@ -180,7 +181,7 @@ async function ask(options: InitOptions): Promise<InitOptions> {
   // Lines that were typed or pasted ahead of their question are kept, unlike with question().
   const lines = terminal[Symbol.asyncIterator]()
   const one = async (question: string, proposal: string) => {
-    process.stdout.write(`${question} [${proposal}]: `)
+    output.write(`${question} [${proposal}]: `)
     const { value, done } = await lines.next()
     if (done === true) throw usage('the answers ended early', 'answer all, or use --yes with flags')
     return value.trim() || proposal

@@ -15,6 +15,7 @@ import { onHost } from '../lab/namespaces.ts'
 import { describeWan, parseWanFlags, type WanFlags } from '../lab/wan-settings.ts'
 import { addLabLoadCommands } from './lab-load-command.ts'
 import { withStopSignal } from './stop-signal.ts'
+import { errorOutput, output } from './terminal.ts'
 
 interface NameFlags {
   readonly name: string
@@ -70,13 +71,13 @@ function addUp(lab: Command): void {
         flavor: parseFlavor(flags.flavor),
         wan: parseWanFlags(flags),
         gateways: flags.gateways,
-        progress: (line: string) => process.stderr.write(`${line}\n`),
+        progress: (line: string) => errorOutput.write(`${line}\n`),
       }
       await withStopSignal(async (signal) => {
         const { state, already } = await upLab({ ...options, signal })
         if (already) options.progress(`the lab ${paths.name} is up already`)
         const description = await describeLab(paths, state)
-        print(flags, description, describeLabText(description))
+        output.show(flags, description, describeLabText)
       })
     },
   )
@@ -90,7 +91,7 @@ function addStatus(lab: Command): void {
   addName(status).action(async (flags: NameFlags) => {
     const paths = labPaths(flags.name)
     const description = await describeLab(paths, await requireState(paths))
-    print(flags, description, describeLabText(description))
+    output.show(flags, description, describeLabText)
     if (!description.ok) process.exitCode = 1
   })
 }
@@ -116,8 +117,10 @@ function addList(lab: Command): void {
           return { name, flavor: state?.flavor ?? null, state: phase, notRunning: dead }
         }),
       )
-      const text = labs.map((one) => `${one.name}  ${one.flavor ?? '?'}  ${one.state}\n`).join('')
-      print(flags, labs, text === '' ? 'no labs\n' : text)
+      output.show(flags, labs, (plain) => {
+        const lines = plain.map((one) => `${one.name}  ${one.flavor ?? '?'}  ${one.state}\n`)
+        return lines.length === 0 ? 'no labs\n' : lines.join('')
+      })
     })
 }
 
@@ -158,8 +161,11 @@ function addWan(lab: Command): void {
     .option('--json', 'print one JSON object')
   addWanFlags(addName(wan)).action(async (flags: NameFlags & WanFlags) => {
     const report = await changeWan(labPaths(flags.name), parseWanFlags(flags))
-    const text = `${describeWan(report.settings)} (by the ${report.path})\n${wanLines(report)}`
-    print(flags, report, text)
+    output.show(
+      flags,
+      report,
+      (one) => `${describeWan(one.settings)} (by the ${one.path})\n${wanLines(one)}`,
+    )
   })
 }
 
@@ -175,10 +181,10 @@ function addKill(lab: Command): void {
     for (const process of processesNamed(what)) {
       const result = await killLabProcess(labPaths(flags.name), process, signal)
       const ended = result.ended ? ', which has ended' : ''
-      print(
+      output.show(
         flags,
         { process, signal, ...result },
-        `${signal} to ${process}, pid ${result.pid}${ended}\n`,
+        ({ pid }) => `${signal} to ${process}, pid ${pid}${ended}\n`,
       )
     }
   })
@@ -202,7 +208,7 @@ function addStart(lab: Command): void {
     for (const process of processesNamed(what)) {
       const { record, already } = await startLabProcess(labPaths(flags.name), process)
       const text = `${process} ${already ? 'is running already' : 'started'}, pid ${record.pid}\n`
-      print(flags, { process, pid: record.pid, already }, text)
+      output.show(flags, { process, pid: record.pid, already }, () => text)
     }
   })
 }
@@ -221,12 +227,8 @@ function addDown(lab: Command): void {
     for (const { name } of labs) {
       const paths = labPaths(name)
       await withLabLock(paths, () => downLab(paths))
-      process.stderr.write(`the lab ${name} is gone\n`)
+      errorOutput.write(`the lab ${name} is gone\n`)
     }
-    print(flags, { labs }, '')
+    output.show(flags, { labs }, () => '')
   })
-}
-
-export function print(flags: { readonly json?: boolean }, value: unknown, text: string): void {
-  process.stdout.write(flags.json === true ? `${JSON.stringify(value)}\n` : text)
 }

@@ -1,13 +1,14 @@
 import type { Command } from 'commander'
 import { systemClock } from '../base/clock.ts'
 import { LandbridgeError } from '../base/errors.ts'
-import { compareSpool } from '../lab/compare-spool.ts'
-import { compareTables } from '../lab/compare-tables.ts'
+import { compareSpool, type SpoolReport } from '../lab/compare-spool.ts'
+import { compareTables, type TablesReport } from '../lab/compare-tables.ts'
 import { labPaths } from '../lab/lab-paths.ts'
 import { type LabState, requireState } from '../lab/lab-state.ts'
 import { newestEpochFolder } from '../lab/spool-files.ts'
 import { Workload } from '../lab/workload.ts'
 import { withStopSignal } from './stop-signal.ts'
+import { output } from './terminal.ts'
 
 interface LoadFlags {
   readonly name: string
@@ -57,8 +58,11 @@ async function runLoad(flags: LoadFlags): Promise<void> {
   })
   await withStopSignal((signal) => workload.run(signal))
   const status = workload.status()
-  const text = `${status.committed} transactions committed, ${status.retried} retried\n`
-  process.stdout.write(flags.json === true ? `${JSON.stringify(status)}\n` : text)
+  output.show(
+    flags,
+    status,
+    ({ committed, retried }) => `${committed} transactions committed, ${retried} retried\n`,
+  )
 }
 
 async function runCompare(flags: {
@@ -88,14 +92,23 @@ async function runCompare(flags: {
       signal,
     })
     const ok = (spool?.identical ?? true) && tables.equal
-    const lines = [
-      spool === null ? 'no spool in this lab' : verdict('spool identical to source', spool),
-      verdict('replica equals source', tables),
-    ]
-    const text = `${lines.join('\n')}\n`
-    process.stdout.write(flags.json === true ? `${JSON.stringify({ ok, spool, tables })}\n` : text)
+    output.show(flags, { ok, spool, tables }, formatComparison)
     if (!ok) process.exitCode = 1
   })
+}
+
+interface Comparison {
+  readonly ok: boolean
+  readonly spool: SpoolReport | null
+  readonly tables: TablesReport
+}
+
+export function formatComparison({ spool, tables }: Comparison): string {
+  const lines = [
+    spool === null ? 'no spool in this lab' : verdict('spool identical to source', spool),
+    verdict('replica equals source', tables),
+  ]
+  return `${lines.join('\n')}\n`
 }
 
 function verdict(claim: string, report: { readonly failures: readonly string[] } & object): string {

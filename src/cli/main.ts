@@ -1,9 +1,10 @@
 import { Command, CommanderError } from 'commander'
 import { packageVersion } from '../base/version.ts'
 import { COMMANDS } from './commands.ts'
-import { formatError, formatErrorJson } from './error-report.ts'
+import { errorJson, formatError } from './error-report.ts'
 import { ExitCode, exitCodeFor } from './exit-code.ts'
 import { addExamples } from './help-examples.ts'
+import { errorOutput, output } from './terminal.ts'
 
 const HELP_COLUMNS_MAX = 104
 
@@ -23,7 +24,8 @@ An error line names its code; what each code means is in src/base/ERRORS.md.`
 
 /** Runs the command line `landbridge ARGUMENTS` and leaves the outcome in `process.exitCode`. */
 export async function main(args: readonly string[]): Promise<void> {
-  leaveQuietlyOnClosedPipe()
+  // `landbridge status | head -1` is not an error.
+  output.onClosedPipe(() => process.exit(process.exitCode ?? ExitCode.Ok))
   try {
     const program = await buildProgram(commandNameOf(args))
     await program.parseAsync([...args], { from: 'user' })
@@ -43,7 +45,12 @@ export async function buildProgram(loadOnly?: string): Promise<Command> {
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help of a command')
     .configureHelp({ subcommandTerm: (command) => command.name() })
-    .configureOutput({ getOutHelpWidth: helpColumns, getErrHelpWidth: helpColumns })
+    .configureOutput({
+      getOutHelpWidth: helpColumns,
+      getErrHelpWidth: helpColumns,
+      writeOut: (text) => output.write(text),
+      writeErr: (text) => errorOutput.write(text),
+    })
     .addHelpText('after', EXAMPLES)
     .showHelpAfterError('(landbridge --help lists the commands)')
     .enablePositionalOptions()
@@ -58,7 +65,7 @@ export async function buildProgram(loadOnly?: string): Promise<Command> {
 
 /** As wide as our own texts are, unless the terminal is narrower. */
 function helpColumns(): number {
-  return Math.min(process.stdout.columns ?? HELP_COLUMNS_MAX, HELP_COLUMNS_MAX)
+  return Math.min(output.columns ?? HELP_COLUMNS_MAX, HELP_COLUMNS_MAX)
 }
 
 /** `landbridge help run` needs `run` as much as `landbridge run` does. */
@@ -72,22 +79,14 @@ function reportFailure(error: unknown, json: boolean): ExitCode {
     // Commander has printed its message, or the help or version that was asked for.
     return error.exitCode === 0 ? ExitCode.Ok : ExitCode.Usage
   }
-  if (json) process.stdout.write(formatErrorJson(error))
-  else process.stderr.write(formatError(error))
+  if (json) output.writeJson(errorJson(error))
+  else errorOutput.write(formatError(error))
   return exitCodeFor(error)
 }
 
 function wantsJson(args: readonly string[]): boolean {
   const end = args.indexOf('--')
   return args.slice(0, end === -1 ? args.length : end).includes('--json')
-}
-
-/** `landbridge status | head -1` is not an error. */
-function leaveQuietlyOnClosedPipe(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-    process.exit(process.exitCode ?? ExitCode.Ok)
-  })
 }
 
 if (import.meta.main) await main(process.argv.slice(2))

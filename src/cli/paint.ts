@@ -7,20 +7,22 @@ export interface Paint {
   dim(text: string): string
 }
 
+const STYLES = { head: '1', good: '32', bad: '1;31', warn: '33', dim: '90', none: '0' } as const
+const PAINT = new RegExp(`(\u001b\\[(?:${Object.values(STYLES).join('|')})m)`)
+
 export function createPaint(color: boolean): Paint {
   const style = (code: string) => (text: string) =>
-    color ? `\u001b[${code}m${text}\u001b[0m` : text
+    color ? `\u001b[${code}m${text}\u001b[${STYLES.none}m` : text
   return {
-    head: style('1'),
-    good: style('32'),
-    bad: style('1;31'),
-    warn: style('33'),
-    dim: style('90'),
+    head: style(STYLES.head),
+    good: style(STYLES.good),
+    bad: style(STYLES.bad),
+    warn: style(STYLES.warn),
+    dim: style(STYLES.dim),
   }
 }
 
-/** On a terminal, unless the environment says otherwise (no-color.org). */
-export function wantsColor(stream: { readonly isTTY?: boolean }): boolean {
-  const { NO_COLOR, TERM } = process.env
-  return stream.isTTY === true && !NO_COLOR && TERM !== 'dumb'
+/** Text and the marks of our colours by turns, text first. */
+export function splitPaint(text: string): string[] {
+  return text.split(PAINT)
 }

@@ -17,6 +17,7 @@ import { ExitCode } from './exit-code.ts'
 import { addressTowards, isWildcard, localRelayLogin } from './relay-login.ts'
 import { type DetachReport, formatAttach, formatDetach, formatReplica } from './replica-report.ts'
 import { withStopSignal } from './stop-signal.ts'
+import { output } from './terminal.ts'
 
 interface ReplicaFlags {
   readonly config: string
@@ -122,7 +123,7 @@ async function attach(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
   const report = { ...result, statements, dryRun }
   // Without --dry-run that is an error.
   const isRefused = result.findings.some(({ severity }) => severity === 'error')
-  print(flags, { ok: !isRefused, ...report }, formatAttach(report))
+  print(flags, { ok: !isRefused, ...report }, formatAttach)
   if (isRefused) process.exitCode = ExitCode.Failure
 }
 
@@ -138,7 +139,7 @@ async function detach(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
   const id = replicaKey(result.replica)
   const kept = dryRun ? null : await release(socketPath, { stream, id }, signal)
   const report = { action: result.action, statements, dryRun, kept }
-  print(flags, { ok: true, ...report }, formatDetach(report))
+  print(flags, { ok: true, ...report }, formatDetach)
 }
 
 /** A replica that this gateway has no login at: nothing is done there. */
@@ -153,7 +154,7 @@ async function forget(id: string, flags: ReplicaFlags, signal: AbortSignal): Pro
       : isKnown
         ? `the gateway forgot replica ${id}`
         : `the gateway keeps nothing for a replica ${id}`
-  print(flags, { ok: true, action: 'forget', dryRun, isKnown }, `${text}\n`)
+  print(flags, { ok: true, action: 'forget', dryRun, isKnown }, () => `${text}\n`)
 }
 
 /** Also when the replica had been detached already: what was kept for it may still be kept. */
@@ -174,11 +175,11 @@ async function status(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
   const { replica, relay, identity } = await settings(flags)
   const address = relayAddress(relay, identity)
   const facts = await replicaFacts({ role: 'replica', ...replica }, address, signal)
-  print(flags, { ok: true, replica: facts }, formatReplica(facts))
+  print(flags, { ok: true, replica: facts }, ({ replica }) => formatReplica(replica))
 }
 
-function print(flags: ReplicaFlags, body: object, text: string): void {
-  process.stdout.write(flags.json === true ? `${JSON.stringify({ schema: 1, ...body })}\n` : text)
+function print<T extends object>(flags: ReplicaFlags, body: T, view: (plain: T) => string): void {
+  output.show(flags, { schema: 1, ...body }, view)
 }
 
 interface Settings {

@@ -1,3 +1,4 @@
+import { hanging } from '../base/plain-text.ts'
 import { describeConnection } from '../progress/replica-connection.ts'
 import type { Finding } from '../relay/attach-plan.ts'
 import type { ReplicaFacts } from '../relay/replica-facts.ts'
@@ -12,9 +13,9 @@ export interface AttachReport {
 
 /** SQL first, so that it can be copied; then what is to be known about it. */
 export function formatAttach(report: AttachReport): string {
-  const lines = report.statements.map((sql) => `${sql};`)
+  const lines = report.statements.map((sql) => `${hanging(sql, 4)};`)
   for (const { severity, message, remedy } of report.findings) {
-    lines.push(`${severity}: ${message}`, `  remedy: ${remedy}`)
+    lines.push(`${severity}: ${hanging(message, 4)}`, `  remedy: ${hanging(remedy, 4)}`)
   }
   if (report.dryRun) lines.push('dry run: nothing was changed')
   else if (report.action === 'none') lines.push('the replica follows this relay already')
@@ -31,7 +32,7 @@ export interface DetachReport {
 }
 
 export function formatDetach(report: DetachReport): string {
-  const lines = report.statements.map((sql) => `${sql};`)
+  const lines = report.statements.map((sql) => `${hanging(sql, 4)};`)
   if (report.action === 'none') lines.push('the replica does not follow this gateway')
   else lines.push(report.dryRun ? 'dry run: nothing was changed' : 'the replica is detached')
   if (report.kept === 'released') lines.push('the gateway keeps no files for it any more')

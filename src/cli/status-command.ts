@@ -3,12 +3,11 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { fetchStatus } from '../admin/admin-client.ts'
 import { describeError, isAbortError, isLandbridgeError } from '../base/errors.ts'
 import type { GatewayStatus } from '../progress/status.ts'
-import { formatErrorJson } from './error-report.ts'
+import { errorJson } from './error-report.ts'
 import { ExitCode } from './exit-code.ts'
 import { type GatewayChoice, resolveSocket } from './gateway-socket.ts'
-import { createPaint, wantsColor } from './paint.ts'
 import { renderStatus, renderStatusLine } from './status-view.ts'
-import { wrapLine } from './wrap-line.ts'
+import { output } from './terminal.ts'
 
 interface StatusOptions extends GatewayChoice {
   readonly json?: boolean
@@ -16,9 +15,6 @@ interface StatusOptions extends GatewayChoice {
   readonly interval: number
   readonly live?: boolean
 }
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape sequences of colours
-const ESCAPE_OR_CHARACTER = /\u001b\[[\d;]*m|./gu
 
 const HELP = `
 Exit codes: 0 ok, 1 degraded, 2 wrong arguments or configuration, 3 blocked, 4 no answer.
@@ -42,8 +38,8 @@ export function addStatusCommand(program: Command): void {
       const status = await fetchStatus(socket)
       // What is wrong elsewhere is no reason to restart this gateway.
       if (options.live === true) return
-      const paint = createPaint(wantsColor(process.stdout))
-      process.stdout.write(options.json === true ? jsonLine(status) : renderStatus(status, paint))
+      if (options.json === true) output.writeJson(status)
+      else output.showPainted(status, renderStatus)
       process.exitCode = exitCodeOf(status)
     })
 }
@@ -58,36 +54,36 @@ async function watch(socket: string, options: StatusOptions): Promise<void> {
   const stop = (): void => stopping.abort()
   process.once('SIGINT', stop).once('SIGTERM', stop)
   const { signal } = stopping
-  const screen = options.json !== true && process.stdout.isTTY === true
-  if (screen) process.stdout.write('\u001b[?25l\u001b[2J')
+  const isScreen = options.json !== true && output.isScreen
+  if (isScreen) output.enterScreen()
   try {
     while (!signal.aborted) {
-      const text = await watchedText(socket, options, screen, signal)
-      process.stdout.write(screen ? repaint(text, process.stdout) : text)
+      await watchOnce(socket, options, isScreen, signal)
       await sleep(options.interval * 1000, undefined, { signal })
     }
   } catch (error) {
     if (!isAbortError(error)) throw error
   } finally {
-    if (screen) process.stdout.write('\u001b[?25h')
+    if (isScreen) output.leaveScreen()
     process.off('SIGINT', stop).off('SIGTERM', stop)
   }
 }
 
-async function watchedText(
+async function watchOnce(
   socket: string,
   options: StatusOptions,
-  screen: boolean,
+  isScreen: boolean,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<void> {
   try {
     const status = await fetchStatus(socket, { signal })
-    if (options.json === true) return jsonLine(status)
-    if (!screen) return renderStatusLine(status)
-    return renderStatus(status, createPaint(wantsColor(process.stdout)))
+    if (isScreen) output.paintScreen(status, renderStatus)
+    else output.show(options, status, renderStatusLine)
   } catch (error) {
     signal.throwIfAborted()
-    return options.json === true ? formatErrorJson(error) : noAnswer(error)
+    if (options.json === true) output.writeJson(errorJson(error))
+    else if (isScreen) output.paintScreen(noAnswer(error), String)
+    else output.write(noAnswer(error))
   }
 }
 
@@ -96,38 +92,6 @@ function noAnswer(error: unknown): string {
   const time = new Date().toISOString().slice(0, 19)
   const remedy = isLandbridgeError(error) && error.remedy !== undefined ? `; ${error.remedy}` : ''
   return `${time}Z ${describeError(error)}${remedy}\n`
-}
-
-interface ScreenSize {
-  /** 0 where the terminal does not say. */
-  readonly rows: number
-  readonly columns: number
-}
-
-/**
- * From the top, each line to its end, the rest cleared: no flicker. Broken and cut to what the
- * screen holds, because a line that the terminal wraps or scrolls would shift all others.
- */
-export function repaint(text: string, { rows, columns }: ScreenSize): string {
-  const whole = text.trimEnd().split('\n')
-  const lines = columns > 0 ? whole.flatMap((line) => wrapLine(line, columns)) : whole
-  const shown = rows > 0 ? lines.slice(0, rows - 1) : lines
-  const cut = shown.map((line) => `${columns > 0 ? cutLine(line, columns) : line}\u001b[K\n`)
-  return `\u001b[H${cut.join('')}\u001b[J`
-}
-
-/** Escape sequences take no column. */
-function cutLine(line: string, columns: number): string {
-  let left = columns
-  return line.replaceAll(ESCAPE_OR_CHARACTER, (part) => {
-    if (part.startsWith('\u001b')) return part
-    left -= 1
-    return left >= 0 ? part : ''
-  })
-}
-
-function jsonLine(value: unknown): string {
-  return `${JSON.stringify(value)}\n`
 }
 
 function secondsOf(text: string): number {

@@ -1,3 +1,4 @@
+import { hanging } from '../base/plain-text.ts'
 import type {
   GatewayStatus,
   LagStatus,
@@ -71,8 +72,8 @@ function problemLines(problem: Problem, nowMs: number, paint: Paint): string[] {
   const color = { warning: paint.warn, error: paint.bad, blocked: paint.bad }[severity]
   const since = sinceMs === 0 ? '' : `, for ${durationText(Math.max(0, nowMs - sinceMs))}`
   const age = paint.dim(`(${code}${since})`)
-  const lines = [`  ${color(severity)} ${where}: ${message} ${age}`]
-  if (remedy !== undefined) lines.push(`    remedy: ${remedy.replaceAll('\n', '\n      ')}`)
+  const lines = [`  ${color(severity)} ${where}: ${hanging(message, 6)} ${age}`]
+  if (remedy !== undefined) lines.push(`    remedy: ${hanging(remedy, 6)}`)
   return lines
 }
 
@@ -98,7 +99,8 @@ function linkBlock({ link, nowMs }: GatewayStatus, paint: Paint): string {
   ]
   if (link.lastError !== null) {
     const { code, message, atMs } = link.lastError
-    rows.push(['last error', `${message} (${code}, ${agoText(nowMs - atMs)})`])
+    const text = hanging(message, LABEL_COLUMNS + 4)
+    rows.push(['last error', `${text} (${code}, ${agoText(nowMs - atMs)})`])
   }
   return block(paint, `link: ${link.peer}`, rows)
 }

@@ -1,4 +1,5 @@
 import { isAbortError, LandbridgeError } from '../base/errors.ts'
+import { errorOutput } from './terminal.ts'
 
 /**
  * Runs `work` with a signal that SIGINT, SIGTERM or SIGHUP aborts. The work is to end by itself
@@ -10,7 +11,7 @@ export async function withStopSignal<T>(work: (signal: AbortSignal) => Promise<T
   const stop = (name: NodeJS.Signals) => {
     if (stopping.signal.aborted) process.exit(1)
     received = name
-    process.stderr.write(`\n${name}: stopping\n`)
+    errorOutput.write(`\n${name}: stopping\n`)
     stopping.abort()
   }
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const

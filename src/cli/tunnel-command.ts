@@ -3,6 +3,7 @@ import { fetchStatus } from '../admin/admin-client.ts'
 import { systemClock } from '../base/clock.ts'
 import { codeOf, LandbridgeError } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
+import { hanging } from '../base/plain-text.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'
 import { tunnelOptionsOf } from '../config/tunnel-options.ts'
@@ -11,6 +12,7 @@ import type { Problem, TunnelStatus } from '../progress/status.ts'
 import { Tunnel } from '../tunnel/tunnel.ts'
 import { clearTunnel, peekTunnel } from '../tunnel/tunnel-remains.ts'
 import { ExitCode } from './exit-code.ts'
+import { output } from './terminal.ts'
 import { formatTunnel, type TunnelView } from './tunnel-view.ts'
 
 interface Options {
@@ -44,7 +46,7 @@ export function addTunnelCommand(program: Command): void {
 async function show(options: Options): Promise<void> {
   const config = await loadConfig(options.config)
   const view = viewOf(config, await readStatus(config))
-  process.stdout.write(options.json === true ? `${JSON.stringify(view)}\n` : formatTunnel(view))
+  output.show(options, view, formatTunnel)
   const { state } = view.status
   process.exitCode = state === 'up' || state === 'external' ? ExitCode.Ok : ExitCode.Failure
 }
@@ -90,10 +92,7 @@ async function up(options: Options): Promise<void> {
     // A warning may stand for as long as the tunnel does: neither hides the other.
     const now = `${state} ${problem?.message ?? ''}`
     if (now !== shown && (state !== 'down' || problem !== null)) {
-      const parts = state === 'down' ? [] : [formatTunnel(view)]
-      if (problem !== null) parts.push(formatProblem(problem))
-      const text = parts.join('\n')
-      process.stdout.write(`${options.json ? JSON.stringify({ ...view, problem }) : text}\n`)
+      output.show(options, { ...view, problem }, formatChange)
     }
     shown = now
     await systemClock.sleep(250, { signal: stopping.signal }).catch(() => undefined)
@@ -102,8 +101,15 @@ async function up(options: Options): Promise<void> {
   await held.release()
 }
 
+export function formatChange(view: TunnelView & { readonly problem: Problem | null }): string {
+  const parts = view.status.state === 'down' ? [] : [formatTunnel(view)]
+  if (view.problem !== null) parts.push(formatProblem(view.problem))
+  return `${parts.join('\n')}\n`
+}
+
 function formatProblem({ message, remedy }: Problem): string {
-  return remedy === undefined ? message : `${message}\n  remedy: ${remedy}`
+  const text = hanging(message, 4)
+  return remedy === undefined ? text : `${text}\n  remedy: ${hanging(remedy, 4)}`
 }
 
 async function down({ config: path, json }: Options): Promise<void> {
@@ -113,8 +119,11 @@ async function down({ config: path, json }: Options): Promise<void> {
   const held = await holdDataDirectory(config.dataDir)
   const name = await clearTunnel(options, systemClock).finally(() => held.release())
   const report = { ok: true, gateway: config.name, interface: name }
-  const text = `nothing of tunnel ${name} is left\n`
-  process.stdout.write(json === true ? `${JSON.stringify(report)}\n` : text)
+  output.show(
+    { json: json === true },
+    report,
+    (one) => `nothing of tunnel ${one.interface} is left\n`,
+  )
 }
 
 function wireguardOptions(config: GatewayConfig) {

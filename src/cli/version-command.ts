@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { packageVersion } from '../base/version.ts'
+import { output } from './terminal.ts'
 
 export function addVersionCommand(program: Command): void {
   program
@@ -13,7 +14,11 @@ export function addVersionCommand(program: Command): void {
         node: process.versions.node,
         platform: `${process.platform}-${process.arch}`,
       }
-      const text = `landbridge ${info.landbridge} (Node ${info.node}, ${info.platform})`
-      process.stdout.write(`${options.json === true ? JSON.stringify(info) : text}\n`)
+      output.show(
+        options,
+        info,
+        ({ landbridge, node, platform }) =>
+          `landbridge ${landbridge} (Node ${node}, ${platform})\n`,
+      )
     })
 }

@@ -1,26 +1,29 @@
 import type { DemoSample, GatewaySample, Percentiles } from './demo-sample.ts'
 
-export interface DemoScreenOptions {
-  readonly output: NodeJS.WritableStream
+/** The terminal of the command line, which shows what would command it. */
+export interface DemoOutput {
   /** True: a table refreshed in place; false: a plain line now and then. */
-  readonly terminal: boolean
+  readonly isScreen: boolean
+  write(text: string): void
+  /** Takes back the last lines. */
+  eraseLines(count: number): void
 }
 
 const PLAIN_EVERY_SECONDS = 5
 
 /** Where the demo writes for people: stages with their outcome, and one live table. */
 export class DemoScreen {
-  readonly #options: DemoScreenOptions
+  readonly #output: DemoOutput
   #tableLines = 0
   #plainAtSeconds = 0
 
-  constructor(options: DemoScreenOptions) {
-    this.#options = options
+  constructor(output: DemoOutput) {
+    this.#output = output
   }
 
   line(text: string): void {
     this.#clearTable()
-    this.#options.output.write(`${text}\n`)
+    this.#output.write(`${text}\n`)
   }
 
   stage(text: string): void {
@@ -36,10 +39,10 @@ export class DemoScreen {
   }
 
   sample(sample: DemoSample): void {
-    if (this.#options.terminal) {
+    if (this.#output.isScreen) {
       this.#clearTable()
       const lines = tableLines(sample)
-      this.#options.output.write(`${lines.join('\n')}\n`)
+      this.#output.write(`${lines.join('\n')}\n`)
       this.#tableLines = lines.length
     } else if (sample.elapsedSeconds >= this.#plainAtSeconds) {
       this.#plainAtSeconds = sample.elapsedSeconds + PLAIN_EVERY_SECONDS
@@ -53,7 +56,7 @@ export class DemoScreen {
   }
 
   #clearTable(): void {
-    if (this.#tableLines > 0) this.#options.output.write(`\u001b[${this.#tableLines}A\u001b[0J`)
+    if (this.#tableLines > 0) this.#output.eraseLines(this.#tableLines)
     this.#tableLines = 0
   }
 }

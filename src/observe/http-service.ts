@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { ListenOptions } from 'node:net'
+import { plainJson } from '../base/plain-text.ts'
 
 export interface HttpAnswer {
   readonly status: number
@@ -23,7 +24,7 @@ export function metricsAnswer(text: string): HttpAnswer {
 }
 
 export function jsonAnswer(value: unknown, status = 200): HttpAnswer {
-  return { status, contentType: 'application/json', body: `${JSON.stringify(value)}\n` }
+  return { status, contentType: 'application/json', body: `${plainJson(JSON.stringify(value))}\n` }
 }
 
 /** A small HTTP server for GET and DELETE without bodies, bounded in time, size and connections. */

@@ -1,5 +1,8 @@
+import { hanging, plainText, plainValue } from '../base/plain-text.ts'
+
 const COLORS: Readonly<Record<string, number>> = { debug: 90, info: 32, warn: 33, error: 31 }
 const HIDDEN = new Set(['level', 'time', 'message', 'gateway', 'error', 'err', 'remedy'])
+const MARGIN = ' '.repeat(19)
 
 /**
  * One JSON line of the log as a line for people:
@@ -11,8 +14,10 @@ const HIDDEN = new Set(['level', 'time', 'message', 'gateway', 'error', 'err', '
  *                    remedy: Check that the peer runs.
  */
 export function formatLogLine(line: string, options: { readonly color: boolean }): string {
-  const fields = parse(line)
-  if (fields === null) return line
+  const parsed = parse(line)
+  if (parsed === null) return plainText(line)
+  // A peer's or a database's own words may be in any of it, with line ends of their own.
+  const fields = plainValue(parsed)
   const paint = (code: number, text: string): string =>
     options.color ? `\u001b[${code}m${text}\u001b[0m` : text
   const level = String(fields.level)
@@ -21,8 +26,7 @@ export function formatLogLine(line: string, options: { readonly color: boolean }
   const pairs = Object.entries(fields)
     .filter(([name]) => !HIDDEN.has(name))
     .map(([name, value]) => `${paint(90, `${name}=`)}${valueText(value)}`)
-  // A peer's or a database's own words may be in it, with line ends of their own.
-  const [message = '', ...more] = plain(`${fields.message ?? ''}`).split('\n')
+  const [message = '', ...more] = `${fields.message ?? ''}`.split('\n')
   const text = [`${head} ${message}`, ...pairs].join(' ').trimEnd()
   const rest = [...more, ...errorLines(fields.error ?? fields.err), ...remedyLines(fields)]
   return `${text}\n${below(rest)}`
@@ -38,8 +42,7 @@ function parse(line: string): Record<string, unknown> | null {
 }
 
 function valueText(value: unknown): string {
-  if (typeof value !== 'string') return JSON.stringify(value)
-  return /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)
+  return typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)
 }
 
 function errorLines(error: unknown): string[] {
@@ -55,10 +58,5 @@ function remedyLines({ remedy }: { readonly remedy?: unknown }): string[] {
 
 /** Under the message; texts may have several lines, as SQL does. */
 function below(lines: readonly string[]): string {
-  return lines.map((text) => `${plain(text).replaceAll(/^/gm, ' '.repeat(19))}\n`).join('')
-}
-
-/** Without what would command the terminal; line ends and tabs stay. */
-function plain(text: string): string {
-  return text.replaceAll('\r\n', '\n').replaceAll(/[^\P{Cc}\n\t]/gu, '�')
+  return lines.map((text) => `${MARGIN}${hanging(text, MARGIN.length)}\n`).join('')
 }

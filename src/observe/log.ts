@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { describeError, errorFields, isLandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { plainJson } from '../base/plain-text.ts'
 import { formatLogLine } from './log-line.ts'
 
 export interface CreateLogOptions {
@@ -36,7 +37,7 @@ export function createLog(options: CreateLogOptions): Log {
   const color = options.color ?? (process.stderr.isTTY && !process.env.NO_COLOR)
   const lines = pretty
     ? { write: (line: string) => void output.write(formatLogLine(line, { color })) }
-    : { write: (line: string) => void output.write(line) }
+    : { write: (line: string) => void output.write(plainJson(line)) }
   return pino(
     {
       level: options.level,

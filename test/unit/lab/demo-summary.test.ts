@@ -103,9 +103,9 @@ const sample = (elapsedSeconds: number): DemoSample => ({
   dr: { pid: 8, running: true, answers: true },
 })
 
-function screenInto(written: string[], terminal: boolean): DemoScreen {
-  const output = { write: (text: string) => written.push(text) }
-  return new DemoScreen({ output: output as unknown as NodeJS.WritableStream, terminal })
+function screenInto(written: string[], isScreen: boolean): DemoScreen {
+  const write = (text: string) => void written.push(text)
+  return new DemoScreen({ isScreen, write, eraseLines: (count) => write(`erase ${count}`) })
 }
 
 test('refreshes its table in place on a terminal', () => {
@@ -114,7 +114,7 @@ test('refreshes its table in place on a terminal', () => {
   screen.sample(sample(1))
   screen.sample(sample(2))
   expect(written).toHaveLength(3)
-  expect(written[1]).toBe('\u001b[10A\u001b[0J')
+  expect(written[1]).toBe('erase 10')
   expect(written[2]).toContain('NOT RUNNING (was pid 7)')
 })
 

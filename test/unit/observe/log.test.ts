@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { errorFields, LandbridgeError } from '../../../src/base/errors.ts'
 import { Secret } from '../../../src/base/secret.ts'
 import { createLog } from '../../../src/observe/log.ts'
+import { commandsIn, forgedIn, HOSTILE } from '../../helpers/hostile-text.ts'
 
 function capture(options: { pretty?: boolean; color?: boolean; level?: 'debug' | 'info' } = {}) {
   const lines: string[] = []
@@ -82,8 +83,27 @@ describe('log', () => {
     const { log, lines } = capture({ pretty: true, color: false })
     log.warn({}, 'the source refuses the dump: \u001b]0;title\u0007no\r\n12:00:00.000 ERROR gone')
     const [head, ...rest] = lines[0]?.split('\n') ?? []
-    expect(head).toMatch(/ WARN {2}the source refuses the dump: \ufffd\]0;title\ufffdno$/)
+    expect(head).toMatch(/ WARN {2}the source refuses the dump: \\x1b\]0;title\\x07no$/)
     expect(rest).toEqual([`${' '.repeat(19)}12:00:00.000 ERROR gone`, ''])
+  })
+
+  test('nothing that a server or a peer says commands a terminal, wherever it stands', () => {
+    for (const pretty of [false, true]) {
+      const { log, lines } = capture({ pretty, color: false })
+      const cause = new Error(HOSTILE)
+      const error = new LandbridgeError('ERR_X', HOSTILE, {
+        cause,
+        remedy: HOSTILE,
+        details: { file: HOSTILE },
+      })
+      log.child({ peer: HOSTILE }).warn({ ...errorFields(error), error }, HOSTILE)
+      log.error({ error: new TypeError(HOSTILE), [HOSTILE]: [HOSTILE], host: '\u001b[2J' }, 'b')
+      const text = lines.join('')
+      expect(text).toContain('ERR_X')
+      expect(commandsIn(text)).toEqual([])
+      expect(forgedIn(text)).toEqual([])
+      if (!pretty) expect(JSON.parse(lines[0] ?? '').peer).toBe(HOSTILE)
+    }
   })
 
   test('on a terminal writes one readable line, errors below it', () => {

@@ -8,6 +8,7 @@ import { declaredNeeds } from '../../tidy/declared-needs.ts'
 import { ERROR_TABLE, errorCodes } from '../../tidy/error-codes.ts'
 import { importDirection, MAY_IMPORT } from '../../tidy/import-direction.ts'
 import { fileSize, lineLength } from '../../tidy/size.ts'
+import { terminalWriters } from '../../tidy/terminal-writers.ts'
 import {
   bannedWords,
   emptyCatches,
@@ -28,6 +29,14 @@ test('declaredNeeds finds a test on real servers that does not say what it needs
   expect(declaredNeeds(file(path, "test('runs', needs('mysql'), async () => {})"))).toEqual([])
   expect(declaredNeeds(file(path, "describeFlavors('%s', () => {})"))).toEqual([])
   expect(declaredNeeds(file('test/unit/a.test.ts', ''))).toEqual([])
+})
+
+test('terminalWriters finds what writes to a terminal by itself', () => {
+  const line = `process.stdout.write('a')`
+  expect(terminalWriters(file('src/cli/a.ts', line))).toHaveLength(1)
+  expect(terminalWriters(file('src/lab/a.ts', 'console.log(1)'))).toHaveLength(1)
+  expect(terminalWriters(file('src/cli/terminal.ts', line))).toEqual([])
+  expect(terminalWriters(file('test/bench/main.ts', line))).toEqual([])
 })
 
 describe('importDirection', () => {
