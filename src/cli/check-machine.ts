@@ -38,7 +38,7 @@ export async function checkTools({ tunnel }: GatewayConfig): Promise<CheckFindin
   const kernel = await kernelHasWireguard()
   const has = { program, wg: wg !== null, userspace: userspace !== null, kernel }
   findings.push(...backendFindings(tunnel.backend, has))
-  if (nft === null) findings.push(missing('warning', 'nft', 'apt-get install nftables'))
+  if (nft === null) findings.push(missing('error', 'nft', 'apt-get install nftables'))
   if (tunnel.backend !== 'kernel' && userspace !== null) {
     const mustWork = tunnel.backend === 'userspace' || !kernel || wg === null
     findings.push(...tunDeviceFindings(await tunDeviceError(), mustWork))

@@ -1,4 +1,4 @@
-import type { TunnelStatus } from '../progress/status.ts'
+import type { TunnelFirewallStatus, TunnelStatus } from '../progress/status.ts'
 
 export interface TunnelView {
   readonly schema: 1
@@ -31,6 +31,7 @@ export function formatTunnel(view: TunnelView): string {
     `  back end: ${status.backend}`,
     `  address: ${status.localAddress ?? '-'}`,
     `  mtu: ${status.mtu ?? '-'}`,
+    ...firewallLines(status.firewall),
     '',
     `peer: ${peer.publicKey}`,
     `  gateway: ${peer.name} (${peer.site})`,
@@ -48,6 +49,17 @@ export function formatTunnel(view: TunnelView): string {
     lines.push(`  persistent keepalive: every ${count(Math.round(keepaliveMs / 1000), 'second')}`)
   }
   return `${lines.join('\n')}\n`
+}
+
+/** What the peer may do here; while nothing is guarded, that is everything. */
+function firewallLines(firewall: TunnelFirewallStatus | null): string[] {
+  if (firewall === null) return []
+  const { inPlace, accepts, forwards } = firewall
+  const what = [...accepts, 'ping'].join(', ')
+  return [
+    `  accepts: ${inPlace ? what : `everything, the rules are not in place (${what})`}`,
+    `  forwards: ${forwards ? 'everything' : 'nothing'}`,
+  ]
 }
 
 const UNITS = [

@@ -1,5 +1,5 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net'
-import type { HostPort, SubnetAddress } from './config.ts'
+import type { HostPort, SubnetAddress, TransportPort } from './config.ts'
 
 const HOST_LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i
 const HOST_CHARS_MAX = 253
@@ -18,6 +18,13 @@ export function isLoopback(host: string): boolean {
 
 export function isPort(value: number): boolean {
   return Number.isInteger(value) && value >= 1 && value <= 65_535
+}
+
+/** `9100` and `tcp/9100` are TCP, `udp/161` is UDP. Null when it is none of them. */
+export function parseTransportPort(value: unknown): TransportPort | null {
+  const match = /^(?:(tcp|udp)\/)?(\d{1,5})$/.exec(String(value))
+  const port = Number(match?.[2])
+  return isPort(port) ? { protocol: match?.[1] === 'udp' ? 'udp' : 'tcp', port } : null
 }
 
 /** `198.51.100.20:51820`, `db.example:3306`, `[2001:db8::1]:51820`. Null when it is none. */

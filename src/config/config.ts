@@ -76,6 +76,15 @@ export interface WireguardTunnelConfig {
   readonly keepaliveMs: number
   /** argv of wireguard-go, without the interface name. */
   readonly userspaceArgv: readonly string[]
+  /** Ports that the peer may open here besides the link's. */
+  readonly allow: readonly TransportPort[]
+  /** Whether the peer may reach hosts behind this gateway, and they the peer. */
+  readonly forward: boolean
+}
+
+export interface TransportPort {
+  readonly protocol: 'tcp' | 'udp'
+  readonly port: number
 }
 
 export interface LinkConfig {

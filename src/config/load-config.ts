@@ -157,6 +157,8 @@ function loadTunnel(raw: unknown, problems: Problems): TunnelConfig | null {
     mtuBytes: section.mtu,
     keepaliveMs: section.keepaliveSeconds * 1000,
     userspaceArgv: section.userspaceBinary,
+    allow: section.allow,
+    forward: section.forward,
   }
 }
 

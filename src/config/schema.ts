@@ -1,5 +1,12 @@
 import { z } from 'zod'
-import { isHost, isLoopback, isPort, parseHostPort, parseSubnetAddress } from './address.ts'
+import {
+  isHost,
+  isLoopback,
+  isPort,
+  parseHostPort,
+  parseSubnetAddress,
+  parseTransportPort,
+} from './address.ts'
 import { parseBytes, parseDurationMs } from './quantity.ts'
 
 /*
@@ -105,6 +112,12 @@ export const tunnelSchema = mapping({
       error: 'must be a program, or a list of a program and its arguments',
     })
     .default(['wireguard-go']),
+  allow: z
+    .array(converted(parseTransportPort, 'must be a TCP port such as 9100, or udp/161'), {
+      error: 'must be a list of ports',
+    })
+    .default([]),
+  forward: flag.default(false),
 })
 
 const WINDOW_RULE = 'must be a size from 2MiB (two frames of 1 MiB) to 1GiB'

@@ -74,6 +74,8 @@ function tunnelPart({ externalTunnel, listenPort }: GatewayTemplate): string {
   listenPort: ${listenPort}              # UDP; let it in from the other gateway's address
   mtu: 1340                      # fits EC2 to Azure; 1320 over IPv6
   keepaliveSeconds: 25
+  # allow: [9100, udp/161]       # ports that the other gateway may open here besides the link's
+  # forward: true                # and hosts behind this one; nothing of both unless asked for
 `
 }
 

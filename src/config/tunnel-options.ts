@@ -1,5 +1,5 @@
 import type { Secret } from '../base/secret.ts'
-import type { GatewayConfig, HostPort } from './config.ts'
+import type { GatewayConfig, HostPort, TransportPort } from './config.ts'
 
 /** What `Tunnel` in tunnel/ takes, apart from log, clock and the like. */
 export interface ConfiguredTunnel {
@@ -18,6 +18,8 @@ export interface ConfiguredTunnel {
   }
   readonly publicKey: string
   readonly endpoints: readonly HostPort[]
+  /** What the peer may open here. */
+  readonly firewall: { readonly accept: readonly TransportPort[]; readonly forward: boolean }
   readonly backend: 'auto' | 'kernel' | 'userspace'
   readonly userspaceArgv: readonly string[]
   readonly dataDir: string
@@ -25,8 +27,11 @@ export interface ConfiguredTunnel {
 
 /** Null for `tunnel: external`. */
 export function tunnelOptionsOf(config: GatewayConfig): ConfiguredTunnel | null {
-  const { tunnel, self, peer, identity, dataDir } = config
+  const { tunnel, site, self, peer, identity, dataDir } = config
   if (tunnel.kind === 'external') return null
+  // Only the gateway that listens for the link needs its port open.
+  const link: readonly TransportPort[] =
+    site === 'production' ? [{ protocol: 'tcp', port: self.linkPort }] : []
   return {
     settings: {
       interfaceName: tunnel.interfaceName,
@@ -43,6 +48,7 @@ export function tunnelOptionsOf(config: GatewayConfig): ConfiguredTunnel | null 
     },
     publicKey: self.wireguardPublicKey,
     endpoints: peer.endpoints,
+    firewall: { accept: [...link, ...tunnel.allow], forward: tunnel.forward },
     backend: tunnel.backend,
     userspaceArgv: tunnel.userspaceArgv,
     dataDir,

@@ -55,6 +55,17 @@ export interface TunnelStatus {
   readonly handshakeAgeMs: number | null
   readonly receivedBytes: number
   readonly sentBytes: number
+  /** What the peer may reach of this machine; null for a tunnel that somebody else keeps. */
+  readonly firewall: TunnelFirewallStatus | null
+}
+
+export interface TunnelFirewallStatus {
+  /** Whether the rules are set: without them everything that listens can be reached. */
+  readonly inPlace: boolean
+  /** Ports of the tunnel address, `tcp/7400`; besides these only answers and ping. */
+  readonly accepts: readonly string[]
+  /** Whether anything is passed on between the tunnel and other interfaces. */
+  readonly forwards: boolean
 }
 
 export interface LinkStatus {

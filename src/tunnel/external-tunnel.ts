@@ -35,6 +35,7 @@ export class ExternalTunnel implements TunnelPath {
       handshakeAgeMs: null,
       receivedBytes: 0,
       sentBytes: 0,
+      firewall: null,
     }
   }
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import type { TunnelStatus } from '../progress/status.ts'
+import { firewallStatus, listFirewall, removeFirewall } from './firewall.ts'
 import { interfaceKind } from './interface-plan.ts'
 import { KernelBackend } from './kernel-backend.ts'
-import { unclampMss } from './mss-clamp.ts'
 import { type ProcessRunner, systemRunner } from './process-runner.ts'
 import type { TunnelOptions } from './tunnel.ts'
 import type { TunnelReading } from './tunnel-backend.ts'
@@ -14,7 +14,10 @@ import { UserspaceBackend } from './userspace-backend.ts'
  * What can be said and done of a gateway's tunnel without the gateway: for `landbridge tunnel`.
  */
 
-type RemainsOptions = Pick<TunnelOptions, 'settings' | 'publicKey' | 'userspaceArgv' | 'dataDir'>
+type RemainsOptions = Pick<
+  TunnelOptions,
+  'settings' | 'firewall' | 'publicKey' | 'userspaceArgv' | 'dataDir'
+>
 
 function backendsOf(options: RemainsOptions, clock: Clock, runner: ProcessRunner) {
   const { settings, dataDir, userspaceArgv: argv } = options
@@ -36,7 +39,8 @@ export async function clearTunnel(
   await userspace.clear()
   await userspace.destroy()
   await kernel.clear()
-  await unclampMss(runner, interfaceName)
+  // Last, so that what is left of an interface is never without them.
+  await removeFirewall(runner, interfaceName)
   return interfaceName
 }
 
@@ -51,6 +55,7 @@ export async function peekTunnel(
   const { kernel, userspace } = backendsOf(options, clock, runner)
   const backend = kind === 'wireguard' ? kernel : userspace
   const reading = kind === null ? null : await backend.read()
+  const rules = kind === null ? null : await listFirewall(runner, settings.interfaceName)
   // It started nothing, so this only closes its connection.
   await userspace.destroy()
   const ageMs =
@@ -68,6 +73,7 @@ export async function peekTunnel(
     handshakeAgeMs: ageMs,
     receivedBytes: reading?.receivedBytes ?? 0,
     sentBytes: reading?.sentBytes ?? 0,
+    firewall: firewallStatus(options.firewall, rules !== null),
   }
 }
 

@@ -12,9 +12,16 @@ import type { Log } from '../base/log.ts'
 import type { Problem, TunnelStatus } from '../progress/status.ts'
 import { type BackendChoice, createBackend } from './backend-choice.ts'
 import { type Endpoint, EndpointResolver, type Lookup } from './endpoint-resolver.ts'
+import {
+  type FirewallPolicy,
+  firewallStatus,
+  listFirewall,
+  removeFirewall,
+  setFirewall,
+} from './firewall.ts'
 import { claimInterface } from './interface-claim.ts'
 import { LastEndpoint } from './last-endpoint.ts'
-import { clampMss, unclampMss } from './mss-clamp.ts'
+import { clampMss } from './mss-clamp.ts'
 import { type ProcessRunner, systemRunner } from './process-runner.ts'
 import type { TunnelBackend, TunnelReading, TunnelSettings } from './tunnel-backend.ts'
 import { RERESOLVE_AFTER_MS, TunnelHealth } from './tunnel-health.ts'
@@ -26,6 +33,7 @@ export interface TunnelOptions {
   readonly publicKey: string
   /** Where the peer may be reached; empty when the peer comes to us. */
   readonly endpoints: readonly Endpoint[]
+  readonly firewall: FirewallPolicy
   readonly backend: 'auto' | 'kernel' | 'userspace'
   /** argv of wireguard-go without the interface name. */
   readonly userspaceArgv: readonly string[]
@@ -40,6 +48,8 @@ export interface TunnelOptions {
 /** While there is no fresh handshake, the next address is tried this often. */
 const RERESOLVE_EVERY_MS = 10_000
 const RESOLVE_FIRST_MS_MAX = 2_000
+/** `systemctl reload nftables` and the like empty the machine's rules, ours included. */
+const FIREWALL_LOOK_MS = 10_000
 const NOTHING_READ: TunnelReading = {
   handshakeAtMs: null,
   receivedBytes: 0,
@@ -57,6 +67,8 @@ export class Tunnel implements TunnelPath {
   #kind: 'kernel' | 'userspace'
   #state: TunnelStatus['state'] = 'down'
   #reading = NOTHING_READ
+  /** As nft lists it after it was set; null while there is none. */
+  #firewall: string | null = null
   #problem: Problem | null = null
   #warnings: readonly Problem[] = []
   #isUp = Promise.withResolvers<void>()
@@ -110,6 +122,7 @@ export class Tunnel implements TunnelPath {
       handshakeAgeMs: this.#handshakeAgeMs(),
       receivedBytes: this.#reading.receivedBytes,
       sentBytes: this.#reading.sentBytes,
+      firewall: firewallStatus(this.#options.firewall, this.#firewall !== null),
     }
   }
 
@@ -123,9 +136,9 @@ export class Tunnel implements TunnelPath {
     await using _claim = await claimInterface(settings.interfaceName)
     const { backend, reason } = await this.#create(signal)
     try {
+      // Before the interface has an address and is up.
+      await this.#setFirewall()
       await backend.configure(await this.#firstEndpoint(signal))
-      const unclamped = await clampMss(this.#runner, settings.interfaceName)
-      this.#warn('ERR_TUNNEL_CLAMP', unclamped, 'install nftables, so that TCP fits the tunnel')
       this.#kind = backend.kind
       this.#problem = null
       this.#state = 'never'
@@ -138,6 +151,25 @@ export class Tunnel implements TunnelPath {
       this.#isUp = Promise.withResolvers()
       await this.#remove(backend)
     }
+  }
+
+  async #setFirewall(): Promise<void> {
+    const { settings, firewall } = this.#options
+    this.#firewall = null
+    await setFirewall(this.#runner, { ...settings, ...firewall })
+    const unclamped = await clampMss(this.#runner, settings.interfaceName)
+    this.#warn('ERR_TUNNEL_CLAMP', unclamped, 'use a kernel with nft_exthdr, or set a smaller mtu')
+    this.#firewall = await listFirewall(this.#runner, settings.interfaceName)
+  }
+
+  /** Rejects when the rules are gone and cannot be set again: the tunnel must not stay open. */
+  async #keepFirewall(): Promise<void> {
+    const { settings, log } = this.#options
+    const now = await listFirewall(this.#runner, settings.interfaceName)
+    if (now !== null && now === this.#firewall) return
+    await this.#setFirewall()
+    const message = `somebody changed the rules of ${settings.interfaceName}; they are set again`
+    log.warn({ code: 'ERR_TUNNEL_FIREWALL' }, message)
   }
 
   #create(signal: AbortSignal): Promise<BackendChoice> {
@@ -165,6 +197,7 @@ export class Tunnel implements TunnelPath {
       return words
     })
     let resolvedAtMs = Number.NEGATIVE_INFINITY
+    let lookedAtMs = this.#clock.monotonicMs()
     try {
       while (!stop.aborted) {
         this.#reading = await backend.read()
@@ -177,6 +210,10 @@ export class Tunnel implements TunnelPath {
         if (this.#needsEndpoint() && nowMs - resolvedAtMs >= RERESOLVE_EVERY_MS) {
           resolvedAtMs = nowMs
           await this.#point(backend)
+        }
+        if (nowMs - lookedAtMs >= FIREWALL_LOOK_MS) {
+          lookedAtMs = nowMs
+          await this.#keepFirewall()
         }
         await this.#clock.sleep(backend.readIntervalMs, { signal: stop }).catch(() => undefined)
       }
@@ -221,16 +258,19 @@ export class Tunnel implements TunnelPath {
   async #remove(backend: TunnelBackend): Promise<void> {
     const { settings, log } = this.#options
     try {
-      await unclampMss(this.#runner, settings.interfaceName)
-    } catch (error) {
-      // The same nft refused the rules before, or the next start replaces them.
-      log.debug({ code: codeOf(error) }, 'the MSS rules could not be removed')
-    }
-    try {
       await backend.destroy()
     } catch (error) {
       if (!isWorldError(error)) throw error
       this.#report(error)
+      // What could not be removed stays guarded.
+      return
+    }
+    this.#firewall = null
+    try {
+      await removeFirewall(this.#runner, settings.interfaceName)
+    } catch (error) {
+      // The same nft refused the rules before, or the next start replaces them.
+      log.debug({ code: codeOf(error) }, 'the rules of the tunnel could not be removed')
     }
   }
 

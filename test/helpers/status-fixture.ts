@@ -84,6 +84,7 @@ export const drStatus: GatewayStatus = {
     handshakeAgeMs: 92_000,
     receivedBytes: 1_299_227_607,
     sentBytes: 325_081_826,
+    firewall: { inPlace: true, accepts: [], forwards: false },
   },
   link: {
     state: 'up',
@@ -115,6 +116,7 @@ export const productionStatus: GatewayStatus = {
     endpoint: '203.0.113.20:51820',
     receivedBytes: drStatus.tunnel.sentBytes,
     sentBytes: drStatus.tunnel.receivedBytes,
+    firewall: { inPlace: true, accepts: ['tcp/7400'], forwards: false },
   },
   link: { ...drStatus.link, peer: 'azure', clockOffsetMs: 2.3 },
   streams: [

@@ -11,7 +11,7 @@ import type { TunnelSettings } from '../../src/tunnel/tunnel-backend.ts'
 
 export type TunnelProcessOptions = Pick<
   TunnelOptions,
-  'publicKey' | 'endpoints' | 'backend' | 'userspaceArgv' | 'dataDir'
+  'publicKey' | 'endpoints' | 'firewall' | 'backend' | 'userspaceArgv' | 'dataDir'
 > & { readonly settings: Omit<TunnelSettings, 'privateKey'> & { readonly privateKey: string } }
 
 const options = JSON.parse(await text(process.stdin)) as TunnelProcessOptions

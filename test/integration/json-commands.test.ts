@@ -79,7 +79,12 @@ describe('landbridge tunnel --json', needs('root'), () => {
       schema: 1,
       self: { name: 'ec2', site: 'production' },
       peer: { name: 'azure' },
-      status: { state: 'never', interface: interfaceName, localAddress: '10.77.0.1' },
+      status: {
+        state: 'never',
+        interface: interfaceName,
+        localAddress: '10.77.0.1',
+        firewall: { inPlace: true, accepts: ['tcp/7400'], forwards: false },
+      },
       problem: null,
     })
     const exited = once(child, 'exit')

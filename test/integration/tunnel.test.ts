@@ -13,6 +13,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { generateWireguardKeyPair } from '../../src/keys/wireguard-key.ts'
 import { sidProgram } from '../../src/lab/servers/machine-cache.ts'
 import type { Problem, TunnelStatus } from '../../src/progress/status.ts'
+import { type FirewallPolicy, tunnelTable } from '../../src/tunnel/firewall.ts'
 import { needs } from '../helpers/needs.ts'
 import type { TunnelProcessOptions } from '../helpers/tunnel-process.ts'
 
@@ -35,6 +36,9 @@ class TunnelHost {
   readonly interfaceName: string
   readonly #index: 0 | 1
   readonly #dataDir: string
+  /** What the next start takes: with IPv6 or IPv4 inside the tunnel, and who may come in. */
+  family: 4 | 6 = 4
+  policy: FirewallPolicy = { accept: [{ protocol: 'tcp', port: 7400 }], forward: false }
   process: ChildProcess | null = null
   shown: Shown | null = null
 
@@ -53,6 +57,20 @@ class TunnelHost {
     return (await run('ip', ['netns', 'exec', this.namespace, ...argv])).stdout
   }
 
+  /** Inside the tunnel. */
+  get address(): string {
+    return this.family === 4 ? `10.77.0.${this.#index + 1}` : `fd77::${this.#index + 1}`
+  }
+
+  /** Whether a TCP connection to there is made. */
+  async reaches(address: string, port: number, seconds: number): Promise<boolean> {
+    const connect = ['timeout', `${seconds}`, 'bash', '-c', `exec 3<>/dev/tcp/${address}/${port}`]
+    return this.exec(...connect).then(
+      () => true,
+      () => false,
+    )
+  }
+
   options(): TunnelProcessOptions {
     const other = this.#index === 0 ? 1 : 0
     return {
@@ -61,17 +79,18 @@ class TunnelHost {
         privateKey: keys[this.#index].privateKey.reveal(),
         listenPort: 51_820,
         mtuBytes: 1340,
-        address: `10.77.0.${this.#index + 1}`,
-        prefixLength: 30,
+        address: this.address,
+        prefixLength: this.family === 4 ? 30 : 64,
         peer: {
           publicKey: keys[other].publicKey,
-          tunnelAddress: `10.77.0.${other + 1}`,
+          tunnelAddress: hosts[other].address,
           keepaliveMs: 1000,
         },
       },
       publicKey: keys[this.#index].publicKey,
       // Only one side knows where the other is, as with a gateway behind NAT.
       endpoints: this.#index === 0 ? [] : [{ host: '198.51.100.1', port: 51_820 }],
+      firewall: this.policy,
       backend: 'auto',
       userspaceArgv,
       dataDir: this.#dataDir,
@@ -109,6 +128,9 @@ class TunnelHost {
 
 const hosts = [new TunnelHost(0), new TunnelHost(1)] as const
 const [near, far] = hosts
+/** A host of the near site that only the near gateway can reach. */
+const behind = `lbt-${id}-2`
+const listeners: ChildProcess[] = []
 
 beforeAll(async () => {
   for (const { namespace } of hosts) await run('ip', ['netns', 'add', namespace])
@@ -125,7 +147,12 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const host of hosts) await host.stop('SIGTERM')
-  for (const { namespace } of hosts) await run('ip', ['netns', 'delete', namespace])
+  for (const child of listeners) child.kill('SIGKILL')
+  const namespaces = (await run('ip', ['netns', 'list'])).stdout.split('\n')
+  for (const line of namespaces) {
+    const [name = ''] = line.split(' ')
+    if (name.startsWith(`lbt-${id}-`)) await run('ip', ['netns', 'delete', name])
+  }
   await rm(folder, { recursive: true })
 })
 
@@ -238,6 +265,77 @@ test(
     await twin.until('up', (shown) => shown.state === 'up' && shown.problems.length === 0)
     await twin.stop('SIGTERM')
     near.start()
+  },
+)
+
+/** Somebody who answers on these ports of every address of the host. */
+async function listenOn(namespace: string, ports: readonly number[]): Promise<void> {
+  const server = `
+    let waiting = ${ports.length}
+    for (const port of [${ports}]) require('node:net').createServer((socket) => socket.end())
+      .listen(port, '::', () => { waiting -= 1; if (waiting === 0) console.log('listening') })`
+  const argv = ['netns', 'exec', namespace, process.execPath, '-e', server]
+  const child = spawn('ip', argv, { stdio: ['ignore', 'pipe', 'inherit'] })
+  listeners.push(child)
+  await once(child.stdout, 'data')
+}
+
+async function restart(...which: readonly TunnelHost[]): Promise<void> {
+  for (const host of which) await host.stop('SIGTERM')
+  for (const host of which) host.start()
+  for (const host of hosts) await host.until('up', ({ state }) => state === 'up')
+}
+
+test.each([{ family: 4 }, { family: 6 }] as const)(
+  'the peer finds the link, a port that was allowed, and nothing else (IPv$family)',
+  needs('root'),
+  async ({ family }) => {
+    if (listeners.length === 0) await listenOn(near.namespace, [22, 7400, 9100])
+    for (const host of hosts) host.family = family
+    near.policy = { ...near.policy, accept: [{ protocol: 'tcp', port: 7400 }] }
+    await restart(...hosts)
+    expect(await far.reaches(near.address, 7400, 10)).toBe(true)
+    expect(await far.reaches(near.address, 22, 1)).toBe(false)
+    expect(await far.reaches(near.address, 9100, 1)).toBe(false)
+    // What was dropped is counted, and the rules that are compared know no counters.
+    const list = ['nft', '--stateless', 'list', 'table', 'inet', tunnelTable(near.interfaceName)]
+    const rules = await near.exec(...list)
+    expect(await near.exec(...list.filter((word) => word !== '--stateless'))).not.toBe(rules)
+    near.policy = { ...near.policy, accept: [{ protocol: 'tcp', port: 9100 }] }
+    await restart(near)
+    expect(await far.reaches(near.address, 9100, 10)).toBe(true)
+    expect(await far.reaches(near.address, 7400, 1)).toBe(false)
+    expect(near.shown?.firewall).toEqual({ inPlace: true, accepts: ['tcp/9100'], forwards: false })
+  },
+)
+
+test(
+  'nobody behind a gateway is reached through the tunnel, unless that is asked for',
+  needs('root'),
+  async () => {
+    for (const host of hosts) host.family = 4
+    await run('ip', ['netns', 'add', behind])
+    const peer = ['peer', 'name', 'eth0', 'netns', behind]
+    await near.exec('ip', 'link', 'add', 'lan', 'type', 'veth', ...peer)
+    await near.exec('ip', 'address', 'add', '203.0.113.1/24', 'dev', 'lan')
+    await near.exec('ip', 'link', 'set', 'lan', 'up')
+    await near.exec('sysctl', '-qw', 'net.ipv4.ip_forward=1')
+    await run('ip', ['-n', behind, 'address', 'add', '203.0.113.2/24', 'dev', 'eth0'])
+    await run('ip', ['-n', behind, 'link', 'set', 'eth0', 'up'])
+    await run('ip', ['-n', behind, 'route', 'add', 'default', 'via', '203.0.113.1'])
+    await listenOn(behind, [22])
+    await restart(...hosts)
+    // What a hostile peer sets on its own side: its routes are its own business.
+    const allowed = ['allowed-ips', '10.77.0.1/32,203.0.113.0/24']
+    await far.exec('wg', 'set', far.interfaceName, 'peer', keys[0].publicKey, ...allowed)
+    await far.exec('ip', 'route', 'add', '203.0.113.0/24', 'dev', far.interfaceName)
+    expect(await far.reaches('203.0.113.2', 22, 1)).toBe(false)
+    // The gateway's own other address, where its ssh answers.
+    expect(await far.reaches('203.0.113.1', 22, 1)).toBe(false)
+    near.policy = { ...near.policy, forward: true }
+    await restart(near)
+    expect(await far.reaches('203.0.113.2', 22, 10)).toBe(true)
+    expect(await far.reaches('203.0.113.1', 22, 1)).toBe(false)
   },
 )
 

@@ -12,6 +12,7 @@ const status = {
   handshakeAgeMs: 92_000,
   receivedBytes: 1_299_227_607,
   sentBytes: 512,
+  firewall: { inPlace: true, accepts: ['tcp/7400', 'udp/161'], forwards: false },
 } as const
 const view = {
   schema: 1,
@@ -32,6 +33,8 @@ test('shows a tunnel in the words and order of wg show', () => {
   back end: userspace
   address: 10.77.0.1
   mtu: 1340
+  accepts: tcp/7400, udp/161, ping
+  forwards: nothing
 
 peer: PEER=
   gateway: azure (dr)
@@ -41,6 +44,15 @@ peer: PEER=
   transfer: 1.21 GiB received, 512 B sent
   persistent keepalive: every 25 seconds
 `)
+})
+
+test('says when nothing keeps the peer off, and nothing of a tunnel of somebody else', () => {
+  const firewall = { inPlace: false, accepts: [], forwards: true }
+  const text = formatTunnel({ ...view, status: { ...status, firewall } })
+  expect(text).toContain('accepts: everything, the rules are not in place (ping)')
+  expect(text).toContain('forwards: everything')
+  const bare = formatTunnel({ ...view, status: { ...status, firewall: null } })
+  expect(bare).not.toMatch(/accepts|forwards/)
 })
 
 test('leaves out a handshake that never was', () => {

@@ -2,6 +2,7 @@ import { chmod, rm, writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { isLandbridgeError } from '../../../src/base/errors.ts'
 import { loadConfig } from '../../../src/config/load-config.ts'
+import { tunnelOptionsOf } from '../../../src/config/tunnel-options.ts'
 import { PairFolder } from '../../helpers/pair-folder.ts'
 
 async function problemsOf(path: string, env = {}): Promise<string[]> {
@@ -162,6 +163,37 @@ test('what belongs to the other site, or clashes, is told', async () => {
     'streams[0].relay.listen: 0.0.0.0:3307 is already taken by metrics.listen; ' +
       'choose another port',
   ])
+})
+
+test('the peer may open the port of the link, where it listens, and what is allowed', async () => {
+  await using pair = await PairFolder.create()
+  const firewallOf = async (file: string) => tunnelOptionsOf(await loadConfig(file))?.firewall
+  const link = { protocol: 'tcp', port: 7400 }
+  expect(await firewallOf(pair.at('gateway/ec2.yaml'))).toEqual({ accept: [link], forward: false })
+  const file = pair.at('gateway/azure.yaml')
+  expect(await firewallOf(file)).toEqual({ accept: [], forward: false })
+  const asked = 'allow: [22, tcp/9100, udp/161]'
+  await pair.edit(
+    'gateway/azure.yaml',
+    ['# allow: [9100, udp/161]', asked],
+    ['# forward: true', 'forward: true'],
+  )
+  expect(await firewallOf(file)).toEqual({
+    accept: [
+      { protocol: 'tcp', port: 22 },
+      { protocol: 'tcp', port: 9100 },
+      { protocol: 'udp', port: 161 },
+    ],
+    forward: true,
+  })
+  const wrong = 'allow: [0, 70000, ssh, tcp/, sctp/22, "22 "]'
+  await pair.edit('gateway/azure.yaml', [asked, wrong])
+  expect(await problemsOf(file)).toEqual(
+    ['0', '70000', '"ssh"', '"tcp/"', '"sctp/22"', '"22 "'].map(
+      (value, index) =>
+        `tunnel.allow[${index}]: ${value} must be a TCP port such as 9100, or udp/161`,
+    ),
+  )
 })
 
 test('an external tunnel may have addresses of any subnets and no endpoint', async () => {

@@ -6,6 +6,7 @@ import { afterEach, expect, test } from 'vitest'
 import { type Log, silentLog } from '../../../src/base/log.ts'
 import { Secret } from '../../../src/base/secret.ts'
 import { ExternalTunnel } from '../../../src/tunnel/external-tunnel.ts'
+import type { ProcessRunner } from '../../../src/tunnel/process-runner.ts'
 import { Tunnel } from '../../../src/tunnel/tunnel.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { commandFailed, ScriptedRunner } from '../../helpers/scripted-runner.ts'
@@ -16,7 +17,7 @@ afterEach(async () => {
 })
 
 async function tunnelWith(
-  runner: ScriptedRunner,
+  runner: ProcessRunner,
   clock: FakeClock,
   log: Log = silentLog,
 ): Promise<Tunnel> {
@@ -34,6 +35,7 @@ async function tunnelWith(
     },
     publicKey: 'OWN=',
     endpoints: [{ host: 'azure.example', port: 51_820 }],
+    firewall: { accept: [{ protocol: 'tcp', port: 7400 }], forward: false },
     backend: 'kernel',
     userspaceArgv: ['wireguard-go'],
     dataDir,
@@ -80,8 +82,7 @@ test('comes up, tells of the peer, and takes everything away again', async () =>
   expect(tunnel.problems()).toEqual([])
   stopping.abort()
   await running
-  expect(runner.calls.at(-1)).toBe('ip link delete dev lbunit0')
-  expect(runner.inputs.at(-1)).toContain('delete table inet landbridge_lbunit0')
+  expect(runner.calls).toContain('ip link delete dev lbunit0')
   expect(tunnel.status()).toMatchObject({ state: 'down', receivedBytes: 0 })
 })
 
@@ -103,7 +104,7 @@ test('asks for the name again when the handshake grows old', async () => {
 
 test('reports what keeps it down, goes on trying, and forgets it when it is up', async () => {
   const clock = new FakeClock()
-  const runner = new ScriptedRunner({ ...healthy(clock), 'ip link add': commandFailed() }, ['nft'])
+  const runner = new ScriptedRunner({ ...healthy(clock), 'ip link add': commandFailed() })
   const told: object[] = []
   const log: Log = { ...silentLog, warn: (fields) => void told.push(fields) }
   const tunnel = await tunnelWith(runner, clock, log)
@@ -119,9 +120,92 @@ test('reports what keeps it down, goes on trying, and forgets it when it is up',
   expect(told).toEqual([known])
   runner.answer('ip link add', '')
   await until(clock, () => tunnel.status().state === 'up')
-  expect(tunnel.problems()).toMatchObject([{ code: 'ERR_TUNNEL_CLAMP', severity: 'warning' }])
-  expect(told.slice(1)).toMatchObject([
-    { code: 'ERR_TUNNEL_CLAMP', remedy: expect.stringContaining('nftables') },
+  expect(tunnel.problems()).toEqual([])
+  stopping.abort()
+  await running
+})
+
+test('has its rules before the interface is up, and removes them after it', async () => {
+  const clock = new FakeClock()
+  const runner = new ScriptedRunner(healthy(clock))
+  const tunnel = await tunnelWith(runner, clock)
+  const stopping = new AbortController()
+  const running = tunnel.run(stopping.signal)
+  await until(clock, () => tunnel.status().state === 'up')
+  expect(runner.inputs[0]).toContain('iifname != "lbunit0" return')
+  const at = (prefix: string) => runner.calls.findIndex((call) => call.startsWith(prefix))
+  expect(at('nft -f')).toBeGreaterThan(at('ip link add'))
+  expect(at('nft -f')).toBeLessThan(at('ip address'))
+  expect(tunnel.status().firewall).toEqual({
+    inPlace: true,
+    accepts: ['tcp/7400'],
+    forwards: false,
+  })
+  stopping.abort()
+  await running
+  expect(runner.calls.slice(-2)).toEqual(['ip link delete dev lbunit0', 'nft -f -'])
+  expect(runner.inputs.at(-1)).toBe(
+    'add table inet landbridge_lbunit0\ndelete table inet landbridge_lbunit0\n',
+  )
+})
+
+test.each([
+  { why: 'nft is missing', answers: {}, missing: ['nft'] },
+  { why: 'the kernel refuses', answers: { 'nft -f': commandFailed() }, missing: [] },
+])('does not come up open when $why', async ({ answers, missing }) => {
+  const clock = new FakeClock()
+  const runner = new ScriptedRunner({ ...healthy(clock), ...answers }, missing)
+  const tunnel = await tunnelWith(runner, clock)
+  const stopping = new AbortController()
+  const running = tunnel.run(stopping.signal)
+  await until(clock, () => tunnel.problems().length > 0)
+  expect(tunnel.problems()).toMatchObject([
+    { code: 'ERR_TUNNEL_FIREWALL', severity: 'error', remedy: expect.stringContaining('nftables') },
+  ])
+  expect(tunnel.status()).toMatchObject({ state: 'down', firewall: { inPlace: false } })
+  stopping.abort()
+  await running
+  expect(runner.calls).not.toContainEqual(expect.stringMatching(/^ip (address|route)| up$/))
+  expect(runner.calls).toContain('ip link delete dev lbunit0')
+})
+
+test('sets its rules again when somebody removed or changed them', async () => {
+  const clock = new FakeClock()
+  const list = 'nft --stateless list'
+  const runner = new ScriptedRunner({ ...healthy(clock), [list]: 'as set' })
+  const told: object[] = []
+  const log: Log = { ...silentLog, warn: (fields) => void told.push(fields) }
+  const tunnel = await tunnelWith(runner, clock, log)
+  const stopping = new AbortController()
+  const running = tunnel.run(stopping.signal)
+  await until(clock, () => tunnel.status().state === 'up')
+  const set = () => runner.inputs.filter((input) => input.includes('chain input')).length
+  expect(set()).toBe(1)
+  runner.answer(list, 'as changed')
+  await until(clock, () => set() === 2)
+  runner.answer(list, commandFailed('no such table'))
+  await until(clock, () => set() === 3)
+  expect(told).toMatchObject([{ code: 'ERR_TUNNEL_FIREWALL' }, { code: 'ERR_TUNNEL_FIREWALL' }])
+  stopping.abort()
+  await running
+})
+
+test('tells when segments are not clamped, and is up nevertheless', async () => {
+  const clock = new FakeClock()
+  const runner = new ScriptedRunner(healthy(clock))
+  const refusing = {
+    find: (program: string) => runner.find(program),
+    run: async (...[program, args, options]: Parameters<ScriptedRunner['run']>) => {
+      if (options?.stdin?.includes('maxseg')) throw commandFailed()
+      return runner.run(program, args, options)
+    },
+  }
+  const tunnel = await tunnelWith(refusing, clock)
+  const stopping = new AbortController()
+  const running = tunnel.run(stopping.signal)
+  await until(clock, () => tunnel.status().state === 'up')
+  expect(tunnel.problems()).toMatchObject([
+    { code: 'ERR_TUNNEL_CLAMP', severity: 'warning', remedy: expect.stringMatching(/\w/) },
   ])
   stopping.abort()
   await running
