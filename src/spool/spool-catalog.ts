@@ -34,6 +34,18 @@ export interface CatalogState {
   /** Whether events behind the last file's end carry a CRC32. */
   readonly checksum: boolean
   readonly droppedBytes: number
+  /** Those that have an index record. */
+  readonly recorded: ReadonlySet<SpoolFile>
+  /** What the records of closed files that have none would say. */
+  readonly ends: ReadonlyMap<SpoolFile, FileEnd>
+  /** Paths of records of files that were removed, oldest first. */
+  readonly leftovers: readonly string[]
+}
+
+/** What an index record says of the GTIDs and checksums behind the file's end. */
+export interface FileEnd {
+  readonly gtidsAfter: string
+  readonly checksum: boolean
 }
 
 /**
@@ -45,28 +57,52 @@ export async function loadCatalog(spool: SpoolPlace, signal: AbortSignal): Promi
   let gtids: GtidSet | null = null
   let checksum = false
   let droppedBytes = 0
+  const ends = new Map<SpoolFile, FileEnd>()
+  const recorded = new Set<SpoolFile>()
   const epochs = await readEpochs(spool)
+  const removed = await readRemoved(spool, epochs)
+  const newestRemoved = removed.findLast(({ record }) => record !== null)
   for (const { record: newest, names } of epochs) {
     const { flavor } = newest.source
     // What an epoch stands on is held, and a new lineage takes the old one's place, with a byte.
     const stood = (newest.breaksLineage ? null : gtids?.clone()) ?? parseGtidSet(flavor, '')
     stood.addSet(parseGtidSet(flavor, newest.gtidsBefore))
     let before: GtidSet = stood
+    if (newestRemoved?.record && newestRemoved.epoch === newest.epoch) {
+      before.addSet(parseGtidSet(flavor, newestRemoved.record.gtidsAfter))
+      gtids = before
+    }
     for (const name of names) {
       const previous = files.at(-1)
+      const ordinalMin = (previous?.ordinal ?? newestRemoved?.record?.ordinal ?? 0) + 1
       const isLast = name === names.at(-1)
-      const place = { spool, epoch: newest, name, previous, gtidsBefore: before, isLast }
-      const loaded = await loadFile(place, signal)
+      const around = { previous, ordinalMin, gtidsBefore: before, isLast }
+      const loaded = await loadFile({ spool, epoch: newest, name, ...around }, signal)
       if (loaded === null) continue
       files.push(loaded.file)
       before = parseGtidSet(flavor, loaded.gtidsAfter)
       gtids = before
       checksum = loaded.checksum
       droppedBytes += loaded.droppedBytes
+      if (loaded.isRecorded) recorded.add(loaded.file)
+      else ends.set(loaded.file, loaded)
     }
   }
-  const records = epochs.map(({ record }) => record)
-  return { epochs: records, files, gtids, checksum, droppedBytes }
+  const newest = files.at(-1)
+  // Nothing is held where no file is left.
+  if (newest === undefined) gtids = null
+  // This one may still grow.
+  else ends.delete(newest)
+  return {
+    epochs: epochs.map(({ record }) => record),
+    files,
+    gtids,
+    checksum,
+    droppedBytes,
+    recorded,
+    ends,
+    leftovers: removed.map(({ path }) => path),
+  }
 }
 
 export async function listEpochs({ directory, disk }: SpoolPlace): Promise<number[]> {
@@ -81,6 +117,49 @@ interface EpochPlace {
   readonly record: EpochRecord
   /** Of its binlog files, in their order. */
   readonly names: readonly string[]
+}
+
+interface RemovedFile {
+  readonly epoch: number
+  /** Of its index record. */
+  readonly path: string
+  /** Null when it cannot be used. */
+  readonly record: FileIndexRecord | null
+}
+
+/**
+ * The records of files in front of the oldest one that is left, oldest first: retention removed
+ * these, and where the oldest one has no record of its own, theirs say what it stands on.
+ */
+async function readRemoved(
+  spool: SpoolPlace,
+  epochs: readonly EpochPlace[],
+): Promise<RemovedFile[]> {
+  const removed: RemovedFile[] = []
+  // Without a file they describe what a person took away, and will be written anew.
+  if (epochs.every(({ names }) => names.length === 0)) return []
+  for (const { record: epoch, names } of epochs) {
+    const [oldest] = names
+    const recorded = (await listRecorded(spool, epoch.epoch)).filter((name) => {
+      return oldest === undefined || numberOf(name) < numberOf(oldest)
+    })
+    for (const name of recorded) {
+      const path = indexPath(spool.directory, epoch.epoch, name)
+      removed.push({ epoch: epoch.epoch, path, record: await readIndex({ spool, epoch, name }) })
+    }
+    if (oldest !== undefined) break
+  }
+  return removed
+}
+
+/** Names of the binlog files that have an index record, in their order. */
+async function listRecorded({ directory, disk }: SpoolPlace, epoch: number): Promise<string[]> {
+  const folder = dirname(indexPath(directory, epoch, ''))
+  const names = await disk.readdir(folder).catch((error: unknown) => {
+    ignoreMissing(error)
+    return []
+  })
+  return inOrder(names.flatMap((name) => (name.endsWith('.json') ? [name.slice(0, -5)] : [])))
 }
 
 /** All of them before any file is touched: what is refused here must stay as it is. */
@@ -122,9 +201,15 @@ export async function writeEpoch(spool: SpoolPlace, record: EpochRecord): Promis
 }
 
 async function listFiles({ directory, disk }: SpoolPlace, epoch: number): Promise<string[]> {
-  const names = (await disk.readdir(epochFolder(directory, epoch))).filter(isBinlogName)
-  const number = (name: string): number => Number(name.slice(name.lastIndexOf('.') + 1))
-  return names.sort((a, b) => number(a) - number(b))
+  return inOrder(await disk.readdir(epochFolder(directory, epoch)))
+}
+
+function inOrder(names: readonly string[]): string[] {
+  return names.filter(isBinlogName).sort((a, b) => numberOf(a) - numberOf(b))
+}
+
+function numberOf(name: string): number {
+  return Number(name.slice(name.lastIndexOf('.') + 1))
 }
 
 interface LoadedFile {
@@ -132,6 +217,7 @@ interface LoadedFile {
   readonly gtidsAfter: string
   readonly checksum: boolean
   readonly droppedBytes: number
+  readonly isRecorded: boolean
 }
 
 /** A file in the chain of files: what is before it is loaded already. */
@@ -140,23 +226,25 @@ interface FilePlace {
   readonly epoch: EpochRecord
   readonly name: string
   readonly previous: SpoolFile | undefined
+  /** Behind `previous`, or behind what was removed in front of the oldest file. */
+  readonly ordinalMin: number
   readonly gtidsBefore: GtidSet
   /** Only the last file of an epoch may end anywhere: it was being written. */
   readonly isLast: boolean
 }
 
 async function loadFile(place: FilePlace, signal: AbortSignal): Promise<LoadedFile | null> {
-  const { spool, epoch, name, previous, isLast } = place
+  const { spool, epoch, name, isLast } = place
   const { directory, disk } = spool
   const { flavor } = epoch.source
   const path = join(epochFolder(directory, epoch.epoch), name)
   const record = await readIndex(place)
   const size = (await disk.stat(path)).size
-  const ordinal = Math.max(record?.ordinal ?? 0, (previous?.ordinal ?? 0) + 1)
+  const ordinal = Math.max(record?.ordinal ?? 0, place.ordinalMin)
   if (record?.closed && record.bytes <= size) refuseHole(place, path, record)
   // One that was taken up again behind a newer file that was dropped has more than its record.
   if (record?.closed && (isLast ? record.bytes === size : record.bytes <= size)) {
-    return { ...fromRecord(record, epoch, path, ordinal), droppedBytes: 0 }
+    return { ...fromRecord(record, epoch, path, ordinal), droppedBytes: 0, isRecorded: true }
   }
   if (record?.closed && !isLast) throw damaged(path, `it has ${size} bytes, not ${record.bytes}`)
   const trusted = record !== null && record.bytes <= size && record.bytes > 0 ? record : null
@@ -178,6 +266,7 @@ async function loadFile(place: FilePlace, signal: AbortSignal): Promise<LoadedFi
     gtidsAfter: found.gtidsAfter,
     checksum: found.checksum,
     droppedBytes: found.droppedBytes,
+    isRecorded: record !== null,
   }
 }
 
@@ -241,7 +330,7 @@ function fromRecord(
   epoch: EpochRecord,
   path: string,
   ordinal: number,
-): Omit<LoadedFile, 'droppedBytes'> {
+): Omit<LoadedFile, 'droppedBytes' | 'isRecorded'> {
   const { name, bytes, complete, transactions, firstTimestamp, lastTimestamp } = record
   return {
     file: {
@@ -269,7 +358,11 @@ async function discardFile({ spool, epoch, name }: FilePlace, path: string): Pro
 }
 
 /** A damaged or missing record is no loss: the file itself is scanned instead. */
-async function readIndex({ spool, epoch, name }: FilePlace): Promise<FileIndexRecord | null> {
+async function readIndex({
+  spool,
+  epoch,
+  name,
+}: Pick<FilePlace, 'spool' | 'epoch' | 'name'>): Promise<FileIndexRecord | null> {
   const { directory, disk } = spool
   const record = await readJson(disk, indexPath(directory, epoch.epoch, name), fileIndexRecord)
   if (record?.name !== name) return null

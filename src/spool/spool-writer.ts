@@ -125,7 +125,7 @@ export class SpoolWriter {
       } catch (error) {
         this.#tellFlavor(error)
         if (!(error instanceof LandbridgeError && error.code === 'ERR_DISK_FULL')) throw error
-        this.#tell(error)
+        await this.#tellFull(error)
         await this.#options.clock.sleep(DISK_RETRY_MS, options)
       }
     }
@@ -356,7 +356,7 @@ export class SpoolWriter {
       const failure = diskFailure(this.#spool.directory, error)
       if (failure.code === 'ERR_DISK_FULL') {
         // Some file systems need room even to make room: the rewind stays asked for.
-        this.#tell(failure)
+        await this.#tellFull(failure)
         await this.#options.clock.sleep(DISK_RETRY_MS, { signal })
         return
       }
@@ -434,6 +434,13 @@ export class SpoolWriter {
     if (codes.includes(this.#problem?.error.code ?? '')) this.#problem = null
   }
 
+  /** Files that are due may make room at once; the gateway's own round comes later. */
+  async #tellFull(error: LandbridgeError): Promise<void> {
+    const isNews = !this.#isFull
+    this.#tell(error)
+    if (isNews) await this.#spool.applyRetention()
+  }
+
   #tell(error: LandbridgeError): void {
     this.#isOvercome = false
     if (this.#problem?.error.code === error.code) return
@@ -446,7 +453,8 @@ export class SpoolWriter {
     if (isAbortError(cause)) throw cause
     const { clock } = this.#options
     const error = diskFailure(this.#spool.directory, cause)
-    this.#tell(error)
+    if (error.code === 'ERR_DISK_FULL') await this.#tellFull(error)
+    else this.#tell(error)
     // A rewind is asked for: it cuts off what could not be written.
     if (this.#rewind !== null) return
     if (isDiskFull(cause)) {

@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { ignoreMissing } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import { Condition } from '../base/condition.ts'
@@ -8,10 +8,12 @@ import type { Log } from '../base/log.ts'
 import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
 import { diskFailure } from './disk-failure.ts'
 import { FencedDisk } from './fenced-disk.ts'
+import { FileRemoval } from './file-removal.ts'
+import { IndexRecords } from './index-records.ts'
 import type { LeftOut } from './replica-file.ts'
 import { type ReplicaPin, ReplicaPins, type ReplicaStanding } from './replica-pins.ts'
 import { filesToRemove, type RetentionPolicy } from './retention.ts'
-import { loadCatalog, writeEpoch, writeIndex } from './spool-catalog.ts'
+import { type FileEnd, loadCatalog, writeEpoch } from './spool-catalog.ts'
 import {
   type EpochRecord,
   type EpochSource,
@@ -22,6 +24,7 @@ import {
 } from './spool-file.ts'
 import { refuseOtherFlavor } from './spool-flavor.ts'
 import { type EpochBeginning, type Lineage, newestLineage } from './spool-lineage.ts'
+import { removedMeanwhile, StoredReaders } from './stored-readers.ts'
 
 export interface SpoolOptions {
   readonly directory: string
@@ -65,16 +68,28 @@ export class Spool {
   #next: { readonly epoch: number; readonly gtids: GtidSet } | null = null
   #lineage: Lineage | null = null
   #checksum = false
-  /** How far the newest index record of each file reaches. */
-  readonly #indexedBytes = new WeakMap<SpoolFile, number>()
-  readonly #closed = new WeakSet<SpoolFile>()
-  /** One index record at a time: a checkpoint must not replace that of a file closed meanwhile. */
-  #indexing: Promise<void> = Promise.resolve()
+  readonly #records: IndexRecords
+  readonly #readers = new StoredReaders()
+  readonly #removal: FileRemoval
+  /** One retention at a time. */
+  #retaining: Promise<unknown> = Promise.resolve()
 
   constructor(options: SpoolOptions) {
     this.directory = options.directory
     this.disk = new FencedDisk(options.directory, options.disk ?? realDisk)
     this.#options = options
+    this.#records = new IndexRecords({ directory: options.directory, disk: this.disk })
+    this.#removal = new FileRemoval({
+      disk: this.disk,
+      records: this.#records,
+      pathOfRecord: ({ epoch, name }) => indexPath(options.directory, epoch, name),
+      record: (file) => this.#record(file),
+      removed: async (file) => {
+        this.dropFile(file)
+        await this.#readers.end(file.path)
+      },
+      tolerate: (...work) => this.#tolerate(...work),
+    })
     this.#pins = new ReplicaPins({
       path: join(options.directory, PINS_FILE),
       disk: this.disk,
@@ -105,7 +120,8 @@ export class Spool {
     this.#next = null
     this.#lineage = this.#newestLineage()
     this.#checksum = state.checksum
-    for (const file of state.files) this.#indexedBytes.set(file, file.bytes)
+    this.#records.load(state)
+    await this.#removal.completeRecords(this.storedFiles()[0])
     if (state.droppedBytes > 0) {
       this.#options.log.info(
         { droppedBytes: state.droppedBytes, file: state.files.at(-1)?.name },
@@ -117,7 +133,7 @@ export class Spool {
   async close(): Promise<void> {
     if (!this.disk.isLocked) return
     const last = this.#files.at(-1)
-    if (last !== undefined) await this.#writeCheckpoint(last)
+    if (last !== undefined) await this.#checkpoint(last)
     await this.#tolerate('save what replicas need', async () => await this.#pins.close())
     await this.#tolerate('give back the lock', async () => await this.disk.unlock())
   }
@@ -203,8 +219,13 @@ export class Spool {
     return this.files()[0]?.gtidsBefore ?? this.gtids()
   }
 
+  /** Retention that removes `file` closes it: reading on throws ERR_SPOOL_REMOVED, as this does. */
   async open(file: { readonly path: string }): Promise<ReadableFile> {
-    return await this.disk.open(file.path, 'r')
+    const handle = await this.disk.open(file.path, 'r').catch((cause: unknown) => {
+      ignoreMissing(cause)
+      throw removedMeanwhile(file.path)
+    })
+    return this.#readers.add(file.path, handle)
   }
 
   async waitPast(position: SpoolEnd, options: { readonly signal: AbortSignal }): Promise<void> {
@@ -337,7 +358,7 @@ export class Spool {
     return file
   }
 
-  /** Takes back a file that never got a synced boundary. */
+  /** Of a file that never got a synced boundary, or was removed. */
   dropFile(file: SpoolFile): void {
     this.#files = this.#files.filter((candidate) => candidate !== file)
   }
@@ -350,7 +371,7 @@ export class Spool {
     apply: (gtids: GtidSet) => void,
   ): void {
     file.bytes = bytes
-    this.#closed.delete(file)
+    this.#records.reopen(file)
     if (bytes > 0 && this.#next?.epoch === file.epoch) this.#enterEpoch(this.#next.gtids)
     // Before a new epoch has a boundary it has no transaction either.
     if (bytes === 0) return
@@ -364,64 +385,49 @@ export class Spool {
   /** Saves what recovery would have to scan again. A failure costs only that. */
   async checkpoint(file: SpoolFile): Promise<void> {
     const everyBytes = this.#options.checkpointBytes ?? CHECKPOINT_BYTES
-    if (file.bytes - (this.#indexedBytes.get(file) ?? 0) < everyBytes) return
-    await this.#writeCheckpoint(file)
+    if (this.#records.bytesBehind(file) >= everyBytes) await this.#checkpoint(file)
   }
 
   async closeFile(file: SpoolFile): Promise<void> {
-    await this.#indexed(async () => {
-      await writeIndex(this, file, this.gtids(), this.#checksum, true)
-      this.#closed.add(file)
-    })
+    await this.#records.close(file, this.#end())
   }
 
-  /** Removes what the policy lets go; returns what was removed. */
+  /** Removes what the policy lets go; returns what was removed. Needs no room on the disk. */
   async applyRetention(): Promise<readonly SpoolFile[]> {
+    const retaining = this.#retaining.then(() => this.#applyRetention())
+    this.#retaining = retaining.catch(() => undefined)
+    return await retaining
+  }
+
+  async #applyRetention(): Promise<readonly SpoolFile[]> {
     this.#expirePins()
     await this.#savePins()
     const neededFrom = this.#pins.neededFrom(this.#lineage?.epoch ?? 0)
     const now = this.#options.clock.wallMs()
     // The newest file with a boundary stays, whatever was begun behind it: it says what is held.
     const stored = this.storedFiles()
-    const removed = filesToRemove(stored, this.#options.retention, neededFrom, now)
-    if (removed.length > 0 && !(await this.#saveNewest())) return []
-    for (const file of removed) {
-      this.#files = this.#files.filter((candidate) => candidate !== file)
-      await this.#tolerate(`remove ${file.path}`, async () => {
-        await this.disk
-          .unlink(indexPath(this.directory, file.epoch, file.name))
-          .catch(ignoreMissing)
-        await this.disk.unlink(file.path).catch(ignoreMissing)
-        await this.disk.syncDirectory(dirname(file.path))
-      })
-      this.#options.log.info({ file: file.name, bytes: file.bytes }, 'removed a file by retention')
+    const due = filesToRemove(stored, this.#options.retention, neededFrom, now)
+    const removed = await this.#removal.remove(due, stored)
+    for (const { name: file, bytes } of removed) {
+      this.#options.log.info({ file, bytes }, 'removed a file by retention')
     }
     return removed
   }
 
-  /**
-   * Before the files in front of it go: its place in the order, which replicas' needs refer to, and
-   * what it stands on must not have to be guessed.
-   */
-  async #saveNewest(): Promise<boolean> {
-    const newest = this.#lastServable()
-    return newest !== undefined && (await this.#writeCheckpoint(newest))
+  /** False where `file` has no record and none can be written. */
+  async #record(file: SpoolFile): Promise<boolean> {
+    if (file === this.#lastServable()) await this.#checkpoint(file)
+    return this.#records.has(file)
   }
 
-  async #writeCheckpoint(file: SpoolFile): Promise<boolean> {
-    return await this.#tolerate('write a checkpoint', async () => {
-      await this.#indexed(async () => {
-        if (file.bytes === 0 || this.#closed.has(file)) return
-        this.#indexedBytes.set(file, file.bytes)
-        await writeIndex(this, file, this.gtids(), this.#checksum, false)
-      })
+  async #checkpoint(file: SpoolFile): Promise<void> {
+    await this.#tolerate('write a checkpoint', async () => {
+      await this.#records.checkpoint(file, () => this.#end())
     })
   }
 
-  async #indexed(work: () => Promise<void>): Promise<void> {
-    const done = this.#indexing.then(work)
-    this.#indexing = done.catch(() => undefined)
-    await done
+  #end(): FileEnd {
+    return { gtidsAfter: this.gtids(), checksum: this.#checksum }
   }
 
   async #loadPins(isNew: boolean): Promise<void> {

@@ -61,6 +61,11 @@ export class MemoryDisk implements Disk {
     return this.#file(path).seen
   }
 
+  /** As programs see them. */
+  namesIn(path: string): string[] {
+    return [...this.#folder(path).seen.keys()]
+  }
+
   async open(path: string, flags: 'r' | 'r+' | 'w', _mode?: number): Promise<DiskFile> {
     await this.#enter('open', path, flags === 'w')
     if (flags === 'w') {
@@ -84,7 +89,7 @@ export class MemoryDisk implements Disk {
 
   async readdir(path: string): Promise<readonly string[]> {
     await this.#enter('readdir', path)
-    return [...this.#folder(path).seen.keys()]
+    return this.namesIn(path)
   }
 
   async mkdir(path: string, _mode: number): Promise<void> {

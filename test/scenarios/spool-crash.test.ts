@@ -1,7 +1,9 @@
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Random, seededRandom } from '../../src/lab/workload-statements.ts'
 import type { Spool } from '../../src/spool/spool.ts'
-import { MemoryDisk } from '../helpers/memory-disk.ts'
+import { isBinlogName } from '../../src/spool/spool-file.ts'
+import { type DiskCall, type Fault, MemoryDisk } from '../helpers/memory-disk.ts'
 import { ALL_KEPT, ALL_LOST, anyOutcome } from '../helpers/power-loss.ts'
 import { recordedLineage } from '../helpers/recorded-lineage.ts'
 import { SpoolJudge } from '../helpers/spool-judge.ts'
@@ -38,6 +40,21 @@ async function at(point: CrashPoint, way: string, work: () => Promise<void>): Pr
     const { name, path } = point.call
     throw new Error(`before ${name} of ${path}, ${way}: ${cause}`, { cause })
   }
+}
+
+/** True when the oldest file has no index record, and one that was removed still has its own. */
+function leansOnRemoved(disk: MemoryDisk): boolean {
+  const records: string[] = []
+  const files: string[] = []
+  for (const epoch of ['000001', '000002', '000003']) {
+    const folder = disk.files.find(join(SPOOL, epoch, 'index'))
+    if (folder === undefined) continue
+    records.push(...disk.namesIn(join(SPOOL, epoch, 'index')).map((name) => `${epoch}/${name}`))
+    const names = disk.namesIn(join(SPOOL, epoch)).filter(isBinlogName).sort()
+    files.push(...names.map((name) => `${epoch}/${name}.json`))
+  }
+  const [oldest] = files
+  return oldest !== undefined && records.length > 0 && !records.includes(oldest)
 }
 
 // Between every two calls that change the disk: creating, writing, syncing, renaming, truncating
@@ -80,6 +97,31 @@ describe.each(['mysql', 'mariadb'] as const)('a spool of %s that crashes', (flav
     },
     120_000,
   )
+
+  test('keeps it also where there is room for index records only now and then', async () => {
+    const narrow = (seed: number): SpoolRunOptions => {
+      const random = seededRandom(seed)
+      const fault = ({ name, path, isChange }: DiskCall): Fault => {
+        const isRecord = name === 'open' && isChange && /\/index\/[^/]*\.tmp$/.test(path)
+        return isRecord && random() < 0.7 ? { error: 'ENOSPC' } : undefined
+      }
+      return { seed, retentionBytesMax: 1, fault }
+    }
+    const seeds = Array.from({ length: 5 }, (_, n) => SEED + n)
+    const points: CrashPoint[] = []
+    for (const seed of seeds) points.push(...(await pointsOf(narrow(seed))))
+    // Only the record of what was removed says where the oldest file stands.
+    const leaning = points.filter(({ files }) => leansOnRemoved(new MemoryDisk(files)))
+    expect(leaning.length).toBeGreaterThan(5)
+    const random = seededRandom(SEED)
+    for (const point of new Set([...leaning, ...partOf(points, 20)])) {
+      for (const [way, disk] of aftermaths(point, random)) {
+        await at(point, way, async () => {
+          await recover(disk, point, narrow(SEED))
+        })
+      }
+    }
+  }, 120_000)
 
   test('survives another crash while it recovers from the first', async () => {
     const options = { seed: SEED, retentionBytesMax: 7_000 }

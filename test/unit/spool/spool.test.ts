@@ -105,7 +105,7 @@ describe('a spool for its readers', () => {
     await expect(waiting).rejects.toThrow('enough')
   })
 
-  test('opens a file that retention removes while it is read', async () => {
+  test('closes a file that retention removes while it is read', async () => {
     await using folder = await temporaryFolder()
     const retention = { ageMsMax: null, bytesMax: 1, hardLimit: true }
     await using fixture = await filled(folder.path, { retention })
@@ -114,16 +114,18 @@ describe('a spool for its readers', () => {
     const handle = await fixture.spool.open(file)
     fixture.writer.beginFile('binlog.000002', 0)
     await fixture.write(0, SECOND)
+    const read = Buffer.alloc(FIRST.length)
+    expect(await handle.read(read, 0, read.length, 0)).toMatchObject({ bytesRead: read.length })
     await fixture.spool.applyRetention()
     expect(await namesIn(join(folder.path, '000001'))).toEqual([
       'binlog.000002',
       'epoch.json',
       'index',
     ])
-    const read = Buffer.alloc(FIRST.length)
-    expect(await handle.read(read, 0, read.length, 0)).toMatchObject({ bytesRead: read.length })
+    const isRemoved = { code: 'ERR_SPOOL_REMOVED', retryable: true }
+    await expect(handle.read(read, 0, read.length, 0)).rejects.toMatchObject(isRemoved)
     await handle.close()
-    expect(read.equals(FIRST)).toBe(true)
+    await expect(fixture.spool.open(file)).rejects.toMatchObject(isRemoved)
     expect(fixture.spool.readableBytes(file)).toBe(0)
   })
 })
@@ -249,24 +251,60 @@ describe('retention of a spool', () => {
     expect(again.spool.files()).toMatchObject([{ name: 'binlog.000002', ordinal: 2 }])
   })
 
-  test('removes nothing while it cannot save the place of what stays', async () => {
-    await using folder = await temporaryFolder()
+  describe.each(['ENOSPC', 'EDQUOT'])('where nothing can be written, by %s', (code) => {
     let isFull = false
     const disk: Disk = {
       ...realDisk,
       open: async (path, flags, mode) => {
-        if (isFull && flags === 'w') throw Object.assign(new Error('full'), { code: 'ENOSPC' })
+        if (isFull && flags === 'w') throw Object.assign(new Error('full'), { code })
         return await realDisk.open(path, flags, mode)
       },
     }
-    await using fixture = await filled(folder.path, { retention: tiny, disk })
-    fixture.writer.beginFile('binlog.000002', 0)
-    await fixture.write(0, SECOND)
-    isFull = true
-    expect(await fixture.spool.applyRetention()).toEqual([])
-    expect(fixture.spool.files()).toHaveLength(2)
-    isFull = false
-    expect(await fixture.spool.applyRetention()).toHaveLength(1)
+    const index = (path: string) => namesIn(join(path, '000001', 'index'))
+
+    test('removes files before it saves the place of what stays', async () => {
+      await using folder = await temporaryFolder()
+      const fixture = await filled(folder.path, { retention: tiny, disk })
+      fixture.writer.beginFile('binlog.000002', 0)
+      await fixture.write(0, SECOND)
+      const [, { gtidsBefore } = { gtidsBefore: null }] = fixture.spool.files()
+      isFull = true
+      expect(await fixture.spool.applyRetention()).toHaveLength(1)
+      const remaining = { name: 'binlog.000002', ordinal: 2, gtidsBefore }
+      expect(fixture.spool.files()).toMatchObject([remaining])
+      expect(await index(folder.path)).toEqual(['binlog.000001.json'])
+      await fixture.crash()
+      {
+        // Also a start on the full disk knows the place.
+        await using again = await SpoolFixture.open(folder.path, { retention: tiny, disk })
+        expect(again.spool.files()).toMatchObject([remaining])
+        expect(again.spool.gtids()).toBe(facts.end)
+        isFull = false
+        await again.spool.applyRetention()
+        expect(await index(folder.path)).toEqual(['binlog.000002.json'])
+      }
+      await using last = await SpoolFixture.open(folder.path)
+      expect(last.spool.files()).toMatchObject([remaining])
+    })
+
+    test('removes nothing of which no record is left, and makes up for it', async () => {
+      await using folder = await temporaryFolder()
+      {
+        await using fixture = await filled(folder.path)
+        fixture.writer.beginFile('binlog.000002', 0)
+        await fixture.write(0, SECOND)
+      }
+      for (const name of await index(folder.path)) {
+        await rm(join(folder.path, '000001', 'index', name))
+      }
+      isFull = true
+      await using fixture = await SpoolFixture.open(folder.path, { retention: tiny, disk })
+      expect(await fixture.spool.applyRetention()).toEqual([])
+      expect(fixture.spool.files()).toHaveLength(2)
+      isFull = false
+      expect(await fixture.spool.applyRetention()).toHaveLength(1)
+      expect(await index(folder.path)).toEqual(['binlog.000002.json'])
+    })
   })
 
   test('saves what replicas need again when the disk was full the first time', async () => {

@@ -1,0 +1,71 @@
+import type { ReadableFile } from '../base/disk.ts'
+import { LandbridgeError } from '../base/errors.ts'
+
+/**
+ * Stored files that are being read. A file that retention removes keeps its bytes on the disk as
+ * long as somebody has it open, and a reader that stalls may do so for days: it is closed.
+ */
+export class StoredReaders {
+  readonly #open = new Map<string, Set<StoredReader>>()
+
+  add(path: string, handle: ReadableFile): ReadableFile {
+    const readers = this.#open.get(path) ?? new Set()
+    this.#open.set(path, readers)
+    const reader = new StoredReader(path, handle, () => {
+      readers.delete(reader)
+      if (readers.size === 0 && this.#open.get(path) === readers) this.#open.delete(path)
+    })
+    readers.add(reader)
+    return reader
+  }
+
+  /** Settles when nobody of this process has `path` open any more. */
+  async end(path: string): Promise<void> {
+    await Promise.all([...(this.#open.get(path) ?? [])].map((reader) => reader.end()))
+  }
+}
+
+class StoredReader implements ReadableFile {
+  readonly #path: string
+  readonly #handle: ReadableFile
+  readonly #onClosed: () => void
+  #closed: Promise<void> | null = null
+  #isRemoved = false
+
+  constructor(path: string, handle: ReadableFile, onClosed: () => void) {
+    this.#path = path
+    this.#handle = handle
+    this.#onClosed = onClosed
+  }
+
+  async read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesRead: number }> {
+    if (this.#isRemoved) throw removedMeanwhile(this.#path)
+    return await this.#handle.read(buffer, offset, length, position)
+  }
+
+  /** What is being read is read first. */
+  close(): Promise<void> {
+    this.#closed ??= this.#handle.close().finally(this.#onClosed)
+    return this.#closed
+  }
+
+  async end(): Promise<void> {
+    this.#isRemoved = true
+    await this.close()
+  }
+}
+
+export function removedMeanwhile(path: string): LandbridgeError {
+  return new LandbridgeError('ERR_SPOOL_REMOVED', `${path} was removed while it was read`, {
+    retryable: true,
+    remedy:
+      'A reader that connects again is served what is left, or refused. `retention.size` with ' +
+      '`hardLimit: true` removes files that a replica still needs.',
+    details: { path },
+  })
+}
