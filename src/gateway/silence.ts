@@ -2,8 +2,8 @@ import type { GatewayStatus, Problem, StreamStatus } from '../progress/status.ts
 
 /** A source is asked once a second. */
 const UNHEARD_MS_MAX = 15_000
-/** Longer than the 30 s after which a sender that may send nothing gives its dump up. */
-const STALLED_MS_MAX = 45_000
+/** A source that looks for where to begin in a large file may send nothing for some seconds. */
+const STALLED_MS_MAX = 20_000
 
 /**
  * What is wrong with a stream when nobody says that anything is: nothing is heard of its source, or

@@ -58,7 +58,7 @@ export async function readPair(gateways: {
 }
 
 /** Null when nobody answers: gateways of a lab come and go. */
-async function peekStatus(adminSocket: string): Promise<GatewayStatus | null> {
+export async function peekStatus(adminSocket: string): Promise<GatewayStatus | null> {
   try {
     return await fetchStatus(adminSocket, { timeoutMs: 5_000 })
   } catch {

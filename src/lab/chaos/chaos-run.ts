@@ -3,7 +3,7 @@ import { systemClock } from '../../base/clock.ts'
 import { describeError } from '../../base/errors.ts'
 import type { Flavor } from '../../base/flavor.ts'
 import { downLab } from '../lab-down.ts'
-import { landbridgeCommand } from '../lab-gateways.ts'
+import { landbridgeCommand, peekStatus } from '../lab-gateways.ts'
 import { withLabLock } from '../lab-lock.ts'
 import type { LabPaths } from '../lab-paths.ts'
 import type { LabState } from '../lab-state.ts'
@@ -13,6 +13,7 @@ import { type ChaosSummary, type FaultReport, summaryText } from './chaos-summar
 import { concludeChaos } from './conclusion.ts'
 import { disturbsReplica, disturbsSpool, type Fault, faultName, faultText } from './fault.ts'
 import { FaultInjector } from './fault-injector.ts'
+import { FlowWatch } from './flow-watch.ts'
 import { LedgerWriter } from './ledger-writer.ts'
 import { replicaRecovery, spoolRecovery } from './recovery.ts'
 import { planFaults, type Step } from './schedule.ts'
@@ -35,6 +36,7 @@ export interface ChaosOptions {
 
 /** What does not flow again by then is a failure of its own. */
 const RECOVERY_MS_MAX = 90_000
+const WATCH_MS = 500
 /** Bytes flow before the first fault. */
 const CALM_MS = 1_500
 
@@ -75,6 +77,7 @@ class ChaosRun {
   readonly #injector: FaultInjector
   readonly #writer: LedgerWriter
   readonly #reports: FaultReport[] = []
+  readonly #flow = new FlowWatch()
   #startedMs = 0
 
   constructor(options: ChaosOptions, state: LabState, wan: WanSettings) {
@@ -91,7 +94,9 @@ class ChaosRun {
     const { signal, say, seconds, seed } = this.#options
     await this.#writer.prepare()
     const stopWriting = new AbortController()
-    const writing = this.#writer.run(AbortSignal.any([signal, stopWriting.signal]))
+    const writingSignal = AbortSignal.any([signal, stopWriting.signal])
+    const writing = this.#writer.run(writingSignal)
+    const watching = this.#watchFlow(writingSignal)
     try {
       await sleep(CALM_MS, undefined, { signal })
       say(`Breaking it for ${seconds} s (seed ${seed})`)
@@ -101,15 +106,27 @@ class ChaosRun {
       // Also when it was interrupted: a stopped process would not end by itself.
       await this.#injector.healAll()
       stopWriting.abort()
-      await writing
+      await Promise.all([writing, watching])
     }
     return await concludeChaos({
       ...this.#options,
       state: this.#state,
       ledger: this.#writer.ledger,
       reports: this.#reports,
+      untold: this.#flow.failures,
       elapsedSeconds: Math.round((performance.now() - this.#startedMs) / 1_000),
     })
+  }
+
+  /** Until abort: does the DR gateway say so when nothing flows? */
+  async #watchFlow(signal: AbortSignal): Promise<void> {
+    const adminSocket = this.#state.gateways?.dr.adminSocket ?? ''
+    while (!signal.aborted) {
+      const status = await peekStatus(adminSocket)
+      const acknowledged = this.#writer.ledger.acknowledged.size
+      this.#flow.observe({ nowMs: performance.now(), status, acknowledged })
+      await sleep(WATCH_MS, undefined, { signal }).catch(() => undefined)
+    }
   }
 
   async #breakThings(): Promise<void> {

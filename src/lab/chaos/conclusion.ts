@@ -30,6 +30,8 @@ export interface ConclusionOptions {
   readonly seed: number
   readonly ledger: Ledger
   readonly reports: readonly FaultReport[]
+  /** Times that nothing flowed while the status was ok. */
+  readonly untold: readonly string[]
   readonly elapsedSeconds: number
   readonly say: (line: string) => void
   readonly signal: AbortSignal
@@ -40,7 +42,7 @@ const CATCH_UP_SECONDS = 120
 /** Everything is healed: waits until all has arrived, then counts and compares. */
 export async function concludeChaos(options: ConclusionOptions): Promise<ChaosSummary> {
   const { say, state, ledger, reports, flavor, seed, signal } = options
-  const failures: string[] = []
+  const failures: string[] = [...options.untold]
   try {
     await waitUntilWhole(options)
   } catch (error) {

@@ -14,7 +14,10 @@ import { fillSpoolDisk, freeSpoolDisk } from '../spool-disk.ts'
 import type { WanSettings } from '../wan-settings.ts'
 import { spoilCertificate } from './certificate-fault.ts'
 import type { FaultAction, Target } from './fault.ts'
+import { createGtidFlood, type GtidFlood } from './gtid-flood.ts'
 import { LEDGER_SCHEMA } from './ledger-statements.ts'
+import { flapLink } from './link-flap.ts'
+import { startSecondGateway } from './second-gateway.ts'
 import { readSourcePosition } from './source-position.ts'
 import { runTwin } from './twin-replica.ts'
 
@@ -37,9 +40,11 @@ const SHUTDOWN_MS_MAX = 60_000
 export class FaultInjector {
   readonly #options: FaultInjectorOptions
   readonly #open = new Set<Heal>()
+  readonly #floodGtids: GtidFlood
 
   constructor(options: FaultInjectorOptions) {
     this.#options = options
+    this.#floodGtids = createGtidFlood(options.flavor)
   }
 
   /** `holdMs`: how long it will last, for faults that act meanwhile. */
@@ -71,6 +76,11 @@ export class FaultInjector {
         return async () => void (await changeWan(this.#options.paths, this.#options.wan))
       case 'flush-logs':
         return this.#flushLogs(action.times)
+      case 'many-files':
+        return this.#flushLogs(action.times)
+      case 'huge-gtid-set':
+        await this.#floodGtids(this.#database('source').socket, action.parts)
+        return async () => undefined
       case 'dump-kill':
         return this.#killDumps(action.times, action.bytes)
       case 'disk-full':
@@ -82,6 +92,15 @@ export class FaultInjector {
         return this.#stopReplica()
       case 'twin-replica':
         return this.#twin()
+      case 'link-flap':
+        return this.#flap(action.openMs)
+      case 'second-gateway':
+        return startSecondGateway({
+          paths: this.#options.paths,
+          gateway: this.#gateway('dr'),
+          spoolDirectory: this.#options.state.spoolDirectory,
+          sameData: action.sameData,
+        })
       case 'certificate':
         return this.#spoil(action)
     }
@@ -201,6 +220,17 @@ export class FaultInjector {
       await twin
       // A replica that is thrown out for its twin stops for good: somebody starts it again.
       await startReplication(replica)
+    }
+  }
+
+  async #flap(openMs: number): Promise<Heal> {
+    const stopping = new AbortController()
+    const flapping = flapLink(this.#options.paths, openMs, stopping.signal)
+    // Whatever it fails with is reported by the heal.
+    flapping.catch(() => undefined)
+    return async () => {
+      stopping.abort()
+      await flapping
     }
   }
 

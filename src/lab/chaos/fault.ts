@@ -23,6 +23,10 @@ export type FaultAction =
   | { readonly kind: 'wan'; readonly name: string; readonly change: Partial<WanSettings> }
   /** The source begins a new binlog file, so many times. */
   | { readonly kind: 'flush-logs'; readonly times: number }
+  /** The same by the hundreds: every session of the link begins with the list of them. */
+  | { readonly kind: 'many-files'; readonly times: number }
+  /** The source's GTID set grows by so many parts, for good. */
+  | { readonly kind: 'huge-gtid-set'; readonly parts: number }
   /** The source's dump threads are killed while a transaction of so many bytes passes. */
   | { readonly kind: 'dump-kill'; readonly times: number; readonly bytes: number }
   /** The disk of the DR spool has only so much room left. */
@@ -32,6 +36,10 @@ export type FaultAction =
   | { readonly kind: 'replica-stop' }
   /** A second reader of the relay with the replica's own server id, again and again. */
   | { readonly kind: 'twin-replica' }
+  /** Connections of the link are reset again and again, so long after they could be made. */
+  | { readonly kind: 'link-flap'; readonly openMs: number }
+  /** Another DR gateway is started on the spool of the running one. */
+  | { readonly kind: 'second-gateway'; readonly sameData: boolean }
   | { readonly kind: 'certificate'; readonly site: Site; readonly flaw: CertificateFlaw }
 
 export type CertificateFlaw = 'expired' | 'wrong-authority'
@@ -90,7 +98,10 @@ export function areaOf({ action }: Fault): Area {
     case 'clock-step':
       return action.site
     case 'wan':
+    case 'link-flap':
       return 'wan'
+    case 'second-gateway':
+      return 'dr'
     case 'disk-full':
       return 'disk'
     case 'replica-stop':

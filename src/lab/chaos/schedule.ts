@@ -60,6 +60,14 @@ const SPECS: readonly FaultSpec[] = [
   wan('rate', 2, () => ({ rateBps: 256_000, queueBytesMax: 64 * KIB }), [5, 60]),
   wan('mtu', 3, (random) => ({ dropAboveBytes: pick(random, [1_300, 1_100, 600]) }), [2, 60]),
   spec('flush-logs', 4, NO_HOLD, (random) => ({ kind: 'flush-logs', times: 1 + int(random, 5) })),
+  spec('many-files', 2, NO_HOLD, (random) => ({
+    kind: 'many-files',
+    times: pick(random, [100, 300, 1_000]),
+  })),
+  spec('huge-gtid-set', 2, NO_HOLD, (random) => ({
+    kind: 'huge-gtid-set',
+    parts: pick(random, [500, 2_000, 8_000]),
+  })),
   spec('dump-kill', 6, NO_HOLD, (random) => ({
     kind: 'dump-kill',
     times: 1 + int(random, 4),
@@ -68,6 +76,14 @@ const SPECS: readonly FaultSpec[] = [
   spec('disk-full', 5, [2, 60], (random) => ({
     kind: 'disk-full',
     freeBytes: pick(random, [0, 40, 1024]) * KIB,
+  })),
+  spec('link-flap', 4, [5, 60], (random) => ({
+    kind: 'link-flap',
+    openMs: pick(random, [200, 1_000, 4_000]),
+  })),
+  spec('second-gateway', 3, [10, 60], (random) => ({
+    kind: 'second-gateway',
+    sameData: random() < 0.3,
   })),
   ...onSites('clock-step', 2, [5, 30], (site, random) => ({
     kind: 'clock-step',

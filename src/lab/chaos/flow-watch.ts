@@ -1,0 +1,56 @@
+import type { GatewayStatus } from '../../progress/status.ts'
+
+/** What is looked at about twice a second, while faults last and after. */
+export interface FlowSample {
+  readonly nowMs: number
+  /** The DR gateway's answer; null when it gave none, which nobody takes for health. */
+  readonly status: Pick<GatewayStatus, 'state' | 'problems' | 'streams'> | null
+  /** Transactions that the source has acknowledged so far. */
+  readonly acknowledged: number
+}
+
+/**
+ * Longest that nothing may flow while status is `ok`. A silent link is a problem after 7 s, a
+ * stream of which nothing is heard after 15 s, one that stands still after 20 s.
+ */
+export const UNTOLD_MS_MAX = 25_000
+
+/**
+ * Holds the status against what flows: while the source goes on committing and nothing of it is
+ * synced at DR, status must not be `ok`. Pure; one finding for each time that it stands still.
+ */
+export class FlowWatch {
+  readonly #failures: string[] = []
+  #synced = ''
+  /** When a commit was first seen of which nothing is synced; null: there is none. */
+  #waitingSinceMs: number | null = null
+  /** Null before the first sample: what it has is where counting begins. */
+  #acknowledged: number | null = null
+  #found = false
+
+  get failures(): readonly string[] {
+    return this.#failures
+  }
+
+  observe({ nowMs, status, acknowledged }: FlowSample): void {
+    const grew = acknowledged > (this.#acknowledged ?? acknowledged)
+    this.#acknowledged = acknowledged
+    const place = status?.streams[0]?.spool?.synced
+    const synced = place ? `${place.epoch}/${place.file}:${place.offset}` : this.#synced
+    if (synced !== this.#synced) {
+      this.#synced = synced
+      this.#waitingSinceMs = null
+      this.#found = false
+    } else if (grew) {
+      this.#waitingSinceMs ??= nowMs
+    }
+    if (this.#found || this.#waitingSinceMs === null || status?.state !== 'ok') return
+    const waitingMs = nowMs - this.#waitingSinceMs
+    if (waitingMs < UNTOLD_MS_MAX) return
+    this.#found = true
+    const seconds = Math.round(waitingMs / 1_000)
+    this.#failures.push(
+      `status was ok, though the source committed and nothing was synced for ${seconds} s`,
+    )
+  }
+}

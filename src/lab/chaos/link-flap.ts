@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { runCommand, tryCommand } from '../command.ts'
+import { type LabPaths, PORTS } from '../lab-paths.ts'
+import { onHost } from '../namespaces.ts'
+
+/** A table of the production gateway's host alone, so that nothing else is touched. */
+const TABLE = 'landbridge_lab_flap'
+const RULES = [
+  `add table inet ${TABLE}`,
+  `add chain inet ${TABLE} arriving { type filter hook input priority 0 ; }`,
+  `add chain inet ${TABLE} leaving { type filter hook output priority 0 ; }`,
+  `add rule inet ${TABLE} arriving tcp dport ${PORTS.link} reject with tcp reset`,
+  `add rule inet ${TABLE} leaving tcp sport ${PORTS.link} reject with tcp reset`,
+].join('\n')
+/** Longer than what passes between two packets of an idle link. */
+const SHUT_MS = 1_200
+
+/** Resets every connection of the link again and again, with `openMs` in between. */
+export async function flapLink(
+  paths: LabPaths,
+  openMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    while (!signal.aborted) {
+      await shut(paths)
+      await pause(SHUT_MS, signal)
+      await open(paths)
+      await pause(openMs, signal)
+    }
+  } finally {
+    await open(paths)
+  }
+}
+
+async function shut(paths: LabPaths): Promise<void> {
+  await runCommand([...onHost(paths, 'prod-gw'), 'nft', '-f', '-'], { stdin: RULES })
+}
+
+async function open(paths: LabPaths): Promise<void> {
+  // It may be open already.
+  await tryCommand([...onHost(paths, 'prod-gw'), 'nft', 'delete', 'table', 'inet', TABLE])
+}
+
+async function pause(durationMs: number, signal: AbortSignal): Promise<void> {
+  // The loop sees the abort.
+  await sleep(durationMs, undefined, { signal }).catch(() => undefined)
+}
