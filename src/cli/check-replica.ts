@@ -8,6 +8,7 @@ import { openReplica } from '../progress/replica-queries.ts'
 import { ATTACH_GRANTS, inspectReplica } from '../relay/attach.ts'
 import { filterFindings, replicaFindings } from '../relay/attach-plan.ts'
 import type { ReplicaFacts } from '../relay/replica-facts.ts'
+import { presentedFindings, tlsFindings } from './check-database-tls.ts'
 import type { CheckFinding } from './check-list.ts'
 import { localRelayLogin } from './relay-login.ts'
 
@@ -52,8 +53,8 @@ function noLogin(stream: string): CheckFinding {
 
 export async function checkReplica(check: ReplicaCheck): Promise<CheckFinding[]> {
   const { replica: login, relay, address, configPath } = check
+  const signal = AbortSignal.timeout(CHECK_MS_MAX)
   try {
-    const signal = AbortSignal.timeout(CHECK_MS_MAX)
     const inspected = await inspectReplica(
       { replica: { role: 'replica', ...login }, relay: localRelayLogin(relay), address },
       signal,
@@ -63,6 +64,7 @@ export async function checkReplica(check: ReplicaCheck): Promise<CheckFinding[]>
     const where = `${login.user} is in at ${formatHostPort(login)}`
     const findings: CheckFinding[] = [
       { severity: 'ok', message: `${where}: ${flavor} ${version}, server_id ${serverId}` },
+      ...tlsFindings(login, 'replica'),
       ...(await pollingFindings(login, address, signal)),
       ...replicaFindings(replica, inspected.relay),
       ...filterFindings(replica, ''),
@@ -77,7 +79,9 @@ export async function checkReplica(check: ReplicaCheck): Promise<CheckFinding[]>
   } catch (error) {
     const finding = { severity: 'error', message: describeError(error) } as const
     const remedy = isLandbridgeError(error) ? error.remedy : undefined
-    if (remedy !== undefined) return [{ ...finding, remedy }]
+    if (remedy !== undefined) {
+      return [{ ...finding, remedy }, ...(await presentedFindings(login, error, signal))]
+    }
     if (codeOf(error) !== 'ERR_SQL_STATEMENT') return [finding]
     const { mysql, mariadb } = ATTACH_GRANTS
     return [{ ...finding, remedy: `grant it on *.*: ${mysql} (MySQL), ${mariadb} (MariaDB)` }]

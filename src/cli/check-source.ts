@@ -7,6 +7,7 @@ import { preflight } from '../source/preflight.ts'
 import { type PreflightSelf, readPreflightFacts } from '../source/preflight-facts.ts'
 import { SourceConnection } from '../source/source-connection.ts'
 import { readSourceFacts, type SourceFacts } from '../source/source-facts.ts'
+import { presentedFindings, tlsFindings } from './check-database-tls.ts'
 import type { CheckFinding } from './check-list.ts'
 
 const CHECK_MS_MAX = 20_000
@@ -35,8 +36,9 @@ export async function checkSource(
   source: SourceConfig,
   self: PreflightSelf,
 ): Promise<CheckFinding[]> {
+  const signal = AbortSignal.timeout(CHECK_MS_MAX)
   try {
-    const connection = await SourceConnection.open(source, AbortSignal.timeout(CHECK_MS_MAX))
+    const connection = await SourceConnection.open(source, signal)
     try {
       const facts = await readSourceFacts(connection)
       const judged = preflight(await readPreflightFacts(connection, facts, self, systemClock))
@@ -45,14 +47,17 @@ export async function checkSource(
         message,
         ...(fix !== null && { remedy: fix }),
       }))
-      return [...serverFindings(source, facts), ...found]
+      return [...serverFindings(source, facts), ...tlsFindings(source, 'source'), ...found]
     } finally {
       connection.close()
     }
   } catch (error) {
     const remedy = isLandbridgeError(error) ? error.remedy : undefined
     const message = describeError(error)
-    return [{ severity: 'error', message, ...(remedy !== undefined && { remedy }) }]
+    return [
+      { severity: 'error', message, ...(remedy !== undefined && { remedy }) },
+      ...(await presentedFindings(source, error, signal)),
+    ]
   }
 }
 

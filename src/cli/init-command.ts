@@ -4,6 +4,7 @@ import { LandbridgeError } from '../base/errors.ts'
 import { parseHostPort, parseSubnetAddress } from '../config/address.ts'
 import type { HostPort, SubnetAddress } from '../config/config.ts'
 import { nameSchema } from '../config/schema.ts'
+import { caSetting } from '../config/template.ts'
 import { type PairPlan, type SetupReport, setUpPair } from './pair-setup.ts'
 import { formatSetup, nextSteps } from './setup-report.ts'
 import { output } from './terminal.ts'
@@ -18,6 +19,8 @@ interface InitOptions {
   readonly externalTunnel?: boolean
   readonly source?: string
   readonly sourceUser: string
+  readonly sourceCa?: string
+  readonly replicaCa?: string
   readonly relayListen: string
   readonly relayUser: string
   readonly dataDir: string
@@ -54,6 +57,8 @@ export function addInitCommand(program: Command): void {
     .option('--external-tunnel', 'a VPN of your own joins the sites')
     .option('--source <host:port>', 'the production database')
     .option('--source-user <name>', 'its replication user', DEFAULTS.sourceUser)
+    .option('--source-ca <file>', 'who signed the certificate of the production database')
+    .option('--replica-ca <file>', 'who signed the certificate of the DR database')
     .option(
       '--relay-listen <host:port>',
       'where replicas connect to the DR gateway',
@@ -118,6 +123,8 @@ export function planOf(options: InitOptions): PairPlan {
       port: 3307,
     },
     relayUser: options.relayUser,
+    sourceCa: options.sourceCa || null,
+    replicaCa: options.replicaCa || null,
     given: givenOf(options, productionEndpoint, source),
     nowMs: Date.now(),
   }
@@ -131,11 +138,17 @@ function givenOf(
 ): PairPlan['given'] {
   const chosen = (name: keyof typeof DEFAULTS, key: string): string | null =>
     options[name] === DEFAULTS[name] ? null : `${key}: ${options[name]}`
+  const credentials = options.credentials === true
+  const [production, dr] = pairOf(options.pair)
+  const authority = (path: string | undefined, name: string, file: string): string | null =>
+    path ? caSetting({ name, credentials }, file) : null
   const lines: readonly (readonly [flag: string, line: string | null])[] = [
     ['--production-endpoint', endpoint === null ? null : `listenPort: ${endpoint.port}`],
     ['--source', source === null ? null : `host: ${source.host}`],
     ['--source', source === null ? null : `port: ${source.port}`],
     ['--source-user', chosen('sourceUser', 'user')],
+    ['--source-ca', authority(options.sourceCa, production, 'source-ca.crt')],
+    ['--replica-ca', authority(options.replicaCa, dr, 'replica-ca.crt')],
     ['--relay-user', chosen('relayUser', 'user')],
     ['--data-dir', chosen('dataDir', 'dataDir')],
     ['--external-tunnel', options.externalTunnel === true ? 'tunnel: external' : null],
@@ -203,6 +216,10 @@ async function ask(options: InitOptions): Promise<InitOptions> {
       source: await one(
         'The production database, host:port (empty: to be written into the file)',
         options.source ?? '',
+      ),
+      sourceCa: await one(
+        'PEM file of who signed its certificate (empty: a public authority, or not known yet)',
+        options.sourceCa ?? '',
       ),
       relayListen: await one('Where replicas connect at the DR gateway', options.relayListen),
     }

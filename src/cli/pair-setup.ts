@@ -1,9 +1,16 @@
-import { createPrivateKey, createPublicKey, type KeyObject, randomBytes } from 'node:crypto'
+import {
+  createPrivateKey,
+  createPublicKey,
+  type KeyObject,
+  randomBytes,
+  X509Certificate,
+} from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseDocument } from 'yaml'
 import { ignoreMissing, replaceFile } from '../base/atomic-file.ts'
 import { LandbridgeError } from '../base/errors.ts'
+import { certificateFingerprint, publicKeyFingerprint } from '../base/fingerprint.ts'
 import { Secret } from '../base/secret.ts'
 import { formatHostPort } from '../config/address.ts'
 import type { HostPort, PeerConfig, Site, SubnetAddress } from '../config/config.ts'
@@ -16,7 +23,6 @@ import {
   generatePrivateKey,
   signGatewayCertificate,
 } from '../keys/certificates.ts'
-import { certificateFingerprint, publicKeyFingerprint } from '../keys/fingerprint.ts'
 import { PUBLIC_MODE, writePublicFile, writeSecretFile } from '../keys/key-file.ts'
 import { generateWireguardKeyPair, wireguardPublicKey } from '../keys/wireguard-key.ts'
 
@@ -46,6 +52,9 @@ export interface PairPlan {
   readonly sourceUser: string
   readonly relayListen: HostPort
   readonly relayUser: string
+  /** Files with the authorities of the databases' certificates; null: none was named. */
+  readonly sourceCa: string | null
+  readonly replicaCa: string | null
   /** What was asked for by a flag, as the line of the gateway file that it makes. */
   readonly given: readonly { readonly flag: string; readonly line: string }[]
   readonly nowMs: number
@@ -153,7 +162,10 @@ class PairSetup {
       await this.#password(name, site === 'production' ? 'source.password' : 'relay.password')
       const peer = site === 'production' ? this.#plan.dr.name : this.#plan.production.name
       const listenPort = (gateway.endpoint ?? oldPeer?.endpoints[0])?.port ?? DEFAULT_PORT
-      const file = gatewayFile({ ...this.#plan, name, site, peer, listenPort })
+      const hasSourceCa = await this.#databaseAuthority(gateway, 'production', 'source-ca.crt')
+      const hasReplicaCa = await this.#databaseAuthority(gateway, 'dr', 'replica-ca.crt')
+      const authorities = { hasSourceCa, hasReplicaCa }
+      const file = gatewayFile({ ...this.#plan, ...authorities, name, site, peer, listenPort })
       await this.#gatewayFile(config, file)
     }
     return {
@@ -268,6 +280,23 @@ class PairSetup {
     }
   }
 
+  /** Copies the file that was named for the database of this site; whether there is one now. */
+  async #databaseAuthority(gateway: GatewayPlan, site: Site, file: string): Promise<boolean> {
+    if (gateway.site !== site) return false
+    const { sourceCa, replicaCa } = this.#plan
+    const given = site === 'production' ? sourceCa : replicaCa
+    const path = join('certs', gateway.name, file)
+    const old = await this.#read(path)
+    if (given === null) {
+      if (old !== null) this.#note(path, 'kept')
+      return old !== null
+    }
+    const pem = await readAuthority(given)
+    if (old !== pem) await replaceFile(this.#at(path), pem, { mode: PUBLIC_MODE })
+    this.#note(path, old === null ? 'created' : old === pem ? 'kept' : 'updated')
+    return true
+  }
+
   async #password(name: string, file: string): Promise<void> {
     await this.#secret(join('certs', name, file), new Secret(randomBytes(24).toString('base64url')))
   }
@@ -311,5 +340,18 @@ class PairSetup {
 
   #note(path: string, outcome: Outcome): void {
     if (!this.#files.some((file) => file.path === path)) this.#files.push({ path, outcome })
+  }
+}
+
+async function readAuthority(path: string): Promise<string> {
+  try {
+    const pem = await readFile(path, 'utf8')
+    new X509Certificate(pem)
+    return pem
+  } catch (cause) {
+    throw new LandbridgeError('ERR_USAGE', `${path} is no certificate that can be read`, {
+      cause,
+      remedy: 'name the PEM file of the authority that signed the database’s certificate',
+    })
   }
 }

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { LandbridgeError } from '../base/errors.ts'
+import { certificateFingerprint } from '../base/fingerprint.ts'
 import type { HostPort, RelayConfig } from '../config/config.ts'
 import type { SqlLoginOptions } from '../mysql/sql-login.ts'
 
@@ -44,6 +45,10 @@ export function localRelayLogin(relay: RelayConfig): SqlLoginOptions {
     port: listen.port,
     user,
     password,
-    tls: { mode: 'required', caPem: null },
+    tls: {
+      mode: 'pinned',
+      caPem: null,
+      fingerprint: certificateFingerprint(relay.certificatePem),
+    },
   }
 }

@@ -35,7 +35,11 @@ export function nextSteps(plan: PairPlan, report: SetupReport): string[] {
     if (!gateway.signed) steps.push(signingStep(plan, gateway))
   }
   const [production] = here.filter(({ site }) => site === 'production')
-  if (production !== undefined) steps.push(databaseStep(plan, production))
+  if (production !== undefined) {
+    steps.push(databaseStep(plan, production))
+    const authority = `certs/${production.name}/source-ca.crt`
+    if (!report.files.some(({ path }) => path === authority)) steps.push(TLS_STEP)
+  }
   if (plan.only === null) {
     for (const { name } of here) {
       steps.push(
@@ -57,6 +61,11 @@ export function nextSteps(plan: PairPlan, report: SetupReport): string[] {
   }
   return steps
 }
+
+const TLS_STEP =
+  'The source proves who it is before it is told the password. Unless a public authority signed\n' +
+  'its certificate, name who did (--source-ca FILE), or pin its key with the line that\n' +
+  '`landbridge check` prints.'
 
 function signingStep(plan: PairPlan, { name }: SetupGateway): string {
   const { production, dr } = plan

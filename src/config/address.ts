@@ -12,10 +12,6 @@ export function isHost(value: string): boolean {
   return isName && !/^[\d.]+$/.test(value)
 }
 
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))
-}
-
 export function isPort(value: number): boolean {
   return Number.isInteger(value) && value >= 1 && value <= 65_535
 }

@@ -115,10 +115,17 @@ export interface DatabaseConfig {
   readonly tls: DatabaseTlsConfig
 }
 
+/** How the database proves who it is before a password is sent; see mysql/sql-tls.ts. */
 export interface DatabaseTlsConfig {
-  readonly mode: 'off' | 'preferred' | 'required' | 'verify-ca' | 'verify-identity'
+  readonly mode: 'verify-identity' | 'verify-ca' | 'pinned' | 'unverified' | 'off'
   /** Null: the authorities that Node trusts. */
   readonly caPem: string | null
+  /** Of the public key that is pinned: `sha256:` and 64 hex digits. Null unless `pinned`. */
+  readonly fingerprint: string | null
+  /** For a database that asks for a certificate (REQUIRE X509). */
+  readonly client: { readonly certificatePem: string; readonly privateKeyPem: Secret } | null
+  /** With `off`, the password may go to another machine in a way that others can take it from. */
+  readonly allowPasswordWithoutTls: boolean
 }
 
 export interface SourceConfig extends DatabaseConfig {

@@ -1,12 +1,6 @@
 import { z } from 'zod'
-import {
-  isHost,
-  isLoopback,
-  isPort,
-  parseHostPort,
-  parseSubnetAddress,
-  parseTransportPort,
-} from './address.ts'
+import { isLoopback } from '../base/loopback.ts'
+import { isHost, isPort, parseHostPort, parseSubnetAddress, parseTransportPort } from './address.ts'
 import { parseBytes, parseDurationMs } from './quantity.ts'
 
 /*
@@ -140,15 +134,26 @@ export const streamSchema = mapping({
   replica: section,
 })
 
+const FINGERPRINT_RULE = 'must be sha256: and 64 hex digits'
+const fingerprint = z
+  .string({ error: FINGERPRINT_RULE })
+  .regex(/^sha256:[0-9a-f]{64}$/, { error: FINGERPRINT_RULE })
+
+export const databaseTlsSchema = mapping({
+  mode: choice(['verify-identity', 'verify-ca', 'pinned', 'unverified', 'off']).optional(),
+  ca: path.optional(),
+  fingerprint: fingerprint.optional(),
+  certificate: path.optional(),
+  privateKey: path.optional(),
+  allowPasswordWithoutTls: flag.default(false),
+})
+
 const databaseFields = {
   host,
   port: port.default(3306),
   user: text('must be the name of a database user'),
   ...passwordFields,
-  tls: mapping({
-    mode: choice(['off', 'preferred', 'required', 'verify-ca', 'verify-identity']),
-    ca: path.optional(),
-  }).default({ mode: 'preferred' }),
+  tls: databaseTlsSchema.default({ allowPasswordWithoutTls: false }),
 }
 
 export const replicaSchema = mapping(databaseFields)
@@ -201,9 +206,7 @@ export const peerSchema = mapping({
     'must be an address with its prefix length, such as 10.77.0.1/30',
   ),
   linkPort: port.default(7400),
-  certificateFingerprint: z
-    .string({ error: 'must be sha256: and 64 hex digits' })
-    .regex(/^sha256:[0-9a-f]{64}$/, { error: 'must be sha256: and 64 hex digits' }),
+  certificateFingerprint: fingerprint,
 })
 
 function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape) {

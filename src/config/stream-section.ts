@@ -1,15 +1,14 @@
-import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import type { z } from 'zod'
 import type {
   DatabaseConfig,
-  DatabaseTlsConfig,
   IdentityConfig,
   RelayConfig,
   SourceConfig,
   SpoolConfig,
   StreamConfig,
 } from './config.ts'
+import { loadDatabaseTls } from './database-tls.ts'
 import type { Problems } from './problem.ts'
 import {
   relaySchema,
@@ -108,28 +107,11 @@ async function loadDatabase(
   context: StreamContext,
 ): Promise<DatabaseConfig | null> {
   const password = await context.files.password(where, section)
-  const tls = await loadTls(section.tls, `${where}.tls`, context)
-  if (section.tls.mode === 'verify-identity' && isIP(section.host) !== 0) {
-    // The driver would check the certificate against another name than the address.
-    context.problems.add(
-      `${where}.tls.mode`,
-      `verify-identity needs a host name and ${section.host} is an address; use the name that is` +
-        ' in the certificate, or verify-ca with the `ca` of this server alone',
-    )
-  }
+  const { files, problems } = context
+  const { host } = section
+  const tls = await loadDatabaseTls(section.tls, `${where}.tls`, { host, files, problems })
   if (password === null || tls === null) return null
-  return { host: section.host, port: section.port, user: section.user, password, tls }
-}
-
-async function loadTls(
-  section: z.output<typeof replicaSchema>['tls'],
-  where: string,
-  { files, problems }: StreamContext,
-): Promise<DatabaseTlsConfig | null> {
-  if (section.ca === undefined) return { mode: section.mode, caPem: null }
-  if (section.mode === 'off') problems.add(`${where}.ca`, 'has no effect with mode off; remove one')
-  const caPem = await files.pem(`${where}.ca`, section.ca, 'CERTIFICATE')
-  return caPem === null ? null : { mode: section.mode, caPem }
+  return { host, port: section.port, user: section.user, password, tls }
 }
 
 function toSpool(section: z.output<typeof spoolSchema>, dataDir: string): SpoolConfig {

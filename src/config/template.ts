@@ -19,9 +19,13 @@ export interface GatewayTemplate {
   /** For the production gateway. */
   readonly source: HostPort
   readonly sourceUser: string
+  /** The authority of the database's certificate is in certs/, as source-ca.crt. */
+  readonly hasSourceCa: boolean
   /** For the DR gateway. */
   readonly relayListen: HostPort
   readonly relayUser: string
+  /** As hasSourceCa: replica-ca.crt. */
+  readonly hasReplicaCa: boolean
 }
 
 export function gatewayFile(options: GatewayTemplate): string {
@@ -79,8 +83,21 @@ function tunnelPart({ externalTunnel, listenPort }: GatewayTemplate): string {
 `
 }
 
-function certFile({ name, credentials }: GatewayTemplate, file: string): string {
+function certFile(
+  { name, credentials }: { name: string; credentials: boolean },
+  file: string,
+): string {
   return credentials ? `credential:certs_${file}` : `../certs/${name}/${file}`
+}
+
+/** What `--source-ca` and `--replica-ca` add: who signed the certificate of the database. */
+export function caSetting(gateway: { name: string; credentials: boolean }, file: string): string {
+  return `ca: ${certFile(gateway, file)}`
+}
+
+function tlsLine(options: GatewayTemplate, hasCa: boolean, file: string, indent: string): string {
+  if (hasCa) return `${indent}tls: { ${caSetting(options, file)} }    # who signed its certificate`
+  return `${indent}tls: { mode: verify-identity }    # or ca, or fingerprint: gateway/README.md`
 }
 
 function sourcePart(options: GatewayTemplate): string {
@@ -90,8 +107,7 @@ function sourcePart(options: GatewayTemplate): string {
       port: ${source.port}
       user: ${sourceUser}
       passwordFile: ${certFile(options, 'source.password')}    # or passwordEnv: NAME
-      # mode: off | preferred | required | verify-ca | verify-identity; ca: path of a PEM file
-      tls: { mode: preferred }
+${tlsLine(options, options.hasSourceCa, 'source-ca.crt', '      ')}
       flavor: auto               # auto | mysql | mariadb
     # throttle: { bytesPerSecond: 50MiB }
 `
@@ -110,7 +126,7 @@ function spoolPart(options: GatewayTemplate): string {
     #   host: 203.0.113.10
     #   user: landbridge_replica
     #   passwordFile: ${certFile(options, 'replica.password')}
-    #   tls: { mode: preferred }
+${tlsLine(options, options.hasReplicaCa, 'replica-ca.crt', '    #   ')}
 `
 }
 

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { describeError } from '../base/errors.ts'
+import { publicKeyFingerprint } from '../base/fingerprint.ts'
 import type { Secret } from '../base/secret.ts'
-import { publicKeyFingerprint } from './fingerprint.ts'
 import { wireguardPublicKey } from './wireguard-key.ts'
 
 /** The secret half of a gateway beside the public half that its peer file shows to the other. */

@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { certificateFingerprint } from '../base/fingerprint.ts'
 import type { Flavor } from '../base/flavor.ts'
 import { createAuthority, issueGatewayCertificate } from '../keys/certificates.ts'
-import { certificateFingerprint } from '../keys/fingerprint.ts'
 import { writePublicFile, writeSecretFile } from '../keys/key-file.ts'
 import { generateWireguardKeyPair } from '../keys/wireguard-key.ts'
 import { ADDRESSES, type LabPaths, PORTS } from './lab-paths.ts'
@@ -122,7 +122,7 @@ function login(server: ServerRecord, record: LoginRecord): Record<string, unknow
     port: server.port,
     user: record.user,
     passwordFile: record.passwordFile,
-    tls: { mode: 'verify-ca', ca: server.tls?.authority },
+    tls: { ca: server.tls?.authority },
   }
 }
 

@@ -1,82 +1,75 @@
-import { type Connection, type ConnectionOptions, createConnection, type SslOptions } from 'mysql2'
-import { codeOf } from '../base/errors.ts'
+import { type Connection, type ConnectionOptions, createConnection } from 'mysql2'
+import { codeOf, type LandbridgeError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
+import { authPluginsFor } from './client-auth.ts'
+import { refusalOf, refusePlainText, type SqlServer, sslOptionsOf, withoutTls } from './sql-tls.ts'
+import { judgeBeforeLogin, type Verdict } from './tls-seam.ts'
 
-/** Where and as whom to log in to a database server. */
-export interface SqlAddress {
-  readonly host: string
-  readonly port: number
-  readonly user: string
+/** Where and as whom to log in to a database server, and how it proves to be that server. */
+export interface SqlAddress extends SqlServer {
   readonly password: Secret
-  readonly tls: {
-    /** `preferred`: with TLS where the server has it, its certificate unchecked. */
-    readonly mode: 'off' | 'preferred' | 'required' | 'verify-ca' | 'verify-identity'
-    readonly caPem: string | null
-  }
 }
 
+type Extra = Pick<
+  ConnectionOptions,
+  'connectTimeout' | 'bigNumberStrings' | 'connectAttributes' | 'stream'
+>
+
 /**
- * Logs in by mysql2, with its greeting, authentication plugins and TLS. Rejects with the driver's
- * error, or with the signal's reason. An error between two statements is thrown by the next one,
- * since nobody may be listening when it happens.
+ * Logs in by mysql2, with its greeting, authentication plugins and TLS. The server is verified
+ * first, as `address.tls` says: before that nothing secret is sent. Rejects with ERR_SQL_TLS,
+ * ERR_SQL_AUTHENTICATION, the driver's error, or the signal's reason. An error between two
+ * statements is thrown by the next one, since nobody may be listening when it happens.
  */
 export async function sqlConnect(
   address: SqlAddress,
-  extra: Pick<
-    ConnectionOptions,
-    'connectTimeout' | 'bigNumberStrings' | 'connectAttributes' | 'stream'
-  >,
+  extra: Extra,
   signal: AbortSignal,
 ): Promise<Connection> {
-  const ssl = sslOf(address)
-  try {
-    return await connectOnce(address, ssl, extra, signal)
-  } catch (error) {
-    const isPlainOnly = codeOf(error) === 'HANDSHAKE_NO_SSL_SUPPORT'
-    if (address.tls.mode !== 'preferred' || !isPlainOnly) throw error
-    return await connectOnce(address, null, extra, signal)
-  }
-}
-
-async function connectOnce(
-  { host, port, user, password }: SqlAddress,
-  ssl: SslOptions | null,
-  extra: ConnectionOptions,
-  signal: AbortSignal,
-): Promise<Connection> {
+  refusePlainText(address)
   signal.throwIfAborted()
+  let refusal: LandbridgeError | null = null
+  const authPlugins = authPluginsFor(address, (error) => {
+    refusal = error
+  })
+  const { host, port, user, password } = address
+  const ssl = sslOptionsOf(address)
   const connection = createConnection({
-    host,
-    port,
-    user,
-    password: password.reveal(),
+    ...{ host, port, user, password: password.reveal(), authPlugins },
     supportBigNumbers: true,
     dateStrings: true,
     ...extra,
-    ...(ssl === null ? {} : { ssl }),
+    ...(ssl !== null && { ssl }),
   })
-  const connected = Promise.withResolvers<void>()
-  const abort = (): void => connected.reject(signal.reason)
-  connection.on('error', connected.reject)
-  connection.once('connect', () => connected.resolve())
-  signal.addEventListener('abort', abort, { once: true })
+  const verdict: Verdict | null =
+    ssl === null ? null : judgeBeforeLogin(connection, (socket) => refusalOf(socket, address))
   try {
-    await connected.promise
+    await connected(connection, signal)
+    if (verdict !== null && !verdict.wasAsked) throw new TypeError('mysql2 asked nobody')
     return connection
   } catch (error) {
     connection.destroy()
-    throw error
-  } finally {
-    signal.removeEventListener('abort', abort)
+    signal.throwIfAborted()
+    if (codeOf(error) === 'HANDSHAKE_NO_SSL_SUPPORT') throw withoutTls(address)
+    throw verdict?.refusal ?? refusal ?? error
   }
 }
 
-function sslOf({ tls }: SqlAddress): SslOptions | null {
-  if (tls.mode === 'off') return null
-  return {
-    rejectUnauthorized: tls.mode === 'verify-ca' || tls.mode === 'verify-identity',
-    verifyIdentity: tls.mode === 'verify-identity',
-    minVersion: 'TLSv1.2',
-    ...(tls.caPem === null ? {} : { ca: tls.caPem }),
+/** The server is there, but is not told our password: waiting does not mend that. */
+export function isServerRefused(error: unknown): boolean {
+  return ['ERR_SQL_TLS', 'ERR_SQL_AUTHENTICATION'].includes(codeOf(error))
+}
+
+async function connected(connection: Connection, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const abort = (): void => reject(signal.reason)
+  // It stays, so that an error between two statements does not end the process.
+  connection.on('error', reject)
+  connection.once('connect', () => resolve())
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    await promise
+  } finally {
+    signal.removeEventListener('abort', abort)
   }
 }

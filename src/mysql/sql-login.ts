@@ -1,5 +1,5 @@
 import type { Connection, RowDataPacket } from 'mysql2'
-import { LandbridgeError } from '../base/errors.ts'
+import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
 import { type SqlAddress, sqlConnect } from './sql-connect.ts'
 
 export interface SqlLoginOptions extends SqlAddress {
@@ -22,14 +22,14 @@ export class SqlLogin {
     this.#role = role
   }
 
-  /** Throws ERR_SQL_LOGIN, with the driver's error as cause. */
+  /** Throws ERR_SQL_LOGIN with the driver's error as cause, ERR_SQL_TLS, ERR_SQL_AUTHENTICATION. */
   static async open(options: SqlLoginOptions, signal: AbortSignal): Promise<SqlLogin> {
     try {
       const connection = await sqlConnect(options, { connectTimeout: CONNECT_MS }, signal)
       return new SqlLogin(connection, options.role)
     } catch (error) {
       signal.throwIfAborted()
-      throw loginFailed(options, error)
+      throw isLandbridgeError(error) ? error : loginFailed(options, error)
     }
   }
 

@@ -1,5 +1,5 @@
-import { isIP } from 'node:net'
 import { LandbridgeError } from '../base/errors.ts'
+import { isLoopback } from '../base/loopback.ts'
 import { untilAborted } from '../base/until-aborted.ts'
 import { HttpService, metricsAnswer } from './http-service.ts'
 
@@ -44,9 +44,4 @@ export class MetricsServer {
   status(): { readonly port: number | null } {
     return { port: this.#port }
   }
-}
-
-function isLoopback(host: string): boolean {
-  if (host === 'localhost' || host === '::1') return true
-  return isIP(host) === 4 && host.startsWith('127.')
 }

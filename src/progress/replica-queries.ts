@@ -1,7 +1,7 @@
 import type { RowDataPacket } from 'mysql2'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
-import { type SqlAddress, sqlConnect } from '../mysql/sql-connect.ts'
+import { isServerRefused, type SqlAddress, sqlConnect } from '../mysql/sql-connect.ts'
 import { findOurs, type RelayAddress, readConnections } from './replica-connection.ts'
 import { serverFilters, serverSettingsQuery } from './replica-filters.ts'
 import { describeMariadbReplica, describeMysqlReplica, notSetUp } from './replica-threads.ts'
@@ -59,7 +59,7 @@ const MYSQL_THREADS = `
   UNION ALL SELECT CHANNEL_NAME, 'worker', 'ON', LAST_ERROR_NUMBER, LAST_ERROR_MESSAGE
     FROM performance_schema.replication_applier_status_by_worker WHERE LAST_ERROR_NUMBER <> 0`
 
-/** Throws ERR_REPLICA_UNREACHABLE, with the driver's error as cause. */
+/** Throws ERR_REPLICA_UNREACHABLE, or the error of a server that `sqlConnect` refuses. */
 export async function openReplica(
   login: ReplicaLogin,
   relay: RelayAddress | null,
@@ -68,6 +68,7 @@ export async function openReplica(
   try {
     return await open(login, relay, signal)
   } catch (cause) {
+    if (isServerRefused(cause)) throw cause
     const { host, port, user } = login
     throw new LandbridgeError(
       'ERR_REPLICA_UNREACHABLE',

@@ -8,6 +8,7 @@ import type { Clock } from '../base/clock.ts'
 import { Doorstep, type Guest } from '../base/doorstep.ts'
 import { codeOf, describeError, isAbortError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { isLoopback } from '../base/loopback.ts'
 import { ReasonLog } from '../base/reason-log.ts'
 import { Refusals, type RefusedStatus } from '../base/refusals.ts'
 import type { Secret } from '../base/secret.ts'
@@ -20,7 +21,7 @@ import { PasswordGuesses } from './password-guesses.ts'
 import { type ReplicaName, ReplicaRegistry } from './replica-registry.ts'
 import { ReplicaSession } from './replica-session.ts'
 import { tooManyConnections } from './server-errors.ts'
-import { isLoopback, type SessionDoor } from './session-login.ts'
+import type { SessionDoor } from './session-login.ts'
 
 export interface RelayLimits {
   /** Connections that have logged in. */

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import type { SecureContext } from 'node:tls'
 import type { Flavor } from '../base/flavor.ts'
 import type { RefusalReason } from '../base/refusals.ts'
@@ -126,10 +125,4 @@ async function isAuthentic(
 async function refuse(channel: PacketChannel, error: ServerError): Promise<null> {
   await channel.send(encodeServerError(error))
   return null
-}
-
-/** 127.0.0.0/8 and ::1, also when IPv4 is seen through an IPv6 socket. */
-export function isLoopback(address: string): boolean {
-  const plain = address.replace(/^::ffff:/, '')
-  return isIP(plain) === 4 ? plain.startsWith('127.') : plain === '::1'
 }

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream'
 import type { Connection, RowDataPacket } from 'mysql2'
-import { LandbridgeError } from '../base/errors.ts'
+import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
 import { type SqlAddress, sqlConnect } from '../mysql/sql-connect.ts'
 import { SourceSocket } from './source-socket.ts'
 
@@ -111,6 +111,8 @@ export class SourceConnection {
 const ACCESS_DENIED = 1045
 
 function connectFailed(address: SourceAddress, cause: unknown): LandbridgeError {
+  // A server that is not believed, or that asks for what cannot be answered: it says so itself.
+  if (isLandbridgeError(cause)) return cause
   const where = `${address.user}@${address.host}:${address.port}`
   if (serverNumber(cause) === ACCESS_DENIED) {
     return new LandbridgeError('ERR_SOURCE_LOGIN', `the source refuses the login ${where}`, {

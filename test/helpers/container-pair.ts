@@ -201,6 +201,8 @@ export class ContainerPair implements AsyncDisposable {
       },
       source: { host, port: this.source.port },
       sourceIsExample: false,
+      sourceCa: this.source.tls?.authority ?? null,
+      replicaCa: this.replica.tls?.authority ?? null,
       relayListen: { host: '0.0.0.0', port: RELAY_PORT },
     })
     const certs = join(this.#directory, 'certs')

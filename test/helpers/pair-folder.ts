@@ -30,6 +30,8 @@ export function pairPlan(directory: string, changes: Partial<PairPlan> = {}): Pa
     sourceUser: 'landbridge',
     relayListen: { host: '0.0.0.0', port: 3307 },
     relayUser: 'replica',
+    sourceCa: null,
+    replicaCa: null,
     given: [],
     nowMs: Date.now(),
     ...changes,

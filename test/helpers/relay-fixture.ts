@@ -17,6 +17,7 @@ import {
 } from '../../src/relay/attach.ts'
 import { RelayServer } from '../../src/relay/relay-server.ts'
 import { ServerBinlogStore } from './server-binlog-store.ts'
+import { tlsOf } from './server-tls.ts'
 import { type TestServerOptions, TestServers } from './test-servers.ts'
 
 export const RELAY_USER = 'replica'
@@ -100,7 +101,7 @@ export class RelayFixture {
       port: server.port,
       user: 'attach',
       password,
-      tls: { mode: 'preferred', caPem: null },
+      tls: tlsOf(server),
     } as const
     return { server, sql, login }
   }
@@ -111,7 +112,7 @@ export class RelayFixture {
     return attachReplica(
       {
         replica: replica.login,
-        relay: { role: 'relay', ...address, tls: { mode: 'required', caPem: null } },
+        relay: { role: 'relay', ...address, tls: tlsOf(this.source) },
         target: { ...address, caPath: this.source.tls?.authority ?? null, isNamed: true },
         replace: false,
         dryRun: false,

@@ -56,6 +56,21 @@ describeFlavors('landbridge check asks the database, %s', (flavor) => {
     return findings.filter((finding) => finding.check === check)
   }
 
+  test('a source that nobody vouches for is told nothing, and can be pinned', async () => {
+    const findings = await found('gateway/ec2.yaml', 'source')
+    expect(findings).toMatchObject([
+      { severity: 'error', message: expect.stringContaining('does not prove who it is') },
+      { severity: 'warning', message: expect.stringContaining('CN=landbridge test server') },
+    ])
+    const line = /tls: \{ fingerprint: "sha256:[0-9a-f]{64}" \}$/.exec(findings[1]?.remedy ?? '')
+    const [pin = ''] = line ?? []
+    await folder.edit('gateway/ec2.yaml', ['tls: { mode: verify-identity }', pin])
+    await folder.edit('gateway/azure.yaml', [
+      '    #   tls: { mode: verify-identity }',
+      '      tls: { mode: unverified }',
+    ])
+  })
+
   test('at production: who is in, and every item of the preflight', async () => {
     const findings = await found('gateway/ec2.yaml', 'source')
     expect(findings[0]).toMatchObject({
@@ -86,6 +101,7 @@ describeFlavors('landbridge check asks the database, %s', (flavor) => {
         severity: 'ok',
         message: expect.stringMatching(/^follower is in at .*, server_id 7$/),
       },
+      { severity: 'warning', message: expect.stringMatching(/^whoever answers .* is believed/) },
       { severity: 'ok', message: 'follower may ask what the replica has applied' },
       { severity: 'warning', remedy: expect.stringContaining('read_only=ON') },
       { severity: 'ok', remedy: expect.stringContaining('landbridge replica attach --config') },

@@ -5,6 +5,7 @@ import { followSource, Secret } from '../../src/index.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { describeFlavors } from '../helpers/needs.ts'
+import { tlsOf } from '../helpers/server-tls.ts'
 import { TestServers } from '../helpers/test-servers.ts'
 
 describeFlavors('following a source, %s', (flavor) => {
@@ -41,7 +42,7 @@ describeFlavors('following a source, %s', (flavor) => {
           port: server.port,
           user: 'reader',
           password: new Secret(password),
-          tls: { mode: 'preferred', caPem: null },
+          tls: tlsOf(server),
         },
         serverId: 4_100_000_001,
         replicaUuid: '7f3c0a52-93b1-11ef-8a0f-0242ac120002',

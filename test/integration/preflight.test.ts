@@ -11,6 +11,7 @@ import { type SourceAddress, SourceConnection } from '../../src/source/source-co
 import { readSourceFacts } from '../../src/source/source-facts.ts'
 import { type DumpTarget, SourceReader } from '../../src/source/source-reader.ts'
 import { describeFlavors } from '../helpers/needs.ts'
+import { tlsOf } from '../helpers/server-tls.ts'
 import { TestServers } from '../helpers/test-servers.ts'
 
 const OUR_UUID = '7f3c0a52-93b1-11ef-8a0f-0242ac120002'
@@ -23,7 +24,7 @@ function addressOf(server: RunningServer, user: string): SourceAddress {
     port: server.port,
     user,
     password: new Secret('secret'),
-    tls: { mode: 'preferred', caPem: null },
+    tls: tlsOf(server),
   }
 }
 

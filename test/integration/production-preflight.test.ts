@@ -3,23 +3,25 @@ import { systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { Secret } from '../../src/base/secret.ts'
 import { ProductionStream } from '../../src/gateway/production-stream.ts'
+import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import type { Channel } from '../../src/link/channel.ts'
 import { FrameType } from '../../src/link/frame.ts'
 import { testFlavors } from '../helpers/needs.ts'
+import { tlsOf } from '../helpers/server-tls.ts'
 import { TestServers } from '../helpers/test-servers.ts'
 
-function streamOf(port: number, user: string): ProductionStream {
+function streamOf(server: RunningServer, user: string): ProductionStream {
   return new ProductionStream({
     gateway: 'ec2',
     config: {
       name: 'main',
       source: {
         host: '127.0.0.1',
-        port,
+        port: server.port,
         user,
         password: new Secret('secret'),
-        tls: { mode: 'preferred', caPem: null },
+        tls: tlsOf(server),
         serverId: null,
         flavor: 'auto',
       },
@@ -61,7 +63,7 @@ testFlavors(
   'the status of a production gateway tells what the preflight found, %s',
   async (flavor) => {
     await using servers = await TestServers.create()
-    const { port, ...server } = await servers.start(flavor)
+    const server = await servers.start(flavor)
     const root = await connectSql(server)
     await root.query("CREATE USER blind IDENTIFIED BY 'secret'")
     await root.query("CREATE USER reader IDENTIFIED BY 'secret'")
@@ -69,7 +71,7 @@ testFlavors(
     await root.query("SET GLOBAL binlog_format = 'STATEMENT'")
     await root.end()
 
-    const blind = streamOf(port, 'blind')
+    const blind = streamOf(server, 'blind')
     const blocked = { code: 'ERR_SOURCE_GRANTS', severity: 'blocked', where: 'source:main' }
     await during(blind, async () => {
       await expect
@@ -78,10 +80,10 @@ testFlavors(
           ...blocked,
           remedy: expect.stringMatching(/^GRANT REPLICATION SLAVE, .* TO 'blind'@'%'$/),
         })
-      expect(blind.status().source.host).toBe(`127.0.0.1:${port}`)
+      expect(blind.status().source.host).toBe(`127.0.0.1:${server.port}`)
     })
 
-    const reader = streamOf(port, 'reader')
+    const reader = streamOf(server, 'reader')
     await during(reader, async () => {
       await expect
         .poll(() => reader.problems(), { timeout: 10_000 })

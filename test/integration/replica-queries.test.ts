@@ -4,6 +4,7 @@ import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { openReplica, type ReplicaLogin } from '../../src/progress/replica-queries.ts'
 import { describeFlavors } from '../helpers/needs.ts'
+import { tlsOf } from '../helpers/server-tls.ts'
 import { TestServers } from '../helpers/test-servers.ts'
 
 const PRIVILEGES = {
@@ -31,24 +32,21 @@ describeFlavors('asking a replica, %s', (flavor) => {
 
   afterAll(() => servers.stop())
 
-  const login = (mode: ReplicaLogin['tls']['mode']): ReplicaLogin => ({
+  const login = (): ReplicaLogin => ({
     host: '127.0.0.1',
     port: server.port,
     user: 'asker',
     password: new Secret('secret'),
-    tls: { mode, caPem: null },
+    tls: tlsOf(server),
   })
 
-  test.each(['preferred', 'required'] as const)(
-    'tells who it is and what it has, TLS %s',
-    async (mode) => {
-      const queries = await openReplica(login(mode), relay, signal)
-      expect(queries.identity).toMatchObject({ flavor, serverId: 9 })
-      expect(await queries.applied()).toMatch(flavor === 'mysql' ? /^[0-9a-f-]{36}:1/ : /^$/)
-      expect((await queries.replication()).stopReason).toMatch(/not set up/)
-      queries.close()
-    },
-  )
+  test('tells who it is and what it has', async () => {
+    const queries = await openReplica(login(), relay, signal)
+    expect(queries.identity).toMatchObject({ flavor, serverId: 9 })
+    expect(await queries.applied()).toMatch(flavor === 'mysql' ? /^[0-9a-f-]{36}:1/ : /^$/)
+    expect((await queries.replication()).stopReason).toMatch(/not set up/)
+    queries.close()
+  })
 
   test('says why replication there does not run', async () => {
     const root = await connectSql(server)
@@ -58,7 +56,7 @@ describeFlavors('asking a replica, %s', (flavor) => {
         ? "CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT=1, SOURCE_USER='x'"
         : "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=1, MASTER_USER='x'",
     )
-    const queries = await openReplica(login('preferred'), relay, signal)
+    const queries = await openReplica(login(), relay, signal)
     expect((await queries.replication()).stopReason).toBe(
       mysql ? 'stopped: receiver and applier' : 'stopped: applier and receiver',
     )
@@ -75,7 +73,7 @@ describeFlavors('asking a replica, %s', (flavor) => {
     const root = await connectSql(server)
     await root.query("CREATE USER stranger IDENTIFIED BY 'secret'")
     await root.end()
-    const queries = await openReplica({ ...login('preferred'), user: 'stranger' }, relay, signal)
+    const queries = await openReplica({ ...login(), user: 'stranger' }, relay, signal)
     await expect(queries.replication()).rejects.toMatchObject({
       code: 'ERR_REPLICA_QUERY',
       remedy: expect.stringContaining('landbridge replica --help'),
@@ -84,9 +82,11 @@ describeFlavors('asking a replica, %s', (flavor) => {
   })
 
   test('a wrong password and an unverifiable certificate are errors with a code', async () => {
-    const wrong = { ...login('preferred'), password: new Secret('other') }
+    const wrong = { ...login(), password: new Secret('other') }
     const code = 'ERR_REPLICA_UNREACHABLE'
     await expect(openReplica(wrong, relay, signal)).rejects.toMatchObject({ code })
-    await expect(openReplica(login('verify-ca'), relay, signal)).rejects.toMatchObject({ code })
+    const stranger = { ...login(), tls: { mode: 'verify-ca', caPem: null } as const }
+    const refused = openReplica(stranger, relay, signal)
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_SQL_TLS' })
   })
 })

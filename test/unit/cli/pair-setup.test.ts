@@ -149,3 +149,22 @@ test('each gateway listens at the port of its own endpoint', async () => {
   expect(await readFile(join(folder, 'gateway/ec2.yaml'), 'utf8')).toContain('listenPort: 51820 ')
   await rm(folder, { recursive: true })
 })
+
+test('the authority of a database is copied, and its configuration names it', async () => {
+  await using pair = await PairFolder.create()
+  await rm(pair.at('gateway/ec2.yaml'))
+  const authorities = { sourceCa: pair.at('certs/ca.crt'), replicaCa: pair.at('certs/ca.crt') }
+  const plan = pairPlan(pair.path, authorities)
+  const report = await setUpPair(plan)
+  expect(report.files).toContainEqual({ path: 'certs/ec2/source-ca.crt', outcome: 'created' })
+  expect(report.files).toContainEqual({ path: 'certs/azure/replica-ca.crt', outcome: 'created' })
+  expect(nextSteps(plan, report).join()).not.toContain('--source-ca')
+  const { streams } = await loadConfig(pair.at('gateway/ec2.yaml'))
+  const caPem = await readFile(pair.at('certs/ca.crt'), 'utf8')
+  expect(streams[0]?.source?.tls).toMatchObject({ mode: 'verify-identity', caPem })
+  // Without the flag the next time, what is there is kept.
+  const kept = await setUpPair(pairPlan(pair.path))
+  expect(kept.files).toContainEqual({ path: 'certs/ec2/source-ca.crt', outcome: 'kept' })
+  const wrong = pairPlan(pair.path, { sourceCa: pair.at('certs/ca.key') })
+  await expect(setUpPair(wrong)).rejects.toMatchObject({ code: 'ERR_USAGE' })
+})

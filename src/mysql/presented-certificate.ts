@@ -1,0 +1,62 @@
+import type { TLSSocket } from 'node:tls'
+import { createConnection } from 'mysql2'
+import { LandbridgeError } from '../base/errors.ts'
+import { publicKeyFingerprint } from '../base/fingerprint.ts'
+import { judgeBeforeLogin } from './tls-seam.ts'
+
+/** What a server shows of itself in a TLS handshake. Text of others: for people, and cleaned. */
+export interface PresentedCertificate {
+  readonly fingerprint: string
+  readonly subject: string
+  readonly issuer: string
+  readonly validTo: string
+}
+
+const CONNECT_MS = 10_000
+const TEXT_CHARS_MAX = 200
+
+/**
+ * Looks at a server's certificate, verifies nothing and logs in nowhere: the connection ends before
+ * a user is named. Null where it shows none. Rejects with the signal's reason.
+ */
+export async function presentedCertificate(
+  { host, port }: { readonly host: string; readonly port: number },
+  signal: AbortSignal,
+): Promise<PresentedCertificate | null> {
+  signal.throwIfAborted()
+  const ssl = { rejectUnauthorized: false, minVersion: 'TLSv1.2' }
+  const connection = createConnection({ host, port, user: '', ssl, connectTimeout: CONNECT_MS })
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  let presented: PresentedCertificate | null = null
+  judgeBeforeLogin(connection, (socket) => {
+    presented = describe(socket)
+    return new LandbridgeError('ERR_SQL_TLS', 'only its certificate was wanted')
+  })
+  const abort = (): void => reject(signal.reason)
+  connection.on('error', () => resolve())
+  connection.once('connect', () => reject(new TypeError('mysql2 logged in')))
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    await promise
+    return presented
+  } finally {
+    signal.removeEventListener('abort', abort)
+    connection.destroy()
+  }
+}
+
+function describe(socket: TLSSocket): PresentedCertificate | null {
+  const certificate = socket.getPeerX509Certificate()
+  if (certificate === undefined) return null
+  return {
+    fingerprint: publicKeyFingerprint(certificate.publicKey),
+    subject: oneLine(certificate.subject),
+    issuer: oneLine(certificate.issuer),
+    validTo: oneLine(certificate.validTo),
+  }
+}
+
+function oneLine(text: string | undefined): string {
+  const line = (text ?? '').trim().replaceAll('\n', ', ')
+  return line.replace(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, '?').slice(0, TEXT_CHARS_MAX)
+}
