@@ -8,7 +8,7 @@ import { packageVersion } from './base/version.ts'
 import type { GatewayConfig } from './config/config.ts'
 import { tunnelOptionsOf } from './config/tunnel-options.ts'
 import { CertificateExpiry } from './gateway/certificate-expiry.ts'
-import { holdDataDirectory } from './gateway/data-directory.ts'
+import { holdDataDirectory, makeFoldersPrivate } from './gateway/data-directory.ts'
 import { DrStream } from './gateway/dr-stream.ts'
 import { linkProblems, tunnelProblems, worstState } from './gateway/problems.ts'
 import { ProductionStream } from './gateway/production-stream.ts'
@@ -58,6 +58,7 @@ export async function createGateway(
   const run = async (signal: AbortSignal): Promise<void> => {
     const held = await holdDataDirectory(config.dataDir)
     try {
+      await makeFoldersPrivate(config, log)
       await runStations(signal)
     } finally {
       await held.release()

@@ -1,6 +1,7 @@
 import { type IncomingMessage, request } from 'node:http'
 import { codeOf, LandbridgeError } from '../base/errors.ts'
 import type { GatewayStatus } from '../progress/status.ts'
+import { operateSocket } from './socket-list.ts'
 
 export interface FetchOptions {
   readonly signal?: AbortSignal
@@ -33,23 +34,30 @@ export async function fetchStatus(
 
 /**
  * Lets the gateway keep no files for a replica any more, which is named by its server_uuid or `id:`
- * and its server_id. False when it kept none. Throws as `fetchStatus` does.
+ * and its server_id. False when it kept none. Asks the socket that may change something, beside the
+ * one that is given. Throws as `fetchStatus` does.
  */
 export async function releaseReplica(
-  socketPath: string,
+  readSocketPath: string,
   replica: { readonly stream: string; readonly id: string },
   signal: AbortSignal,
 ): Promise<boolean> {
   const [stream, id] = [replica.stream, replica.id].map(encodeURIComponent)
   const path = `/v1/streams/${stream}/replicas/${id}`
+  const socketPath = operateSocket(readSocketPath)
   const timeout = AbortSignal.timeout(RELEASE_MS_MAX)
   const either = AbortSignal.any([signal, timeout])
   try {
     const response = await ask('DELETE', { socketPath, path, signal: either })
-    await textOf(response)
-    return response.statusCode === 200
+    const { statusCode = 0 } = response
+    const said = await textOf(response)
+    if (statusCode === 200 || statusCode === 404) return statusCode === 200
+    throw new LandbridgeError('ERR_GATEWAY_ANSWER', `${socketPath}: HTTP ${statusCode}, ${said}`, {
+      remedy: 'Look at the log of the gateway.',
+    })
   } catch (error) {
     signal.throwIfAborted()
+    if (error instanceof LandbridgeError) throw error
     throw explain(socketPath, timeout.aborted, error)
   }
 }
@@ -115,7 +123,7 @@ function explain(socketPath: string, timedOut: boolean, cause: unknown): Landbri
     cause: timedOut ? undefined : cause,
     retryable: !denied,
     remedy: denied
-      ? 'Use sudo, or join the group that owns the socket.'
+      ? 'Use sudo. The group that owns the socket may read the status, but change nothing.'
       : 'Look at the log of the gateway; it may be overloaded or stopped by a debugger.',
   })
 }

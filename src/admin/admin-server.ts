@@ -5,6 +5,7 @@ import { ignoreMissing } from '../base/atomic-file.ts'
 import { codeOf, LandbridgeError } from '../base/errors.ts'
 import { untilAborted } from '../base/until-aborted.ts'
 import {
+  type HttpAnswer,
   type HttpDeletes,
   type HttpRoutes,
   HttpService,
@@ -13,6 +14,7 @@ import {
 } from '../observe/http-service.ts'
 import type { GatewayStatus } from '../progress/status.ts'
 import { healthOf } from './health.ts'
+import { operateSocket } from './socket-list.ts'
 
 export interface AdminServerOptions {
   readonly socketPath: string
@@ -20,21 +22,28 @@ export interface AdminServerOptions {
   /** The body of `GET /metrics`. */
   readonly metrics: () => Promise<string>
   /** By stream: lets go of what a replica needs; false when nothing was kept for it. */
-  readonly releaseReplica?: Readonly<Record<string, (replica: string) => Promise<boolean>>>
+  readonly releaseReplica?: Readonly<Record<string, Release>>
 }
+
+type Release = (replica: string) => Promise<boolean>
 
 /** The kernel's limit of a socket's path, without the closing NUL byte. */
 const PATH_BYTES_MAX = 107
-const SOCKET_MODE = 0o660
+/** The group of the gateway's user is for people on call: they may read. */
+const READ_MODE = 0o660
+/** The gateway's user, and root. */
+const OPERATE_MODE = 0o600
 
 /**
- * HTTP over a Unix socket; who may ask is decided by the permissions of the file (0660).
+ * HTTP over two Unix sockets; who may ask is decided by the permissions of the files. The first
+ * (0660) reads, the second (0600, NAME.operate.sock) changes something as well:
  *
  *     GET /v1/status   GatewayStatus
  *     GET /v1/health   200 when data flows, else 503; with the reasons
  *     GET /v1/live     200 as long as the process answers
  *     GET /metrics     Prometheus text
  *     DELETE /v1/streams/NAME/replicas/ID   200 when files were kept for it, else 404
+ *                      (403 on the first socket)
  */
 export class AdminServer {
   readonly #options: AdminServerOptions
@@ -48,7 +57,8 @@ export class AdminServer {
    */
   async run(signal: AbortSignal): Promise<void> {
     const { socketPath, status, metrics } = this.#options
-    await makeWayFor(socketPath)
+    const operatePath = operateSocket(socketPath)
+    for (const path of [socketPath, operatePath]) await makeWayFor(path)
     const routes: HttpRoutes = {
       '/v1/status': () => jsonAnswer(status()),
       '/v1/health': () => {
@@ -58,25 +68,37 @@ export class AdminServer {
       '/v1/live': () => jsonAnswer({ live: true }),
       '/metrics': async () => metricsAnswer(await metrics()),
     }
-    const service = new HttpService(routes, this.#deletes())
-    await listen(service, socketPath)
-    await untilAborted(signal)
-    // Closing removes the socket file.
-    await service.close()
+    const operating = new HttpService(routes, this.#deletes(released))
+    const forbidden = jsonAnswer({ error: `this socket only reads; ask ${operatePath}` }, 403)
+    const reading = new HttpService(
+      routes,
+      this.#deletes(async () => forbidden),
+    )
+    try {
+      await listen(operating, operatePath, OPERATE_MODE)
+      // Last: who waits for this one finds both.
+      await listen(reading, socketPath, READ_MODE)
+      await untilAborted(signal)
+    } finally {
+      // Closing removes the socket files.
+      await Promise.all([reading.close(), operating.close()])
+    }
   }
 
-  #deletes(): HttpDeletes {
+  #deletes(answer: (release: Release, replica: string) => Promise<HttpAnswer>): HttpDeletes {
     const streams = Object.entries(this.#options.releaseReplica ?? {})
     return Object.fromEntries(
       streams.map(([name, release]) => [
         `/v1/streams/${encodeURIComponent(name)}/replicas`,
-        async (replica: string) => {
-          const isReleased = await release(replica)
-          return jsonAnswer({ released: isReleased }, isReleased ? 200 : 404)
-        },
+        (replica: string) => answer(release, replica),
       ]),
     )
   }
+}
+
+async function released(release: Release, replica: string): Promise<HttpAnswer> {
+  const isReleased = await release(replica)
+  return jsonAnswer({ released: isReleased }, isReleased ? 200 : 404)
 }
 
 /** Removes what a crashed gateway left behind, but never takes the socket from a living one. */
@@ -115,9 +137,9 @@ function isAnswered(path: string): Promise<boolean> {
   return promise.finally(() => socket.destroy())
 }
 
-async function listen(service: HttpService, path: string): Promise<void> {
+async function listen(service: HttpService, path: string, mode: number): Promise<void> {
   // The file must not exist for a moment with wider permissions: it is made within this call.
-  const umask = process.umask(0o777 & ~SOCKET_MODE)
+  const umask = process.umask(0o777 & ~mode)
   let listening: Promise<void>
   try {
     listening = service.listen({ path })
@@ -126,7 +148,7 @@ async function listen(service: HttpService, path: string): Promise<void> {
   }
   try {
     await listening
-    await chmod(path, SOCKET_MODE)
+    await chmod(path, mode)
   } catch (cause) {
     throw cannotOpen(path, cause)
   }

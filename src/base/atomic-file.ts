@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import { type Disk, type DiskFile, realDisk } from './disk.ts'
+import { PRIVATE_FILE_MODE } from './private-folder.ts'
 
 /**
  * Replaces a small file so that after a crash either the old or the new content is there, whole:
@@ -10,7 +11,7 @@ export async function replaceFile(
   content: string | Uint8Array,
   options: { readonly mode?: number; readonly disk?: Disk } = {},
 ): Promise<void> {
-  const { mode = 0o640, disk = realDisk } = options
+  const { mode = PRIVATE_FILE_MODE, disk = realDisk } = options
   const temporary = `${path}.${process.pid}.tmp`
   let file: DiskFile | undefined
   try {

@@ -38,8 +38,8 @@ export function formatDetach(report: DetachReport): string {
   if (report.kept === 'released') lines.push('the gateway keeps no files for it any more')
   else if (report.kept === 'unknown') {
     lines.push(
-      'warning: the gateway does not answer and may keep files for the replica',
-      '  remedy: detach again when it runs, or wait for retention.replicaAge',
+      'warning: the gateway could not be asked and may keep files for the replica',
+      '  remedy: detach again, as root, when it runs; or wait for retention.replicaAge',
     )
   }
   return `${lines.join('\n')}\n`

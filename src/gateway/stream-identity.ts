@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { ignoreMissing, replaceFile } from '../base/atomic-file.ts'
 import { LandbridgeError } from '../base/errors.ts'
+import { PRIVATE_FOLDER_MODE } from '../base/private-folder.ts'
 
 /**
  * What a stream calls itself towards databases. Random once and then kept, so that the source
@@ -49,7 +50,7 @@ export async function loadStreamIdentity(dataDir: string, stream: string): Promi
     relayServerId: randomInt(SERVER_ID_MIN, SERVER_ID_MAX),
     relayUuid: randomUUID(),
   }
-  await mkdir(dataDir, { recursive: true, mode: 0o750 })
+  await mkdir(dataDir, { recursive: true, mode: PRIVATE_FOLDER_MODE })
   await replaceFile(pathOf(dataDir, stream), `${JSON.stringify(identity, null, 2)}\n`)
   return identity
 }

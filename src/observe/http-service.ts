@@ -103,7 +103,7 @@ async function removedBy(url: string, deletes: HttpDeletes): Promise<HttpAnswer 
     return (await remove?.(decodeURIComponent(url.slice(end + 1)))) ?? null
   } catch (error) {
     if (error instanceof URIError) return jsonAnswer({ error: 'the path is malformed' }, 400)
-    throw error
+    return failed(error)
   }
 }
 
@@ -117,6 +117,10 @@ async function answerTo(method: string, url: string, routes: HttpRoutes): Promis
   try {
     return await route()
   } catch (error) {
-    return jsonAnswer({ error: error instanceof Error ? error.message : String(error) }, 500)
+    return failed(error)
   }
+}
+
+function failed(error: unknown): HttpAnswer {
+  return jsonAnswer({ error: error instanceof Error ? error.message : String(error) }, 500)
 }

@@ -83,6 +83,11 @@ export function epochFolder(directory: string, epoch: number): string {
   return join(directory, String(epoch).padStart(6, '0'))
 }
 
+/** Whether a folder in a spool's directory is one of an epoch. */
+export function isEpochFolder(name: string): boolean {
+  return /^\d{6,}$/.test(name)
+}
+
 export function indexPath(directory: string, epoch: number, name: string): string {
   return join(epochFolder(directory, epoch), 'index', `${name}.json`)
 }

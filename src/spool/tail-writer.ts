@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import { ignoreMissing } from '../base/atomic-file.ts'
 import type { Disk, DiskFile } from '../base/disk.ts'
+import { PRIVATE_FILE_MODE } from '../base/private-folder.ts'
 import type { SpoolFile } from './spool-file.ts'
 
 /**
@@ -28,7 +29,7 @@ export class TailWriter {
   async open(): Promise<void> {
     if (this.#handle !== null) return
     const isNew = this.#written === 0
-    const handle = await this.#disk.open(this.file.path, isNew ? 'w' : 'r+', 0o640)
+    const handle = await this.#disk.open(this.file.path, isNew ? 'w' : 'r+', PRIVATE_FILE_MODE)
     try {
       // Before the file counts as open: a failure must not leave a name that was never synced.
       if (isNew) await this.#disk.syncDirectory(dirname(this.file.path))

@@ -1,6 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { ignoreMissing, replaceFile } from '../base/atomic-file.ts'
+import { PRIVATE_FOLDER_MODE } from '../base/private-folder.ts'
 import { parseEndpoint } from './uapi.ts'
 
 /**
@@ -23,7 +24,7 @@ export class LastEndpoint {
   /** Called with every reading; writes only what is new. */
   async save(endpoint: string | null): Promise<void> {
     if (endpoint === null || endpoint === this.#saved) return
-    await mkdir(dirname(this.#path), { recursive: true })
+    await mkdir(dirname(this.#path), { recursive: true, mode: PRIVATE_FOLDER_MODE })
     await replaceFile(this.#path, `${endpoint}\n`)
     this.#saved = endpoint
   }

@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { ignoreMissing, replaceFile } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import { LandbridgeError } from '../base/errors.ts'
+import { PRIVATE_FOLDER_MODE } from '../base/private-folder.ts'
 import { missingProgram, PROGRAM_ENV, type ProcessRunner } from './process-runner.ts'
 
 export interface WireguardProcessOptions {
@@ -69,7 +70,7 @@ export class WireguardProcess {
     this.#exited = this.#ending(child)
     if (child.pid === undefined) return
     const startTime = await processStartTime(child.pid)
-    await mkdir(dirname(recordPath), { recursive: true })
+    await mkdir(dirname(recordPath), { recursive: true, mode: PRIVATE_FOLDER_MODE })
     await replaceFile(recordPath, `${JSON.stringify({ pid: child.pid, startTime })}\n`)
   }
 

@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
 import { parseDocument } from 'yaml'
 import { fetchStatus } from '../../src/admin/admin-client.ts'
@@ -10,11 +11,13 @@ import { freePort } from '../helpers/free-port.ts'
 import { needs } from '../helpers/needs.ts'
 import { ReplicatedPair } from '../helpers/replicated-pair.ts'
 
+const run = promisify(execFile)
+
 /*
  * A second DR gateway beside the running one, in a PID namespace of its own: both are process 1, as
  * in two containers. What does not depend on the flavour is shown on MariaDB, which starts sooner.
  */
-describe('a second gateway on the same folders', needs('root', 'mariadb'), () => {
+describe('the folders of a gateway and a second one on them', needs('root', 'mariadb'), () => {
   let pair: ReplicatedPair
   const started: ChildProcess[] = []
   /** What the second gateways said. */
@@ -68,6 +71,24 @@ describe('a second gateway on the same folders', needs('root', 'mariadb'), () =>
     await pair.synced()
     expect(await pair.compareSpool()).toMatchObject({ identical: true, failures: [] })
   }
+
+  /** What group or others may read of the DR gateway's folders. */
+  async function openToOthers(data: string): Promise<string> {
+    return (await run('find', [data, '-perm', '/077'])).stdout
+  }
+
+  test('are for its user alone, also those that an earlier version made', async () => {
+    const data = join(pair.pair.directory, 'data', 'azure')
+    expect(await openToOthers(data)).toBe('')
+    await pair.pair.kill('dr', 'SIGTERM')
+    await run('chmod', ['-R', 'g=rX,o=rX', data])
+    await pair.pair.start('dr')
+    await insert(1)
+    await expectIdentical()
+    expect(await openToOthers(data)).toBe('')
+    const log = await readFile(join(pair.pair.directory, 'azure.log'), 'utf8')
+    expect(log.match(/group or others could read/g)).toHaveLength(1)
+  })
 
   test('ends at once where the data directory is the same', async () => {
     const config = await configWith('twin', { 'admin.socket': '../twin.sock' })

@@ -1,15 +1,19 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fetchStatus, releaseReplica } from '../../../src/admin/admin-client.ts'
 import { AdminServer, type AdminServerOptions } from '../../../src/admin/admin-server.ts'
-import { listSockets } from '../../../src/admin/socket-list.ts'
+import { listSockets, operateSocket } from '../../../src/admin/socket-list.ts'
 import type { GatewayStatus } from '../../../src/progress/status.ts'
+import { needs } from '../../helpers/needs.ts'
 import { drStatus } from '../../helpers/status-fixture.ts'
 
+const run = promisify(execFile)
 let directory: string
 let socketPath: string
 let stopping: AbortController
@@ -48,10 +52,15 @@ async function start(status: () => GatewayStatus = () => drStatus): Promise<void
     .toBe(true)
 }
 
-function ask(path: string, method = 'GET', body = ''): Promise<{ status: number; text: string }> {
+function ask(
+  path: string,
+  method = 'GET',
+  body = '',
+  at = socketPath,
+): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const headers = { connection: 'close' }
-    const asked = request({ socketPath, path, method, headers }, async (response) => {
+    const asked = request({ socketPath: at, path, method, headers }, async (response) => {
       const text = (await response.toArray()).map(String).join('')
       resolve({ status: response.statusCode ?? 0, text })
     })
@@ -60,12 +69,45 @@ function ask(path: string, method = 'GET', body = ''): Promise<{ status: number;
   })
 }
 
+const NOBODY = 65_534
+
+/** Whether a user of the group of this process may open a socket. */
+async function connectAs(uid: number, path: string): Promise<string> {
+  const code =
+    'use IO::Socket::UNIX; print IO::Socket::UNIX->new(Peer => $ARGV[0]) ? "connected" : $!'
+  const asUser = ['--reuid', `${uid}`, '--regid', '0', '--clear-groups', '--']
+  const { stdout } = await run('setpriv', [...asUser, 'perl', '-e', code, path])
+  return stdout
+}
+
 describe('admin server', () => {
   test('serves the status to its client, over a socket that others cannot open', async () => {
     await start()
     expect(await fetchStatus(socketPath)).toEqual(drStatus)
     expect((await stat(socketPath)).mode & 0o777).toBe(0o660)
     expect(await listSockets(join(directory, 'run'))).toEqual([socketPath])
+  })
+
+  test('whoever may only read has a socket of their own', needs('root'), async () => {
+    const release = async () => true
+    running = serverOf(() => drStatus, { main: release }).run(stopping.signal)
+    const operate = operateSocket(socketPath)
+    await expect.poll(() => fetchStatus(socketPath).catch(() => null)).toEqual(drStatus)
+    expect((await stat(operate)).mode & 0o777).toBe(0o600)
+    const path = '/v1/streams/main/replicas/id:9'
+    const refused = await ask(path, 'DELETE')
+    expect(refused).toMatchObject({ status: 403, text: expect.stringContaining(operate) })
+    expect(await ask(path, 'DELETE', '', operate)).toMatchObject({ status: 200 })
+    expect((await ask('/v1/live', 'GET', '', operate)).status).toBe(200)
+    // A person of the group, which is root's here.
+    await chmod(directory, 0o750)
+    expect(await connectAs(NOBODY, socketPath)).toBe('connected')
+    expect(await connectAs(NOBODY, operate)).toBe('Permission denied')
+  })
+
+  test('the path of the second socket is told from that of the first', () => {
+    expect(operateSocket('/run/landbridge/ec2.sock')).toBe('/run/landbridge/ec2.operate.sock')
+    expect(operateSocket('/run/admin')).toBe('/run/admin.operate.sock')
   })
 
   test('tells health with reasons, liveness and metrics', async () => {
@@ -105,7 +147,8 @@ describe('admin server', () => {
     expect(released.slice(-2)).toEqual(['id:9', 'id:8/..'])
     const count = released.length
     expect(await gone('other', 'id:9')).toBe(false)
-    expect((await ask('/v1/streams/a%2Fb/replicas/%E0%A4', 'DELETE')).status).toBe(400)
+    const malformed = '/v1/streams/a%2Fb/replicas/%E0%A4'
+    expect((await ask(malformed, 'DELETE', '', operateSocket(socketPath))).status).toBe(400)
     expect((await ask('/v1/streams/a%2Fb/replicas/id:9', 'GET')).status).toBe(404)
     expect((await ask('/v1/status', 'DELETE')).status).toBe(405)
     expect(released.length).toBe(count)
@@ -113,6 +156,18 @@ describe('admin server', () => {
     await running
     stopping = new AbortController()
     await expect(gone('a/b', 'id:9')).rejects.toMatchObject({ code: 'ERR_GATEWAY_NOT_RUNNING' })
+  })
+
+  test('a release that fails is told, and the gateway lives on', async () => {
+    const release = () => Promise.reject(new Error('the disk is gone'))
+    running = serverOf(() => drStatus, { main: release }).run(stopping.signal)
+    await expect.poll(() => fetchStatus(socketPath).catch(() => null)).toEqual(drStatus)
+    const replica = { stream: 'main', id: 'id:9' }
+    await expect(releaseReplica(socketPath, replica, stopping.signal)).rejects.toMatchObject({
+      code: 'ERR_GATEWAY_ANSWER',
+      message: expect.stringContaining('the disk is gone'),
+    })
+    expect((await ask('/v1/live')).status).toBe(200)
   })
 
   test('refuses other paths, methods and large headers, survives a failing status', async () => {
