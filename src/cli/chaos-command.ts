@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { runChaos } from '../lab/chaos/chaos-run.ts'
 import { faultText } from '../lab/chaos/fault.ts'
-import { FAULT_NAMES, planFaults } from '../lab/chaos/schedule.ts'
+import { FAULT_NAMES, planFaults, type ScheduleOptions } from '../lab/chaos/schedule.ts'
 import { labPaths } from '../lab/lab-paths.ts'
 import { parseWanFlags, type WanFlags } from '../lab/wan-settings.ts'
 import { addWanFlags, parseFlavor } from './lab-command.ts'
@@ -20,6 +20,7 @@ interface ChaosFlags extends WanFlags {
   readonly name?: string
   readonly plan?: boolean
   readonly json?: boolean
+  readonly soak?: boolean
   readonly keepOnFailure?: boolean
 }
 
@@ -42,6 +43,7 @@ export function addChaosCommand(program: Command): void {
     .option('--only <names>', 'only faults whose names begin so, with commas between')
     .option('--rate-tps <rate>', 'transactions per second', '80')
     .option('--writers <count>', 'concurrent connections', '6')
+    .option('--soak', `cuts of the WAN as long as in the field; memory must end where it began`)
     .option('--name <lab>', 'name of the lab; default chaos-FLAVOR')
     .option('--plan', 'print what would happen, do nothing')
     .option('--keep-on-failure', 'leave the lab as it is when something is missing')
@@ -49,12 +51,20 @@ export function addChaosCommand(program: Command): void {
   addWanFlags(chaos).action(run)
 }
 
+/** `--soak` stands for the two flags that say the same. */
+function kindsOf({ soak, scale, only }: ChaosFlags): Pick<ScheduleOptions, 'scale' | 'only'> {
+  if (soak === true) return { scale: 1, only: ['wan cut'] }
+  return {
+    scale: positive('--scale', scale),
+    ...(only === undefined ? {} : { only: only.split(',') }),
+  }
+}
+
 async function run(flags: ChaosFlags): Promise<void> {
   const schedule = {
     seed: flags.seed === undefined ? Date.now() % 1_000_000 : positive('--seed', flags.seed),
     seconds: positive('--minutes', flags.minutes) * 60,
-    scale: positive('--scale', flags.scale),
-    ...(flags.only === undefined ? {} : { only: flags.only.split(',') }),
+    ...kindsOf(flags),
   }
   if (flags.plan === true) {
     output.show(flags, { seed: schedule.seed, steps: planFaults(schedule) }, formatPlan)
@@ -69,6 +79,7 @@ async function run(flags: ChaosFlags): Promise<void> {
     transactionsPerSecond: positive('--rate-tps', flags.rateTps),
     writers: positive('--writers', flags.writers),
     wan: parseWanFlags({ ...flags, rtt: flags.rtt ?? RTT_MS_DEFAULT }),
+    steadyMemory: flags.soak === true,
     keepOnFailure: flags.keepOnFailure === true,
     say: (line: string) => screen.write(`${line}\n`),
   }

@@ -6,7 +6,7 @@ import { downLab } from '../lab-down.ts'
 import { landbridgeCommand, peekStatus } from '../lab-gateways.ts'
 import { withLabLock } from '../lab-lock.ts'
 import type { LabPaths } from '../lab-paths.ts'
-import type { LabState } from '../lab-state.ts'
+import { type LabState, requireState } from '../lab-state.ts'
 import { upLab } from '../lab-up.ts'
 import { clearWan, type WanSettings } from '../wan-settings.ts'
 import { type ChaosSummary, type FaultReport, summaryText } from './chaos-summary.ts'
@@ -15,6 +15,7 @@ import { disturbsReplica, disturbsSpool, type Fault, faultName, faultText } from
 import { FaultInjector } from './fault-injector.ts'
 import { FlowWatch } from './flow-watch.ts'
 import { LedgerWriter } from './ledger-writer.ts'
+import { anonymousMiB, MemoryWatch } from './memory-watch.ts'
 import { replicaRecovery, spoolRecovery } from './recovery.ts'
 import { planFaults, type Step } from './schedule.ts'
 import { readSourcePosition } from './source-position.ts'
@@ -29,6 +30,8 @@ export interface ChaosOptions {
   readonly transactionsPerSecond: number
   readonly writers: number
   readonly wan: Partial<WanSettings>
+  /** Memory of the gateways must end where it began. */
+  readonly steadyMemory: boolean
   readonly keepOnFailure: boolean
   readonly say: (line: string) => void
   readonly signal: AbortSignal
@@ -78,6 +81,7 @@ class ChaosRun {
   readonly #writer: LedgerWriter
   readonly #reports: FaultReport[] = []
   readonly #flow = new FlowWatch()
+  readonly #memory = { production: new MemoryWatch(), dr: new MemoryWatch() }
   #startedMs = 0
 
   constructor(options: ChaosOptions, state: LabState, wan: WanSettings) {
@@ -114,6 +118,7 @@ class ChaosRun {
       ledger: this.#writer.ledger,
       reports: this.#reports,
       untold: this.#flow.failures,
+      memory: { production: this.#memory.production.report(), dr: this.#memory.dr.report() },
       elapsedSeconds: Math.round((performance.now() - this.#startedMs) / 1_000),
     })
   }
@@ -125,7 +130,20 @@ class ChaosRun {
       const status = await peekStatus(adminSocket)
       const acknowledged = this.#writer.ledger.acknowledged.size
       this.#flow.observe({ nowMs: performance.now(), status, acknowledged })
+      await this.#watchMemory()
       await sleep(WATCH_MS, undefined, { signal }).catch(() => undefined)
+    }
+  }
+
+  async #watchMemory(): Promise<void> {
+    const { processes } = await requireState(this.#options.paths)
+    for (const [site, name] of [
+      ['production', 'prod-gateway'],
+      ['dr', 'dr-gateway'],
+    ] as const) {
+      const pid = processes[name]?.pid ?? 0
+      const mib = anonymousMiB(pid)
+      if (mib !== null) this.#memory[site].observe(pid, mib)
     }
   }
 

@@ -1,4 +1,5 @@
 import type { Flavor } from '../../base/flavor.ts'
+import type { MemoryReport } from './memory-watch.ts'
 
 /** One fault as it happened. */
 export interface FaultReport {
@@ -39,6 +40,11 @@ export interface ChaosSummary {
   readonly recoveryMs: Spread | null
   readonly replicaRecoveryMs: Spread | null
   readonly byFault: Readonly<Record<string, { count: number; medianMs: number; maxMs: number }>>
+  /** Of the gateways' last processes; null when they did not run for long enough. */
+  readonly memory: {
+    readonly production: MemoryReport | null
+    readonly dr: MemoryReport | null
+  }
   /** A gateway's start counts as recovery, and takes longer where others want the processors. */
   readonly machine: { readonly processors: number; readonly load: number }
   readonly failures: readonly string[]
@@ -92,7 +98,11 @@ export function summaryText(summary: ChaosSummary): string {
     value === null
       ? 'none measured'
       : `p50 ${value.p50} ms, p99 ${value.p99} ms, max ${value.max} ms`
-  const { machine } = summary
+  const { machine, memory } = summary
+  const mib = (value: MemoryReport | null) =>
+    value === null
+      ? 'not measured'
+      : `${value.beginMiB} MiB at first, ${value.endMiB} at last, ${value.maxMiB} at most`
   const lines = [
     ...Object.entries(summary.byFault).map(
       ([name, { count, medianMs, maxMs }]) =>
@@ -107,6 +117,8 @@ export function summaryText(summary: ChaosSummary): string {
     `  replica equal          ${summary.replicaEqual ? 'yes' : 'NO'}`,
     `  recovery               ${spread(summary.recoveryMs)}`,
     `  recovery of replica    ${spread(summary.replicaRecoveryMs)}`,
+    `  memory, production     ${mib(memory.production)}`,
+    `  memory, DR             ${mib(memory.dr)}`,
     `  machine                ${machine.processors} processors, load ${machine.load}`,
     ...summary.failures.map((failure) => `  ✗ ${failure}`),
     summary.ok ? 'nothing lost, nothing doubled' : 'FAILED',

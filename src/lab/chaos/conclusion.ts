@@ -22,6 +22,7 @@ import {
 import { checkLedger, type LedgerReport, readHistory } from './ledger-check.ts'
 import { LEDGER_SCHEMA } from './ledger-statements.ts'
 import type { Ledger } from './ledger-writer.ts'
+import { memoryGrowth } from './memory-watch.ts'
 
 export interface ConclusionOptions {
   readonly paths: LabPaths
@@ -32,6 +33,9 @@ export interface ConclusionOptions {
   readonly reports: readonly FaultReport[]
   /** Times that nothing flowed while the status was ok. */
   readonly untold: readonly string[]
+  readonly memory: ChaosSummary['memory']
+  /** Memory that grew is a failure. */
+  readonly steadyMemory: boolean
   readonly elapsedSeconds: number
   readonly say: (line: string) => void
   readonly signal: AbortSignal
@@ -42,7 +46,7 @@ const CATCH_UP_SECONDS = 120
 /** Everything is healed: waits until all has arrived, then counts and compares. */
 export async function concludeChaos(options: ConclusionOptions): Promise<ChaosSummary> {
   const { say, state, ledger, reports, flavor, seed, signal } = options
-  const failures: string[] = [...options.untold]
+  const failures: string[] = [...options.untold, ...growthOf(options)]
   try {
     await waitUntilWhole(options)
   } catch (error) {
@@ -75,11 +79,21 @@ export async function concludeChaos(options: ConclusionOptions): Promise<ChaosSu
     recoveryMs: spreadOf(recoveriesOf(reports, 'recoveryMs')),
     replicaRecoveryMs: spreadOf(recoveriesOf(reports, 'replicaRecoveryMs')),
     byFault: byFault(reports),
+    memory: options.memory,
     machine: machineAtWork(),
     failures,
   }
   await keepEvidence(options, summary)
   return summary
+}
+
+function growthOf({ steadyMemory, memory }: ConclusionOptions): string[] {
+  if (!steadyMemory) return []
+  const growths = [
+    memoryGrowth('the production gateway', memory.production),
+    memoryGrowth('the DR gateway', memory.dr),
+  ]
+  return growths.filter((growth) => growth !== null)
 }
 
 function machineAtWork(): ChaosSummary['machine'] {

@@ -4,7 +4,7 @@ import type { GatewayStatus } from '../../progress/status.ts'
 export interface FlowSample {
   readonly nowMs: number
   /** The DR gateway's answer; null when it gave none, which nobody takes for health. */
-  readonly status: Pick<GatewayStatus, 'state' | 'problems' | 'streams'> | null
+  readonly status: Pick<GatewayStatus, 'nowMs' | 'state' | 'link' | 'streams'> | null
   /** Transactions that the source has acknowledged so far. */
   readonly acknowledged: number
 }
@@ -14,6 +14,7 @@ export interface FlowSample {
  * stream of which nothing is heard after 15 s, one that stands still after 20 s.
  */
 export const UNTOLD_MS_MAX = 25_000
+const NEW_LINK_MS = 10_000
 
 /**
  * Holds the status against what flows: while the source goes on committing and nothing of it is
@@ -45,6 +46,7 @@ export class FlowWatch {
       this.#waitingSinceMs ??= nowMs
     }
     if (this.#found || this.#waitingSinceMs === null || status?.state !== 'ok') return
+    if (isNewLink(status)) return
     const waitingMs = nowMs - this.#waitingSinceMs
     if (waitingMs < UNTOLD_MS_MAX) return
     this.#found = true
@@ -53,4 +55,10 @@ export class FlowWatch {
       `status was ok, though the source committed and nothing was synced for ${seconds} s`,
     )
   }
+}
+
+/** A link that has just come back brings its first bytes in a moment; one that flaps is none. */
+function isNewLink({ nowMs, link }: Pick<GatewayStatus, 'nowMs' | 'link'>): boolean {
+  const upMs = link.state === 'up' ? nowMs - (link.sinceMs ?? nowMs) : 0
+  return upMs < NEW_LINK_MS && link.unsteadySessions < 2
 }
