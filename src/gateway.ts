@@ -3,6 +3,7 @@ import { AdminServer } from './admin/admin-server.ts'
 import { type Clock, systemClock } from './base/clock.ts'
 import { publicKeyFingerprint } from './base/fingerprint.ts'
 import type { Log } from './base/log.ts'
+import { openFilesMax } from './base/open-files.ts'
 import { untilAborted } from './base/until-aborted.ts'
 import { packageVersion } from './base/version.ts'
 import type { GatewayConfig } from './config/config.ts'
@@ -13,6 +14,7 @@ import { DrStream } from './gateway/dr-stream.ts'
 import { linkProblems, tunnelProblems, worstState } from './gateway/problems.ts'
 import { ProductionStream } from './gateway/production-stream.ts'
 import { refusedBy } from './gateway/refused.ts'
+import { relayPlaces } from './gateway/relay-places.ts'
 import { silenceProblems } from './gateway/silence.ts'
 import { loadStreamIdentity } from './gateway/stream-identity.ts'
 import { StreamSessions } from './gateway/stream-sessions.ts'
@@ -21,6 +23,7 @@ import { LinkServer } from './link/link-server.ts'
 import { MetricsServer } from './observe/metrics-server.ts'
 import { renderMetrics, type TunnelPeerLabels } from './progress/metrics.ts'
 import type { GatewayStatus } from './progress/status.ts'
+import { RELAY_LIMITS } from './relay/relay-server.ts'
 import { ExternalTunnel } from './tunnel/external-tunnel.ts'
 import { Tunnel } from './tunnel/tunnel.ts'
 import type { TunnelPath } from './tunnel/tunnel-path.ts'
@@ -102,13 +105,26 @@ async function createStreams(
   clock: Clock,
 ): Promise<Stream[]> {
   const { name: gateway, site, link, dataDir } = config
+  const relays = config.streams.filter(({ relay }) => relay !== null).length
+  const places = relayPlaces(openFilesMax(), Math.max(1, relays), RELAY_LIMITS)
+  if (relays > 0 && places.connectionsMax < RELAY_LIMITS.connectionsMax) {
+    const { connectionsMax } = places
+    const message = `the limit of open files leaves each relay ${connectionsMax} connections`
+    log.warn({ remedy: 'Raise it: LimitNOFILE= in the unit, ulimit -n, --ulimit nofile' }, message)
+  }
   return await Promise.all(
     config.streams.map(async (stream) => {
       const identity = await loadStreamIdentity(dataDir, stream.name)
       const common = { config: stream, identity, clock, log: log.child({ stream: stream.name }) }
       return site === 'production'
         ? new ProductionStream({ ...common, gateway, link })
-        : new DrStream({ ...common, windowBytes: link.windowBytes, clockOffsetMs })
+        : new DrStream({
+            ...common,
+            dataDir,
+            windowBytes: link.windowBytes,
+            relayPlaces: places,
+            clockOffsetMs,
+          })
     }),
   )
 }

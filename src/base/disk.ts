@@ -33,6 +33,12 @@ export interface DiskFile extends ReadableFile {
   close(): Promise<void>
 }
 
+export interface DiskRoom {
+  readonly bytes: number
+  /** Null where the file system makes inodes as it needs them. */
+  readonly inodes: number | null
+}
+
 /**
  * What durable storage needs of a file system, call by call, so that a test can put one behind it
  * that fails, tears and delays. Every call rejects with the system's error (`code`, `syscall`).
@@ -49,8 +55,8 @@ export interface Disk {
   lockFolder(path: string): Promise<FolderLock | null>
   rename(path: string, newPath: string): Promise<void>
   unlink(path: string): Promise<void>
-  /** What this user may still write there. */
-  freeBytes(path: string): Promise<number>
+  /** What this user may still write there, as far as the file system says: quotas it may not. */
+  room(path: string): Promise<DiskRoom>
   /** Makes created, renamed and removed names in `path` durable. */
   syncDirectory(path: string): Promise<void>
 }
@@ -68,9 +74,9 @@ export const realDisk: Disk = {
   lockFolder,
   rename,
   unlink,
-  async freeBytes(path) {
-    const { bavail, bsize } = await statfs(path)
-    return bavail * bsize
+  async room(path) {
+    const { bavail, bsize, files, ffree } = await statfs(path)
+    return { bytes: bavail * bsize, inodes: files > 0 ? ffree : null }
   },
   async syncDirectory(path) {
     const directory = await open(path, 'r')

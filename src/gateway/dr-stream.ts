@@ -13,16 +13,22 @@ import { openReplica } from '../progress/replica-queries.ts'
 import type { Problem, StreamStatus } from '../progress/status.ts'
 import { RelayServer } from '../relay/relay-server.ts'
 import { type ReplicaName, replicaKey } from '../relay/replica-registry.ts'
-import { diskFull, isDiskFull } from '../spool/disk-failure.ts'
+import { diskFull, failedCall, isDiskFull } from '../spool/disk-failure.ts'
 import { Spool } from '../spool/spool.ts'
+import type { EpochRecord } from '../spool/spool-file.ts'
 import { SpoolWriter } from '../spool/spool-writer.ts'
 import { drStreamProblems, drStreamStatus } from './dr-stream-status.ts'
 import { relayAddress } from './relay-address.ts'
+import type { RelayPlaces } from './relay-places.ts'
+import { SpoolMemory } from './spool-memory.ts'
 import type { StreamIdentity } from './stream-identity.ts'
 
 export interface DrStreamOptions {
+  readonly dataDir: string
   readonly config: StreamConfig
   readonly windowBytes: number
+  /** How many connections the relay may have. */
+  readonly relayPlaces: RelayPlaces
   readonly identity: StreamIdentity
   /** Peer clock minus own, as the link knows it now. */
   readonly clockOffsetMs: () => number | null
@@ -43,10 +49,12 @@ export class DrStream {
   readonly receiveLag: ReceiveLag
   readonly applyLag: ApplyLag
   readonly #options: DrStreamOptions
+  readonly #memory: SpoolMemory
   #transactions = 0
   #bytesTotal = 0
   /** First epoch of the lineage that lag is measured in; 0 for the only one. */
   #lineageEpoch = 0
+  #knownEpoch: EpochRecord | null = null
   #sample: { readonly sample: Sample; readonly atMs: number } | null = null
   #loadProblem: Problem | null = null
 
@@ -55,6 +63,7 @@ export class DrStream {
     this.#options = options
     this.name = config.name
     this.spool = createSpool(requireSpool(config), clock, log)
+    this.#memory = new SpoolMemory({ ...options, stream: config.name, spool: this.spool })
     this.receiveLag = new ReceiveLag({ clock })
     this.applyLag = new ApplyLag({ clock })
     this.writer = new SpoolWriter({
@@ -96,8 +105,15 @@ export class DrStream {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await this.#load(signal)
-    if (signal.aborted) return
+    try {
+      await this.#load(signal)
+      if (!signal.aborted) await this.#runParts(signal)
+    } finally {
+      await this.spool.close()
+    }
+  }
+
+  async #runParts(signal: AbortSignal): Promise<void> {
     const ending = new AbortController()
     const stop = AbortSignal.any([signal, ending.signal])
     const parts = [this.writer, this.relay, this.poller].map((part) => part?.run(stop))
@@ -106,7 +122,6 @@ export class DrStream {
     } finally {
       ending.abort()
       await Promise.allSettled(parts)
-      await this.spool.close()
     }
   }
 
@@ -130,11 +145,11 @@ export class DrStream {
     }
     while (!signal.aborted) {
       try {
-        await this.spool.load(signal)
+        await this.spool.load(signal, await this.#memory.recall())
         break
       } catch (error) {
         if (signal.aborted) return
-        const failure = spoolUnusable(this.spool.directory, error)
+        const failure = await spoolUnusable(this.spool, error)
         const { message, retryable } = failure
         const severity = retryable ? 'error' : 'blocked'
         const where = `spool:${this.name}`
@@ -151,12 +166,14 @@ export class DrStream {
     this.#bytesTotal = this.spool.bytes
     this.#lineageEpoch = this.spool.lineage()?.epoch ?? 0
     this.#tellSynced()
+    await this.#memory.remember()
   }
 
   async #retain(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.relay?.confirmPins()
       await this.spool.applyRetention()
+      await this.#memory.remember()
       await this.#options.clock.sleep(RETENTION_EVERY_MS, { signal }).catch(() => undefined)
     }
   }
@@ -186,8 +203,15 @@ export class DrStream {
     this.#bytesTotal += bytes
     this.#followLineage()
     this.#tellSynced()
+    if (this.spool.heldEpoch() !== this.#knownEpoch) this.#enterEpoch()
     this.receiver.synced(bytes)
     this.poller?.nudge()
+  }
+
+  /** Its first bytes are held: from now on an empty folder is no spool that is to begin. */
+  #enterEpoch(): void {
+    this.#knownEpoch = this.spool.heldEpoch()
+    void this.#memory.remember()
   }
 
   /** With the first bytes after a reset of the source, what was waited for will never come. */
@@ -223,6 +247,7 @@ export class DrStream {
       appliedBy: (replica) => this.#appliedBy(replica),
       sourceGtids: () => this.#sample?.sample.gtids ?? null,
       keepSentMs: requireSpool(this.#options.config).retention.replicaAgeMs,
+      limits: this.#options.relayPlaces,
       clock,
       log,
     })
@@ -254,15 +279,11 @@ export class DrStream {
 }
 
 /** A folder that cannot be read or written is the world's failure, like any other. */
-function spoolUnusable(directory: string, cause: unknown): LandbridgeError {
+async function spoolUnusable(spool: Spool, cause: unknown): Promise<LandbridgeError> {
   if (isLandbridgeError(cause)) return cause
-  if (isDiskFull(cause)) return diskFull(directory, cause)
+  if (isDiskFull(cause)) return await diskFull(spool, cause)
   if (!(cause instanceof Error && 'syscall' in cause)) throw cause
-  return new LandbridgeError('ERR_SPOOL_OPEN', `cannot open the spool: ${cause.message}`, {
-    cause,
-    retryable: true,
-    remedy: 'Check that the spool directory exists on a mounted disk and belongs to this user.',
-  })
+  return failedCall('ERR_SPOOL_OPEN', `cannot open the spool ${spool.directory}`, cause)
 }
 
 function requireSpool(config: StreamConfig): SpoolConfig {

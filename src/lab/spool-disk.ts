@@ -7,6 +7,8 @@ import type { LabPaths } from './lab-paths.ts'
 /** More than a lab writes; the image is sparse. */
 const DISK_BYTES = 8 * 1024 ** 3
 const MEMORY_BYTES = 2 * 1024 ** 3
+/** About as many as ext4 makes for the larger one; so few can be used up. */
+const MEMORY_INODES = 8192
 
 /**
  * Gives the spool of a lab a disk of its own, which can be full without the machine's being so: a
@@ -30,7 +32,15 @@ export async function mountSpoolDisk(
     if ((await tryCommand(['mount', '-o', 'loop', image, mountPoint])).code === 0) return
   }
   await rm(image, { force: true })
-  await runCommand(['mount', '-t', 'tmpfs', '-o', `size=${MEMORY_BYTES}`, 'none', mountPoint])
+  await runCommand([
+    'mount',
+    '-t',
+    'tmpfs',
+    '-o',
+    `size=${MEMORY_BYTES},nr_inodes=${MEMORY_INODES}`,
+    'none',
+    mountPoint,
+  ])
 }
 
 const fillerOf = (spoolDirectory: string) => join(dirname(spoolDirectory), 'filler')
@@ -50,6 +60,21 @@ export async function fillSpoolDisk(spoolDirectory: string, freeBytes: number): 
 
 export async function freeSpoolDisk(spoolDirectory: string): Promise<void> {
   await rm(fillerOf(spoolDirectory), { force: true })
+}
+
+const manyOf = (spoolDirectory: string) => join(dirname(spoolDirectory), 'many')
+
+/** Takes all inodes of the spool's disk, and next to no bytes. */
+export async function fillSpoolInodes(spoolDirectory: string): Promise<void> {
+  const many = manyOf(spoolDirectory)
+  await mkdir(many, { recursive: true })
+  for (let n = 0; (await statfs(many)).ffree > 0; n += 1) {
+    await (await open(join(many, String(n)), 'w')).close()
+  }
+}
+
+export async function freeSpoolInodes(spoolDirectory: string): Promise<void> {
+  await rm(manyOf(spoolDirectory), { recursive: true, force: true })
 }
 
 /** Takes away every mount below a lab's folder, whoever left it there. */

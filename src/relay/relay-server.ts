@@ -80,7 +80,7 @@ export interface RelayStatus {
   readonly dumpError: ReturnType<ReplicaRegistry['error']>
 }
 
-const DEFAULT_LIMITS: RelayLimits = {
+export const RELAY_LIMITS: RelayLimits = {
   connectionsMax: 100,
   greetingsMax: 32,
   greetingsPerAddressMax: 8,
@@ -108,7 +108,7 @@ export class RelayServer {
   constructor(options: RelayServerOptions) {
     assert(options.tls !== null || isLoopback(options.listen.host), 'no TLS beyond loopback')
     this.#options = options
-    const limits = { ...DEFAULT_LIMITS, ...options.limits }
+    const limits = { ...RELAY_LIMITS, ...options.limits }
     this.#limits = limits
     this.#refusals = new Refusals({ ...options, door: 'relay' })
     this.#guesses = new PasswordGuesses(options)

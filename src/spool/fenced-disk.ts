@@ -1,13 +1,12 @@
 import { createFolder } from '../base/atomic-file.ts'
-import type { Disk, DiskFile } from '../base/disk.ts'
+import type { Disk, DiskFile, DiskRoom } from '../base/disk.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { FolderLock } from '../base/folder-lock.ts'
 import { PRIVATE_FOLDER_MODE } from '../base/private-folder.ts'
 
 /**
- * The disk of a spool, which lets nobody but the holder of its lock change anything. What removes
- * or replaces bytes asks each time whether the folder still is the one that was locked; a file that
- * was opened for writing while it was stays that file, wherever its folder goes.
+ * The disk of a spool, which lets nobody but the holder of its lock change anything. What removes,
+ * replaces or syncs bytes asks each time whether the folder still is the one that was locked.
  */
 export class FencedDisk implements Disk {
   readonly #directory: string
@@ -44,8 +43,31 @@ export class FencedDisk implements Disk {
   }
 
   async open(path: string, flags: 'r' | 'r+' | 'w', mode?: number): Promise<DiskFile> {
-    if (flags !== 'r') await this.#check()
-    return await this.#disk.open(path, flags, mode)
+    if (flags === 'r') return await this.#disk.open(path, flags, mode)
+    await this.#check()
+    return this.#fence(await this.#disk.open(path, flags, mode))
+  }
+
+  /**
+   * Bytes that are synced are acknowledged: by then the folder must still be the one that the next
+   * start will read. A disk that was unmounted lazily takes bytes as long as a file of it is open.
+   */
+  #fence(file: DiskFile): DiskFile {
+    return {
+      read: (...args) => file.read(...args),
+      writev: (...args) => file.writev(...args),
+      stat: () => file.stat(),
+      sync: () => this.#checked(file.sync()),
+      datasync: () => this.#checked(file.datasync()),
+      close: () => file.close(),
+    }
+  }
+
+  /** Settles when `sync` has: a file is not cut while it is synced. */
+  async #checked(sync: Promise<void>): Promise<void> {
+    const [synced, checked] = await Promise.allSettled([sync, this.#check()])
+    if (synced.status === 'rejected') throw synced.reason
+    if (checked.status === 'rejected') throw checked.reason
   }
 
   async mkdir(path: string, mode: number): Promise<void> {
@@ -84,8 +106,8 @@ export class FencedDisk implements Disk {
     return this.#disk.lockFolder(path)
   }
 
-  freeBytes(path: string): Promise<number> {
-    return this.#disk.freeBytes(path)
+  room(path: string): Promise<DiskRoom> {
+    return this.#disk.room(path)
   }
 
   syncDirectory(path: string): Promise<void> {

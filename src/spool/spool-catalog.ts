@@ -408,7 +408,11 @@ export async function writeIndex(
 }
 
 /** Null when the file is missing or holds something else. */
-async function readJson<T>(disk: Disk, path: string, schema: z.ZodType<T>): Promise<T | null> {
+export async function readJson<T>(
+  disk: Disk,
+  path: string,
+  schema: z.ZodType<T>,
+): Promise<T | null> {
   const text = await disk.readText(path).catch((error: unknown) => {
     ignoreMissing(error)
     return null

@@ -4,7 +4,7 @@ import { describeError, errorFields, isAbortError, LandbridgeError } from '../ba
 import type { Log } from '../base/log.ts'
 import type { EventHeader } from '../binlog/event-framer.ts'
 import type { GtidEvent } from '../binlog/gtid-event.ts'
-import { diskFailure, diskFull, hasRoom, isDiskFull } from './disk-failure.ts'
+import { diskFailure, hasRoom, isDiskFull, syncFailure } from './disk-failure.ts'
 import { FileScanner } from './file-scanner.ts'
 import type { Spool } from './spool.ts'
 import { type HeldPoint, isBinlogName, type SpoolFile } from './spool-file.ts'
@@ -299,9 +299,7 @@ export class SpoolWriter {
     try {
       await tail.sync()
     } catch (cause) {
-      // A disk that promises room and then has none says so here.
-      if (isDiskFull(cause)) throw diskFull(this.#spool.directory, cause)
-      throw new LandbridgeError('ERR_SPOOL_SYNC', `cannot sync ${file.path}`, { cause })
+      throw await syncFailure(this.#spool, file.path, cause)
     }
     if (mayBeOver && this.#isOvercome) this.#problem = null
     if (this.#rewind !== null) return
@@ -353,7 +351,7 @@ export class SpoolWriter {
       await this.#cutTail()
       done?.resolve()
     } catch (error) {
-      const failure = diskFailure(this.#spool.directory, error)
+      const failure = await diskFailure(this.#spool, error)
       if (failure.code === 'ERR_DISK_FULL') {
         // Some file systems need room even to make room: the rewind stays asked for.
         await this.#tellFull(failure)
@@ -395,7 +393,7 @@ export class SpoolWriter {
       await this.#cutTail()
     } catch (error) {
       // The rewind before the next session does it again.
-      this.#tell(diskFailure(this.#spool.directory, error))
+      this.#tell(await diskFailure(this.#spool, error))
     }
   }
 
@@ -403,7 +401,7 @@ export class SpoolWriter {
   async #tellSyncFailure(): Promise<boolean> {
     await this.#syncing
     const failure = this.#takeSyncFailure()
-    if (failure !== null) this.#tell(diskFailure(this.#spool.directory, failure))
+    if (failure !== null) this.#tell(await diskFailure(this.#spool, failure))
     return failure !== null
   }
 
@@ -443,7 +441,13 @@ export class SpoolWriter {
 
   #tell(error: LandbridgeError): void {
     this.#isOvercome = false
-    if (this.#problem?.error.code === error.code) return
+    const { error: before, sinceMs } = this.#problem ?? {}
+    if (before?.code === error.code && before.message === error.message) return
+    // The same trouble for another reason is no new trouble.
+    if (before?.code === error.code && sinceMs !== undefined) {
+      this.#problem = { error, sinceMs }
+      return
+    }
     this.#problem = { error, sinceMs: this.#options.clock.wallMs() }
     this.#options.log.error(errorFields(error), describeError(error))
   }
@@ -452,7 +456,7 @@ export class SpoolWriter {
   async #failed(cause: unknown, signal: AbortSignal): Promise<void> {
     if (isAbortError(cause)) throw cause
     const { clock } = this.#options
-    const error = diskFailure(this.#spool.directory, cause)
+    const error = await diskFailure(this.#spool, cause)
     if (error.code === 'ERR_DISK_FULL') await this.#tellFull(error)
     else this.#tell(error)
     // A rewind is asked for: it cuts off what could not be written.

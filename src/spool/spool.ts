@@ -24,6 +24,7 @@ import {
 } from './spool-file.ts'
 import { refuseOtherFlavor } from './spool-flavor.ts'
 import { type EpochBeginning, type Lineage, newestLineage } from './spool-lineage.ts'
+import { type KnownSpool, refuseAbsent } from './spool-presence.ts'
 import { removedMeanwhile, StoredReaders } from './stored-readers.ts'
 
 export interface SpoolOptions {
@@ -98,8 +99,12 @@ export class Spool {
     })
   }
 
-  /** Takes the lock, recovers. Throws ERR_SPOOL_LOCKED, ERR_SPOOL_FORMAT, ERR_SPOOL_FLAVOR. */
-  async load(signal: AbortSignal): Promise<void> {
+  /**
+   * Takes the lock, recovers. Throws ERR_SPOOL_LOCKED, ERR_SPOOL_FORMAT, ERR_SPOOL_FLAVOR; and
+   * ERR_SPOOL_ABSENT where it is not the one that is `known`.
+   */
+  async load(signal: AbortSignal, known: KnownSpool | null = null): Promise<void> {
+    if (known !== null) await refuseAbsent(this, known)
     await this.disk.lock()
     try {
       await this.#read(signal)
@@ -146,6 +151,12 @@ export class Spool {
     return this.#epoch
   }
 
+  /** Of the newest byte held. */
+  heldEpoch(): EpochRecord | null {
+    const file = this.#lastServable()
+    return (file && this.#epochs.get(file.epoch)) ?? null
+  }
+
   /** Null while no reset of the source is known: then all epochs stand on each other. */
   lineage(): Lineage | null {
     return this.#lineage
@@ -183,8 +194,8 @@ export class Spool {
   held(): HeldPoint | null {
     const file = this.#lastServable()
     // A newer epoch may have begun without a boundary yet: then the older one's end is held.
-    const epoch = file && this.#epochs.get(file.epoch)
-    if (file === undefined || epoch === undefined) return null
+    const epoch = this.heldEpoch()
+    if (file === undefined || epoch === null) return null
     return {
       epoch: epoch.epoch,
       source: epoch.source,
@@ -307,7 +318,7 @@ export class Spool {
     try {
       await writeEpoch(this, record)
     } catch (error) {
-      throw diskFailure(this.directory, error)
+      throw await diskFailure(this, error)
     }
     this.#epoch = record
     this.#epochs.set(record.epoch, record)
@@ -330,8 +341,7 @@ export class Spool {
 
   /** Goes back to the epoch of the last byte held: a newer one that got none counts for nothing. */
   leaveUnusedEpoch(): void {
-    const file = this.#lastServable()
-    this.#epoch = (file && this.#epochs.get(file.epoch)) ?? null
+    this.#epoch = this.heldEpoch()
     this.#next = null
   }
 

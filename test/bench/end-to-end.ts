@@ -24,6 +24,7 @@ export async function endToEndSeconds(
   const last = files.at(-1)
   if (last === undefined) throw new Error('no files to send')
   await rm(pair.spoolDirectory, { recursive: true, force: true })
+  await rm(pair.spoolMemoryPath, { force: true })
   try {
     await pair.start('production')
     await pair.until('production', (status) => status.link.state !== 'up')

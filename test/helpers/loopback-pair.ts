@@ -107,6 +107,11 @@ export class LoopbackPair implements AsyncDisposable {
     await writeFile(this.configPath(site), stringify(config))
   }
 
+  /** Where the DR gateway remembers its spool; without this a lost one begins anew. */
+  get spoolMemoryPath(): string {
+    return join(this.directory, 'data', NAMES.dr, 'spool-main.json')
+  }
+
   /** As an operator would: another source in the production gateway's config, read at start. */
   async pointSourceAt(port: number): Promise<void> {
     const path = this.configPath('production')
@@ -155,11 +160,13 @@ export class LoopbackPair implements AsyncDisposable {
     return pid
   }
 
-  async start(site: Site): Promise<void> {
+  /** `openFilesMax`: as `ulimit -n` sets it. */
+  async start(site: Site, { openFilesMax }: { openFilesMax?: number } = {}): Promise<void> {
     const log = await open(join(this.directory, `${NAMES[site]}.log`), 'a')
-    const child = spawn(process.execPath, [LANDBRIDGE, 'run', '--config', this.configPath(site)], {
-      stdio: ['ignore', log.fd, log.fd],
-    })
+    const limited = openFilesMax === undefined ? [] : ['prlimit', `--nofile=${openFilesMax}`]
+    const gateway = [process.execPath, LANDBRIDGE, 'run', '--config', this.configPath(site)]
+    const [program = '', ...args] = [...limited, ...gateway]
+    const child = spawn(program, args, { stdio: ['ignore', log.fd, log.fd] })
     await log.close()
     this.#processes.set(site, child)
   }

@@ -1,5 +1,5 @@
 import { basename, dirname } from 'node:path'
-import type { Disk, DiskFile } from '../../src/base/disk.ts'
+import type { Disk, DiskFile, DiskRoom } from '../../src/base/disk.ts'
 import type { FolderLock } from '../../src/base/folder-lock.ts'
 import {
   applyChange,
@@ -115,9 +115,9 @@ export class MemoryDisk implements Disk {
     }
   }
 
-  async freeBytes(path: string): Promise<number> {
-    await this.#enter('freeBytes', path)
-    return Number.MAX_SAFE_INTEGER
+  async room(path: string): Promise<DiskRoom> {
+    await this.#enter('room', path)
+    return { bytes: Number.MAX_SAFE_INTEGER, inodes: null }
   }
 
   async rename(path: string, newPath: string): Promise<void> {

@@ -9,7 +9,9 @@ import { LEDGER_SCHEMA } from '../../src/lab/chaos/ledger-statements.ts'
 import { LedgerWriter } from '../../src/lab/chaos/ledger-writer.ts'
 import {
   fillSpoolDisk,
+  fillSpoolInodes,
   freeSpoolDisk,
+  freeSpoolInodes,
   mountSpoolDisk,
   unmountBelow,
 } from '../../src/lab/spool-disk.ts'
@@ -195,6 +197,28 @@ describeFlavors('a %s pair with a full disk at DR', { needs: ['root'] }, (flavor
     expect(await pair.compareSpool()).toMatchObject({ identical: true, failures: [] })
   })
 
+  test('serves what is stored where no inode is free, and names inodes', async () => {
+    onTestFailed(async () => console.error(await pair.logTails()))
+    const sql = await pair.sql()
+    const { spoolDirectory } = pair.pair
+    await fillSpoolInodes(spoolDirectory)
+    await pair.restartGateway('dr')
+    const isServed = ({ streams: [stream] }: GatewayStatus): boolean =>
+      stream?.replicas[0]?.state === 'caught-up'
+    await pair.pair.until('dr', isServed)
+    // Bytes there are; what lacks a place is the next file.
+    await sql.query(`INSERT INTO ${LEDGER_SCHEMA}.bulk (bytes) VALUES (REPEAT('b', ${MIB}))`)
+    await sql.query('FLUSH BINARY LOGS')
+    const { problems } = await pair.pair.until('dr', (told) => isServed(told) && isAlarmed(told))
+    expect(problems.find(({ code }) => code === 'ERR_DISK_FULL')).toMatchObject({
+      message: expect.stringContaining('no inode is free'),
+      remedy: expect.stringContaining('df -i'),
+    })
+    await freeSpoolInodes(spoolDirectory)
+    await pair.pair.until('dr', ({ state }) => state === 'ok')
+    expect(await pair.compareSpool()).toMatchObject({ identical: true, failures: [] })
+  })
+
   test('waits without a spool for room to begin one, and keeps the link', async () => {
     onTestFailed(async () => console.error(await pair.logTails()))
     const { pair: gateways, replica } = pair
@@ -205,6 +229,7 @@ describeFlavors('a %s pair with a full disk at DR', { needs: ['root'] }, (flavor
     await pair.control(replica, 'STOP')
     await gateways.kill('dr')
     await rm(gateways.spoolDirectory, { recursive: true })
+    await rm(gateways.spoolMemoryPath)
     await mkdir(join(gateways.spoolDirectory, '000001', 'index'), { recursive: true })
     await fillSpoolDisk(gateways.spoolDirectory, 0)
     await gateways.start('dr')

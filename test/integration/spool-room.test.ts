@@ -1,18 +1,28 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { RetentionPolicy } from '../../src/spool/retention.ts'
+import { DrStreamFixture } from '../helpers/dr-stream-fixture.ts'
 import { recordedFacts, recordedFile } from '../helpers/fixtures.ts'
 import { needs } from '../helpers/needs.ts'
 import { SmallDisk } from '../helpers/small-disk.ts'
-import { epochBeginning, epochSource, namesIn, SpoolFixture } from '../helpers/spool-fixture.ts'
+import {
+  epochBeginning,
+  epochSource,
+  namesIn,
+  SpoolFixture,
+  temporaryFolder,
+  until,
+} from '../helpers/spool-fixture.ts'
 
 const FIRST = recordedFile('mysql', 1)
 const SECOND = recordedFile('mysql', 2)
 const HALF = Math.floor(SECOND.length / 2)
-const retention = { ageMsMax: null, bytesMax: 1, hardLimit: true }
+const DUE: RetentionPolicy = { ageMsMax: null, bytesMax: 1, hardLimit: true }
 
 /** Two files, of which the older one is due, and the newer one has no index record yet. */
-async function begun(disk: SmallDisk): Promise<SpoolFixture> {
-  const fixture = await SpoolFixture.open(join(disk.path, 'main'), { retention })
+async function begun(disk: SmallDisk, policy?: RetentionPolicy): Promise<SpoolFixture> {
+  const options = policy === undefined ? {} : { retention: policy }
+  const fixture = await SpoolFixture.open(join(disk.path, 'main'), options)
   await fixture.writer.rewind()
   await fixture.spool.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'))
   fixture.writer.beginFile('binlog.000001', 0)
@@ -22,10 +32,43 @@ async function begun(disk: SmallDisk): Promise<SpoolFixture> {
   return fixture
 }
 
+describe('a spool on a disk that is unmounted under it', needs('root'), () => {
+  test('takes no more, and does not begin anew on the mount point', async () => {
+    await using disk = await SmallDisk.create()
+    await using data = await temporaryFolder()
+    const directory = join(disk.path, 'main')
+    await (await begun(disk))[Symbol.asyncDispose]()
+    {
+      await using stream = new DrStreamFixture(directory, data.path)
+      await stream.untilProblem(undefined)
+    }
+    const fixture = await SpoolFixture.open(directory)
+    await fixture.writer.rewind()
+    const held = fixture.spool.held()?.offset ?? 0
+    fixture.writer.beginFile('binlog.000002', held)
+    fixture.append(held, SECOND.subarray(held, held + 1))
+    await until(() => fixture.syncedBytes === 1)
+    await disk.unmount()
+    // The open file takes it, out of everybody's sight.
+    fixture.append(held + 1, SECOND.subarray(held + 1))
+    await until(() => fixture.broken.length > 0)
+    expect(fixture.writer.problem?.error.code).toBe('ERR_SPOOL_FENCED')
+    expect(fixture.syncedBytes).toBe(1)
+    await fixture.crash()
+
+    await using stream = new DrStreamFixture(directory, data.path)
+    await stream.untilProblem('ERR_SPOOL_ABSENT')
+    expect(await namesIn(disk.path)).toEqual([])
+    await disk.mount()
+    await stream.untilProblem(undefined)
+    expect(stream.stream.status().spool?.files).toBe(2)
+  })
+})
+
 describe('retention on an ext4', needs('root'), () => {
   test('makes room where not a byte is free, beside a reader that stalls', async () => {
     await using disk = await SmallDisk.create()
-    const fixture = await begun(disk)
+    const fixture = await begun(disk, DUE)
     const [oldest] = fixture.spool.files()
     if (oldest === undefined) throw new Error('no file')
     const stalled = await fixture.spool.open(oldest)
@@ -44,7 +87,7 @@ describe('retention on an ext4', needs('root'), () => {
 
   test('makes room where not an inode is free, and the stream goes on', async () => {
     await using disk = await SmallDisk.create({ inodes: 64 })
-    await using fixture = await begun(disk)
+    await using fixture = await begun(disk, DUE)
     await disk.fillInodes()
     await fixture.write(HALF, SECOND.subarray(HALF))
     expect(await fixture.spool.applyRetention()).toHaveLength(1)

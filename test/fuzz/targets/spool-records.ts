@@ -3,11 +3,14 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { realDisk } from '../../../src/base/disk.ts'
+import { silentLog } from '../../../src/base/log.ts'
 import { parseGtidSet } from '../../../src/binlog/gtid-set.ts'
+import { SpoolMemory } from '../../../src/gateway/spool-memory.ts'
 import { findStreamIdentity } from '../../../src/gateway/stream-identity.ts'
 import { listClosedFiles } from '../../../src/spool/closed-files.ts'
 import { ReplicaPins } from '../../../src/spool/replica-pins.ts'
 import { loadCatalog } from '../../../src/spool/spool-catalog.ts'
+import { refuseAbsent } from '../../../src/spool/spool-presence.ts'
 import { LastEndpoint } from '../../../src/tunnel/last-endpoint.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
@@ -44,6 +47,8 @@ async function buildSpool(directory: string): Promise<void> {
   for (const flavor of ['mysql', 'mariadb']) {
     await writeFile(join(directory, flavor, 'replicas.json'), JSON.stringify(PINS))
     await writeFile(join(directory, flavor, 'identity-main.json'), JSON.stringify(IDENTITY))
+    const memory = { format: 1, directory: join(directory, flavor), epoch: 1, startedAtMs: 7 }
+    await writeFile(join(directory, flavor, 'spool-main.json'), JSON.stringify(memory))
     await writeFile(join(directory, flavor, 'endpoint'), '198.51.100.2:51820\n')
     await rm(join(directory, flavor, 'LOCK'), { force: true })
   }
@@ -127,6 +132,10 @@ class RecordFolder {
     pins.expire(0)
     await pins.close()
     await attemptAsync(() => findStreamIdentity(folder, 'main'))
+    const spool = { directory: folder, disk: realDisk, heldEpoch: () => null }
+    const memory = new SpoolMemory({ dataDir: folder, stream: 'main', spool, log: silentLog })
+    const known = await memory.recall()
+    if (known !== null) await attemptAsync(() => refuseAbsent(spool, known))
     await new LastEndpoint(join(folder, 'endpoint')).load()
   }
 }

@@ -2,10 +2,8 @@ import { cp, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Flavor } from '../../../src/base/flavor.ts'
-import { silentLog } from '../../../src/base/log.ts'
-import { DrStream } from '../../../src/gateway/dr-stream.ts'
 import { encodeJson, FrameType } from '../../../src/link/frame.ts'
-import { FakeClock } from '../../helpers/fake-clock.ts'
+import { DrStreamFixture } from '../../helpers/dr-stream-fixture.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
 import { HandmadePeer } from '../../helpers/handmade-peer.ts'
 import { MemoryLink } from '../../helpers/memory-link.ts'
@@ -141,26 +139,8 @@ describe.each(PAIRS)('a spool of %s', (flavor, other) => {
   test(`with an epoch of ${other} in it blocks its stream until that is gone`, async () => {
     await using folder = await temporaryFolder()
     await mixedSpool(folder.path, flavor, other)
-    const clock = new FakeClock()
-    const told: object[] = []
-    const retention = { ageMs: null, sizeBytes: null, hardLimit: false, replicaAgeMs: 1_000 }
-    const stream = new DrStream({
-      config: {
-        name: 'main',
-        source: null,
-        throttle: { bytesPerSecond: null },
-        spool: { directory: folder.path, retention },
-        relay: null,
-        replica: null,
-      },
-      windowBytes: 1024 * 1024,
-      identity: { sourceServerId: 1, replicaUuid: '', relayServerId: 2, relayUuid: '' },
-      clockOffsetMs: () => null,
-      clock,
-      log: { ...silentLog, error: (fields) => void told.push(fields) },
-    })
-    const stop = new AbortController()
-    const running = stream.run(stop.signal)
+    await using fixture = new DrStreamFixture(folder.path)
+    const { stream, clock, told } = fixture
     await until(() => stream.problems()[0]?.code === 'ERR_SPOOL_FLAVOR')
     expect(stream.problems()).toMatchObject([
       { severity: 'blocked', where: 'spool:main', remedy: REFUSAL.remedy },
@@ -177,7 +157,5 @@ describe.each(PAIRS)('a spool of %s', (flavor, other) => {
       return stream.problems().length === 0
     })
     expect(stream.status()).toMatchObject({ flavor, spool: { files: 1 } })
-    stop.abort()
-    await running
   })
 })

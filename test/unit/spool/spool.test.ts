@@ -47,6 +47,21 @@ describe('the lock of a spool', () => {
     expect(fixture.spool.gtids()).not.toBe('')
   })
 
+  test('goes with the folder: its open file takes bytes that nobody acknowledges', async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, 'spool')
+    await using fixture = await filled(path)
+    fixture.writer.beginFile('binlog.000002', 0)
+    await fixture.write(0, SECOND.subarray(0, 400))
+    const { syncedBytes } = fixture
+    await rename(path, join(folder.path, 'away'))
+    await mkdir(path)
+    fixture.append(400, SECOND.subarray(400))
+    await until(() => fixture.broken.length > 0)
+    expect(fixture.writer.problem?.error).toMatchObject({ code: 'ERR_SPOOL_FENCED' })
+    expect(fixture.syncedBytes).toBe(syncedBytes)
+  })
+
   test('goes with the folder: what took its place is neither cut nor written', async () => {
     await using folder = await temporaryFolder()
     const path = join(folder.path, 'spool')

@@ -1,0 +1,54 @@
+import { join } from 'node:path'
+import { type Log, silentLog } from '../../src/base/log.ts'
+import { DrStream } from '../../src/gateway/dr-stream.ts'
+import { RELAY_LIMITS } from '../../src/relay/relay-server.ts'
+import { FakeClock } from './fake-clock.ts'
+import { until } from './spool-fixture.ts'
+
+/** The DR half of a stream without relay and replica, on a folder; its data directory is beside. */
+export class DrStreamFixture implements AsyncDisposable {
+  readonly stream: DrStream
+  readonly clock = new FakeClock()
+  /** What it logged as an error. */
+  readonly told: object[] = []
+  /** Where it remembers its spool. */
+  readonly memoryPath: string
+  readonly #stop = new AbortController()
+  readonly #running: Promise<void>
+
+  constructor(directory: string, dataDir = `${directory}-data`) {
+    this.memoryPath = join(dataDir, 'spool-main.json')
+    const retention = { ageMs: null, sizeBytes: null, hardLimit: false, replicaAgeMs: 1_000 }
+    const log: Log = { ...silentLog, error: (fields) => void this.told.push(fields) }
+    this.stream = new DrStream({
+      config: {
+        name: 'main',
+        source: null,
+        throttle: { bytesPerSecond: null },
+        spool: { directory, retention },
+        relay: null,
+        replica: null,
+      },
+      dataDir,
+      windowBytes: 1024 * 1024,
+      relayPlaces: RELAY_LIMITS,
+      identity: { sourceServerId: 1, replicaUuid: '', relayServerId: 2, relayUuid: '' },
+      clockOffsetMs: () => null,
+      clock: this.clock,
+      log,
+    })
+    this.#running = this.stream.run(this.#stop.signal)
+  }
+
+  async untilProblem(code: string | undefined): Promise<void> {
+    await until(() => {
+      void this.clock.advance(60_000)
+      return this.stream.problems()[0]?.code === code
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort()
+    await this.#running
+  }
+}

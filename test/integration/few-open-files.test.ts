@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest'
+import { needs } from '../helpers/needs.ts'
+import { RelayClient } from '../helpers/relay-client.ts'
+import { dumpFromState } from '../helpers/relay-dump.ts'
+import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+
+/** A gateway has about 30 open when nobody asks anything of it. */
+const FILES_MAX = 100
+const READERS = 60
+
+// What does not depend on the flavour is shown on MariaDB, which starts sooner.
+describe('a DR gateway that may open few files', needs('mariadb'), () => {
+  let pair: ReplicatedPair
+  beforeAll(async () => {
+    pair = await ReplicatedPair.create('mariadb', { attach: false })
+  })
+  afterAll(() => pair?.stop())
+
+  test('keeps the last ones for its stream when many read from its relay', async () => {
+    onTestFailed(async () => console.error(await pair.logTails()))
+    const sql = await pair.sql()
+    await sql.query('CREATE DATABASE d; CREATE TABLE d.t (id INT PRIMARY KEY AUTO_INCREMENT)')
+    await pair.pair.kill('dr')
+    await pair.pair.start('dr', { openFilesMax: FILES_MAX })
+    await pair.synced()
+    const { relayPort: port, relayPassword: password } = pair.pair
+    const clients: RelayClient[] = []
+    let refused = 0
+    for (let n = 0; n < READERS; n += 1) {
+      try {
+        const client = await RelayClient.login({ port, user: 'replica', password, tls: true })
+        clients.push(client)
+        client.socket.on('error', () => undefined)
+        await dumpFromState(client, '')
+      } catch {
+        refused += 1
+      }
+      // More than so many of one address a second are refused for another reason.
+      await sleep(60)
+    }
+    for (let file = 0; file < 3; file += 1) {
+      await sql.query('INSERT INTO d.t VALUES (); FLUSH BINARY LOGS')
+    }
+    await pair.synced()
+    expect((await pair.pair.status('dr'))?.problems).toEqual([])
+    expect(await pair.compareSpool()).toMatchObject({ identical: true, failures: [] })
+    expect(clients.length).toBeGreaterThan(0)
+    expect(refused).toBeGreaterThan(READERS / 2)
+    for (const { socket } of clients) socket.destroy()
+  })
+})

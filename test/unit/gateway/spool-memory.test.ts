@@ -1,0 +1,112 @@
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { DrStreamFixture } from '../../helpers/dr-stream-fixture.ts'
+import { recordedFile } from '../../helpers/fixtures.ts'
+import {
+  epochBeginning,
+  epochSource,
+  namesIn,
+  SpoolFixture,
+  temporaryFolder,
+} from '../../helpers/spool-fixture.ts'
+
+/** A spool with a byte, of which `path`-data knows. */
+async function knownSpool(path: string): Promise<void> {
+  await storeOne(path)
+  await using fixture = new DrStreamFixture(path)
+  await fixture.untilProblem(undefined)
+}
+
+async function storeOne(path: string): Promise<void> {
+  await using fixture = await SpoolFixture.open(path)
+  await fixture.clock.advance(1_000)
+  await fixture.writer.rewind()
+  await fixture.spool.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'))
+  fixture.writer.beginFile('binlog.000001', 0)
+  await fixture.write(0, recordedFile('mysql', 1))
+}
+
+describe('a spool that is not where it was', () => {
+  test('is not begun anew, and goes on by itself when it is back', async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, 'spool')
+    await knownSpool(path)
+    await rename(path, join(folder.path, 'away'))
+    await using fixture = new DrStreamFixture(path)
+    await fixture.untilProblem('ERR_SPOOL_ABSENT')
+    expect(fixture.stream.problems()).toMatchObject([
+      {
+        severity: 'blocked',
+        where: 'spool:main',
+        message: expect.stringContaining('but a spool was there'),
+        remedy: expect.stringContaining(fixture.memoryPath),
+      },
+    ])
+    // Not even a folder is made on what may be a mount point.
+    await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' })
+    await rename(join(folder.path, 'away'), path)
+    await fixture.untilProblem(undefined)
+    expect(fixture.stream.status().spool?.files).toBe(1)
+  })
+
+  test('is begun anew once a person has removed what remembers it', async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, 'spool')
+    await knownSpool(path)
+    await rm(path, { recursive: true })
+    await mkdir(path)
+    await using fixture = new DrStreamFixture(path)
+    await fixture.untilProblem('ERR_SPOOL_ABSENT')
+    expect(await namesIn(path)).toEqual([])
+    await rm(fixture.memoryPath)
+    await fixture.untilProblem(undefined)
+    expect(fixture.stream.status().spool?.files).toBe(0)
+  })
+
+  test('is not taken for another one that is in its place', async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, 'spool')
+    await knownSpool(path)
+    const memory = `${path}-data/spool-main.json`
+    const known = JSON.parse(await readFile(memory, 'utf8'))
+    for (const other of [
+      { ...known, startedAtMs: known.startedAtMs - 1 },
+      { ...known, epoch: known.epoch + 1 },
+    ]) {
+      await writeFile(memory, JSON.stringify(other))
+      await using fixture = new DrStreamFixture(path)
+      await fixture.untilProblem('ERR_SPOOL_ABSENT')
+      expect(fixture.stream.problems()[0]?.message).toContain('holds another spool')
+    }
+    await rm(memory)
+    {
+      await using fixture = new DrStreamFixture(path)
+      await fixture.untilProblem(undefined)
+    }
+    expect(JSON.parse(await readFile(memory, 'utf8'))).toEqual(known)
+  })
+
+  test('is missed also where what remembers it is damaged', async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, 'spool')
+    await knownSpool(path)
+    await writeFile(`${path}-data/spool-main.json`, '{"format":1,')
+    {
+      await using fixture = new DrStreamFixture(path)
+      await fixture.untilProblem(undefined)
+    }
+    await writeFile(`${path}-data/spool-main.json`, '{"format":1,')
+    await rm(path, { recursive: true })
+    await using fixture = new DrStreamFixture(path)
+    await fixture.untilProblem('ERR_SPOOL_ABSENT')
+  })
+
+  test('is begun without a word where the configuration names another folder', async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, 'spool')
+    await knownSpool(path)
+    await using fixture = new DrStreamFixture(join(folder.path, 'other'), `${path}-data`)
+    await fixture.untilProblem(undefined)
+  })
+})
