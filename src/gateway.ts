@@ -4,6 +4,7 @@ import { type Clock, systemClock } from './base/clock.ts'
 import { publicKeyFingerprint } from './base/fingerprint.ts'
 import type { Log } from './base/log.ts'
 import { openFilesMax } from './base/open-files.ts'
+import { roundNumbers } from './base/round-numbers.ts'
 import { untilAborted } from './base/until-aborted.ts'
 import { packageVersion } from './base/version.ts'
 import type { GatewayConfig } from './config/config.ts'
@@ -11,6 +12,7 @@ import { tunnelOptionsOf } from './config/tunnel-options.ts'
 import { CertificateExpiry } from './gateway/certificate-expiry.ts'
 import { holdDataDirectory, makeFoldersPrivate } from './gateway/data-directory.ts'
 import { DrStream } from './gateway/dr-stream.ts'
+import { LinkPath } from './gateway/link-path.ts'
 import { linkProblems, tunnelProblems, worstState } from './gateway/problems.ts'
 import { ProductionStream } from './gateway/production-stream.ts'
 import { refusedBy } from './gateway/refused.ts'
@@ -49,7 +51,8 @@ export async function createGateway(
   // 2. The streams: source and sender at production; receiver, spool and relay at DR.
   const streams = await createStreams(config, () => link.status().clockOffsetMs, log, clock)
   // 3. The link that joins the two halves of each stream. DR dials, production listens.
-  const link = createLink(config, new StreamSessions(streams, clock), log, clock)
+  const path = new LinkPath(tunnel, clock)
+  const link = createLink(config, new StreamSessions(streams, clock), path, { log, clock })
   // 4. What people and machines ask of it.
   const status = createStatus({ config, tunnel, link, streams, clock })
   const metrics = () => renderMetrics(status(), peerLabels(config))
@@ -70,7 +73,8 @@ export async function createGateway(
 
   const runStations = async (signal: AbortSignal): Promise<void> => {
     const [flow, ground] = [new AbortController(), new AbortController()]
-    const flowing = [link, ...streams].map((station) => station.run(flow.signal))
+    const linking = path.wait(flow.signal).then(() => link.run(flow.signal))
+    const flowing = [linking, ...streams.map((stream) => stream.run(flow.signal))]
     const grounding = [tunnel, admin, scraped].map((station) => station?.run(ground.signal))
     const all = Promise.all([...flowing, ...grounding])
     try {
@@ -153,7 +157,7 @@ function createStatus({ config, tunnel, link, streams, clock }: StatusParts): ()
       ...streams.flatMap((stream) => stream.problems()),
     ]
     const problems = [...told, ...silenceProblems({ ...shown, problems: told })]
-    return {
+    return roundNumbers({
       schema: 1,
       name,
       site,
@@ -165,7 +169,7 @@ function createStatus({ config, tunnel, link, streams, clock }: StatusParts): ()
       tunnel: tunnel.status(),
       ...shown,
       refused: refusedBy(link, streams),
-    }
+    })
   }
 }
 
@@ -185,8 +189,8 @@ function createTunnel(config: GatewayConfig, log: Log, clock: Clock): TunnelPath
 function createLink(
   config: GatewayConfig,
   sessions: StreamSessions,
-  log: Log,
-  clock: Clock,
+  path: LinkPath,
+  { log, clock }: Required<GatewayDependencies>,
 ): LinkClient | LinkServer {
   const { identity, link, peer } = config
   const options = {
@@ -211,5 +215,6 @@ function createLink(
     clock,
     log,
   }
-  return config.site === 'dr' ? new LinkClient(options) : new LinkServer(options)
+  if (config.site === 'production') return new LinkServer(options)
+  return new LinkClient({ ...options, isPathNew: () => path.isNew })
 }

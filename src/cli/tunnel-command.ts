@@ -4,6 +4,7 @@ import { systemClock } from '../base/clock.ts'
 import { codeOf, LandbridgeError } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
 import { hanging } from '../base/plain-text.ts'
+import { roundNumbers } from '../base/round-numbers.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'
 import { tunnelOptionsOf } from '../config/tunnel-options.ts'
@@ -67,7 +68,7 @@ function viewOf(config: GatewayConfig, status: TunnelStatus): TunnelView {
   const { tunnel, self, peer } = config
   return {
     schema: 1,
-    status,
+    status: roundNumbers(status),
     self: { name: self.name, site: self.site, publicKey: self.wireguardPublicKey },
     peer: { name: peer.name, site: peer.site, publicKey: peer.wireguardPublicKey },
     listenPort: tunnel.kind === 'wireguard' ? tunnel.listenPort : null,

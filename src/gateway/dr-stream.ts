@@ -223,7 +223,7 @@ export class DrStream {
     this.applyLag.reset()
     const { epoch, reason } = lineage
     const message = `${reason}: replicas that were served before must be made anew`
-    this.#options.log.warn({ code: 'ERR_SOURCE_RESET', epoch, stream: this.name }, message)
+    this.#options.log.warn({ code: 'ERR_SOURCE_RESET', epoch }, message)
   }
 
   #tellSynced(): void {

@@ -18,6 +18,8 @@ export interface LinkClientOptions extends Omit<LinkSessionOptions, 'onUp'> {
   readonly tls: LinkTls
   readonly clock: Clock
   readonly log: Log
+  /** While true, a dial that fails is no trouble yet: the way to the peer is still being made. */
+  readonly isPathNew?: () => boolean
 }
 
 interface DialedSocket {
@@ -53,17 +55,24 @@ export class LinkClient {
       try {
         await this.#session(signal)
       } catch (error) {
-        const { isSteady } = this.state
-        this.state.down(error)
-        if (signal.aborted) return
-        if (isSteady) {
-          backoff.reset()
-          reasons.over()
+        if (!this.#isNoNews) {
+          const { isSteady } = this.state
+          this.state.down(error)
+          if (signal.aborted) return
+          if (isSteady) {
+            backoff.reset()
+            reasons.over()
+          }
+          reasons.warnOf('link down', error)
         }
-        reasons.warnOf('link down', error)
       }
       await backoff.wait({ signal }).catch(() => undefined)
     }
+  }
+
+  /** Nobody was reached, and nobody could be. */
+  get #isNoNews(): boolean {
+    return this.status().state === 'down' && this.#options.isPathNew?.() === true
   }
 
   async #session(signal: AbortSignal): Promise<never> {

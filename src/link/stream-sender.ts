@@ -235,14 +235,13 @@ export class SenderSession {
   }
 
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
-    const { clock, log, name } = this.#options
+    const { clock, log } = this.#options
     const code = codeOf(error)
     const known = this.#known(code)
     const sinceMs = known?.sinceMs ?? clock.wallMs()
     const remedy = remedyOf(error) ?? null
     this.#problem = { code, message: describeError(error), remedy, sinceMs }
-    const fields = { ...errorFields(error), stream: name }
-    if (known === null) log.warn(fields, `source: ${describeError(error)}`)
+    if (known === null) log.warn(errorFields(error), `source: ${describeError(error)}`)
     const isParked = code === 'ERR_PARKED'
     this.#isBlocked = !isParked && isLandbridgeError(error) && !error.retryable
     if (this.#isBlocked && this.#isAccepted) {

@@ -1,4 +1,4 @@
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
 import { describeError, errorFields, isLandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { plainJson } from '../base/plain-text.ts'
@@ -38,10 +38,10 @@ export function createLog(options: CreateLogOptions): Log {
   const lines = pretty
     ? { write: (line: string) => void output.write(formatLogLine(line, { color })) }
     : { write: (line: string) => void output.write(plainJson(line)) }
-  return pino(
+  const logger = pino(
     {
       level: options.level,
-      base: options.name === undefined ? {} : { gateway: options.name },
+      base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { error: loggedError, err: loggedError, cause: loggedError },
@@ -50,6 +50,48 @@ export function createLog(options: CreateLogOptions): Log {
     },
     lines,
   )
+  return new MergingLog(logger, options.name === undefined ? {} : { gateway: options.name })
+}
+
+/** What pino writes itself: a field of such a name would stand in the line a second time. */
+const OWN_NAMES = new Set(['level', 'time', 'message'])
+
+/** Merges a child's fields with those of a line, since pino writes a name that both have twice. */
+class MergingLog implements Log {
+  readonly #logger: Logger
+  readonly #fields: object
+
+  constructor(logger: Logger, fields: object) {
+    this.#logger = logger
+    this.#fields = fields
+  }
+
+  debug(fields: object, message: string): void {
+    this.#logger.debug(this.#merged(fields), message)
+  }
+
+  info(fields: object, message: string): void {
+    this.#logger.info(this.#merged(fields), message)
+  }
+
+  warn(fields: object, message: string): void {
+    this.#logger.warn(this.#merged(fields), message)
+  }
+
+  error(fields: object, message: string): void {
+    this.#logger.error(this.#merged(fields), message)
+  }
+
+  child(fields: object): Log {
+    return new MergingLog(this.#logger, this.#merged(fields))
+  }
+
+  #merged(fields: object): object {
+    const entries = Object.entries({ ...this.#fields, ...fields })
+    return Object.fromEntries(
+      entries.map(([name, value]) => [OWN_NAMES.has(name) ? `${name}_` : name, value]),
+    )
+  }
 }
 
 function secretPaths(): string[] {

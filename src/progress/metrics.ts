@@ -65,7 +65,7 @@ function addGateway(sheet: MetricSheet, status: GatewayStatus): void {
     const value = Number(status.state === state)
     sheet.gauge('landbridge_state', '1 for the state the gateway is in', value, { state })
   }
-  const startSeconds = status.startedAtMs / 1000
+  const startSeconds = seconds(status.startedAtMs)
   sheet.gauge('landbridge_start_time_seconds', 'Unix time of the start', startSeconds)
   for (const { code, severity, where } of status.problems) {
     sheet.gauge('landbridge_problem', '1 for each problem', 1, { code, severity, where })
@@ -185,7 +185,7 @@ function addLag(
     ['0.99', p99Ms],
     ['1', maxMs],
   ] as const) {
-    sheet.gauge(`${name}_delay_seconds`, help, ms / 1000, { ...labels, quantile })
+    sheet.gauge(`${name}_delay_seconds`, help, seconds(ms), { ...labels, quantile })
   }
 }
 
@@ -200,6 +200,7 @@ function processMetrics(): Promise<string> {
   return processRegistry.metrics()
 }
 
+/** To the microsecond: a sixth decimal that division alone would not end at. */
 function seconds(ms: number | null): number | null {
-  return ms === null ? null : ms / 1000
+  return ms === null ? null : Math.round(ms * 1000) / 1_000_000
 }

@@ -4,7 +4,8 @@ import type { Flavor } from '../base/flavor.ts'
  * What a gateway says of itself: the body of `GET /v1/status` on the admin socket and of
  * `landbridge status --json`. `schema` is raised when a field changes its meaning or goes away;
  * fields may be added at any time. Times are milliseconds since 1970 in this gateway's clock,
- * ages and lags are milliseconds, GTID sets are text as the server prints it.
+ * ages and lags are milliseconds with at most three decimals, GTID sets are text as the server
+ * prints it.
  */
 export interface GatewayStatus {
   readonly schema: 1

@@ -199,6 +199,42 @@ describe('the two ends of a link', () => {
     await running
   })
 
+  test('take a dial into a way that is still being made for no trouble', async () => {
+    const clock = new FakeClock()
+    const told: object[] = []
+    const ends = new Ends()
+    const port = await ends.server.ready
+    await ends[Symbol.asyncDispose]()
+    let isPathNew = true
+    const client = new LinkClient({
+      own: { gateway: 'azure', site: 'dr', software: 'test', streams: [] },
+      peerName: 'ec2',
+      pingMs: 1_000,
+      host: '127.0.0.1',
+      port,
+      tls: tlsOf(azure, ec2),
+      createBody: () => idleBody(),
+      clock,
+      log: { ...silentLog, warn: (fields) => void told.push(fields) },
+      isPathNew: () => isPathNew,
+    })
+    const stop = new AbortController()
+    const running = client.run(stop.signal)
+    for (let dials = 0; dials < 3; dials += 1) {
+      await until(() => clock.sleeping > 0)
+      expect(client.status()).toMatchObject({ state: 'down', lastError: null })
+      await clock.advance(1_000)
+    }
+    expect(told).toEqual([])
+    isPathNew = false
+    await until(() => clock.sleeping > 0)
+    await clock.advance(1_000)
+    await until(() => client.status().lastError?.code === 'ERR_LINK_DIAL')
+    expect(told).toMatchObject([{ code: 'ERR_LINK_DIAL' }])
+    stop.abort()
+    await running
+  })
+
   test('give nothing to somebody without a certificate', async () => {
     await using ends = new Ends()
     const socket = connect({

@@ -189,7 +189,7 @@ describe('a stream over the link', () => {
     const session = all.link({ source, log }).connect()
     await until(() => opened > 3)
     await session.stop()
-    expect(told).toEqual([{ code: 'ERR_SOURCE_CONNECT', remedy: 'Open the port.', stream: 'main' }])
+    expect(told).toEqual([{ code: 'ERR_SOURCE_CONNECT', remedy: 'Open the port.' }])
   })
 
   test('stays blocked while it is looked at again, until the source can be followed', async () => {

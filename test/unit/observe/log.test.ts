@@ -31,6 +31,22 @@ describe('log', () => {
     })
   })
 
+  test('writes no name twice in a line, whoever adds it', () => {
+    const { log, lines } = capture()
+    const child = log.child({ stream: 'main', gateway: 'other' }).child({ station: 'link' })
+    child.warn({ stream: 'main', station: 'source', message: 'field', time: 1, level: 2 }, 'text')
+    const names = [...(lines[0] ?? '').matchAll(/"(\w+)":/g)].map(([, name]) => name)
+    expect(names.length).toBe(new Set(names).size)
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      level: 'warn',
+      gateway: 'other',
+      stream: 'main',
+      station: 'source',
+      message: 'text',
+      message_: 'field',
+    })
+  })
+
   test('never writes a secret, wrapped or by its field name', () => {
     const { log, lines } = capture({ level: 'debug' })
     const login = { user: 'u', password: 'hunter2', nested: { privateKey: 'hunter2' } }

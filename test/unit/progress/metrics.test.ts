@@ -36,6 +36,20 @@ describe('metrics', () => {
     expect(lines.join('\n')).toContain('process_resident_memory_bytes')
   })
 
+  test('have at most six decimals, as what they are made from has three', async () => {
+    const ugly = { p50Ms: 0.1 + 0.2, p99Ms: 1.0050000000001, maxMs: 7.123456789, count: 3 }
+    const lag = { bytes: 0, transactions: 0, ms: 4.30000001, provenAgoMs: 907.4000000001 }
+    const stream = { ...drStream, receiveLag: { ...lag, recent: ugly } }
+    const tunnel = { ...drStatus.tunnel, handshakeAgeMs: 92_000.123456789 }
+    const link = { ...drStatus.link, roundTripMs: 31.254, clockOffsetMs: -2.3000000001 }
+    const status = { ...drStatus, tunnel, link, streams: [stream] }
+    const own = (await renderMetrics(status))
+      .split('\n')
+      .filter((line) => !/^(process|nodejs)/.test(line))
+    expect(own.filter((line) => /\.\d{7,}$|e-/.test(line))).toEqual([])
+    expect(own).toContain('landbridge_link_round_trip_seconds{peer="ec2"} 0.031254')
+  })
+
   test('name a replica that lacks data, and tell it from one that nobody can ask', async () => {
     const textOf = async (change: Partial<ReplicaStatus>) => {
       const streams = [{ ...drStream, replicas: [{ ...replicaStatus, ...change }] }]

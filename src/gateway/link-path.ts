@@ -1,0 +1,42 @@
+import type { Clock } from '../base/clock.ts'
+import type { TunnelPath } from '../tunnel/tunnel-path.ts'
+
+/** So long a tunnel may take after a start; then its lack is the link's trouble as well. */
+const PATH_MS_MAX = 10_000
+
+/**
+ * The link's view of the tunnel at a start. What cannot be reached while the way there is still
+ * being made is no news: it would be a warning of every start.
+ */
+export class LinkPath {
+  readonly #tunnel: TunnelPath
+  readonly #clock: Clock
+  readonly #startedMs: number
+
+  constructor(tunnel: TunnelPath, clock: Clock) {
+    this.#tunnel = tunnel
+    this.#clock = clock
+    this.#startedMs = clock.monotonicMs()
+  }
+
+  /** True until the first handshake, or until that is overdue. */
+  get isNew(): boolean {
+    const { state } = this.#tunnel.status()
+    return (state === 'down' || state === 'never') && this.#leftMs > 0
+  }
+
+  /** Settles when the tunnel's address can be bound, is overdue, or the signal is aborted. */
+  async wait(signal: AbortSignal): Promise<void> {
+    const settled = new AbortController()
+    const stop = AbortSignal.any([signal, settled.signal])
+    const ready = this.#tunnel.ready(stop).catch(() => undefined)
+    const overdue = this.#clock.sleep(this.#leftMs, { signal: stop }).catch(() => undefined)
+    await Promise.race([ready, overdue])
+    settled.abort()
+    await Promise.all([ready, overdue])
+  }
+
+  get #leftMs(): number {
+    return Math.max(0, this.#startedMs + PATH_MS_MAX - this.#clock.monotonicMs())
+  }
+}
