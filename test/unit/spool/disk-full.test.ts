@@ -124,6 +124,7 @@ describe('a disk without room', () => {
     await until(() => problemOf(fixture) === 'ERR_DISK_FULL')
     expect(fixture.syncedBytes).toBe(FIRST.length)
     full.clear()
+    await until(() => fixture.clock.sleeping > 0)
     await fixture.clock.advance(1_000)
     await until(() => fixture.syncedBytes === FIRST.length + SECOND.length)
     expect(problemOf(fixture)).toBeUndefined()
@@ -172,6 +173,7 @@ describe('a disk without room', () => {
     full.add('closeFile')
     fixture.writer.beginFile('binlog.000002', 0)
     await until(() => problemOf(fixture) === 'ERR_DISK_FULL')
+    await until(() => fixture.clock.sleeping > 0)
     const rewinding = fixture.writer.rewind()
     await fixture.clock.advance(1_000)
     await rewinding

@@ -154,6 +154,7 @@ describe('the spool writer, while it syncs', () => {
     await until(() => fixture.syncedBytes === 334)
     expect(fixture.writer.problem?.error.code).toBe('ERR_DISK_FULL')
     disk.before = () => undefined
+    await until(() => fixture.clock.sleeping > 0)
     await fixture.clock.advance(1_000)
     await until(() => fixture.syncedBytes === FIRST.length)
     expect(fixture.writer.problem).toBeNull()
