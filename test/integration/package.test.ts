@@ -1,5 +1,14 @@
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -77,27 +86,40 @@ const TSCONFIG = {
   include: ['program.mts'],
 }
 
-describe('the package as npm would install it', needs(), () => {
+describe('the package, installed from its file as README.md says', needs(), () => {
   let directory: string
   let app: string
   let installed: string
+  let command: string
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'landbridge-package-'))
     app = join(directory, 'app')
-    installed = join(app, 'node_modules', 'landbridge')
-    await mkdir(installed, { recursive: true })
-    // `prepack` builds.
-    await run('npm', ['pack', '--silent', '--pack-destination', directory], { cwd: ROOT })
-    const [archive = ''] = (await readdir(directory)).filter((name) => name.endsWith('.tgz'))
-    await run('tar', ['-xzf', join(directory, archive), '-C', installed, '--strip-components=1'])
-    await linkDependencies(join(app, 'node_modules'))
+    await run('npm', ['run', 'release', '--', '--out', directory], { cwd: ROOT })
+    const prefix = join(directory, 'prefix')
+    const env = { ...process.env, npm_config_prefix: prefix, npm_config_cache: join(app, 'cache') }
+    for (const line of await installLines()) await run('sh', ['-ec', line], { cwd: directory, env })
+    installed = join(prefix, 'lib', 'node_modules', 'landbridge')
+    command = join(prefix, 'bin', 'landbridge')
+    await mkdir(join(app, 'node_modules', '@types'), { recursive: true })
+    await symlink(installed, join(app, 'node_modules', 'landbridge'))
+    await symlink(join(ROOT, 'node_modules/@types/node'), join(app, 'node_modules/@types/node'))
     await writeFile(join(app, 'package.json'), '{ "type": "module", "private": true }')
     await writeFile(join(app, 'program.mts'), PROGRAM)
     await writeFile(join(app, 'tsconfig.json'), JSON.stringify(TSCONFIG))
   })
 
   afterAll(() => rm(directory, { recursive: true, force: true }))
+
+  test('of another file nothing is installed', async () => {
+    const [archive = ''] = (await readdir(directory)).filter((name) => name.endsWith('.tgz'))
+    await appendFile(join(directory, archive), 'x')
+    const [check = ''] = await installLines()
+    await expect(run('sh', ['-ec', check], { cwd: directory })).rejects.toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('FAILED'),
+    })
+  })
 
   test('type-checks a program that uses all of it', async () => {
     const tsc = join(ROOT, 'node_modules', '.bin', 'tsc')
@@ -141,8 +163,6 @@ describe('the package as npm would install it', needs(), () => {
   })
 
   test('has a command that runs from its built files, without the sources', async () => {
-    const command = join(directory, 'landbridge')
-    await symlink(join(installed, 'src', 'cli', 'landbridge.mjs'), command)
     const landbridge = (...args: string[]) => run(process.execPath, [command, ...args])
     expect((await landbridge('version')).stdout).toMatch(/\d+\.\d+\.\d+/)
     for (const name of ['run', 'replica', 'lab']) {
@@ -151,15 +171,20 @@ describe('the package as npm would install it', needs(), () => {
     await using folder = await PairFolder.create()
     const check = ['check', '--offline', '--config', folder.at('gateway/azure.yaml')]
     expect((await landbridge(...check)).stdout).toContain('0 errors, 0 warnings')
-    const files = await readdir(installed, { recursive: true })
+    const all = await readdir(installed, { recursive: true })
+    const files = all.filter((name) => !name.startsWith('node_modules/'))
     expect(files.filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))).toEqual([])
   })
 })
 
-/** The packages that the real one would bring along, from this checkout. */
-async function linkDependencies(folder: string): Promise<void> {
-  for (const name of await readdir(join(ROOT, 'node_modules'))) {
-    if (name.startsWith('.') || name === 'landbridge') continue
-    await symlink(join(ROOT, 'node_modules', name), join(folder, name))
+/** The same steps stand on both pages. */
+async function installLines(): Promise<string[]> {
+  const lines = async (file: string): Promise<string[]> => {
+    const text = await readFile(join(ROOT, file), 'utf8')
+    return text.match(/(?<=^ {4})(sha256sum --check|npm install).*\.tgz.*$/gm) ?? []
   }
+  const readme = await lines('README.md')
+  expect(readme).toHaveLength(2)
+  expect(await lines('gateway/README.md')).toEqual(readme)
+  return readme
 }

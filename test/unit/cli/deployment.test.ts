@@ -1,4 +1,8 @@
-import { access, readFile, stat } from 'node:fs/promises'
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { access, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { beforeAll, expect, test } from 'vitest'
@@ -56,6 +60,44 @@ test('the unit waits for what the service manager is told', async () => {
   }
   for (const message of ['READY=1', 'WATCHDOG=1', 'STOPPING=1']) expect(teller).toContain(message)
 })
+
+test('no page installs landbridge by a name that anybody could own', async () => {
+  for (const file of [...FILES, 'README.md', 'CONTRIBUTING.md']) {
+    const text = await readFile(`${ROOT}${file}`, 'utf8')
+    const byName = /\bnpm[ ,]+(i|install|exec)\b[^\n]*[ ,"']landbridge(?![-.\w/@])/
+    expect(byName.exec(text)?.[0], file).toBeUndefined()
+  }
+})
+
+test.each(['ec2', 'azure'])(
+  'cloud-init of %s installs the file of one digest alone',
+  async (name) => {
+    const text = await readFile(`${ROOT}gateway/cloud-init/${name}.yaml`, 'utf8')
+    const [, script = ''] = /(curl --fail[^\n]*(?:\n {6}\S[^\n]*)+)/.exec(text) ?? []
+    const [fetched = '', ...rest] = script.replaceAll(/\n */g, ' ').split(' && ')
+    expect(fetched).toContain('--output /root/landbridge.tgz @RELEASE_URL@')
+    const folder = await mkdtemp(join(tmpdir(), 'landbridge-cloud-init-'))
+    try {
+      const file = join(folder, 'landbridge.tgz')
+      await writeFile(file, 'what was released')
+      const right = createHash('sha256').update('what was released').digest('hex')
+      for (const digest of [right, '0'.repeat(64)]) {
+        const command = rest
+          .join(' && ')
+          .replaceAll('/root/landbridge.tgz', file)
+          .replace('@RELEASE_SHA256@', digest)
+          .replace('npm install', 'echo installs')
+        const { status, stdout } = spawnSync('sh', ['-c', command], { encoding: 'utf8' })
+        const isRight = digest === right
+        expect(stdout).toContain(isRight ? `installs --global --offline ${file}` : 'FAILED')
+        expect(status === 0).toBe(isRight)
+        expect(stdout.includes('installs')).toBe(isRight)
+      }
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  },
+)
 
 test('what is run by its path may be run', async () => {
   for (const file of ['src/cli/landbridge.mjs', 'gateway/landbridge-in-container.sh']) {
