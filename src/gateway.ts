@@ -111,9 +111,8 @@ async function createStreams(
   const { name: gateway, site, link, dataDir } = config
   const relays = config.streams.filter(({ relay }) => relay !== null).length
   const places = relayPlaces(openFilesMax(), Math.max(1, relays), RELAY_LIMITS)
-  if (relays > 0 && places.connectionsMax < RELAY_LIMITS.connectionsMax) {
-    const { connectionsMax } = places
-    const message = `the limit of open files leaves each relay ${connectionsMax} connections`
+  if (relays > 0 && places.dumpsMax < RELAY_LIMITS.dumpsMax) {
+    const message = `the limit of open files leaves each relay ${places.dumpsMax} dumps`
     log.warn({ remedy: 'Raise it: LimitNOFILE= in the unit, ulimit -n, --ulimit nofile' }, message)
   }
   return await Promise.all(

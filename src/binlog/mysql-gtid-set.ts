@@ -8,6 +8,8 @@ import type { GtidSet } from './gtid-set.ts'
 const NUMBER_MAX = 2n ** 63n - 2n
 const UUID_BYTES = 16
 const TAG_LENGTH_MAX = 32
+/** Of a member in an encoded set: its uuid and how many intervals follow. */
+const MEMBER_BYTES_MIN = UUID_BYTES + 8
 /** As servers write it, in lower case. */
 const TAG = /^[a-z_][a-z0-9_]{0,31}$/
 const UUID = /^\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?$/
@@ -233,6 +235,13 @@ export function decodeMysqlGtidSet(bytes: Buffer): MysqlGtidSet {
   }
   if (reader.remaining !== 0) throw syntaxError(`${reader.remaining} bytes too many`)
   return set
+}
+
+/** How many members the encoded set says that it has, or could have at most: without decoding. */
+export function countMysqlGtidMembers(bytes: Buffer): number {
+  if (bytes.length < 8) return 0
+  const count = bytes.readUInt8(7) === 1 ? bytes.readUIntLE(1, 6) : bytes.readUIntLE(0, 6)
+  return Math.min(count, Math.floor(bytes.length / MEMBER_BYTES_MIN))
 }
 
 function decodeTag(reader: ByteReader): string {

@@ -4,21 +4,26 @@ import type { RelayLimits } from '../relay/relay-server.ts'
 const GATEWAY_FILES = 96
 /** Of a stream at DR: lock, newest file, records and folders that are synced, asked replica. */
 const STREAM_FILES = 16
-/** Of a connection of the relay: its socket and the stored file that it reads. */
-const READER_FILES = 2
-const PLACES_MIN = 4
+/** Of a dump: its socket and the stored file that it reads. */
+const DUMP_FILES = 2
+const FILES_MIN = 8
 
-export type RelayPlaces = Pick<RelayLimits, 'connectionsMax' | 'greetingsMax'>
+export type RelayPlaces = Pick<RelayLimits, 'dumpsMax' | 'loginsMax' | 'greetingsMax'>
 
 /**
  * How many connections each of `relays` may have: the last descriptors of the process belong to the
- * spool, the link and the admin socket, or readers would stop the stream. With few descriptors a
- * quarter of the places is for those who have not logged in.
+ * spool, the link and the admin socket, or readers would stop the stream. With few descriptors each
+ * kind gets less in proportion.
  */
 export function relayPlaces(filesMax: number, relays: number, usual: RelayPlaces): RelayPlaces {
-  const left = filesMax - GATEWAY_FILES - relays * STREAM_FILES
-  const places = Math.max(PLACES_MIN, Math.floor(left / relays / READER_FILES))
-  if (places >= usual.connectionsMax + usual.greetingsMax) return usual
-  const greetingsMax = Math.min(usual.greetingsMax, Math.floor(places / 4))
-  return { greetingsMax, connectionsMax: places - greetingsMax }
+  const left = (filesMax - GATEWAY_FILES) / relays - STREAM_FILES
+  const { dumpsMax, loginsMax, greetingsMax } = usual
+  const wanted = dumpsMax * DUMP_FILES + loginsMax + greetingsMax
+  const part = Math.min(1, Math.max(FILES_MIN, left) / wanted)
+  const places = (max: number) => Math.max(1, Math.floor(max * part))
+  return {
+    dumpsMax: places(dumpsMax),
+    loginsMax: places(loginsMax),
+    greetingsMax: places(greetingsMax),
+  }
 }

@@ -10,6 +10,11 @@ export interface Packet {
 export const PACKET_HEADER_BYTES = 4
 /** A payload of this size is continued in the next packet. */
 export const PACKET_PAYLOAD_MAX = 0xff_ffff
+/** A buffer of its own for a few bytes would cost ten times as much as they do. */
+const SMALL_CHUNK_BYTES = 1024
+const TAIL_BYTES = 16 * 1024
+/** A larger packet gets a buffer for itself: it is not kept in many, and can be given back. */
+const LARGE_BYTES = 64 * 1024
 
 /**
  * Cuts the bytes of a peer into packets. `payloadBytesMax` is checked before anything is kept, so
@@ -20,6 +25,11 @@ export const PACKET_PAYLOAD_MAX = 0xff_ffff
 export class PacketDecoder {
   #chunks: Buffer[] = []
   #held = 0
+  /** Where small chunks are put together; its filled part is the last chunk, or there is none. */
+  #tail: Buffer | null = null
+  /** The packet that is being received, header and all, when it is a large one. */
+  #large: Buffer<ArrayBuffer> | null = null
+  #largeHeld = 0
   /** Until so much is held, looking again is useless: a peer may send byte by byte. */
   #needed = PACKET_HEADER_BYTES
   #parts: Buffer[] = []
@@ -34,14 +44,47 @@ export class PacketDecoder {
     this.#payloadBytesMax = value
   }
 
+  /** Bytes that are kept: of packets that are not whole yet, and behind the last one taken. */
+  get heldBytes(): number {
+    return this.#held + this.#partsBytes
+  }
+
   push(chunk: Buffer): void {
-    this.#chunks.push(chunk)
     this.#held += chunk.length
+    let rest = chunk
+    if (this.#large !== null) {
+      const copied = chunk.copy(this.#large, this.#largeHeld)
+      this.#largeHeld += copied
+      rest = chunk.subarray(copied)
+    }
+    if (rest.length === 0) return
+    if (rest.length > SMALL_CHUNK_BYTES || this.#chunks.length === 0) {
+      this.#chunks.push(rest)
+      this.#tail = null
+    } else this.#pushSmall(rest)
+  }
+
+  #pushSmall(chunk: Buffer): void {
+    const last = this.#tail === null ? null : (this.#chunks.pop() as Buffer)
+    if (this.#tail !== null && last !== null && last.length + chunk.length <= TAIL_BYTES) {
+      chunk.copy(this.#tail, last.length)
+      this.#chunks.push(this.#tail.subarray(0, last.length + chunk.length))
+      return
+    }
+    if (last !== null) this.#chunks.push(last)
+    this.#tail = Buffer.allocUnsafe(TAIL_BYTES)
+    chunk.copy(this.#tail)
+    this.#chunks.push(this.#tail.subarray(0, chunk.length))
   }
 
   /** The next whole packet, or undefined until more bytes are pushed. */
   next(): Packet | undefined {
     while (this.#held >= this.#needed) {
+      if (this.#large !== null) {
+        const packet = this.#takeLarge(this.#large)
+        if (packet !== undefined) return packet
+        continue
+      }
       const bytes = this.#joined()
       const length = bytes.readUIntLE(0, 3)
       if (this.#partsBytes + length > this.#payloadBytesMax) {
@@ -52,6 +95,7 @@ export class PacketDecoder {
       const end = PACKET_HEADER_BYTES + length
       if (bytes.length < end) {
         this.#needed = end
+        if (end > LARGE_BYTES) this.#beginLarge(bytes, end)
         return undefined
       }
       this.#keep(bytes.subarray(end))
@@ -59,6 +103,30 @@ export class PacketDecoder {
       if (packet !== undefined) return packet
     }
     return undefined
+  }
+
+  /** Gives back what is kept: nothing more will be taken. */
+  clear(): void {
+    // No part of it was ever handed out, so its memory need not wait for the garbage collector.
+    this.#large?.buffer.transfer(0)
+    this.#large = null
+    this.#parts = []
+    this.#partsBytes = 0
+    this.#keep(Buffer.alloc(0))
+  }
+
+  #beginLarge(begun: Buffer, bytes: number): void {
+    this.#large = Buffer.allocUnsafeSlow(bytes)
+    this.#largeHeld = begun.copy(this.#large)
+    this.#chunks = []
+    this.#tail = null
+  }
+
+  #takeLarge(bytes: Buffer): Packet | undefined {
+    this.#large = null
+    this.#held -= bytes.length
+    this.#needed = PACKET_HEADER_BYTES
+    return this.#take(bytes.subarray(PACKET_HEADER_BYTES), bytes.readUInt8(3))
   }
 
   /** Bytes behind the last packet taken, for the protocol that follows (TLS). */
@@ -79,6 +147,7 @@ export class PacketDecoder {
   }
 
   #joined(): Buffer {
+    this.#tail = null
     if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)]
     return this.#chunks[0] ?? Buffer.alloc(0)
   }

@@ -13,17 +13,16 @@ const FIXED_FIELDS_BYTES = 12
 const DISPLAY_LENGTH = 1024
 const NULL_VALUE = 0xfb
 
-/** Payloads of the packets of a text result set, in order. */
-export function encodeResultSet(
+/** Payloads of the packets of a text result set, in order, each made when it is asked for. */
+export function* encodeResultSet(
   result: ResultSet,
   options: { readonly deprecateEof: boolean },
-): Buffer[] {
-  const payloads = [new ByteWriter(16).lenencInteger(result.columns.length).take()]
-  for (const name of result.columns) payloads.push(encodeColumn(name))
-  if (!options.deprecateEof) payloads.push(encodeEof())
-  for (const row of result.rows) payloads.push(encodeRow(row))
-  payloads.push(options.deprecateEof ? encodeOk(0xfe) : encodeEof())
-  return payloads
+): Generator<Buffer> {
+  yield new ByteWriter(16).lenencInteger(result.columns.length).take()
+  for (const name of result.columns) yield encodeColumn(name)
+  if (!options.deprecateEof) yield encodeEof()
+  for (const row of result.rows) yield encodeRow(row)
+  yield options.deprecateEof ? encodeOk(0xfe) : encodeEof()
 }
 
 function encodeColumn(name: string): Buffer {

@@ -68,6 +68,11 @@ export interface BinlogStore {
   waitPast(position: StorePosition, options: { readonly signal: AbortSignal }): Promise<void>
   /** False where files are kept for so many that no new replica can be remembered. */
   hasPlaceFor(id: string): boolean
-  /** Keeps `file` and newer ones from retention on behalf of replica `id`; null lets go. */
-  retain(id: string, file: StoredFile | null): void
+  /** Less for whom files are kept, or were, for longer; infinite for one that is not known. */
+  seniority(id: string): number
+  /**
+   * Keeps `file` and newer ones from retention on behalf of replica `id`; null lets go. `reached`:
+   * how far it has come. What a replica needs is let go in the end when that does not move on.
+   */
+  retain(id: string, file: StoredFile | null, reached?: StoredFile): void
 }

@@ -39,7 +39,8 @@ export interface DumpStreamOptions {
   readonly onProgress: (file: StoredFile, offset: number, caughtUp: boolean) => void
 }
 
-const WINDOW_BYTES = 512 * 1024
+/** Larger ones are no faster, and every dump has one. */
+const WINDOW_BYTES = 256 * 1024
 /** Room for the packet headers of a window full of the smallest events. */
 const OUTPUT_BYTES = WINDOW_BYTES + WINDOW_BYTES / 2
 const FORMAT_DESCRIPTION_BYTES_MAX = 64 * 1024

@@ -41,26 +41,34 @@ export class FilePin {
     this.confirm()
   }
 
-  /** Lets go of what is not needed any more, and says that the rest still is. */
-  confirm(): void {
+  /**
+   * Lets go of what is not needed any more, and says that the rest still is. False when the file
+   * that is being sent was removed: whoever has it open keeps its bytes on the disk.
+   */
+  confirm(): boolean {
     const { store, id, clock, applied, keepSentMs } = this.#options
     const limitMs = clock.monotonicMs() - keepSentMs
     const isKept = ({ sentMs }: SentFile) => sentMs === null || sentMs > limitMs
     this.#sent.splice(0, this.#sent.findIndex(isKept))
+    const current = this.#sent.at(-1)?.file
+    if (current === undefined) return true
     const gtids = applied()
-    const needed = gtids === null ? this.#sent[0]?.file : this.#firstNotApplied(gtids)
-    if (needed !== undefined) store.retain(id, needed)
+    if (gtids === null) store.retain(id, this.#sent[0]?.file ?? current, current)
+    else {
+      const needed = this.#firstNotApplied(gtids, current)
+      store.retain(id, needed, needed)
+    }
+    return store.readableBytes(current) > 0
   }
 
   /** The newest file before which everything is applied; it may be older than the dump's start. */
-  #firstNotApplied(gtids: string): StoredFile | undefined {
+  #firstNotApplied(gtids: string, current: StoredFile): StoredFile {
     const { store } = this.#options
-    const current = this.#sent.at(-1)?.file
     const flavor = store.identity()?.flavor
-    if (current === undefined || flavor === undefined) return current
+    if (flavor === undefined) return current
     const applied = parseGtidSet(flavor, gtids)
     const files = store.files().filter(({ ordinal }) => ordinal <= current.ordinal)
     const isReached = (file: StoredFile) => applied.contains(parseGtidSet(flavor, file.gtidsBefore))
-    return files.findLast(isReached) ?? files[0]
+    return files.findLast(isReached) ?? files[0] ?? current
   }
 }

@@ -1,23 +1,40 @@
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
+import type { Clock } from '../base/clock.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import { type Packet, PacketDecoder } from '../mysql/packet-decoder.ts'
 import { PacketWriter } from '../mysql/packet-writer.ts'
 
+export interface PacketChannelOptions {
+  readonly payloadBytesMax: number
+  readonly clock: Clock
+  /** For how long a client may take nothing of a slice that is sent to it. */
+  readonly writeMs: number
+}
+
+/** Slower than one of these within `writeMs` is as good as stalled. */
+const SLICE_BYTES = 256 * 1024
+
 /**
  * One client's socket as packets in and bytes out. Reads only when asked to, so a client that
- * sends much is held back by TCP; a write settles when the bytes have left this process.
+ * sends much is held back by TCP; a write settles when the bytes have left this process. A client
+ * that does not take what it asked for is cut off.
  */
 export class PacketChannel {
   readonly writer = new PacketWriter()
   readonly #decoder: PacketDecoder
   readonly #closing = new AbortController()
+  readonly #options: PacketChannelOptions
   #socket: Socket
   #isSecure = false
+  /** When the slice that is being written was begun; null while nothing is. */
+  #writingSinceMs: number | null = null
+  #isWatching = false
 
-  constructor(socket: Socket, options: { readonly payloadBytesMax: number }) {
+  constructor(socket: Socket, options: PacketChannelOptions) {
     this.#socket = socket
+    this.#options = options
     this.#decoder = new PacketDecoder(options)
     this.#watch(socket)
   }
@@ -50,18 +67,26 @@ export class PacketChannel {
     socket.on('end', close)
   }
 
-  /** The next packet; undefined when the client has gone. */
-  async read(): Promise<Packet | undefined> {
+  /**
+   * The next packet; undefined when the client has gone, or `until` is aborted. `onHeld` is told
+   * how many bytes are kept meanwhile.
+   */
+  async read(
+    until: AbortSignal = this.closed,
+    onHeld?: (bytes: number) => void,
+  ): Promise<Packet | undefined> {
+    const stop = until === this.closed ? until : AbortSignal.any([until, this.closed])
     for (;;) {
       const packet = this.#decoder.next()
+      onHeld?.(this.#decoder.heldBytes)
       if (packet !== undefined) {
         this.writer.sequence = packet.sequence + 1
         return packet
       }
       const chunk: Buffer | null = this.#socket.read()
       if (chunk !== null) this.#decoder.push(chunk)
-      else if (this.closed.aborted || this.#socket.destroyed) return undefined
-      else await waitFor(this.#socket, 'readable', this.closed)
+      else if (stop.aborted || this.#socket.destroyed) return undefined
+      else await waitFor(this.#socket, 'readable', stop)
     }
   }
 
@@ -71,13 +96,38 @@ export class PacketChannel {
   }
 
   /** Sends bytes that are framed already; `bytes` may be used again once it settles. */
-  write(bytes: Buffer): Promise<void> {
+  async write(bytes: Buffer): Promise<void> {
+    try {
+      for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
+        this.#writingSinceMs = this.#options.clock.monotonicMs()
+        if (!this.#isWatching) void this.#watchWrites()
+        await this.#writeSlice(bytes.subarray(at, at + SLICE_BYTES))
+      }
+    } finally {
+      this.#writingSinceMs = null
+    }
+  }
+
+  #writeSlice(bytes: Buffer): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#socket.write(bytes, (error) => {
         if (error === undefined || error === null) resolve()
         else reject(connectionLost(error))
       })
     })
+  }
+
+  /** One timer for many writes; none while nothing is sent. */
+  async #watchWrites(): Promise<void> {
+    const { clock, writeMs } = this.#options
+    this.#isWatching = true
+    for (let since = this.#writingSinceMs; since !== null; since = this.#writingSinceMs) {
+      const dueMs = since + writeMs - clock.monotonicMs()
+      if (dueMs <= 0) this.destroy()
+      if (this.closed.aborted) break
+      await clock.sleep(dueMs, { signal: this.closed }).catch(() => undefined)
+    }
+    this.#isWatching = false
   }
 
   /** Goes on as TLS; what the client sent behind its request already belongs to TLS. */
@@ -110,6 +160,7 @@ export class PacketChannel {
   destroy(): void {
     this.#closing.abort()
     this.#socket.destroy()
+    this.#decoder.clear()
   }
 }
 

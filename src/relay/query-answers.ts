@@ -2,14 +2,19 @@ import type { Clock } from '../base/clock.ts'
 import type { ServerError } from '../mysql/ok-packet.ts'
 import type { ResultSet } from '../mysql/result-set.ts'
 import type { BinlogStore, SourceIdentity } from './binlog-store.ts'
-import { unknownVariable, unsupportedStatement } from './server-errors.ts'
+import {
+  tooManyColumns,
+  tooMuchMemory,
+  unknownVariable,
+  unsupportedStatement,
+} from './server-errors.ts'
 import { type RelayIdentity, serverVariables } from './server-variables.ts'
 import type { SessionVariables } from './session-variables.ts'
 import { type Expression, parseStatement, type Statement } from './sql-statement.ts'
 
 export type Answer =
   | { readonly kind: 'ok' }
-  | { readonly kind: 'rows'; readonly result: ResultSet }
+  | { readonly kind: 'rows'; readonly result: ResultSet; readonly bytes: number }
   | { readonly kind: 'error'; readonly error: ServerError }
   | { readonly kind: 'kill'; readonly connectionId: number }
 
@@ -41,9 +46,20 @@ const SETTABLE = new Set([
   'wait_timeout',
 ])
 
-/** Answers one statement. An unknown variable or statement gets the server's own error. */
-export function answerQuery(sql: string, context: QueryContext): Answer {
+/** As of a server. */
+const COLUMNS_MAX = 4096
+/** Beyond the variables of a server whose GTIDs have 100,000 gaps, and 25,000 names of files. */
+const ANSWER_BYTES_MAX = 4 * 1024 * 1024
+/** Of a value beside its text. */
+const VALUE_BYTES = 16
+
+/**
+ * Answers one statement. An unknown variable or statement gets the server's own error, and so does
+ * one whose answer would be too large.
+ */
+export function answerQuery(sql: string, options: QueryContext): Answer {
   const statement = parseStatement(sql)
+  const context = { ...options, variables: variablesOf(options) }
   switch (statement.kind) {
     case 'select':
       return answerSelect(statement, context)
@@ -64,14 +80,34 @@ export function answerQuery(sql: string, context: QueryContext): Answer {
   }
 }
 
-const rows = (columns: string[], list: (string | null)[][]): Answer => ({
-  kind: 'rows',
-  result: { columns, rows: list },
-})
+interface Evaluation extends QueryContext {
+  /** One look for a whole statement: some values are large, and a statement may name them often. */
+  readonly variables: () => ReadonlyMap<string, string>
+}
+
+function variablesOf({ store, source, relay }: QueryContext): Evaluation['variables'] {
+  let variables: ReadonlyMap<string, string> | null = null
+  return () => {
+    variables ??= serverVariables(store, source, relay)
+    return variables
+  }
+}
+
+function rows(columns: readonly string[], list: readonly (readonly (string | null)[])[]): Answer {
+  if (columns.length > COLUMNS_MAX) return { kind: 'error', error: tooManyColumns() }
+  let bytes = 0
+  for (const row of [columns, ...list]) {
+    for (const value of row) {
+      bytes += VALUE_BYTES + (value === null ? 0 : Buffer.byteLength(value))
+      if (bytes > ANSWER_BYTES_MAX) return { kind: 'error', error: tooMuchMemory('the answer') }
+    }
+  }
+  return { kind: 'rows', result: { columns, rows: list }, bytes }
+}
 
 function answerSelect(
   statement: Extract<Statement, { kind: 'select' }>,
-  context: QueryContext,
+  context: Evaluation,
 ): Answer {
   const values: (string | null)[] = []
   for (const { expression } of statement.items) {
@@ -85,7 +121,7 @@ function answerSelect(
   )
 }
 
-function answerSet(statement: Extract<Statement, { kind: 'set' }>, context: QueryContext): Answer {
+function answerSet(statement: Extract<Statement, { kind: 'set' }>, context: Evaluation): Answer {
   // All values first: a statement that fails must not have set half of its variables.
   const values: (string | null)[] = []
   for (const { target, name, value: expression } of statement.assignments) {
@@ -96,13 +132,14 @@ function answerSet(statement: Extract<Statement, { kind: 'set' }>, context: Quer
     }
     values.push(value)
   }
-  for (const [index, { target, name }] of statement.assignments.entries()) {
-    if (target === 'user') context.session.set(name, values[index] ?? null)
-  }
-  return { kind: 'ok' }
+  const variables = statement.assignments.flatMap(({ target, name }, index) =>
+    target === 'user' ? [[name, values[index] ?? null] as const] : [],
+  )
+  if (context.session.set(variables)) return { kind: 'ok' }
+  return { kind: 'error', error: tooMuchMemory('the variables of the session') }
 }
 
-function evaluate(expression: Expression, context: QueryContext): string | null | ServerError {
+function evaluate(expression: Expression, context: Evaluation): string | null | ServerError {
   switch (expression.kind) {
     case 'literal':
       return expression.text
@@ -111,26 +148,24 @@ function evaluate(expression: Expression, context: QueryContext): string | null 
     case 'user':
       return context.session.get(expression.name)
     case 'system': {
-      const { store, source, relay, session } = context
+      const { store, variables, session } = context
       // Of the replica that `landbridge replica attach` names before it asks.
       if (expression.name === REPLICA_STANDING) {
         return store.standing(session.get(REPLICA_ASKED_FOR) ?? '')
       }
-      const value = serverVariables(store, source, relay).get(expression.name)
-      return value ?? unknownVariable(expression.name)
+      return variables().get(expression.name) ?? unknownVariable(expression.name)
     }
     case 'call':
       return call(expression.name, context)
   }
 }
 
-function call(name: string, context: QueryContext): string | null | ServerError {
-  const { store, source, relay } = context
+function call(name: string, context: Evaluation): string | null | ServerError {
   switch (name) {
     case 'unix_timestamp':
       return String(Math.floor(context.clock.wallMs() / 1000))
     case 'version':
-      return serverVariables(store, source, relay).get('version') ?? null
+      return context.variables().get('version') ?? null
     case 'connection_id':
       return String(context.connectionId)
     case 'database':
@@ -143,9 +178,8 @@ function call(name: string, context: QueryContext): string | null | ServerError 
   }
 }
 
-function showVariables(matches: (name: string) => boolean, context: QueryContext): Answer {
-  const { store, source, relay } = context
-  const list = [...serverVariables(store, source, relay)].filter(([name]) => matches(name))
+function showVariables(matches: (name: string) => boolean, context: Evaluation): Answer {
+  const list = [...context.variables()].filter(([name]) => matches(name))
   list.sort(([left], [right]) => (left < right ? -1 : 1))
   return rows(['Variable_name', 'Value'], list)
 }

@@ -16,16 +16,30 @@ import { encodeEarlyServerError } from '../mysql/ok-packet.ts'
 import { PacketWriter } from '../mysql/packet-writer.ts'
 import type { ReplicaStatus } from '../progress/status.ts'
 import type { BinlogStore } from './binlog-store.ts'
+import { LoginMemory } from './login-memory.ts'
+import { LoginPlaces } from './login-places.ts'
 import { PacketChannel } from './packet-channel.ts'
 import { PasswordGuesses } from './password-guesses.ts'
 import { type ReplicaName, ReplicaRegistry } from './replica-registry.ts'
 import { ReplicaSession } from './replica-session.ts'
 import { tooManyConnections } from './server-errors.ts'
+import { IDLE_SECONDS, WRITE_SECONDS } from './server-variables.ts'
 import type { SessionDoor } from './session-login.ts'
+import type { KillResult } from './session-statements.ts'
 
 export interface RelayLimits {
-  /** Connections that have logged in. */
-  readonly connectionsMax: number
+  /** Connections that have logged in and do not dump, in all and of one address. */
+  readonly loginsMax: number
+  readonly loginsPerAddressMax: number
+  /** Dumps, in all and of one address. */
+  readonly dumpsMax: number
+  readonly dumpsPerAddressMax: number
+  /** For how long a login that does not dump may say nothing. */
+  readonly idleMs: number
+  /** For how long a client may take nothing of what is sent to it. */
+  readonly writeMs: number
+  /** What all logins together may make the relay keep. */
+  readonly memoryBytesMax: number
   /** Connections that have not logged in yet, in all and of one address. */
   readonly greetingsMax: number
   readonly greetingsPerAddressMax: number
@@ -81,13 +95,19 @@ export interface RelayStatus {
 }
 
 export const RELAY_LIMITS: RelayLimits = {
-  connectionsMax: 100,
+  loginsMax: 50,
+  loginsPerAddressMax: 20,
+  dumpsMax: 24,
+  dumpsPerAddressMax: 12,
+  idleMs: IDLE_SECONDS * 1_000,
+  writeMs: WRITE_SECONDS * 1_000,
+  memoryBytesMax: 16 * 1024 * 1024,
   greetingsMax: 32,
   greetingsPerAddressMax: 8,
   arrivalsPerSecondMax: 20,
   loginMs: 10_000,
   loginPacketBytesMax: 64 * 1024,
-  packetBytesMax: 16 * 1024 * 1024,
+  packetBytesMax: 2 * 1024 * 1024,
 }
 
 /** Serves a store of binlog files to native replicas: a binlog server. */
@@ -100,6 +120,8 @@ export class RelayServer {
   readonly #refusals: Refusals
   readonly #doorstep: Doorstep
   readonly #guesses: PasswordGuesses
+  readonly #places: LoginPlaces
+  readonly #memory: LoginMemory
   readonly #listening = Promise.withResolvers<number>()
   #connectionId = 0
   #address: string | null = null
@@ -112,6 +134,8 @@ export class RelayServer {
     this.#limits = limits
     this.#refusals = new Refusals({ ...options, door: 'relay' })
     this.#guesses = new PasswordGuesses(options)
+    this.#places = new LoginPlaces(limits)
+    this.#memory = new LoginMemory({ bytesMax: limits.memoryBytesMax })
     this.#doorstep = new Doorstep({
       limits: {
         guestsMax: limits.greetingsMax,
@@ -223,13 +247,16 @@ export class RelayServer {
       return
     }
     const guest = this.#doorstep.enter(address, () => channel.destroy())
-    if (guest === null || this.#isFull()) {
-      guest?.leave()
-      if (guest !== null) this.#refusals.add('crowded', address)
+    if (guest === null) {
       refuse(socket)
       return
     }
-    const channel = new PacketChannel(socket, { payloadBytesMax: this.#limits.loginPacketBytesMax })
+    const limits = this.#limits
+    const channel = new PacketChannel(socket, {
+      payloadBytesMax: limits.loginPacketBytesMax,
+      writeMs: limits.writeMs,
+      clock: this.#options.clock,
+    })
     this.#connectionId = (this.#connectionId % 0x7fff_ffff) + 1
     const connectionId = this.#connectionId
     const session = new ReplicaSession({
@@ -244,14 +271,18 @@ export class RelayServer {
       clock: this.#options.clock,
       log: this.#options.log.child({ address, connectionId, port: listen.port }),
       connectionId,
+      host: address,
       address: `${address}:${socket.remotePort ?? 0}`,
       channel,
       door: this.#doorOf(guest, address),
-      packetBytesMax: this.#limits.packetBytesMax,
+      places: this.#places,
+      memory: this.#memory,
+      packetBytesMax: limits.packetBytesMax,
+      idleMs: limits.idleMs,
       appliedBy: this.#options.appliedBy ?? (() => null),
       sourceGtids: this.#options.sourceGtids ?? (() => null),
       keepSentMs: this.#options.keepSentMs ?? Number.POSITIVE_INFINITY,
-      kill: (id) => this.#kill(id),
+      kill: (id, by) => this.#kill(id, by),
     })
     this.#sessions.set(connectionId, session)
     const running = session.run(signal).finally(() => {
@@ -274,21 +305,17 @@ export class RelayServer {
       letIn: () => {
         guest.leave()
         this.#guesses.right(address)
+        return true
       },
     }
   }
 
-  #isFull(): boolean {
-    if (this.#sessions.size < this.#limits.connectionsMax) return false
-    let loggedIn = 0
-    for (const session of this.#sessions.values()) if (session.isLoggedIn) loggedIn += 1
-    return loggedIn >= this.#limits.connectionsMax
-  }
-
-  #kill(connectionId: number): boolean {
+  #kill(connectionId: number, by: ReplicaSession): KillResult {
     const session = this.#sessions.get(connectionId)
-    session?.stop()
-    return session !== undefined
+    if (session === undefined) return 'unknown'
+    if (!by.mayEnd(session)) return 'denied'
+    session.stop()
+    return 'killed'
   }
 }
 

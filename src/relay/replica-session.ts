@@ -3,11 +3,9 @@ import type { Clock } from '../base/clock.ts'
 import { codeOf, describeError, errorFields, isAbortError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Secret } from '../base/secret.ts'
-import { parseMariadbGtidState } from '../binlog/mariadb-gtid-state.ts'
 import { encodeEof, encodeOk, encodeServerError, type ServerError } from '../mysql/ok-packet.ts'
-import { encodeResultSet } from '../mysql/result-set.ts'
+import type { Packet } from '../mysql/packet-decoder.ts'
 import type { BinlogStore, SourceIdentity } from './binlog-store.ts'
-import { dumpRefusal } from './dump-refusal.ts'
 import {
   type DumpCommand,
   DumpFlag,
@@ -16,18 +14,14 @@ import {
   decodeRegistration,
   type Registration,
 } from './dump-request.ts'
-import {
-  type DumpStart,
-  startByMariadbState,
-  startByMysqlSet,
-  startByPosition,
-} from './dump-start.ts'
+import type { DumpStart } from './dump-start.ts'
 import { DumpStream } from './dump-stream.ts'
-import { DumpUntil } from './dump-until.ts'
+import { DumpWish, uuidOf } from './dump-wish.ts'
 import { FilePin } from './file-pin.ts'
 import { refuseLineageEnd, refuseOutdated } from './lineage-guard.ts'
+import type { LoginMemory, MemoryShare } from './login-memory.ts'
+import type { LoginPlaces, Place } from './login-places.ts'
 import type { PacketChannel } from './packet-channel.ts'
-import { answerQuery } from './query-answers.ts'
 import { refuseOneTooMany } from './replica-limit.ts'
 import {
   type DumpError,
@@ -38,9 +32,17 @@ import {
   type Supersedable,
   sentPosition,
 } from './replica-registry.ts'
-import { dumpRefused, malformedPacket, noSuchThread, unknownCommand } from './server-errors.ts'
+import {
+  dumpRefused,
+  inactive,
+  malformedPacket,
+  placeNeeded,
+  tooManyConnections,
+  unknownCommand,
+} from './server-errors.ts'
 import { type RelayIdentity, relayVersion } from './server-variables.ts'
 import { login, type SessionDoor } from './session-login.ts'
+import { type KillResult, SessionStatements } from './session-statements.ts'
 import { SessionVariables } from './session-variables.ts'
 
 export interface SessionOptions {
@@ -55,18 +57,24 @@ export interface SessionOptions {
   readonly clock: Clock
   readonly log: Log
   readonly connectionId: number
+  /** Of the client, and with its port. */
+  readonly host: string
   readonly address: string
   readonly channel: PacketChannel
   readonly door: SessionDoor
+  readonly places: LoginPlaces
+  readonly memory: LoginMemory
   readonly packetBytesMax: number
+  /** After so long without a statement it is let go. */
+  readonly idleMs: number
   /** What a replica says that it has applied; null when nobody can ask it. */
   readonly appliedBy: (replica: ReplicaName) => string | null
   /** What the source has, as it said last; null when that is not known. */
   readonly sourceGtids: () => string | null
   /** For how long a file stays needed after it was sent to a replica that nobody can ask. */
   readonly keepSentMs: number
-  /** Ends another session of this relay; false when there is none of that number. */
-  readonly kill: (connectionId: number) => boolean
+  /** Ends a session of this relay, if `by` may. */
+  readonly kill: (connectionId: number, by: ReplicaSession) => KillResult
 }
 
 /**
@@ -76,7 +84,7 @@ export interface SessionOptions {
 type SessionState =
   | { readonly state: 'greeting' }
   | { readonly state: 'idle'; readonly deprecateEof: boolean }
-  | { readonly state: 'dumping'; readonly key: string }
+  | { readonly state: 'dumping'; readonly key: string | null }
   | { readonly state: 'closed' }
 
 const Command = {
@@ -92,13 +100,9 @@ const Command = {
 
 /** Errors that trying again cannot help: the replica is to stop and say so. */
 const REFUSALS = new Set(['ERR_DUMP_REFUSED', 'ERR_GTID_SYNTAX', 'ERR_REPLICA_LIMIT'])
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-const STATEMENT_BYTES_MAX = 1024 * 1024
 const FAREWELL_MS = 2_000
-const NANOSECONDS_PER_MS = 1_000_000
-/** Replicas ask for 30 s and more; what is shorter than this would be noise. */
-const HEARTBEAT_MS_MIN = 10
-const MARIADB_CAPABILITY_GTID = 4
+/** What every login may have of a packet that is not whole yet. */
+const PACKET_BYTES_FREE = 64 * 1024
 
 /** One client's connection to the relay, from greeting to close. */
 export class ReplicaSession implements Supersedable {
@@ -109,9 +113,37 @@ export class ReplicaSession implements Supersedable {
   #registration: Registration | null = null
   #farewell: ServerError | null = null
   #pin: FilePin | null = null
+  #place: Place | null = null
+  readonly #share: MemoryShare
+  readonly #statements: SessionStatements
+  /** Ends the wait for the next command; null while there is none. */
+  #waiting: AbortController | null = null
 
   constructor(options: SessionOptions) {
     this.#options = options
+    // What it holds has to be free at once: no farewell.
+    this.#share = options.memory.share(options.host, () => options.channel.destroy())
+    this.#statements = new SessionStatements({
+      ...options,
+      session: this.#variables,
+      share: this.#share,
+      kill: (connectionId) => options.kill(connectionId, this),
+    })
+  }
+
+  /** As which replica it speaks, null while it has not said so. */
+  get identity(): string | null {
+    if (this.#state.state === 'dumping') return this.#state.key
+    const serverUuid = uuidOf(this.#variables)
+    if (serverUuid === null && this.#registration === null) return null
+    return replicaKey({ serverUuid, serverId: this.#registration?.serverId ?? 0 })
+  }
+
+  /** Only its own connections, by address and by the name that both gave themselves. */
+  mayEnd(other: ReplicaSession): boolean {
+    if (other === this) return true
+    const isSameHost = this.#options.host === other.#options.host
+    return isSameHost && this.identity !== null && this.identity === other.identity
   }
 
   get isLoggedIn(): boolean {
@@ -134,8 +166,11 @@ export class ReplicaSession implements Supersedable {
       }
     } finally {
       this.#state = { state: 'closed' }
+      this.#variables.clear()
+      this.#share.leave()
       stop.removeEventListener('abort', cut)
       await this.#close()
+      this.#place?.leave()
     }
   }
 
@@ -154,7 +189,15 @@ export class ReplicaSession implements Supersedable {
 
   /** Says again what the replica of this session needs, or less by now. */
   confirmPin(): void {
-    this.#pin?.confirm()
+    if (this.#pin?.confirm() === false) this.stop()
+  }
+
+  /** Others need what it has, or it was silent for too long. */
+  #letGo(farewell: ServerError | null): void {
+    this.#farewell = farewell
+    if (this.#state.state === 'dumping') this.#stopping.abort()
+    else if (this.#waiting === null) this.#options.channel.destroy()
+    else this.#waiting.abort()
   }
 
   /** A dump ends by itself between two events, to say why; everything else is cut at once. */
@@ -179,27 +222,60 @@ export class ReplicaSession implements Supersedable {
 
   async #login(): Promise<void> {
     const { channel, source, packetBytesMax } = this.#options
-    const options = { ...this.#options, flavor: source.flavor }
+    const door = { ...this.#options.door, letIn: () => this.#enter() }
+    const options = { ...this.#options, flavor: source.flavor, door }
     const result = await login(channel, { ...options, serverVersion: relayVersion(source) })
     if (result === null) return
     this.#state = { state: 'idle', deprecateEof: result.deprecateEof }
     channel.payloadBytesMax = packetBytesMax
   }
 
+  #enter(): boolean {
+    const { places, host, door } = this.#options
+    this.#place = places.enter(host, () => this.#letGo(placeNeeded()))
+    return this.#place !== null && door.letIn()
+  }
+
+  /** Undefined when there is none any more. */
+  async #nextCommand(): Promise<Packet | undefined> {
+    const { channel, clock, idleMs, source } = this.#options
+    const waiting = new AbortController()
+    const done = new AbortController()
+    this.#waiting = waiting
+    // As its flavor does it: MariaDB only closes the connection.
+    const farewell = source.flavor === 'mysql' ? inactive() : null
+    const late = () => this.#letGo(farewell)
+    clock.sleep(idleMs, { signal: done.signal }).then(late, () => undefined)
+    try {
+      return await channel.read(waiting.signal, (bytes) => {
+        this.#share.keep('packet', bytes > PACKET_BYTES_FREE ? bytes : 0)
+      })
+    } finally {
+      done.abort()
+      this.#waiting = null
+      this.#place?.touch()
+    }
+  }
+
   async #command(idle: Extract<SessionState, { state: 'idle' }>, stop: AbortSignal): Promise<void> {
     const { channel } = this.#options
-    const packet = await channel.read()
+    const packet = await this.#nextCommand()
     const command = packet?.payload[0]
     if (packet === undefined || command === Command.Quit || stop.aborted) {
       this.#state = { state: 'closed' }
+      if (packet === undefined && this.#farewell !== null) {
+        channel.writer.sequence = 0
+        channel.send(encodeServerError(this.#farewell)).catch(() => undefined)
+      }
       return
     }
     const body = packet.payload.subarray(1)
     switch (command) {
       case Command.Query:
-        return this.#query(body.toString('utf8', 0, STATEMENT_BYTES_MAX), idle.deprecateEof)
+        return this.#statements.answer(body, idle.deprecateEof)
       case Command.ResetConnection:
         this.#variables.clear()
+        this.#share.keep('variables', 0)
         return channel.send(encodeOk())
       case Command.Ping:
       case Command.InitDatabase:
@@ -218,48 +294,30 @@ export class ReplicaSession implements Supersedable {
     }
   }
 
-  async #query(sql: string, deprecateEof: boolean): Promise<void> {
-    const { channel, connectionId } = this.#options
-    const answer = answerQuery(sql, { ...this.#options, session: this.#variables, connectionId })
-    this.#options.log.debug({ sql: sql.slice(0, 200), answer: answer.kind }, 'statement')
-    switch (answer.kind) {
-      case 'ok':
-        return channel.send(encodeOk())
-      case 'error':
-        return channel.send(encodeServerError(answer.error))
-      case 'rows':
-        return channel.send(...encodeResultSet(answer.result, { deprecateEof }))
-      case 'kill': {
-        const isKilled = this.#options.kill(answer.connectionId)
-        const error = noSuchThread(answer.connectionId)
-        return channel.send(isKilled ? encodeOk() : encodeServerError(error))
-      }
-    }
-  }
-
   async #dump(command: DumpCommand, stop: AbortSignal): Promise<void> {
     const { channel, registry, store, address, log } = this.#options
-    const named = this.#variables.first('replica_uuid', 'slave_uuid')
-    // It becomes a key and a name elsewhere: nothing but a uuid is taken for one.
-    const uuid = named !== null && UUID.test(named) ? named.toLowerCase() : null
-    const key = replicaKey({ serverId: command.serverId, serverUuid: uuid })
-    // mysqlbinlog calls itself 0 or 1 and registers nowhere: it must not replace a replica.
-    const isReplica = this.#registration !== null || uuid !== null
+    const wish = new DumpWish(command, this.#variables, this.#registration)
+    const key = wish.isReplica ? wish.key : null
+    const seniority = key === null ? Number.POSITIVE_INFINITY : store.seniority(key)
+    if (!this.#place?.dump({ key, seniority })) {
+      this.#state = { state: 'closed' }
+      return channel.send(encodeServerError(tooManyConnections()))
+    }
     const record: ReplicaRecord = {
       serverId: command.serverId,
-      serverUuid: uuid,
+      serverUuid: wish.uuid,
       address,
       state: 'greeting',
       sent: null,
       error: null,
     }
     this.#state = { state: 'dumping', key }
-    if (isReplica) registry.begin(key, record, this)
+    if (key !== null) registry.begin(key, record, this)
     try {
-      const error = await this.#stream(command, record, isReplica ? key : null, stop)
+      const error = await this.#stream(wish, record, key, stop)
       if (error !== null) {
         const { code, remedy } = record.error ?? {}
-        log.warn({ replica: key, code, remedy, reason: error.message }, 'dump refused')
+        log.warn({ replica: wish.key, code, remedy, reason: error.message }, 'dump refused')
         await channel.send(encodeServerError(error))
       }
     } catch (error) {
@@ -268,14 +326,14 @@ export class ReplicaSession implements Supersedable {
     } finally {
       this.#state = { state: 'closed' }
       this.#pin = null
-      if (isReplica) registry.end(key, record, this)
+      if (key !== null) registry.end(key, record, this)
       else store.retain(`connection:${this.#options.connectionId}`, null)
     }
   }
 
   /** The error that the replica is to be told, null when there is none or no way to. */
   async #stream(
-    command: DumpCommand,
+    wish: DumpWish,
     record: ReplicaRecord,
     key: string | null,
     stop: AbortSignal,
@@ -286,14 +344,19 @@ export class ReplicaSession implements Supersedable {
     // Reading goes on, or the end of the connection would not be noticed.
     void this.#listen()
     try {
-      if (key !== null) refuseOutdated(this.#options.store, key)
-      const start = await this.#start(command)
+      const { store, source, sourceGtids } = this.#options
+      if (key !== null) refuseOutdated(store, key)
+      this.#share.keep('dump', wish.memoryBytes)
+      if (channel.closed.aborted) return null
+      const start = await wish.start(store, source, sourceGtids())
       if (start === null) return null
       // Nothing is awaited between this and the pin: two new replicas do not get one place.
-      if (key !== null) refuseOneTooMany(this.#options.store, key)
-      stream = this.#createStream(command, start, record, key)
+      if (key !== null) refuseOneTooMany(store, key)
+      stream = this.#createStream(wish, start, record, key)
       const { name } = start.file
-      const until = this.#variables.get('slave_until_gtid')?.slice(0, 200)
+      const until = wish.untilText
+      this.#variables.clear()
+      this.#share.keep('variables', 0)
       log.info({ replica: key, file: name, offset: start.offset, until }, 'replica attached')
       await stream.run(signal)
       await channel.send(encodeEof())
@@ -315,7 +378,7 @@ export class ReplicaSession implements Supersedable {
   }
 
   #createStream(
-    command: DumpCommand,
+    wish: DumpWish,
     start: DumpStart,
     record: ReplicaRecord,
     key: string | null,
@@ -331,11 +394,11 @@ export class ReplicaSession implements Supersedable {
       flavor,
       start,
       serverId: relay.serverId,
-      heartbeatMs: this.#heartbeatMs(),
-      heartbeatV2: flavor === 'mysql' && (command.flags & DumpFlag.HeartbeatV2) !== 0,
-      sendAnnotateRows: flavor === 'mariadb' && (command.flags & DumpFlag.SendAnnotateRows) !== 0,
-      checksum: this.#wantsChecksum(),
-      nonBlocking: (command.flags & DumpFlag.NonBlock) !== 0 || command.serverId === 0,
+      heartbeatMs: wish.heartbeatMs,
+      heartbeatV2: flavor === 'mysql' && wish.hasFlag(DumpFlag.HeartbeatV2),
+      sendAnnotateRows: flavor === 'mariadb' && wish.hasFlag(DumpFlag.SendAnnotateRows),
+      checksum: wish.checksum,
+      nonBlocking: wish.nonBlocking,
       onFile: (file) => pin.reach(file),
       beforeNext: (file) => refuseLineageEnd(store, key ?? 'ID', file.epoch),
       onProgress: (file, offset, caughtUp) => {
@@ -361,61 +424,6 @@ export class ReplicaSession implements Supersedable {
       return new FilePin({ store, clock, id, applied: () => null, keepSentMs: 0 })
     }
     return new FilePin({ store, clock, id: key, applied: () => appliedBy(record), keepSentMs })
-  }
-
-  /** Null when what it needs is still to come: closing makes the replica try again. */
-  async #start(command: DumpCommand): Promise<DumpStart | null> {
-    const { store, source, sourceGtids } = this.#options
-    const atSource = sourceGtids()
-    if (store.end() === null || store.files().length === 0) return null
-    if (this.#variables.first('source_binlog_checksum', 'master_binlog_checksum') === null) {
-      throw dumpRefusal('the replica is too old to know checksums in the binlog')
-    }
-    if (command.gtids !== null) {
-      if (source.flavor === 'mysql') return startByMysqlSet(store, source, command, atSource)
-      throw dumpRefusal('the source is MariaDB: a MySQL replica cannot follow it by GTID')
-    }
-    const connectState = this.#variables.get('slave_connect_state')
-    if (source.flavor === 'mariadb' && connectState !== null) {
-      if (Number(this.#variables.get('mariadb_slave_capability')) < MARIADB_CAPABILITY_GTID) {
-        throw dumpRefusal('the replica is older than MariaDB 10.0 and knows no GTIDs')
-      }
-      const isOn = (name: string) => Number(this.#variables.get(name)) !== 0
-      return startByMariadbState(store, {
-        connectState,
-        strict: isOn('slave_gtid_strict_mode'),
-        atSource,
-        until: this.#until(),
-        ignoreDuplicates: isOn('slave_gtid_ignore_duplicates'),
-      })
-    }
-    if (this.#registration !== null) {
-      throw dumpRefusal(
-        source.flavor === 'mysql'
-          ? 'replicas attach by GTID only: CHANGE REPLICATION SOURCE TO SOURCE_AUTO_POSITION=1'
-          : 'replicas attach by GTID only: CHANGE MASTER TO MASTER_USE_GTID=slave_pos',
-      )
-    }
-    return startByPosition(store, command.file, command.position)
-  }
-
-  /** MariaDB: where the replica wants the dump to end, null for never. */
-  #until(): DumpUntil | null {
-    const places = this.#variables.get('slave_until_gtid')
-    if (places === null) return null
-    const isBefore = Number(this.#variables.get('slave_gtid_until_before_gtids')) !== 0
-    return new DumpUntil({ places: parseMariadbGtidState(places), isBefore })
-  }
-
-  #heartbeatMs(): number {
-    const text = this.#variables.first('source_heartbeat_period', 'master_heartbeat_period')
-    const periodMs = Number(text ?? 0) / NANOSECONDS_PER_MS
-    return periodMs > 0 ? Math.max(periodMs, HEARTBEAT_MS_MIN) : 0
-  }
-
-  #wantsChecksum(): boolean {
-    const value = this.#variables.first('source_binlog_checksum', 'master_binlog_checksum')
-    return value?.toUpperCase() === 'CRC32'
   }
 
   /** A replica says nothing during its dump; whatever comes is its end. */

@@ -2,6 +2,11 @@ import { parseGtidSet } from '../binlog/gtid-set.ts'
 import { MariadbGtidState } from '../binlog/mariadb-gtid-state.ts'
 import type { BinlogStore, SourceIdentity } from './binlog-store.ts'
 
+/** A login that does not dump is let go after so long without a statement. */
+export const IDLE_SECONDS = 60
+/** A client is cut off that takes nothing of what it asked for within this time. */
+export const WRITE_SECONDS = 60
+
 export interface RelayIdentity {
   readonly serverId: number
   readonly serverUuid: string
@@ -37,7 +42,7 @@ export function serverVariables(
     ['character_set_client', 'utf8mb4'],
     ['character_set_server', 'utf8mb4'],
     ['hostname', 'landbridge'],
-    ['interactive_timeout', '28800'],
+    ['interactive_timeout', String(IDLE_SECONDS)],
     ['landbridge_source_reset', resetTime(store)],
     ['landbridge_purged_gtids', store.purgedGtids()],
     ['landbridge_source_server_id', String(source.serverId)],
@@ -47,7 +52,7 @@ export function serverVariables(
     ['lower_case_table_names', '0'],
     ['max_allowed_packet', String(2 ** 30)],
     ['net_read_timeout', '60'],
-    ['net_write_timeout', '60'],
+    ['net_write_timeout', String(WRITE_SECONDS)],
     ['protocol_version', '10'],
     ['read_only', '1'],
     ['server_id', String(relay.serverId)],
@@ -56,7 +61,7 @@ export function serverVariables(
     ['time_zone', 'SYSTEM'],
     ['version', relayVersion(source).replace(/^5\.5\.5-/, '')],
     ['version_comment', 'landbridge binlog relay'],
-    ['wait_timeout', '28800'],
+    ['wait_timeout', String(IDLE_SECONDS)],
   ])
   const own = source.flavor === 'mysql' ? mysqlVariables : mariadbVariables
   for (const [name, value] of own(store, source, relay)) variables.set(name, value)

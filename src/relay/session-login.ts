@@ -21,7 +21,7 @@ import {
   isSslRequest,
 } from '../mysql/server-handshake.ts'
 import type { PacketChannel } from './packet-channel.ts'
-import { accessDenied, tlsRequired } from './server-errors.ts'
+import { accessDenied, tlsRequired, tooManyConnections } from './server-errors.ts'
 
 export interface LoginOptions {
   readonly flavor: Flavor
@@ -41,8 +41,8 @@ export interface SessionDoor {
   readonly refused: (reason: RefusalReason) => void
   /** Settles when a wrong password may be answered, or nobody waits for that any more. */
   readonly wrongPassword: (closed: AbortSignal) => Promise<void>
-  /** It logged in: from here on its place is its own. */
-  readonly letIn: () => void
+  /** It logged in; false where the house is full. */
+  readonly letIn: () => boolean
 }
 
 export interface Login {
@@ -96,7 +96,7 @@ export async function login(channel: PacketChannel, options: LoginOptions): Prom
     if (!channel.closed.aborted) await door.wrongPassword(channel.closed)
     return channel.closed.aborted ? null : refuse(channel, accessDenied(response.user))
   }
-  door.letIn()
+  if (!door.letIn()) return refuse(channel, tooManyConnections())
   if (plugin === CACHING_SHA2_PASSWORD) await channel.send(FAST_AUTH_SUCCESS)
   await channel.send(encodeOk())
   return { deprecateEof: (response.capabilities & Capability.DeprecateEof) !== 0 }

@@ -1,18 +1,31 @@
-import { LandbridgeError } from '../base/errors.ts'
-
 const COUNT_MAX = 64
-const VALUE_LENGTH_MAX = 1024 * 1024
+/** Of all values of a session: the position of a MariaDB replica in ten thousand domains. */
+const BYTES_MAX = 512 * 1024
+/** What V8 needs for a character at most. */
+const CHARACTER_BYTES = 2
 
 /** A session's `@name` variables: how a replica tells the source what it wants. */
 export class SessionVariables {
   readonly #values = new Map<string, string | null>()
+  #bytes = 0
 
-  set(name: string, value: string | null): void {
-    const isTooMuch = !this.#values.has(name) && this.#values.size >= COUNT_MAX
-    if (isTooMuch || (value?.length ?? 0) > VALUE_LENGTH_MAX) {
-      throw new LandbridgeError('ERR_MALFORMED', 'the client sets more variables than a replica')
+  /** What they take at most. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** All or none: false where it would be more than a replica ever sets. */
+  set(variables: readonly (readonly [name: string, value: string | null])[]): boolean {
+    const values = new Map(this.#values)
+    for (const [name, value] of variables) values.set(name, value)
+    let bytes = 0
+    for (const [name, value] of values) bytes += bytesOf(name, value)
+    if (values.size > COUNT_MAX || bytes > BYTES_MAX) return false
+    for (const [name, value] of variables) {
+      this.#values.set(ownCopy(name), value === null ? null : ownCopy(value))
     }
-    this.#values.set(name, value)
+    this.#bytes = bytes
+    return true
   }
 
   get(name: string): string | null {
@@ -30,5 +43,15 @@ export class SessionVariables {
 
   clear(): void {
     this.#values.clear()
+    this.#bytes = 0
   }
+}
+
+function bytesOf(name: string, value: string | null): number {
+  return CHARACTER_BYTES * (name.length + (value?.length ?? 0))
+}
+
+/** A piece of a text keeps the whole of it in memory: here the statement, with its remarks. */
+function ownCopy(text: string): string {
+  return Buffer.from(text).toString()
 }

@@ -1,6 +1,8 @@
 import { ignoreMissing } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
+import type { Log } from '../base/log.ts'
+import { PinProgress, type Progress } from './pin-progress.ts'
 import {
   damagedPath,
   type LeftOut,
@@ -9,6 +11,12 @@ import {
   writeReplicas,
 } from './replica-file.ts'
 
+/** A stored file, by its place in the order. */
+export interface FilePlace {
+  readonly ordinal: number
+  readonly epoch: number
+}
+
 /** What one replica keeps from retention: this file and newer ones. */
 export interface ReplicaPin {
   /** As the relay names the replica: its server_uuid, or `id:` and its server_id. */
@@ -16,7 +24,7 @@ export interface ReplicaPin {
   readonly ordinal: number
   /** Of the file that it was last served; 0: saved before that was noted. */
   readonly epoch: number
-  /** How long ago that was last confirmed, in time that the spool was open. */
+  /** How long ago it last made progress, in time that the spool was open. */
   readonly ageMs: number
 }
 
@@ -26,6 +34,7 @@ export interface ReplicaPin {
  */
 export type ReplicaStanding = 'sound' | 'unseen' | 'outdated' | 'doubtful'
 
+const DAY_MS = 86_400_000
 const SAVE_EVERY_MS = 60 * 60_000
 /** Many more than a relay lets in at once; most of them are of replicas that are away. */
 export const PINS_MAX = 256
@@ -40,7 +49,8 @@ export interface ReplicaPinsOptions {
   readonly path: string
   readonly disk: Disk
   readonly clock: Clock
-  /** A pin that nobody confirms for so long is let go. */
+  readonly log: Log
+  /** A pin whose replica makes no progress for so long is let go. */
   readonly ageMsMax: number
 }
 
@@ -52,6 +62,7 @@ export interface ReplicaPinsOptions {
 export class ReplicaPins {
   readonly #options: ReplicaPinsOptions
   readonly #entries = new Map<string, ReplicaEntry>()
+  readonly #progress: PinProgress
   /** As in SavedReplicas. */
   #forgotten: number | null = null
   #damagedSinceMs: number | null = null
@@ -62,6 +73,7 @@ export class ReplicaPins {
 
   constructor(options: ReplicaPinsOptions) {
     this.#options = options
+    this.#progress = new PinProgress(options.ageMsMax)
   }
 
   /** A file that could not be read lies aside, since then; null when there is none. */
@@ -102,10 +114,22 @@ export class ReplicaPins {
     return this.#isPinned(id) || this.list().length < PINS_MAX
   }
 
-  /** True for a replica that was not remembered: a save should follow at once. */
-  set(id: string, ordinal: number, epoch: number): boolean {
+  /** The place in the order of first service; infinite for one that is not remembered. */
+  seniority(id: string): number {
+    const at = [...this.#entries.keys()].indexOf(id)
+    return at < 0 ? Number.POSITIVE_INFINITY : at
+  }
+
+  /**
+   * True for a replica that was not remembered: a save should follow at once. One that makes no
+   * progress stays as old as it is, and is not taken again after it was let go.
+   */
+  set(id: string, { ordinal, epoch }: FilePlace, progress: Progress): boolean {
     const before = this.#entries.get(id)
-    const atMs = this.#options.clock.wallMs()
+    const nowMs = this.#options.clock.wallMs()
+    const isMoving = this.#progress.note(id, progress, nowMs) || before === undefined
+    if (!isMoving && before.ordinal === null) return false
+    const atMs = isMoving ? nowMs : before.atMs
     this.#entries.set(id, { ordinal, epoch, atMs, leftOut: before?.leftOut })
     this.#isChanged = true
     return before === undefined && !READER.test(id)
@@ -127,6 +151,7 @@ export class ReplicaPins {
 
   /** Of a reader of files: what it had is of no interest later. */
   delete(id: string): void {
+    this.#progress.forget(id)
     this.#isChanged = this.#entries.delete(id) || this.#isChanged
   }
 
@@ -139,18 +164,26 @@ export class ReplicaPins {
     const isRefused = standing === 'outdated' || standing === 'doubtful'
     const isNews = this.#isPinned(id) || isRefused || this.leftOut(id) !== null
     if (isNews) this.#bury(id, epoch)
+    // If it comes back it is a new one.
+    this.#progress.forget(id)
     return isNews
   }
 
   /**
-   * Lets go of what was not confirmed for too long, and returns it. Not of replicas of a lineage
+   * Lets go of what made no progress for too long, and returns it: a replica that was given up must
+   * not fill the disk. Not of replicas of a lineage
    * before `epoch`: a person is to be told of them until somebody has made them anew.
    */
   expire(epoch: number): ReplicaPin[] {
     const old = this.list().filter((pin) => {
       return pin.epoch >= epoch && pin.ageMs > this.#options.ageMsMax
     })
-    for (const pin of old) this.#bury(pin.id, pin.epoch, this.#entries.get(pin.id)?.leftOut)
+    for (const { id, epoch: served, ageMs } of old) {
+      this.#bury(id, served, this.#entries.get(id)?.leftOut)
+      const days = Math.floor(ageMs / DAY_MS)
+      const what = `keeps nothing any more for a replica that made no progress for ${days} days`
+      this.#options.log.warn({ replica: id }, what)
+    }
     return old
   }
 
@@ -172,6 +205,7 @@ export class ReplicaPins {
     tombstones.sort(([, left], [, right]) => left.atMs - right.atMs)
     for (const [id, { epoch }] of tombstones.slice(0, -TOMBSTONES_MAX)) {
       this.#entries.delete(id)
+      this.#progress.forget(id)
       this.#forgotten = Math.min(this.#forgotten ?? epoch, epoch)
     }
   }
@@ -185,6 +219,10 @@ export class ReplicaPins {
     const saved = await readReplicas(this.#options, nowMs)
     if (saved === 'damaged') await this.#setAside()
     await this.noticeDamage()
+    if (this.damaged !== null) {
+      const what = 'what replicas were served could not be read, and is kept aside'
+      this.#options.log.warn({ code: 'ERR_SPOOL_REPLICAS', path: this.damaged.path }, what)
+    }
     if (saved === null || saved === 'damaged') {
       // From now on a missing file means that it was lost.
       this.#isChanged = true

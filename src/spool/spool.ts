@@ -11,7 +11,12 @@ import { FencedDisk } from './fenced-disk.ts'
 import { FileRemoval } from './file-removal.ts'
 import { IndexRecords } from './index-records.ts'
 import type { LeftOut } from './replica-file.ts'
-import { type ReplicaPin, ReplicaPins, type ReplicaStanding } from './replica-pins.ts'
+import {
+  type FilePlace,
+  type ReplicaPin,
+  ReplicaPins,
+  type ReplicaStanding,
+} from './replica-pins.ts'
 import { filesToRemove, type RetentionPolicy } from './retention.ts'
 import { type FileEnd, loadCatalog, writeEpoch } from './spool-catalog.ts'
 import {
@@ -44,7 +49,6 @@ export interface SpoolEnd {
 }
 
 const PINS_FILE = 'replicas.json'
-const DAY_MS = 86_400_000
 const CHECKPOINT_BYTES = 64 * 1024 * 1024
 
 /**
@@ -95,6 +99,7 @@ export class Spool {
       path: join(options.directory, PINS_FILE),
       disk: this.disk,
       clock: options.clock,
+      log: options.log,
       ageMsMax: options.retention.replicaAgeMsMax ?? Number.POSITIVE_INFINITY,
     })
   }
@@ -243,10 +248,15 @@ export class Spool {
     while (!this.#isPast(position)) await this.#published.wait(options)
   }
 
-  retain(id: string, file: { readonly ordinal: number; readonly epoch: number } | null): void {
-    if (file === null) this.#pins.delete(id)
+  retain(id: string, file: FilePlace | null, reached = file): void {
+    const newest = this.#lastServable()?.ordinal ?? 0
+    if (file === null || reached === null) this.#pins.delete(id)
     // A crash must not forget whom this one served first.
-    else if (this.#pins.set(id, file.ordinal, file.epoch)) void this.#savePins()
+    else if (this.#pins.set(id, file, { reached: reached.ordinal, newest })) void this.#savePins()
+  }
+
+  seniority(id: string): number {
+    return this.#pins.seniority(id)
   }
 
   hasPlaceFor(id: string): boolean {
@@ -410,7 +420,7 @@ export class Spool {
   }
 
   async #applyRetention(): Promise<readonly SpoolFile[]> {
-    this.#expirePins()
+    this.#pins.expire(this.#lineage?.epoch ?? 0)
     await this.#savePins()
     const neededFrom = this.#pins.neededFrom(this.#lineage?.epoch ?? 0)
     const now = this.#options.clock.wallMs()
@@ -442,11 +452,6 @@ export class Spool {
 
   async #loadPins(isNew: boolean): Promise<void> {
     await this.#pins.load(isNew)
-    const { path } = this.#pins.damaged ?? {}
-    if (path !== undefined) {
-      const what = 'what replicas were served could not be read, and is kept aside'
-      this.#options.log.warn({ code: 'ERR_SPOOL_REPLICAS', path }, what)
-    }
     await this.#savePins()
   }
 
@@ -455,15 +460,6 @@ export class Spool {
       await this.#pins.noticeDamage()
       await this.#pins.save()
     })
-  }
-
-  /** A replica that was given up must not fill the disk. */
-  #expirePins(): void {
-    for (const { id, ageMs } of this.#pins.expire(this.#lineage?.epoch ?? 0)) {
-      const days = Math.floor(ageMs / DAY_MS)
-      const what = `keeps nothing any more for a replica that was away for ${days} days`
-      this.#options.log.warn({ replica: id }, what)
-    }
   }
 
   async #tolerate(what: string, work: () => Promise<void>): Promise<boolean> {

@@ -96,6 +96,11 @@ export class PlainBinlogStore implements BinlogStore {
     return true
   }
 
+  seniority(id: string): number {
+    const at = [...this.retained.keys()].indexOf(id)
+    return at < 0 ? Number.POSITIVE_INFINITY : at
+  }
+
   retain(id: string, file: StoredFile | null): void {
     if (file === null) this.retained.delete(id)
     else this.retained.set(id, file.name)

@@ -19,6 +19,8 @@ export interface RelayClientOptions {
   readonly user: string
   readonly password: string
   readonly tls: boolean
+  /** An address of the loopback: each counts as a host of its own. */
+  readonly from?: string
 }
 
 /** A client of few words: logs in and sends commands, and shows every packet that comes back. */
@@ -36,14 +38,14 @@ export class RelayClient {
   }
 
   /** Connects without a login. */
-  static async connect(port: number): Promise<RelayClient> {
-    const socket = connectTcp({ host: '127.0.0.1', port })
+  static async connect(port: number, from = '127.0.0.1'): Promise<RelayClient> {
+    const socket = connectTcp({ host: '127.0.0.1', port, localAddress: from })
     await once(socket, 'connect')
     return new RelayClient(socket)
   }
 
   static async login(options: RelayClientOptions): Promise<RelayClient> {
-    const client = await RelayClient.connect(options.port)
+    const client = await RelayClient.connect(options.port, options.from)
     const greeting = await client.need()
     const versionEnd = greeting.indexOf(0, 1)
     const nonce = Buffer.concat([

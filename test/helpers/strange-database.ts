@@ -2,6 +2,7 @@ import { constants, generateKeyPairSync, privateDecrypt } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createSecureContext } from 'node:tls'
+import { systemClock } from '../../src/base/clock.ts'
 import { Capability } from '../../src/mysql/capability.ts'
 import { createNonce } from '../../src/mysql/server-auth.ts'
 import { encodeAuthSwitch, encodeGreeting, isSslRequest } from '../../src/mysql/server-handshake.ts'
@@ -49,7 +50,11 @@ export class StrangeDatabase implements AsyncDisposable {
     let strange: StrangeDatabase | null = null
     const server = createServer((socket) => {
       sockets.add(socket)
-      const channel = new PacketChannel(socket, { payloadBytesMax: 65_536 })
+      const channel = new PacketChannel(socket, {
+        payloadBytesMax: 65_536,
+        writeMs: 60_000,
+        clock: systemClock,
+      })
       // A client that goes away in the middle is what the tests wait for.
       strange?.talk(channel, options).catch(() => channel.destroy())
     })

@@ -3,9 +3,11 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { ByteWriter } from '../../src/base/cursor.ts'
+import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { Capability } from '../../src/mysql/capability.ts'
 import { PacketWriter } from '../../src/mysql/packet-writer.ts'
 import type { GatewayStatus } from '../../src/progress/status.ts'
+import { HostileLogins } from '../helpers/hostile-logins.ts'
 import { describeFlavors } from '../helpers/needs.ts'
 import { processBytes, ReplicatedPair } from '../helpers/replicated-pair.ts'
 import { crowd, hostOf, Stranger } from '../helpers/stranger.ts'
@@ -148,6 +150,13 @@ describeFlavors('a %s pair among strangers', (flavor) => {
     }).join(', ')}`
   }
 
+  async function rowsAt(server: RunningServer): Promise<unknown> {
+    const sql = await pair.sql(server)
+    const [rows] = await sql.query('SELECT COUNT(*) AS count FROM d.t')
+    sql.destroy()
+    return (rows as { readonly count: unknown }[])[0]?.count
+  }
+
   async function certificateOf(name: string): Promise<{ cert: string; key: string }> {
     const read = (file: string) => readFile(join(pair.pair.directory, 'certs', name, file), 'utf8')
     return { cert: await read('gateway.crt'), key: await read('gateway.key') }
@@ -254,6 +263,46 @@ describeFlavors('a %s pair among strangers', (flavor) => {
     expect(await stranger.startTls({ maxVersion: 'TLSv1.2' })).toBe(true)
     expect(await stranger.renegotiate()).toBe(false)
     stranger.destroy()
+  })
+
+  test('that know the password cost what they may, and no replica its place', async () => {
+    const { replica } = pair
+    if (replica === null) throw new Error('there is no replica')
+    // What the tests before this one left is not to count.
+    await pair.restartGateway('dr')
+    await settled()
+    const sql = await pair.sql()
+    // More than the sockets of a reader hold that takes nothing.
+    await sql.query('CREATE TABLE d.large (v LONGBLOB)')
+    for (let row = 0; row < 10; row += 1) {
+      await sql.query(`INSERT INTO d.large SELECT REPEAT('x', ${1024 * 1024})`)
+    }
+    const { relayPassword: password } = pair.pair
+    const hostile = new HostileLogins(flavor, { port: relay, password })
+    let peakBytes = 0
+    const watch = setInterval(async () => {
+      const { bytes } = await footprint('dr').catch(() => ({ bytes: 0 }))
+      peakBytes = Math.max(peakBytes, bytes)
+    }, 50)
+    const peaks: string[] = []
+    for (const kind of ['answers', 'packets', 'dumps', 'stay'] as const) {
+      await hostile[kind]()
+      await pair.control(replica, 'STOP')
+      await pair.control(replica, 'START')
+      await insertAndSync()
+      await pair.eventually(async () => (await rowsAt(replica)) === (await rowsAt(pair.source)))
+      peaks.push(`${kind} ${(peakBytes / 1e6).toFixed(0)} MB`)
+    }
+    const { denied, done } = await hostile.kill()
+    expect(denied).toBeGreaterThan(0)
+    expect(done).toBe(0)
+    clearInterval(watch)
+    hostile.leave()
+    console.log(`${flavor} hostile logins, peaks: ${peaks.join(', ')}`)
+    expect(peakBytes).toBeLessThan(MEMORY_BYTES_MAX)
+    expect(await pair.compareTables()).toMatchObject({ equal: true, failures: [] })
+    await pair.restartGateway('dr')
+    await settled()
   })
 
   test('lets replica and peer in while both doors are flooded', async () => {

@@ -9,6 +9,8 @@ import { Secret } from '../../../src/base/secret.ts'
 import { encodeMysqlGtidSet, parseMysqlGtidSet } from '../../../src/binlog/mysql-gtid-set.ts'
 import { Capability } from '../../../src/mysql/capability.ts'
 import { PacketWriter } from '../../../src/mysql/packet-writer.ts'
+import { LoginMemory } from '../../../src/relay/login-memory.ts'
+import { LoginPlaces } from '../../../src/relay/login-places.ts'
 import { PacketChannel } from '../../../src/relay/packet-channel.ts'
 import { ReplicaRegistry } from '../../../src/relay/replica-registry.ts'
 import { ReplicaSession } from '../../../src/relay/replica-session.ts'
@@ -44,6 +46,7 @@ async function storeOf(flavor: Flavor, folder: string): Promise<FolderBinlogStor
 function sessionOn(socket: MemorySocket, store: FolderBinlogStore, log: StrictLog): ReplicaSession {
   const source = store.identity()
   assert(source !== null)
+  const clock = new FakeClock()
   return new ReplicaSession({
     store,
     source,
@@ -53,21 +56,34 @@ function sessionOn(socket: MemorySocket, store: FolderBinlogStore, log: StrictLo
     secureContext: null,
     isPlainAllowed: true,
     registry: new ReplicaRegistry(),
-    clock: new FakeClock(),
+    clock,
     log,
     connectionId: 5,
     address: '127.0.0.1:5',
-    channel: new PacketChannel(socket, { payloadBytesMax: LOGIN_BYTES_MAX }),
+    host: '127.0.0.1',
+    channel: new PacketChannel(socket, {
+      payloadBytesMax: LOGIN_BYTES_MAX,
+      clock,
+      writeMs: 60_000,
+    }),
+    places: new LoginPlaces({
+      loginsMax: 1,
+      loginsPerAddressMax: 1,
+      dumpsMax: 1,
+      dumpsPerAddressMax: 1,
+    }),
+    memory: new LoginMemory({ bytesMax: 64 * 1024 }),
+    idleMs: 60_000,
     door: {
       refused: () => undefined,
       wrongPassword: async () => undefined,
-      letIn: () => undefined,
+      letIn: () => true,
     },
     packetBytesMax: PACKET_BYTES_MAX,
     appliedBy: () => null,
     sourceGtids: () => null,
     keepSentMs: 0,
-    kill: (id) => id === 5,
+    kill: (id) => (id === 5 ? 'killed' : 'unknown'),
   })
 }
 

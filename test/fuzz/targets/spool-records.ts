@@ -124,6 +124,7 @@ class RecordFolder {
       path,
       clock: new FakeClock(),
       disk: realDisk,
+      log: silentLog,
       ageMsMax: 1_000_000,
     })
     await pins.load(false)

@@ -35,6 +35,7 @@ function storeOf(source: SourceIdentity): BinlogStore {
     open: never,
     waitPast: never,
     hasPlaceFor: () => true,
+    seniority: () => 0,
     retain: never,
   }
 }
@@ -55,7 +56,7 @@ function run(input: Buffer): void {
     if (answer.kind !== 'rows') continue
     const { columns, rows } = answer.result
     assert(rows.every((row) => row.length === columns.length))
-    const payloads = encodeResultSet(answer.result, { deprecateEof: true })
+    const payloads = [...encodeResultSet(answer.result, { deprecateEof: true })]
     assert.equal(payloads.length, columns.length + rows.length + 2)
   }
 }

@@ -5,15 +5,15 @@ import { RELAY_LIMITS } from '../../../src/relay/relay-server.ts'
 
 describe('the places of a relay', () => {
   test.each([
-    [Number.POSITIVE_INFINITY, 1, 100, 32],
-    [1024, 1, 100, 32],
-    [1024, 4, 81, 27],
-    [256, 1, 54, 18],
-    [128, 1, 6, 2],
-    [64, 1, 3, 1],
-  ])('of %d descriptors and %d relays', (filesMax, relays, connectionsMax, greetingsMax) => {
+    [Number.POSITIVE_INFINITY, 1, 24, 50, 32],
+    [1024, 4, 24, 50, 32],
+    [1024, 8, 18, 38, 24],
+    [256, 1, 24, 50, 32],
+    [128, 1, 2, 6, 3],
+    [64, 1, 1, 3, 1],
+  ])('of %d descriptors and %d relays', (filesMax, relays, dumpsMax, loginsMax, greetingsMax) => {
     const places = relayPlaces(filesMax, relays, RELAY_LIMITS)
-    expect(places).toMatchObject({ connectionsMax, greetingsMax })
+    expect(places).toEqual({ dumpsMax, loginsMax, greetingsMax })
   })
 
   test.each([

@@ -68,6 +68,26 @@ describe('packets', () => {
   })
 })
 
+test('packets that come byte by byte are put together, and their bytes counted', () => {
+  const writer = new PacketWriter()
+  const payloads = [Buffer.alloc(40_000, 1), Buffer.alloc(3, 2), Buffer.alloc(2_000, 3)]
+  const bytes = writer.frameAll(payloads)
+  const decoder = new PacketDecoder({ payloadBytesMax: 64 * 1024 })
+  const seen: Buffer[] = []
+  for (let at = 0; at < bytes.length; ) {
+    // Large pieces among small ones.
+    const length = at % 7_000 === 0 ? 3_000 : 1
+    decoder.push(Buffer.from(bytes.subarray(at, at + length)))
+    at += length
+    for (let packet = decoder.next(); packet !== undefined; packet = decoder.next()) {
+      seen.push(Buffer.from(packet.payload))
+    }
+    const taken = seen.reduce((sum, payload) => sum + payload.length + 4, 0)
+    expect(decoder.heldBytes).toBe(Math.min(at, bytes.length) - taken)
+  }
+  expect(Buffer.concat(seen).equals(Buffer.concat(payloads))).toBe(true)
+})
+
 describe('replies', () => {
   test('OK, EOF and ERR are the bytes of the protocol', () => {
     expect(encodeOk().toString('hex')).toBe('00000002000000')
@@ -79,8 +99,8 @@ describe('replies', () => {
 
   test('a result set ends its columns with EOF only for clients that want it', () => {
     const result = { columns: ['a'], rows: [['x'], [null]] }
-    const classic = encodeResultSet(result, { deprecateEof: false })
-    const newer = encodeResultSet(result, { deprecateEof: true })
+    const classic = [...encodeResultSet(result, { deprecateEof: false })]
+    const newer = [...encodeResultSet(result, { deprecateEof: true })]
     expect(classic.length).toBe(newer.length + 1)
     expect(classic[2]?.toString('hex')).toBe('fe00000200')
     expect(newer.slice(2).map((payload) => payload.toString('hex'))).toEqual([

@@ -74,9 +74,30 @@ describe('the door of a relay', () => {
     ])
   })
 
-  test('lets in no more than its limit', async () => {
-    const { port } = await serve({ connectionsMax: 1 })
-    await login(port)
-    await expect(login(port)).rejects.toThrow()
+  test('makes place for a login; the one that was silent for longest goes', async () => {
+    const { relay, port } = await serve({ loginsPerAddressMax: 2 })
+    const [first, second] = [await login(port), await login(port)]
+    await first.ok('SET @a=1')
+    const third = await login(port)
+    expect((await second.need()).toString('latin1')).toContain('others need the place')
+    expect(await second.next()).toBeUndefined()
+    await first.ok('SET @a=1')
+    await third.ok('SET @a=1')
+    await expect.poll(() => relay.status().connections).toBe(2)
+  })
+
+  test('lets a login go that says nothing, whatever a packet that is never whole', async () => {
+    const { relay, port } = await serve({ idleMs: 60_000 })
+    const [silent, slow] = [await login(port), await login(port)]
+    await clock.advance(59_000)
+    await silent.ok('SET @a=1')
+    slow.socket.write(Buffer.from('ff0000', 'hex'))
+    await clock.advance(1_000)
+    expect((await slow.need()).readUInt16LE(1)).toBe(4031)
+    expect(await slow.next()).toBeUndefined()
+    await silent.ok('SET @a=1')
+    await clock.advance(60_000)
+    expect((await silent.need()).toString('latin1')).toContain('because of inactivity')
+    await expect.poll(() => relay.status().connections).toBe(0)
   })
 })

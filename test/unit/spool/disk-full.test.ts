@@ -2,6 +2,7 @@ import { mkdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Disk, realDisk } from '../../../src/base/disk.ts'
+import { silentLog } from '../../../src/base/log.ts'
 import { ReplicaPins } from '../../../src/spool/replica-pins.ts'
 import { Spool } from '../../../src/spool/spool.ts'
 import { TailWriter } from '../../../src/spool/tail-writer.ts'
@@ -213,8 +214,14 @@ describe('what a full disk left behind', () => {
     await using folder = await temporaryFolder()
     const path = join(folder.path, 'later', 'replicas.json')
     const clock = new FakeClock()
-    const pins = new ReplicaPins({ path, clock, disk, ageMsMax: Number.POSITIVE_INFINITY })
-    pins.set('id:2', 7, 1)
+    const pins = new ReplicaPins({
+      path,
+      clock,
+      disk,
+      log: silentLog,
+      ageMsMax: Number.POSITIVE_INFINITY,
+    })
+    pins.set('id:2', { ordinal: 7, epoch: 1 }, { reached: 7, newest: 7 })
     await expect(pins.save()).rejects.toMatchObject({ code: 'ENOENT' })
     await mkdir(join(folder.path, 'later'))
     await pins.save()

@@ -1,0 +1,47 @@
+/** How far a replica has come, and how far it could have: ordinals of files. */
+export interface Progress {
+  readonly reached: number
+  readonly newest: number
+}
+
+interface Course {
+  reached: number
+  /** Fewest files to the newest one since the target was set. */
+  behind: number
+  /** The newest file when the replica had last come so far. */
+  target: number
+  targetSinceMs: number
+}
+
+/**
+ * Tells progress from being connected. Progress is to come to where the log ended at the last such
+ * moment, or nearer to its end. To come to a further file and no nearer is progress for `ageMsMax`:
+ * after that the reader only falls behind. A reader that stalls does none of these.
+ */
+export class PinProgress {
+  readonly #ageMsMax: number
+  readonly #courses = new Map<string, Course>()
+
+  constructor(ageMsMax: number) {
+    this.#ageMsMax = ageMsMax
+  }
+
+  /** True when that is progress; to come for the first time is. */
+  note(id: string, { reached, newest }: Progress, nowMs: number): boolean {
+    const course = this.#courses.get(id)
+    const behind = newest - reached
+    if (course === undefined || reached >= course.target) {
+      this.#courses.set(id, { reached, behind, target: newest, targetSinceMs: nowMs })
+      return true
+    }
+    const isNearer = behind < course.behind
+    const isFurther = reached > course.reached
+    course.reached = Math.max(course.reached, reached)
+    course.behind = Math.min(course.behind, behind)
+    return isNearer || (isFurther && nowMs - course.targetSinceMs <= this.#ageMsMax)
+  }
+
+  forget(id: string): void {
+    this.#courses.delete(id)
+  }
+}
