@@ -6,7 +6,7 @@ import { findStreamIdentity } from '../gateway/stream-identity.ts'
 import { describeConnection, type RelayAddress } from '../progress/replica-connection.ts'
 import { openReplica } from '../progress/replica-queries.ts'
 import { ATTACH_GRANTS, inspectReplica } from '../relay/attach.ts'
-import { filterFindings, replicaFindings } from '../relay/attach-plan.ts'
+import { delayFindings, filterFindings, replicaFindings } from '../relay/attach-findings.ts'
 import type { ReplicaFacts } from '../relay/replica-facts.ts'
 import { presentedFindings, tlsFindings } from './check-database-tls.ts'
 import type { CheckFinding } from './check-list.ts'
@@ -67,6 +67,7 @@ export async function checkReplica(check: ReplicaCheck): Promise<CheckFinding[]>
       ...tlsFindings(login, 'replica'),
       ...(await pollingFindings(login, address, signal)),
       ...replicaFindings(replica, inspected.relay),
+      ...delayFindings(replica.following?.delaySeconds ?? 0),
       ...filterFindings(replica, ''),
       followingFinding(replica, configPath),
     ]

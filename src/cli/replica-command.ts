@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { releaseReplica } from '../admin/admin-client.ts'
 import { systemClock } from '../base/clock.ts'
 import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
@@ -11,7 +11,7 @@ import { findStreamIdentity, type StreamIdentity } from '../gateway/stream-ident
 import type { SqlLoginOptions } from '../mysql/sql-login.ts'
 import { MYSQL_THREADS_GRANT } from '../progress/replica-queries.ts'
 import { ATTACH_GRANTS, attachReplica, detachReplica, replicaFacts } from '../relay/attach.ts'
-import type { AttachTarget } from '../relay/attach-plan.ts'
+import type { AttachTarget } from '../relay/attach-statements.ts'
 import { replicaKey } from '../relay/replica-registry.ts'
 import { ExitCode } from './exit-code.ts'
 import { addressTowards, isWildcard, localRelayLogin } from './relay-login.ts'
@@ -26,6 +26,8 @@ interface ReplicaFlags {
   readonly relayCa?: string
   readonly channel?: string
   readonly acceptFilters?: boolean
+  readonly clearFilters?: boolean
+  readonly delay?: number
   readonly replace?: boolean
   readonly force?: boolean
   readonly dryRun?: boolean
@@ -50,6 +52,9 @@ export function addReplicaCommand(program: Command): void {
   addStatus(replica)
 }
 
+const ACCEPT_HELP = 'also when the replica leaves out data: it cannot take over'
+const DELAY_HELP =
+  'apply so late on purpose (default: as now if it follows this relay, at once if it did not)'
 const CHANNEL_HELP = 'make it as this channel or named connection; others are left alone'
 
 function addCommon(command: Command): Command {
@@ -70,7 +75,9 @@ function addAttach(replica: Command): void {
     .option('--relay-ca <path>', "path on the replica's machine of a copy of certs/ca.crt")
     .option('--replace', 'also when the replica follows something else now')
     .option('--channel <name>', CHANNEL_HELP)
-    .option('--accept-filters', 'also when the replica leaves out data: it cannot take over')
+    .addOption(new Option('--accept-filters', ACCEPT_HELP).conflicts('clearFilters'))
+    .option('--clear-filters', 'take back the filters of that connection; nothing may be missing')
+    .option('--delay <seconds>', DELAY_HELP, delayOf)
     .option('--dry-run', 'print the SQL and what speaks against it; change nothing')
     .option('--show-password', 'print the password in the SQL')
     .option('--wait-seconds <n>', 'how long the replica may take to run', secondsOf, 20)
@@ -112,7 +119,8 @@ async function attach(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
       target,
       dryRun,
       replace: flags.replace === true,
-      acceptFilters: flags.acceptFilters === true,
+      filters: flags.acceptFilters ? 'accept' : flags.clearFilters ? 'clear' : 'refuse',
+      ...(flags.delay !== undefined && { delaySeconds: flags.delay }),
       ...(flags.channel !== undefined && { channel: flags.channel }),
       waitMs: flags.waitSeconds * 1000,
       clock: systemClock,
@@ -257,6 +265,17 @@ function isNamed(certificatePem: string, host: string): boolean {
 
 function usage(message: string, remedy: string): LandbridgeError {
   return new LandbridgeError('ERR_USAGE', message, { remedy })
+}
+
+/** As long as both flavours allow. */
+const DELAY_SECONDS_MAX = 2 ** 31 - 1
+
+function delayOf(text: string): number {
+  const seconds = Number(text)
+  if (!/^\d+$/.test(text) || seconds > DELAY_SECONDS_MAX) {
+    throw new InvalidArgumentError(`A whole number of seconds up to ${DELAY_SECONDS_MAX}.`)
+  }
+  return seconds
 }
 
 function secondsOf(text: string): number {

@@ -1,12 +1,14 @@
 import { hanging } from '../base/plain-text.ts'
 import { describeConnection } from '../progress/replica-connection.ts'
-import type { Finding } from '../relay/attach-plan.ts'
+import type { Finding } from '../relay/attach-findings.ts'
+import type { SettingChange } from '../relay/connection-settings.ts'
 import type { ReplicaFacts } from '../relay/replica-facts.ts'
 
 export interface AttachReport {
   readonly action: 'none' | 'start' | 'attach'
   readonly dryRun: boolean
   readonly findings: readonly Finding[]
+  readonly changes: readonly SettingChange[]
   readonly statements: readonly string[]
   readonly replica: ReplicaFacts
 }
@@ -16,6 +18,9 @@ export function formatAttach(report: AttachReport): string {
   const lines = report.statements.map((sql) => `${hanging(sql, 4)};`)
   for (const { severity, message, remedy } of report.findings) {
     lines.push(`${severity}: ${hanging(message, 4)}`, `  remedy: ${hanging(remedy, 4)}`)
+  }
+  for (const { option, before, after } of report.changes) {
+    lines.push(hanging(`${option} was ${before || 'empty'}, now ${after || 'empty'}`, 4))
   }
   if (report.dryRun) lines.push('dry run: nothing was changed')
   else if (report.action === 'none') lines.push('the replica follows this relay already')

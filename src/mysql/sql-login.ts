@@ -68,7 +68,7 @@ function loginFailed(options: SqlLoginOptions, cause: unknown): LandbridgeError 
     remedy:
       `See that it runs at ${host}:${port} and takes this user, and look at password file and ` +
       'TLS mode in the configuration.',
-    details: { role, host, port, user },
+    details: { role, host, port, user, errno: numberOf(cause) },
   })
 }
 

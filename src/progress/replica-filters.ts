@@ -52,6 +52,11 @@ export function connectionFilters(row: Row): string[] {
   return skipped > 0 ? [...filters, `${SKIP_COUNTER}=${skipped}`] : filters
 }
 
+/** Of `connectionFilters`: whether it can be taken back. A counter only counts down. */
+export function isClearable(filter: string): boolean {
+  return !filter.startsWith(SKIP_COUNTER)
+}
+
 export function serverSettingsQuery(flavor: Flavor): string {
   const names = Object.keys(HARMLESS[flavor]).map((name) => `'${name}'`)
   // One that a version does not know is missing in the answer, instead of failing it.

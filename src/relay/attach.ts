@@ -1,15 +1,10 @@
 import type { Clock } from '../base/clock.ts'
-import { LandbridgeError } from '../base/errors.ts'
+import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
 import { SqlLogin, type SqlLoginOptions } from '../mysql/sql-login.ts'
 import { describeConnection, type RelayAddress } from '../progress/replica-connection.ts'
-import {
-  type AttachPlan,
-  type AttachTarget,
-  detachStatements,
-  type Finding,
-  planAttach,
-  type Statement,
-} from './attach-plan.ts'
+import type { Finding } from './attach-findings.ts'
+import { type AttachChoice, type AttachPlan, planAttach } from './attach-plan.ts'
+import { type AttachTarget, detachStatements, type Statement } from './attach-statements.ts'
 import {
   type RelayFacts,
   type ReplicaFacts,
@@ -18,16 +13,11 @@ import {
 } from './replica-facts.ts'
 import { replicaKey } from './replica-registry.ts'
 
-export interface AttachOptions {
+export interface AttachOptions extends AttachChoice {
   readonly replica: SqlLoginOptions
   /** How this process reaches the relay, to compare GTIDs with it. */
   readonly relay: SqlLoginOptions
   readonly target: AttachTarget
-  readonly replace: boolean
-  /** Name of a connection to make when there is none yet; default: the one without a name. */
-  readonly channel?: string
-  /** Also when the replica leaves out data, and so cannot take over. */
-  readonly acceptFilters?: boolean
   /** Only find out and plan. */
   readonly dryRun: boolean
   /** How long both threads may take to run. */
@@ -95,11 +85,17 @@ async function askRelay(
   }
 }
 
+/** ER_ACCESS_DENIED_ERROR */
+const ACCESS_DENIED = 1045
+
 function relayFinding(error: Error): Finding {
+  const isDenied = isLandbridgeError(error) && error.details?.errno === ACCESS_DENIED
   return {
     severity: 'error',
     message: `the relay does not answer: ${error.message}`,
-    remedy: 'start the gateway, and wait until it has received something (landbridge status)',
+    remedy: isDenied
+      ? 'restart the gateway: it has another user or password than its configuration says now'
+      : 'start the gateway, and wait until it has received something (landbridge status)',
   }
 }
 

@@ -14,6 +14,11 @@ import {
   serverSettingsQuery,
 } from '../progress/replica-filters.ts'
 import type { ReplicaStanding } from './binlog-store.ts'
+import {
+  type ConnectionSettings,
+  MYSQL_SETTINGS_QUERY,
+  readSettings,
+} from './connection-settings.ts'
 import { REPLICA_ASKED_FOR, REPLICA_STANDING } from './query-answers.ts'
 
 /** How a server is set up as a replica, as far as attaching it depends on it. */
@@ -28,6 +33,8 @@ export interface ReplicaFacts {
   /** MySQL: gtid_executed. MariaDB: gtid_slave_pos. */
   readonly gtids: string
   readonly isReadOnly: boolean
+  /** MySQL: it insists on compression, whatever its channels say. MariaDB takes what it gets. */
+  readonly insistsOnCompression: boolean
   /** False under the SQL mode NO_BACKSLASH_ESCAPES. */
   readonly backslashEscapes: boolean
   /** Its connection to this relay; null when there is none. */
@@ -38,6 +45,8 @@ export interface ReplicaFacts {
   readonly filters: readonly string[]
   /** Those that a connection without a name begins with; null when the login may not see them. */
   readonly newFilters: readonly string[] | null
+  /** What else each connection was told, by its name; null when the login may not see it. */
+  readonly settings: Readonly<Record<string, ConnectionSettings>> | null
 }
 
 /** What a relay says of itself and of the source behind it. */
@@ -58,6 +67,7 @@ export interface RelayFacts {
 
 /** errno of ER_TABLEACCESS_DENIED_ERROR: a login without the grant on performance_schema. */
 const TABLE_ACCESS_DENIED = 1142
+const COMPRESSION_QUERY = "SHOW GLOBAL VARIABLES LIKE 'replica_compressed_protocol'"
 const STANDINGS: readonly ReplicaStanding[] = ['sound', 'unseen', 'outdated', 'doubtful']
 
 /** `relay`: by what the connection to it is known among others. */
@@ -69,7 +79,8 @@ export async function readReplicaFacts(
   const isMaria = isMariadb(version)
   const server = isMaria ? await readMariadb(login, version) : await readMysql(login, version)
   const status = isMaria ? 'SHOW ALL SLAVES STATUS' : 'SHOW REPLICA STATUS'
-  const connections = readConnections(await login.query(status))
+  const rows = await login.query(status)
+  const connections = readConnections(rows)
   const following = findOurs(connections, relay)
   const { flavor } = server
   return {
@@ -77,20 +88,29 @@ export async function readReplicaFacts(
     following,
     others: connections.filter((one) => one !== following),
     filters: serverFilters(flavor, await login.query(serverSettingsQuery(flavor))),
-    newFilters: await readNewFilters(login, flavor),
+    newFilters: await ifAllowed(async () =>
+      newConnectionFilters(await login.query(newConnectionQuery(flavor))),
+    ),
+    settings: await ifAllowed(async () =>
+      readSettings(flavor, isMaria ? rows : await login.query(MYSQL_SETTINGS_QUERY)),
+    ),
   }
 }
 
-async function readNewFilters(login: SqlLogin, flavor: Flavor): Promise<string[] | null> {
+/** Null where the login may not see it. */
+async function ifAllowed<T>(read: () => Promise<T>): Promise<T | null> {
   try {
-    return newConnectionFilters(await login.query(newConnectionQuery(flavor)))
+    return await read()
   } catch (error) {
     if (isLandbridgeError(error) && error.details?.errno === TABLE_ACCESS_DENIED) return null
     throw error
   }
 }
 
-type ServerFacts = Omit<ReplicaFacts, 'following' | 'others' | 'filters' | 'newFilters'>
+type ServerFacts = Omit<
+  ReplicaFacts,
+  'following' | 'others' | 'filters' | 'newFilters' | 'settings'
+>
 
 async function readMysql(login: SqlLogin, version: string): Promise<ServerFacts> {
   const row = await login.row(
@@ -106,6 +126,8 @@ async function readMysql(login: SqlLogin, version: string): Promise<ServerFacts>
     gtidMode: text(row?.mode),
     gtids: text(row?.gtids).replaceAll(/\s/g, ''),
     isReadOnly: Number(row?.readOnly) === 1,
+    // Deprecated: a version without it answers with no row.
+    insistsOnCompression: text((await login.row(COMPRESSION_QUERY))?.Value).toUpperCase() === 'ON',
     backslashEscapes: hasBackslashEscapes(row),
   }
 }
@@ -122,6 +144,7 @@ async function readMariadb(login: SqlLogin, version: string): Promise<ServerFact
     serverUuid: null,
     gtidMode: 'ON',
     gtids: text(row?.gtids),
+    insistsOnCompression: false,
     // Newer versions say NO_LOCK and other words for it.
     isReadOnly: !['0', 'OFF'].includes(text(row?.readOnly)),
     backslashEscapes: hasBackslashEscapes(row),

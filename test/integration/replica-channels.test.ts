@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
@@ -27,6 +29,40 @@ const WORDS = {
   },
 } as const
 
+/** A connection as another source needed it: hardly one of these is good for a relay. */
+const BEFORE = {
+  mysql: {
+    statements: [
+      `CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT=1, SOURCE_USER='x',
+         SOURCE_AUTO_POSITION=0, ASSIGN_GTIDS_TO_ANONYMOUS_TRANSACTIONS=LOCAL,
+         SOURCE_COMPRESSION_ALGORITHMS='zstd', SOURCE_ZSTD_COMPRESSION_LEVEL=7, SOURCE_DELAY=3600,
+         SOURCE_BIND='127.0.0.9', SOURCE_HEARTBEAT_PERIOD=0, SOURCE_CONNECT_RETRY=900,
+         SOURCE_RETRY_COUNT=3, SOURCE_SSL_CA='/nowhere/ca.pem', SOURCE_SSL_CERT='/nowhere/c.pem',
+         SOURCE_SSL_KEY='/nowhere/k.pem', SOURCE_SSL_CIPHER='AES128-SHA',
+         SOURCE_SSL_CRL='/nowhere/crl.pem', SOURCE_TLS_VERSION='TLSv1.2', GET_SOURCE_PUBLIC_KEY=1,
+         SOURCE_TLS_CIPHERSUITES='TLS_AES_256_GCM_SHA384', PRIVILEGE_CHECKS_USER='pcu'@'%',
+         REQUIRE_ROW_FORMAT=1, REQUIRE_TABLE_PRIMARY_KEY_CHECK=ON FOR CHANNEL ''`,
+      'CHANGE REPLICATION FILTER REPLICATE_IGNORE_DB=(x), REPLICATE_DO_TABLE=(d.t)',
+    ],
+    filters: 'replicate_ignore_db=x, replicate_do_table=d.t',
+    changed: ['SOURCE_SSL_CA', 'PRIVILEGE_CHECKS_USER', 'SOURCE_COMPRESSION_ALGORITHMS'],
+  },
+  mariadb: {
+    statements: [
+      `CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=1, MASTER_USER='x',
+         MASTER_USE_GTID=slave_pos, MASTER_DELAY=3600, MASTER_HEARTBEAT_PERIOD=0,
+         MASTER_CONNECT_RETRY=900, MASTER_SSL=0,
+         MASTER_SSL_CA='/nowhere/ca.pem', MASTER_SSL_CERT='/nowhere/c.pem',
+         MASTER_SSL_KEY='/nowhere/k.pem', MASTER_SSL_CIPHER='AES128-SHA',
+         MASTER_SSL_CRL='/nowhere/crl.pem', IGNORE_SERVER_IDS=(1), IGNORE_DOMAIN_IDS=(0)`,
+      "SET GLOBAL replicate_ignore_db = 'x'",
+      'SET GLOBAL slave_compressed_protocol = ON',
+    ],
+    filters: 'replicate_ignore_db=x, IGNORE_DOMAIN_IDS=0, IGNORE_SERVER_IDS=1',
+    changed: ['MASTER_SSL_CA', 'MASTER_HEARTBEAT_PERIOD'],
+  },
+} as const
+
 describeFlavors('a %s replica of several sources', (flavor) => {
   const words = WORDS[flavor]
   let pair: ReplicatedPair
@@ -47,6 +83,7 @@ describeFlavors('a %s replica of several sources', (flavor) => {
       `${words.prefix}_HOST='127.0.0.1', ${words.prefix}_PORT=${foreign.port}, ` +
       `${words.prefix}_USER='landbridge', ${words.prefix}_PASSWORD='${SOURCE_PASSWORD}'`
     await replica.query(words.change('oth', options + words.more))
+    if (flavor === 'mysql') await sql.query("CREATE USER 'pcu'@'%'")
     await sql.query('CREATE DATABASE d')
   }, 120_000)
   beforeEach(() => onTestFailed(async () => console.error(await pair.logTails())))
@@ -135,16 +172,62 @@ describeFlavors('a %s replica of several sources', (flavor) => {
   })
 
   test('is taken from another source only when asked to, and keeps the others', async () => {
-    const { prefix } = words
-    const options = `${prefix}_HOST='127.0.0.1', ${prefix}_PORT=1, ${prefix}_USER='x'`
-    await replica.query(words.change('', options))
+    for (const statement of BEFORE[flavor].statements) await replica.query(statement)
     const planned = await command('attach', '--dry-run')
     expect(planned.stdout).toMatch(/error: the replica follows 127\.0\.0\.1:1\n/)
     expect(planned.exitCode).toBe(1)
     const json = await command('attach', '--dry-run', '--json')
     expect([json.exitCode, JSON.parse(json.stdout).ok]).toEqual([1, false])
-    expect((await command('attach')).exitCode).toBe(1)
-    expect((await command('attach', '--replace')).exitCode).toBe(0)
+    expect((await command('attach', '--clear-filters')).exitCode).toBe(1)
+    const filtered = await command('attach', '--replace', '--dry-run')
+    expect([filtered.exitCode, filtered.stdout]).toEqual([
+      1,
+      expect.stringContaining(`cannot take over: ${BEFORE[flavor].filters}\n`),
+    ])
+    expect((await command('attach', '--replace')).exitCode).toBe(1)
+  })
+
+  if (flavor === 'mysql') {
+    test('is refused while it insists on compression', async () => {
+      await replica.query('SET GLOBAL replica_compressed_protocol = ON')
+      const { exitCode, stdout } = await command('attach', '--replace', '--dry-run')
+      expect([exitCode, stdout]).toEqual([
+        1,
+        expect.stringContaining('replica_compressed_protocol'),
+      ])
+      await replica.query('SET GLOBAL replica_compressed_protocol = OFF')
+    })
+  }
+
+  test('then is told everything anew, with a word on each thing that was otherwise', async () => {
+    const { exitCode, stdout } = await command('attach', '--replace', '--clear-filters')
+    expect([exitCode, stdout]).toEqual([0, expect.stringContaining('follows this relay\n')])
+    expect(await receivers()).toEqual({ '': 'Yes', oth: 'Yes' })
+    for (const option of BEFORE[flavor].changed) expect(stdout).toContain(`${option} was `)
+    expect(stdout).toContain(`${words.prefix}_DELAY was 3600, now 0\n`)
+    expect(stdout).toContain('applied 3600 seconds late on purpose: that ends')
+    expect(stdout).toContain(`data until now: ${BEFORE[flavor].filters}\n`)
+    // Nothing is left of what was: the same again finds nothing to say.
+    await replica.query(words.on('STOP', ''))
+    const again = JSON.parse((await command('attach', '--dry-run', '--json')).stdout)
+    expect(again).toMatchObject({ action: 'attach', changes: [], ok: true })
+    await replica.query(words.on('START', ''))
+    await readiness(/^yes/)
+  })
+
+  test('is told a changed password, once the gateway has it too', async () => {
+    await writeFile(join(pair.pair.directory, 'relay.password'), 'another-secret')
+    const planned = await command('attach', '--dry-run')
+    expect([planned.exitCode, planned.stdout]).toEqual([
+      1,
+      expect.stringMatching(/relay does not answer: .*\n.*restart the gateway/),
+    ])
+    await pair.restartGateway('dr')
+    await pair.pair.until('dr', ({ problems }) => {
+      return problems.some(({ message }) => message.includes('Access denied'))
+    })
+    const { exitCode, stdout } = await command('attach')
+    expect([exitCode, stdout]).toEqual([0, expect.stringContaining("_PASSWORD='********'")])
     expect(await receivers()).toEqual({ '': 'Yes', oth: 'Yes' })
     await readiness(/^yes/)
   })
@@ -163,5 +246,14 @@ describeFlavors('a %s replica of several sources', (flavor) => {
     expect((await command('status')).stdout).toContain('applies 3600 s late on purpose')
     expect((await command('attach', '--dry-run')).stdout).toContain('3600 seconds late')
     expect(await selected(replica, 'COUNT(*) FROM d.t')).toBe('0')
+    const kept = await command('attach', '--replace')
+    expect([kept.exitCode, kept.stdout]).toEqual([0, expect.stringContaining('follows this')])
+    const ended = await command('attach', '--delay', '0')
+    expect([ended.exitCode, ended.stdout]).toEqual([
+      0,
+      expect.stringContaining(`${words.prefix}_DELAY was 3600, now 0\n`),
+    ])
+    await readiness(/^yes/)
+    expect(await selected(replica, 'COUNT(*) FROM d.t')).toBe('1')
   })
 })

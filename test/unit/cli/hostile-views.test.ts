@@ -87,18 +87,27 @@ const facts: ReplicaFacts = hostile({
   gtidMode: 'ON',
   gtids: 'x',
   isReadOnly: true,
+  insistsOnCompression: false,
   backslashEscapes: true,
   following: connection,
   others: [connection],
   filters: ['x'],
   newFilters: ['x'],
+  settings: {},
 } satisfies ReplicaFacts)
 const findings = hostile(
   [{ check: 'source', severity: 'error', message: 'x', remedy: 'x' }] satisfies NamedFinding[],
   ['severity', 'check'],
 )
 const attach = hostile(
-  { action: 'attach', dryRun: false, findings, statements: ['x'], replica: facts } as const,
+  {
+    action: 'attach',
+    dryRun: false,
+    findings,
+    changes: [{ option: 'x', before: 'x', after: 'x' }],
+    statements: ['x'],
+    replica: facts,
+  } as const,
   ['action', 'severity'],
 )
 const side = { name: 'x', site: 'x', publicKey: 'x' }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Secret } from '../../../src/base/secret.ts'
-import { type AttachChoice, type AttachTarget, planAttach } from '../../../src/relay/attach-plan.ts'
+import { type AttachChoice, planAttach } from '../../../src/relay/attach-plan.ts'
+import type { AttachTarget } from '../../../src/relay/attach-statements.ts'
 import type { RelayFacts, ReplicaFacts } from '../../../src/relay/replica-facts.ts'
 
 const SOURCE = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
@@ -15,11 +16,13 @@ const replica: ReplicaFacts = {
   gtidMode: 'ON',
   gtids: `${SOURCE}:1-5`,
   isReadOnly: true,
+  insistsOnCompression: false,
   backslashEscapes: true,
   following: null,
   others: [],
   filters: [],
   newFilters: [],
+  settings: {},
 }
 
 const relay: RelayFacts = {
@@ -125,7 +128,7 @@ describe('the relay', () => {
     expect(statements[0]?.sql).toContain(
       "SOURCE_SSL_CA='/etc/mysql/ca.crt', SOURCE_SSL_VERIFY_SERVER_CERT=1,",
     )
-    expect(statements[0]?.sql).not.toContain('PUBLIC_KEY')
+    expect(statements[0]?.sql).toContain('GET_SOURCE_PUBLIC_KEY=0')
   })
 
   test('is not verified without an authority, which is said with the way to change it', () => {
@@ -176,6 +179,79 @@ test('one that follows something else is left there unless it is to be replaced'
   const replaced = planAttach(other, relay, target, { replace: true })
   expect(replaced.findings).toEqual([])
   expect(replaced.statements[0]?.sql).toBe("STOP REPLICA FOR CHANNEL ''")
+})
+
+describe('what a connection was told before', () => {
+  const found = { SOURCE_DELAY: '3600', SOURCE_COMPRESSION_ALGORITHMS: 'zstd', SOURCE_BIND: 'eth1' }
+  const elsewhere = { ...following, host: 'elsewhere', delaySeconds: 3600 }
+  const planOf = (facts: Partial<ReplicaFacts>, choice: Partial<AttachChoice> = {}) => {
+    const all = { ...replica, settings: { '': found }, ...facts }
+    const unverified = { ...target, caPath: null }
+    return planAttach(all, relay, unverified, { replace: true, ...choice })
+  }
+  const changedBy = (plan: ReturnType<typeof planOf>) =>
+    plan.changes.map(({ option, before, after }) => `${option} ${before} ${after}`)
+
+  test('for another source is told anew, and what it was is said', () => {
+    const plan = planOf({ others: [elsewhere] })
+    expect(plan.statements[1]?.sql).toMatch(
+      /COMPRESSION_ALGORITHMS='uncompressed', .*SOURCE_DELAY=0, SOURCE_BIND='', .*SERVER_IDS=\(\)/,
+    )
+    expect(changedBy(plan)).toEqual([
+      'SOURCE_SSL_CA /etc/mysql/ca.crt ',
+      'SOURCE_COMPRESSION_ALGORITHMS zstd uncompressed',
+      'SOURCE_DELAY 3600 0',
+      'SOURCE_BIND eth1 ',
+    ])
+    expect(plan.findings.map(({ remedy }) => remedy)).toContain('use --delay 3600 to keep it')
+  })
+
+  test('is a delay that stays where a person asks for it', () => {
+    const { findings: all, statements } = planOf({ others: [elsewhere] }, { delaySeconds: 3600 })
+    expect(all.map(({ message }) => message)).toContain(
+      'the replica applies 3600 seconds late on purpose',
+    )
+    expect(statements[1]?.sql).toContain('SOURCE_DELAY=3600')
+  })
+
+  test('for this relay stays, but for what cannot work', () => {
+    const ours = { ...following, receiver: 'connecting', delaySeconds: 3600 } as const
+    const plan = planOf({ following: ours })
+    expect(changedBy(plan)).toEqual(['SOURCE_COMPRESSION_ALGORITHMS zstd uncompressed'])
+    expect(plan.statements[1]?.sql).not.toMatch(/DELAY|BIND|SSL_CA/)
+    expect(changedBy(planOf({ following: ours }, { delaySeconds: 0 }))).toContain(
+      'SOURCE_DELAY 3600 0',
+    )
+  })
+
+  test('that makes it give up, or leave, is changed though it runs', () => {
+    const endless = { SOURCE_RETRY_COUNT: '0', SOURCE_CONNECTION_AUTO_FAILOVER: '0' }
+    const actionOf = (settings: Record<string, string>) =>
+      planOf({ following, settings: { '': { ...endless, ...settings } } }).action
+    expect(actionOf({})).toBe('none')
+    expect(actionOf({ SOURCE_RETRY_COUNT: '10' })).toBe('attach')
+    expect(actionOf({ SOURCE_CONNECTION_AUTO_FAILOVER: '1' })).toBe('attach')
+    expect(actionOf({ SOURCE_COMPRESSION_ALGORITHMS: 'zstd,zlib' })).toBe('attach')
+    expect(actionOf({ SOURCE_COMPRESSION_ALGORITHMS: 'zstd,uncompressed' })).toBe('none')
+  })
+
+  test('is told anew also where it cannot be seen, which is said', () => {
+    const { findings: all } = planOf({ others: [elsewhere], settings: null })
+    expect(all.map(({ message }) => message)).toContainEqual(
+      expect.stringContaining('cannot be seen with this login'),
+    )
+  })
+})
+
+test('one that follows the relay but does not receive is told the password again', () => {
+  const refused = { ...following, receiver: 'connecting', receiverError: '1045' } as const
+  const plan = planAttach({ ...replica, following: refused }, relay, target, { replace: false })
+  expect(plan.action).toBe('attach')
+  expect(plan.statements.map(({ shown }) => shown)).toEqual([
+    "STOP REPLICA FOR CHANNEL ''",
+    expect.stringContaining("SOURCE_PASSWORD='********'"),
+    "START REPLICA FOR CHANNEL ''",
+  ])
 })
 
 describe('of several connections only ours', () => {
@@ -255,7 +331,7 @@ describe('a replica that leaves out data', () => {
   })
 
   test('is attached where that is accepted; the setting of another source is no matter', () => {
-    const choice = { replace: false, acceptFilters: true }
+    const choice = { replace: false, filters: 'accept' } as const
     const plan = planAttach({ ...replica, following: filtered }, relay, target, choice)
     expect(plan.findings).toMatchObject([{ severity: 'warning' }])
     expect(findings({ following, others: [{ ...filtered, name: 'oth' }] })).toEqual([
@@ -264,10 +340,67 @@ describe('a replica that leaves out data', () => {
   })
 })
 
+describe('filters that are to be taken back', () => {
+  const filters = ['replicate_do_db=a', 'IGNORE_SERVER_IDS=5', 'sql_slave_skip_counter=1']
+  const planOf = (facts: Partial<ReplicaFacts>, choice: Partial<AttachChoice> = {}) =>
+    planAttach({ ...replica, ...facts }, relay, target, {
+      replace: true,
+      filters: 'clear',
+      ...choice,
+    })
+
+  test('have a statement behind CHANGE, or are an option of it', () => {
+    const lb = { ...following, name: 'l`b', host: 'elsewhere', filters: filters.slice(0, 2) }
+    const maria = { flavor: 'mariadb', gtids: '' } as const
+    const plan = planAttach({ ...replica, ...maria, others: [lb] }, null, target, {
+      replace: true,
+      channel: 'l`b',
+      filters: 'clear',
+    })
+    expect(plan.statements.map(({ sql }) => sql)).toEqual([
+      "STOP SLAVE 'l`b'",
+      expect.stringMatching(/IGNORE_SERVER_IDS=\(\), DO_DOMAIN_IDS=\(\), IGNORE_DOMAIN_IDS=\(\)$/),
+      "SET GLOBAL `l``b`.replicate_do_db = ''",
+      "START SLAVE 'l`b'",
+    ])
+    expect(plan.findings).toMatchObject([
+      { severity: 'warning', message: expect.stringContaining('left out data until now') },
+    ])
+  })
+
+  test('stay, with those of CHANGE, where one of them cannot be taken back', () => {
+    const plan = planOf({ following: { ...following, filters } })
+    expect(plan.findings.map(({ severity, message }) => `${severity}: ${message}`)).toEqual([
+      'warning: the replica left out data until now: replicate_do_db=a, IGNORE_SERVER_IDS=5',
+      expect.stringMatching(/^error: .*: sql_slave_skip_counter=1$/),
+    ])
+  })
+
+  test('are those that a new channel would begin with as well', () => {
+    const plan = planOf({ newFilters: ['replicate_do_db=a'] })
+    expect(plan.statements.map(({ sql }) => sql)[1]).toBe(
+      "CHANGE REPLICATION FILTER REPLICATE_DO_DB = () FOR CHANNEL ''",
+    )
+  })
+
+  test('are not touched where they are accepted', () => {
+    const plan = planOf(
+      { following: { ...following, receiver: 'stopped', filters } },
+      { filters: 'accept' },
+    )
+    expect(plan.statements[1]?.sql).not.toContain('SERVER_IDS')
+    expect(plan.statements).toHaveLength(3)
+  })
+})
+
 describe('what speaks against it is named', () => {
   test.each([
     [{ serverId: 1 }, 'error: the replica has server_id 1, as the source or the relay has'],
     [{ serverUuid: SOURCE }, "error: the replica has the source's server_uuid"],
+    [
+      { insistsOnCompression: true },
+      'error: the replica has replica_compressed_protocol=ON: it could not connect to a relay',
+    ],
     [{ gtidMode: 'OFF' }, 'error: the replica has gtid_mode=OFF'],
     [{ isReadOnly: false }, 'warning: the replica takes writes from anybody: it can diverge'],
     [
