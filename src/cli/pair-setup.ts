@@ -12,6 +12,7 @@ import { ignoreMissing, replaceFile } from '../base/atomic-file.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import { certificateFingerprint, publicKeyFingerprint } from '../base/fingerprint.ts'
 import { Secret } from '../base/secret.ts'
+import { generateWireguardKeyPair, wireguardPublicKey } from '../base/wireguard-key.ts'
 import { formatHostPort } from '../config/address.ts'
 import type { HostPort, PeerConfig, Site, SubnetAddress } from '../config/config.ts'
 import { loadPeer } from '../config/peer-file.ts'
@@ -24,7 +25,6 @@ import {
   signGatewayCertificate,
 } from '../keys/certificates.ts'
 import { PUBLIC_MODE, writePublicFile, writeSecretFile } from '../keys/key-file.ts'
-import { generateWireguardKeyPair, wireguardPublicKey } from '../keys/wireguard-key.ts'
 
 export interface GatewayPlan {
   readonly name: string

@@ -5,9 +5,9 @@ import { codeOf, LandbridgeError } from '../base/errors.ts'
 import { silentLog } from '../base/log.ts'
 import { hanging } from '../base/plain-text.ts'
 import { roundNumbers } from '../base/round-numbers.ts'
-import type { GatewayConfig } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'
-import { tunnelOptionsOf } from '../config/tunnel-options.ts'
+import { loadPublicConfig, type PublicConfig } from '../config/public-config.ts'
+import { publicTunnelOf, tunnelOptionsOf } from '../config/tunnel-options.ts'
 import { holdDataDirectory } from '../gateway/data-directory.ts'
 import type { Problem, TunnelStatus } from '../progress/status.ts'
 import { Tunnel } from '../tunnel/tunnel.ts'
@@ -45,7 +45,7 @@ export function addTunnelCommand(program: Command): void {
 }
 
 async function show(options: Options): Promise<void> {
-  const config = await loadConfig(options.config)
+  const config = await loadPublicConfig(options.config)
   const view = viewOf(config, await readStatus(config))
   output.show(options, view, formatTunnel)
   const { state } = view.status
@@ -53,18 +53,18 @@ async function show(options: Options): Promise<void> {
 }
 
 /** Of the running gateway, whose socket needs no privilege; else of the interface itself. */
-async function readStatus(config: GatewayConfig): Promise<TunnelStatus> {
+async function readStatus(config: PublicConfig): Promise<TunnelStatus> {
   try {
     return (await fetchStatus(config.admin.socketPath)).tunnel
   } catch (error) {
     if (!['ERR_GATEWAY_NOT_RUNNING', 'ERR_GATEWAY_UNREACHABLE'].includes(codeOf(error))) throw error
-    const options = tunnelOptionsOf(config)
+    const options = publicTunnelOf(config)
     if (options === null) throw error
     return peekTunnel(options, systemClock)
   }
 }
 
-function viewOf(config: GatewayConfig, status: TunnelStatus): TunnelView {
+function viewOf(config: PublicConfig, status: TunnelStatus): TunnelView {
   const { tunnel, self, peer } = config
   return {
     schema: 1,
@@ -78,7 +78,7 @@ function viewOf(config: GatewayConfig, status: TunnelStatus): TunnelView {
 
 async function up(options: Options): Promise<void> {
   const config = await loadConfig(options.config)
-  const tunnel = new Tunnel({ ...wireguardOptions(config), log: silentLog })
+  const tunnel = new Tunnel({ ...wireguard(tunnelOptionsOf(config)), log: silentLog })
   const held = await holdDataDirectory(config.dataDir)
   const stopping = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -114,8 +114,8 @@ function formatProblem({ message, remedy }: Problem): string {
 }
 
 async function down({ config: path, json }: Options): Promise<void> {
-  const config = await loadConfig(path)
-  const options = wireguardOptions(config)
+  const config = await loadPublicConfig(path)
+  const options = wireguard(publicTunnelOf(config))
   // Whoever runs removes its tunnel itself.
   const held = await holdDataDirectory(config.dataDir)
   const name = await clearTunnel(options, systemClock).finally(() => held.release())
@@ -127,8 +127,7 @@ async function down({ config: path, json }: Options): Promise<void> {
   )
 }
 
-function wireguardOptions(config: GatewayConfig) {
-  const options = tunnelOptionsOf(config)
+function wireguard<Options>(options: Options | null): Options {
   if (options !== null) return options
   throw new LandbridgeError('ERR_USAGE', 'the configuration says `tunnel: external`', {
     remedy: 'make and remove that tunnel with its own tools',

@@ -1,12 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
-import type {
-  GatewayConfig,
-  IdentityConfig,
-  LinkConfig,
-  PeerConfig,
-  TunnelConfig,
-} from './config.ts'
+import type { GatewayConfig, IdentityConfig, LinkConfig, PeerConfig } from './config.ts'
 import { checkAddresses, checkPair, checkStreams } from './cross-check.ts'
 import { loadPeer } from './peer-file.ts'
 import { configError, Problems } from './problem.ts'
@@ -17,10 +11,10 @@ import {
   linkSchema,
   logSchema,
   metricsSchema,
-  tunnelSchema,
 } from './schema.ts'
 import { ConfigFiles } from './secret-file.ts'
 import { loadStreams } from './stream-section.ts'
+import { loadTunnel } from './tunnel-section.ts'
 import { readYaml } from './yaml-file.ts'
 
 export interface LoadConfigOptions {
@@ -138,27 +132,6 @@ async function loadIdentity(
       privateKey: files.resolve(section.privateKey),
       authority: files.resolve(section.authority),
     },
-  }
-}
-
-function loadTunnel(raw: unknown, problems: Problems): TunnelConfig | null {
-  if (raw === 'external') return { kind: 'external' }
-  if (typeof raw === 'string') {
-    problems.add('tunnel', `${JSON.stringify(raw)} must be a mapping of settings, or external`, raw)
-    return null
-  }
-  const section = problems.parse(tunnelSchema, raw ?? {}, ['tunnel'])
-  if (section === null) return null
-  return {
-    kind: 'wireguard',
-    interfaceName: section.interface,
-    backend: section.backend,
-    listenPort: section.listenPort,
-    mtuBytes: section.mtu,
-    keepaliveMs: section.keepaliveSeconds * 1000,
-    userspaceArgv: section.userspaceBinary,
-    allow: section.allow,
-    forward: section.forward,
   }
 }
 

@@ -1,11 +1,11 @@
 import type { Secret } from '../base/secret.ts'
 import type { GatewayConfig, HostPort, TransportPort } from './config.ts'
+import type { PublicConfig } from './public-config.ts'
 
-/** What `Tunnel` in tunnel/ takes, apart from log, clock and the like. */
-export interface ConfiguredTunnel {
+/** What looking at a tunnel takes, or removing it: no secret. */
+export interface PublicTunnel {
   readonly settings: {
     readonly interfaceName: string
-    readonly privateKey: Secret
     readonly listenPort: number
     readonly mtuBytes: number
     readonly address: string
@@ -25,9 +25,20 @@ export interface ConfiguredTunnel {
   readonly dataDir: string
 }
 
+/** What `Tunnel` in tunnel/ takes, apart from log, clock and the like. */
+export interface ConfiguredTunnel extends PublicTunnel {
+  readonly privateKey: Secret
+}
+
 /** Null for `tunnel: external`. */
 export function tunnelOptionsOf(config: GatewayConfig): ConfiguredTunnel | null {
-  const { tunnel, site, self, peer, identity, dataDir } = config
+  const tunnel = publicTunnelOf(config)
+  return tunnel && { ...tunnel, privateKey: config.identity.wireguardPrivateKey }
+}
+
+/** Null for `tunnel: external`. */
+export function publicTunnelOf(config: PublicConfig): PublicTunnel | null {
+  const { tunnel, site, self, peer, dataDir } = config
   if (tunnel.kind === 'external') return null
   // Only the gateway that listens for the link needs its port open.
   const link: readonly TransportPort[] =
@@ -35,7 +46,6 @@ export function tunnelOptionsOf(config: GatewayConfig): ConfiguredTunnel | null 
   return {
     settings: {
       interfaceName: tunnel.interfaceName,
-      privateKey: identity.wireguardPrivateKey,
       listenPort: tunnel.listenPort,
       mtuBytes: tunnel.mtuBytes,
       address: self.tunnelAddress.address,

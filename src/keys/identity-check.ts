@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { describeError } from '../base/errors.ts'
 import { publicKeyFingerprint } from '../base/fingerprint.ts'
 import type { Secret } from '../base/secret.ts'
-import { wireguardPublicKey } from './wireguard-key.ts'
+import { wireguardPublicKey } from '../base/wireguard-key.ts'
 
 /** The secret half of a gateway beside the public half that its peer file shows to the other. */
 export interface IdentityFacts {

@@ -1,4 +1,5 @@
 import { LandbridgeError } from '../base/errors.ts'
+import type { Secret } from '../base/secret.ts'
 import { applyAddress, deleteInterface, interfaceKind, interfaceTaken } from './interface-plan.ts'
 import { missingProgram, type ProcessRunner } from './process-runner.ts'
 import {
@@ -60,8 +61,8 @@ export class KernelBackend implements TunnelBackend {
     this.#created = true
   }
 
-  async configure(endpoint: string | null): Promise<void> {
-    const { interfaceName: name, privateKey, listenPort, peer } = this.#settings
+  async configure(privateKey: Secret, endpoint: string | null): Promise<void> {
+    const { interfaceName: name, listenPort, peer } = this.#settings
     const keepaliveSeconds = Math.ceil(peer.keepaliveMs / 1000)
     await this.#runner.run(
       'wg',

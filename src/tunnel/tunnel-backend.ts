@@ -1,9 +1,8 @@
 import type { Secret } from '../base/secret.ts'
 
-/** What a WireGuard interface shall be. Keys are base64, as `wg` prints them. */
+/** What a WireGuard interface shall be, but for its secret. Keys are base64, as `wg` has them. */
 export interface TunnelSettings {
   readonly interfaceName: string
-  readonly privateKey: Secret
   readonly listenPort: number
   readonly mtuBytes: number
   readonly address: string
@@ -36,10 +35,10 @@ export interface TunnelBackend {
   /** Removes what a crash of ours left under the name and makes the interface. */
   create(signal: AbortSignal): Promise<void>
   /**
-   * Keys, port and peer. An endpoint that is known by now belongs in here: the first handshake
-   * starts at once, and the next only 5 s later.
+   * Keys (the private one in base64), port and peer. An endpoint that is known by now belongs in
+   * here: the first handshake starts at once, and the next only 5 s later.
    */
-  configure(endpoint: string | null): Promise<void>
+  configure(privateKey: Secret, endpoint: string | null): Promise<void>
   /** `address:port` or `[address]:port`; no names. */
   setEndpoint(endpoint: string): Promise<void>
   read(): Promise<TunnelReading>

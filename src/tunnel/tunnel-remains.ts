@@ -20,11 +20,11 @@ type RemainsOptions = Pick<
 >
 
 function backendsOf(options: RemainsOptions, clock: Clock, runner: ProcessRunner) {
-  const { settings, dataDir, userspaceArgv: argv } = options
+  const { settings, dataDir, userspaceArgv: argv, publicKey } = options
   const recordPath = join(dataDir, `tunnel-${settings.interfaceName}.json`)
   return {
     kernel: new KernelBackend({ ...options, runner }),
-    userspace: new UserspaceBackend({ settings, argv, recordPath, runner, clock }),
+    userspace: new UserspaceBackend({ settings, publicKey, argv, recordPath, runner, clock }),
   }
 }
 

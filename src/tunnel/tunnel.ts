@@ -9,6 +9,7 @@ import {
   LandbridgeError,
 } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import type { Secret } from '../base/secret.ts'
 import type { Problem, TunnelStatus } from '../progress/status.ts'
 import { type BackendChoice, createBackend } from './backend-choice.ts'
 import { type Endpoint, EndpointResolver, type Lookup } from './endpoint-resolver.ts'
@@ -29,6 +30,8 @@ import type { TunnelPath } from './tunnel-path.ts'
 
 export interface TunnelOptions {
   readonly settings: TunnelSettings
+  /** Of WireGuard, base64. */
+  readonly privateKey: Secret
   /** This gateway's own WireGuard public key, base64. */
   readonly publicKey: string
   /** Where the peer may be reached; empty when the peer comes to us. */
@@ -138,7 +141,7 @@ export class Tunnel implements TunnelPath {
     try {
       // Before the interface has an address and is up.
       await this.#setFirewall()
-      await backend.configure(await this.#firstEndpoint(signal))
+      await backend.configure(this.#options.privateKey, await this.#firstEndpoint(signal))
       this.#kind = backend.kind
       this.#problem = null
       this.#state = 'never'

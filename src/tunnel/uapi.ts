@@ -13,12 +13,16 @@ export const GET_REQUEST = 'get=1\n\n'
 const REPLY_CHARS_MAX = 64 * 1024
 const PEERS_MAX = 64
 
-export function encodeSet(settings: TunnelSettings, endpoint: string | null): Secret {
+export function encodeSet(
+  settings: TunnelSettings,
+  privateKey: Secret,
+  endpoint: string | null,
+): Secret {
   const { peer } = settings
   return new Secret(
     lines([
       ['set', '1'],
-      ['private_key', hexOf(settings.privateKey.reveal().trim())],
+      ['private_key', hexOf(privateKey.reveal().trim())],
       ['listen_port', String(settings.listenPort)],
       ['replace_peers', 'true'],
       ['public_key', hexOf(peer.publicKey)],

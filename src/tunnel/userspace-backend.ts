@@ -2,6 +2,8 @@ import { unlink } from 'node:fs/promises'
 import { ignoreMissing } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import { codeOf, LandbridgeError } from '../base/errors.ts'
+import type { Secret } from '../base/secret.ts'
+import { wireguardPublicKey } from '../base/wireguard-key.ts'
 import { applyAddress, deleteInterface, interfaceKind, interfaceTaken } from './interface-plan.ts'
 import type { ProcessRunner } from './process-runner.ts'
 import type { TunnelBackend, TunnelReading, TunnelSettings } from './tunnel-backend.ts'
@@ -11,6 +13,8 @@ import { WireguardProcess } from './wireguard-process.ts'
 
 export interface UserspaceBackendOptions {
   readonly settings: TunnelSettings
+  /** Base64; tells our own interface, left by a crash, from somebody else's. */
+  readonly publicKey: string
   /** argv of wireguard-go without the interface name. */
   readonly argv: readonly string[]
   readonly recordPath: string
@@ -29,6 +33,7 @@ export class UserspaceBackend implements TunnelBackend {
   readonly kind = 'userspace'
   readonly readIntervalMs = 1_000
   readonly #settings: TunnelSettings
+  readonly #publicKey: string
   readonly #runner: ProcessRunner
   readonly #clock: Clock
   readonly #process: WireguardProcess
@@ -39,6 +44,7 @@ export class UserspaceBackend implements TunnelBackend {
 
   constructor(options: UserspaceBackendOptions) {
     this.#settings = options.settings
+    this.#publicKey = options.publicKey
     this.#runner = options.runner
     this.#clock = options.clock
     this.#socketPath = `${SOCKET_FOLDER}/${options.settings.interfaceName}.sock`
@@ -71,8 +77,8 @@ export class UserspaceBackend implements TunnelBackend {
     }
   }
 
-  async configure(endpoint: string | null): Promise<void> {
-    await this.#client.request(encodeSet(this.#settings, endpoint))
+  async configure(privateKey: Secret, endpoint: string | null): Promise<void> {
+    await this.#client.request(encodeSet(this.#settings, privateKey, endpoint))
     await applyAddress(this.#runner, this.#settings)
   }
 
@@ -145,7 +151,8 @@ export class UserspaceBackend implements TunnelBackend {
 
   async #isOwn(): Promise<boolean> {
     const device = await this.#client.request(GET_REQUEST).catch(() => null)
-    return device?.privateKey?.reveal() === this.#settings.privateKey.reveal().trim()
+    const privateKey = device?.privateKey ?? null
+    return privateKey !== null && wireguardPublicKey(privateKey) === this.#publicKey
   }
 
   #processError(what: string): LandbridgeError {

@@ -12,12 +12,12 @@ import type { TunnelSettings } from '../../src/tunnel/tunnel-backend.ts'
 export type TunnelProcessOptions = Pick<
   TunnelOptions,
   'publicKey' | 'endpoints' | 'firewall' | 'backend' | 'userspaceArgv' | 'dataDir'
-> & { readonly settings: Omit<TunnelSettings, 'privateKey'> & { readonly privateKey: string } }
+> & { readonly settings: TunnelSettings; readonly privateKey: string }
 
 const options = JSON.parse(await text(process.stdin)) as TunnelProcessOptions
 const tunnel = new Tunnel({
   ...options,
-  settings: { ...options.settings, privateKey: new Secret(options.settings.privateKey) },
+  privateKey: new Secret(options.privateKey),
   log: silentLog,
 })
 const stopping = new AbortController()

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -112,6 +112,23 @@ describe('landbridge tunnel --json', needs('root'), () => {
     child.kill('SIGINT')
     expect(await exited).toEqual([0, null])
     expect(await links()).not.toContain(interfaceName)
+  })
+
+  test('show and down need no key, which a person at a prompt often cannot read', async () => {
+    await rename(folder.at('certs'), folder.at('away'))
+    try {
+      const shown = await landbridge(namespace, 'tunnel', 'show', ...config).catch(
+        ({ stdout }: { stdout: string }) => JSON.parse(stdout),
+      )
+      expect(shown).toMatchObject({
+        status: { state: 'down', interface: interfaceName, firewall: { inPlace: false } },
+        self: { name: 'ec2' },
+      })
+      const removed = { ok: true, gateway: 'ec2', interface: interfaceName }
+      expect(await landbridge(namespace, 'tunnel', 'down', ...config)).toEqual(removed)
+    } finally {
+      await rename(folder.at('away'), folder.at('certs'))
+    }
   })
 
   test('down reports what it does not touch as every command reports an error', async () => {

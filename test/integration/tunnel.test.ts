@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { generateWireguardKeyPair } from '../../src/keys/wireguard-key.ts'
+import { generateWireguardKeyPair } from '../../src/base/wireguard-key.ts'
 import { sidProgram } from '../../src/lab/servers/machine-cache.ts'
 import type { Problem, TunnelStatus } from '../../src/progress/status.ts'
 import { type FirewallPolicy, tunnelTable } from '../../src/tunnel/firewall.ts'
@@ -76,7 +76,6 @@ class TunnelHost {
     return {
       settings: {
         interfaceName: this.interfaceName,
-        privateKey: keys[this.#index].privateKey.reveal(),
         listenPort: 51_820,
         mtuBytes: 1340,
         address: this.address,
@@ -87,6 +86,7 @@ class TunnelHost {
           keepaliveMs: 1000,
         },
       },
+      privateKey: keys[this.#index].privateKey.reveal(),
       publicKey: keys[this.#index].publicKey,
       // Only one side knows where the other is, as with a gateway behind NAT.
       endpoints: this.#index === 0 ? [] : [{ host: '198.51.100.1', port: 51_820 }],

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { connect, createServer, type TLSSocket } from 'node:tls'
 import { expect, test } from 'vitest'
 import { certificateFingerprint } from '../../../src/base/fingerprint.ts'
+import { generateWireguardKeyPair } from '../../../src/base/wireguard-key.ts'
 import { createAuthority, issueGatewayCertificate } from '../../../src/keys/certificates.ts'
 import { checkIdentity } from '../../../src/keys/identity-check.ts'
-import { generateWireguardKeyPair } from '../../../src/keys/wireguard-key.ts'
 
 const nowMs = Date.now()
 const authority = await createAuthority('ec2 and azure', nowMs)

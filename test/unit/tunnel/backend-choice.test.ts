@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { describeError } from '../../../src/base/errors.ts'
-import { Secret } from '../../../src/base/secret.ts'
 import { createBackend } from '../../../src/tunnel/backend-choice.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { commandFailed, ScriptedRunner } from '../../helpers/scripted-runner.ts'
@@ -15,7 +14,6 @@ test('a machine with neither back end is told why the kernel would not, too', as
     backend: 'auto',
     settings: {
       interfaceName: 'lb0',
-      privateKey: new Secret('PRIVATE='),
       listenPort: 51_820,
       mtuBytes: 1340,
       address: '10.77.0.1',

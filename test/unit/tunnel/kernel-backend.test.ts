@@ -15,7 +15,6 @@ function backendWith(runner: ScriptedRunner): KernelBackend {
     publicKey: 'OWN=',
     settings: {
       interfaceName: 'lb0',
-      privateKey: new Secret('PRIVATE='),
       listenPort: 51_820,
       mtuBytes: 1340,
       address: '10.77.0.1',
@@ -29,7 +28,7 @@ test('makes the interface in a fixed order, the key on stdin and nowhere else', 
   const runner = new ScriptedRunner(none)
   const backend = backendWith(runner)
   await backend.create()
-  await backend.configure('198.51.100.2:51820')
+  await backend.configure(new Secret('PRIVATE='), '198.51.100.2:51820')
   await backend.destroy()
   await backend.destroy()
   expect(runner.calls).toEqual([

@@ -26,13 +26,13 @@ async function tunnelWith(
   return new Tunnel({
     settings: {
       interfaceName: 'lbunit0',
-      privateKey: new Secret('PRIVATE='),
       listenPort: 51_820,
       mtuBytes: 1340,
       address: '10.77.0.1',
       prefixLength: 30,
       peer: { publicKey: 'PEER=', tunnelAddress: '10.77.0.2', keepaliveMs: 25_000 },
     },
+    privateKey: new Secret('PRIVATE='),
     publicKey: 'OWN=',
     endpoints: [{ host: 'azure.example', port: 51_820 }],
     firewall: { accept: [{ protocol: 'tcp', port: 7400 }], forward: false },

@@ -17,7 +17,6 @@ const base64 = (hex: string) => Buffer.from(hex, 'hex').toString('base64')
 
 const settings: TunnelSettings = {
   interfaceName: 'lb0',
-  privateKey: new Secret(base64(hexA)),
   listenPort: 51_820,
   mtuBytes: 1340,
   address: '10.77.0.1',
@@ -25,13 +24,15 @@ const settings: TunnelSettings = {
   peer: { publicKey: base64(hexB), tunnelAddress: '10.77.0.2', keepaliveMs: 25_000 },
 }
 
+const privateKey = new Secret(base64(hexA))
+
 test('sets a device with one peer in one request, the endpoint before the keepalive', () => {
-  expect(encodeSet(settings, '198.51.100.2:51820').reveal()).toBe(
+  expect(encodeSet(settings, privateKey, '198.51.100.2:51820').reveal()).toBe(
     `set=1\nprivate_key=${hexA}\nlisten_port=51820\nreplace_peers=true\npublic_key=${hexB}\n` +
       'endpoint=198.51.100.2:51820\npersistent_keepalive_interval=25\nreplace_allowed_ips=true\n' +
       'allowed_ip=10.77.0.2/32\n\n',
   )
-  expect(encodeSet(settings, null).reveal()).not.toContain('endpoint')
+  expect(encodeSet(settings, privateKey, null).reveal()).not.toContain('endpoint')
   expect(encodeSetEndpoint(base64(hexB), '[2001:db8::2]:51820')).toBe(
     `set=1\npublic_key=${hexB}\nupdate_only=true\nendpoint=[2001:db8::2]:51820\n\n`,
   )

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
-import { LandbridgeError } from '../base/errors.ts'
-import { Secret } from '../base/secret.ts'
+import { LandbridgeError } from './errors.ts'
+import { Secret } from './secret.ts'
 
 /*
  * A WireGuard key is a raw X25519 key: the last 32 bytes of what Node exports. Files and `wg` carry

@@ -6,7 +6,7 @@ import {
   wireguardKeyFromHex,
   wireguardKeyToHex,
   wireguardPublicKey,
-} from '../../../src/keys/wireguard-key.ts'
+} from '../../../src/base/wireguard-key.ts'
 
 test('derives the public key that RFC 7748 gives for Bob in section 6.1', () => {
   const pairs = [

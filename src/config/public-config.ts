@@ -1,0 +1,47 @@
+import { dirname, resolve } from 'node:path'
+import type { GatewayConfig } from './config.ts'
+import { checkPair } from './cross-check.ts'
+import { loadPeer } from './peer-file.ts'
+import { configError, Problems } from './problem.ts'
+import { adminSchema, gatewaySchema } from './schema.ts'
+import { loadTunnel } from './tunnel-section.ts'
+import { readYaml } from './yaml-file.ts'
+
+/** What of a gateway's configuration is no secret, and names no file that is one. */
+export type PublicConfig = Pick<
+  GatewayConfig,
+  'path' | 'name' | 'site' | 'dataDir' | 'self' | 'peer' | 'tunnel' | 'admin'
+>
+
+/**
+ * Reads as much as commands need that look at the tunnel, or remove it: neither keys nor passwords,
+ * which a person on call cannot read, and nobody at a prompt where systemd hands them out. Rejects
+ * with one ERR_CONFIG that lists what is wrong with that.
+ */
+export async function loadPublicConfig(path: string): Promise<PublicConfig> {
+  const absolutePath = resolve(path)
+  const directory = dirname(absolutePath)
+  const problems = new Problems()
+  const raw = await readYaml(absolutePath, problems)
+  const top = raw === undefined ? null : problems.parse(gatewaySchema, raw, [])
+  if (top === null) throw configError(path, problems.list)
+  const { name, site } = top
+  const tunnel = loadTunnel(top.tunnel, problems)
+  const admin = problems.parse(adminSchema, top.admin ?? {}, ['admin'])
+  const peers = resolve(directory, top.peers)
+  const self = await loadPeer(peers, name, problems)
+  const peer = top.peer === name ? null : await loadPeer(peers, top.peer, problems)
+  checkPair({ name, site, peerName: top.peer, self, peer, tunnel }, problems)
+  const isWhole = tunnel !== null && admin !== null && self !== null && peer !== null
+  if (!isWhole || problems.list.length > 0) throw configError(path, problems.list)
+  return {
+    path: absolutePath,
+    name,
+    site,
+    dataDir: resolve(directory, top.dataDir),
+    self,
+    peer,
+    tunnel,
+    admin: { socketPath: resolve(directory, admin.socket) },
+  }
+}
