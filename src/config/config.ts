@@ -143,6 +143,8 @@ export interface SpoolConfig {
     readonly hardLimit: boolean
     /** For how long files are kept for a replica that nothing is heard of. */
     readonly replicaAgeMs: number
+    /** How long files of before a reset of the source stay after it, whatever the limits say. */
+    readonly minimumHoldMs: number
   }
 }
 

@@ -167,6 +167,8 @@ export const throttleSchema = mapping({
 })
 /** Who is away for longer is reseeded anyway. */
 const REPLICA_AGE_MS = 7 * 86_400_000
+/** Time to notice that a reset of the source was an intruder's, and to copy what is of before. */
+const MINIMUM_HOLD_MS = 7 * 86_400_000
 
 export const spoolSchema = mapping({
   directory: text('must be the path of a folder'),
@@ -175,7 +177,12 @@ export const spoolSchema = mapping({
     size: bytes.optional(),
     hardLimit: flag.default(false),
     replicaAge: duration.default(REPLICA_AGE_MS),
-  }).default({ hardLimit: false, replicaAge: REPLICA_AGE_MS }),
+    minimumHold: duration.default(MINIMUM_HOLD_MS),
+  }).default({
+    hardLimit: false,
+    replicaAge: REPLICA_AGE_MS,
+    minimumHold: MINIMUM_HOLD_MS,
+  }),
 })
 export const relaySchema = mapping({
   listen: hostPort,

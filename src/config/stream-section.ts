@@ -115,7 +115,7 @@ async function loadDatabase(
 }
 
 function toSpool(section: z.output<typeof spoolSchema>, dataDir: string): SpoolConfig {
-  const { age, size, hardLimit, replicaAge } = section.retention
+  const { age, size, hardLimit, replicaAge, minimumHold } = section.retention
   return {
     directory: resolve(dataDir, section.directory),
     retention: {
@@ -123,6 +123,7 @@ function toSpool(section: z.output<typeof spoolSchema>, dataDir: string): SpoolC
       sizeBytes: size ?? null,
       hardLimit,
       replicaAgeMs: replicaAge,
+      minimumHoldMs: minimumHold,
     },
   }
 }

@@ -117,7 +117,8 @@ function spoolPart(options: GatewayTemplate): string {
   const { relayListen, relayUser } = options
   return `    spool:
       directory: spool/main      # relative to dataDir
-      retention: { age: 7d, size: 100GiB, hardLimit: false }
+      # minimumHold: what was held before a reset of the source stays so long, beyond the limits
+      retention: { age: 7d, size: 100GiB, hardLimit: false, minimumHold: 7d }
     relay:                       # native replicas read the spool here
       listen: "${formatHostPort(relayListen)}"
       user: ${relayUser}

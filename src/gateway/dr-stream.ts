@@ -292,11 +292,12 @@ function requireSpool(config: StreamConfig): SpoolConfig {
 }
 
 function createSpool(config: SpoolConfig, clock: Clock, log: Log): Spool {
-  const { ageMs, sizeBytes, hardLimit, replicaAgeMs } = config.retention
+  const { ageMs, sizeBytes, hardLimit, replicaAgeMs, minimumHoldMs } = config.retention
   const retention = {
     ageMsMax: ageMs,
     bytesMax: sizeBytes,
     hardLimit,
+    minimumHoldMs,
     replicaAgeMsMax: replicaAgeMs,
   }
   return new Spool({ directory: config.directory, retention, clock, log })

@@ -5,7 +5,7 @@ import type { DrStream } from './dr-stream.ts'
 
 /** What a reset of the source, or a lost record of who was served, leaves for a person to do. */
 export function lineageProblems(stream: DrStream): Problem[] {
-  return [...resetProblems(stream), ...damageProblems(stream)]
+  return [...resetProblems(stream), ...heldProblems(stream), ...damageProblems(stream)]
 }
 
 /** Until every replica that was served before the reset was made anew, and detached. */
@@ -28,6 +28,30 @@ function resetProblems({ name, spool, relay, poller }: DrStream): Problem[] {
   const remedy = 'Make the replicas of before anew; the stream itself needs nothing.'
   const where = `spool:${name}`
   return [{ code, severity: 'warning', where, message, remedy, sinceMs }, ...problems]
+}
+
+/** As long as what is of before a reset stays beyond the limits that are set. */
+function heldProblems({ name, spool, writer }: DrStream): Problem[] {
+  const held = spool.heldBack()
+  if (held === null) return []
+  const { files, bytes, untilMs } = held
+  const until = new Date(untilMs).toISOString().slice(0, 16)
+  const isFull = writer.problem?.error.code === 'ERR_DISK_FULL'
+  return [
+    {
+      code: 'ERR_SPOOL_HELD',
+      severity: isFull ? 'error' : 'warning',
+      where: `spool:${name}`,
+      message:
+        `${files} files (${Math.ceil(bytes / 1e6)} MB) would go, but the source was reset: ` +
+        `they stay until ${until} UTC${isFull ? ', and the disk is full' : ''}`,
+      remedy:
+        'If you did not reset the source, somebody else may have, to get rid of them: copy the ' +
+        "spool's folders of before away. If it was you and you need the room, set a shorter " +
+        'retention.minimumHold and restart the gateway.',
+      sinceMs: spool.lineage()?.startedAtMs ?? untilMs,
+    },
+  ]
 }
 
 function refusedProblem(

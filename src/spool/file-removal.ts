@@ -3,6 +3,7 @@ import { ignoreMissing } from '../base/atomic-file.ts'
 import type { Disk } from '../base/disk.ts'
 import type { IndexRecords } from './index-records.ts'
 import type { SpoolFile } from './spool-file.ts'
+import type { Tolerate } from './tolerate.ts'
 
 export interface FileRemovalOptions {
   readonly disk: Disk
@@ -12,8 +13,7 @@ export interface FileRemovalOptions {
   readonly record: (file: SpoolFile) => Promise<boolean>
   /** Called once the name is gone, before that is durable. Settles when nobody has it open. */
   readonly removed: (file: SpoolFile) => Promise<void>
-  /** Reports what `work` throws; true when it threw nothing. */
-  readonly tolerate: (what: string, work: () => Promise<void>) => Promise<boolean>
+  readonly tolerate: Tolerate
 }
 
 /**

@@ -7,22 +7,61 @@ export interface RetentionPolicy {
   readonly bytesMax: number | null
   /** True: `bytesMax` wins over what an attached replica still needs. */
   readonly hardLimit: boolean
+  /**
+   * Files of before a reset of the source stay so long after it, whatever the limits say: the reset
+   * may be an intruder's, and they the last that is known of the time before. Default: 0.
+   */
+  readonly minimumHoldMs?: number
   /** For how long files are kept for a replica that does not connect. Default: for ever. */
   readonly replicaAgeMsMax?: number
 }
 
+/** A policy, and what it is applied to. */
+export interface RetentionRules {
+  readonly policy: RetentionPolicy
+  /** An attached replica still needs this ordinal, and what comes after it. */
+  readonly neededFrom: number
+  readonly nowMs: number
+  /** When a reset of the source ended the lineage of an epoch; null while it goes on. */
+  readonly endedMs: (epoch: number) => number | null
+}
+
+export interface HeldBack {
+  readonly files: number
+  readonly bytes: number
+  /** When the last of them may go. */
+  readonly untilMs: number
+}
+
 /**
- * Which files may be removed, oldest first. The newest file always stays; a file that an attached
- * replica still needs (`neededFrom`, an ordinal) stays unless the size limit is a hard one.
+ * Which files may be removed, oldest first. The newest file always stays; so does what a replica
+ * still needs, unless the size limit is a hard one, and for some time what is of before a reset.
  */
-export function filesToRemove(
-  files: readonly SpoolFile[],
-  policy: RetentionPolicy,
-  neededFrom: number,
-  nowMs: number,
-): SpoolFile[] {
+export function filesToRemove(files: readonly SpoolFile[], rules: RetentionRules): SpoolFile[] {
+  const due = filesDue(files, rules)
+  const firstHeld = due.findIndex(({ epoch }) => heldUntilMs(epoch, rules) > rules.nowMs)
+  return firstHeld === -1 ? due : due.slice(0, firstHeld)
+}
+
+/** What would go, were it not of before a reset; null when that is nothing. */
+export function heldBack(files: readonly SpoolFile[], rules: RetentionRules): HeldBack | null {
+  const due = filesDue(files, rules)
+  const held = due.slice(filesToRemove(files, rules).length)
+  if (held.length === 0) return null
+  const bytes = held.reduce((sum, file) => sum + file.bytes, 0)
+  const untilMs = Math.max(...held.map(({ epoch }) => heldUntilMs(epoch, rules)))
+  return { files: held.length, bytes, untilMs }
+}
+
+function heldUntilMs(epoch: number, { policy, endedMs }: RetentionRules): number {
+  const sinceMs = endedMs(epoch)
+  return sinceMs === null ? 0 : sinceMs + (policy.minimumHoldMs ?? 0)
+}
+
+function filesDue(files: readonly SpoolFile[], rules: RetentionRules): SpoolFile[] {
+  const { policy, neededFrom, nowMs } = rules
   let total = files.reduce((sum, file) => sum + file.bytes, 0)
-  const removed: SpoolFile[] = []
+  const due: SpoolFile[] = []
   for (const file of files.slice(0, -1)) {
     const tooLarge = policy.bytesMax !== null && total > policy.bytesMax
     const tooOld =
@@ -32,8 +71,8 @@ export function filesToRemove(
     if (!tooLarge && !tooOld) break
     const needed = file.ordinal >= neededFrom
     if (needed && !(tooLarge && policy.hardLimit)) break
-    removed.push(file)
+    due.push(file)
     total -= file.bytes
   }
-  return removed
+  return due
 }

@@ -1,4 +1,4 @@
-import type { EpochRecord, EpochSource } from './spool-file.ts'
+import type { EpochRecord, EpochSource, SpoolFile } from './spool-file.ts'
 
 /** An epoch to begin. */
 export interface EpochBeginning {
@@ -17,6 +17,30 @@ export interface Lineage {
   readonly epoch: number
   readonly startedAtMs: number
   readonly reason: string
+}
+
+/**
+ * When the reset came that ended the lineage of `epoch`; null while it goes on. Of several resets
+ * the first one after it counts.
+ */
+export function lineageEndMs(
+  records: Iterable<EpochRecord>,
+  newest: number,
+  epoch: number,
+): number | null {
+  for (const record of records) {
+    if (record.breaksLineage && record.epoch > epoch && record.epoch <= newest) {
+      return record.startedAtMs
+    }
+  }
+  return null
+}
+
+/** An epoch that never got a byte is taken again, so that retries leave no empty folders. */
+export function nextEpoch(epochs: readonly number[], files: readonly SpoolFile[]): number {
+  const newest = Math.max(0, ...epochs)
+  const isUnused = newest > 0 && !files.some(({ epoch }) => epoch === newest)
+  return isUnused ? newest : newest + 1
 }
 
 /** The newest reset up to epoch `newest`; null when all epochs stand on each other. */

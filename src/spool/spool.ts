@@ -1,9 +1,8 @@
 import { join } from 'node:path'
-import { ignoreMissing } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import { Condition } from '../base/condition.ts'
 import { type Disk, type ReadableFile, realDisk } from '../base/disk.ts'
-import { describeError, errorFields, LandbridgeError } from '../base/errors.ts'
+import { LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
 import { diskFailure } from './disk-failure.ts'
@@ -17,8 +16,15 @@ import {
   ReplicaPins,
   type ReplicaStanding,
 } from './replica-pins.ts'
-import { filesToRemove, type RetentionPolicy } from './retention.ts'
+import {
+  filesToRemove,
+  type HeldBack,
+  heldBack,
+  type RetentionPolicy,
+  type RetentionRules,
+} from './retention.ts'
 import { type FileEnd, loadCatalog, writeEpoch } from './spool-catalog.ts'
+import { isPast, type SpoolEnd } from './spool-end.ts'
 import {
   type EpochRecord,
   type EpochSource,
@@ -28,9 +34,16 @@ import {
   type SpoolFile,
 } from './spool-file.ts'
 import { refuseOtherFlavor } from './spool-flavor.ts'
-import { type EpochBeginning, type Lineage, newestLineage } from './spool-lineage.ts'
+import {
+  type EpochBeginning,
+  type Lineage,
+  lineageEndMs,
+  newestLineage,
+  nextEpoch,
+} from './spool-lineage.ts'
 import { type KnownSpool, refuseAbsent } from './spool-presence.ts'
-import { removedMeanwhile, StoredReaders } from './stored-readers.ts'
+import { StoredReaders } from './stored-readers.ts'
+import { type Tolerate, tolerating } from './tolerate.ts'
 
 export interface SpoolOptions {
   readonly directory: string
@@ -41,11 +54,6 @@ export interface SpoolOptions {
   readonly disk?: Disk
   /** A checkpoint every so many bytes bounds what recovery must scan. */
   readonly checkpointBytes?: number
-}
-
-export interface SpoolEnd {
-  readonly ordinal: number
-  readonly offset: number
 }
 
 const PINS_FILE = 'replicas.json'
@@ -62,6 +70,7 @@ export class Spool {
   /** Changes something only while this process has the lock of the folder. */
   readonly disk: FencedDisk
   readonly #options: SpoolOptions
+  readonly #tolerate: Tolerate
   readonly #pins: ReplicaPins
   readonly #published = new Condition()
   #files: SpoolFile[] = []
@@ -83,6 +92,7 @@ export class Spool {
     this.directory = options.directory
     this.disk = new FencedDisk(options.directory, options.disk ?? realDisk)
     this.#options = options
+    this.#tolerate = tolerating(options.log)
     this.#records = new IndexRecords({ directory: options.directory, disk: this.disk })
     this.#removal = new FileRemoval({
       disk: this.disk,
@@ -93,7 +103,7 @@ export class Spool {
         this.dropFile(file)
         await this.#readers.end(file.path)
       },
-      tolerate: (...work) => this.#tolerate(...work),
+      tolerate: this.#tolerate,
     })
     this.#pins = new ReplicaPins({
       path: join(options.directory, PINS_FILE),
@@ -237,15 +247,11 @@ export class Spool {
 
   /** Retention that removes `file` closes it: reading on throws ERR_SPOOL_REMOVED, as this does. */
   async open(file: { readonly path: string }): Promise<ReadableFile> {
-    const handle = await this.disk.open(file.path, 'r').catch((cause: unknown) => {
-      ignoreMissing(cause)
-      throw removedMeanwhile(file.path)
-    })
-    return this.#readers.add(file.path, handle)
+    return await this.#readers.open(file.path, this.disk)
   }
 
   async waitPast(position: SpoolEnd, options: { readonly signal: AbortSignal }): Promise<void> {
-    while (!this.#isPast(position)) await this.#published.wait(options)
+    while (!isPast(this.end(), position)) await this.#published.wait(options)
   }
 
   retain(id: string, file: FilePlace | null, reached = file): void {
@@ -311,10 +317,7 @@ export class Spool {
   /** Throws ERR_SPOOL_FLAVOR. */
   async beginEpoch(beginning: EpochBeginning): Promise<void> {
     const { source, gtidsBefore, breaksLineage } = beginning
-    // An epoch that never got a byte is taken again, so that retries leave no empty folders.
-    const newestNumber = Math.max(0, ...this.#epochs.keys())
-    const isUnused = !this.#files.some((file) => file.epoch === newestNumber)
-    const number = newestNumber === 0 || !isUnused ? newestNumber + 1 : newestNumber
+    const number = nextEpoch([...this.#epochs.keys()], this.#files)
     const others = [...this.#epochs.values()].filter(({ epoch }) => epoch !== number)
     refuseOtherFlavor(this.directory, others, source.flavor)
     const gtids = (breaksLineage ? null : this.#gtids)?.clone() ?? parseGtidSet(source.flavor, '')
@@ -422,16 +425,26 @@ export class Spool {
   async #applyRetention(): Promise<readonly SpoolFile[]> {
     this.#pins.expire(this.#lineage?.epoch ?? 0)
     await this.#savePins()
-    const neededFrom = this.#pins.neededFrom(this.#lineage?.epoch ?? 0)
-    const now = this.#options.clock.wallMs()
     // The newest file with a boundary stays, whatever was begun behind it: it says what is held.
     const stored = this.storedFiles()
-    const due = filesToRemove(stored, this.#options.retention, neededFrom, now)
-    const removed = await this.#removal.remove(due, stored)
+    const removed = await this.#removal.remove(filesToRemove(stored, this.#rules()), stored)
     for (const { name: file, bytes } of removed) {
       this.#options.log.info({ file, bytes }, 'removed a file by retention')
     }
     return removed
+  }
+
+  /** What retention would remove, were it not of before a reset of the source. */
+  heldBack(): HeldBack | null {
+    return this.#lineage === null ? null : heldBack(this.storedFiles(), this.#rules())
+  }
+
+  #rules(): RetentionRules {
+    const { retention: policy, clock } = this.#options
+    const neededFrom = this.#pins.neededFrom(this.#lineage?.epoch ?? 0)
+    const newest = this.#lastServable()?.epoch ?? 0
+    const endedMs = (epoch: number) => lineageEndMs(this.#epochs.values(), newest, epoch)
+    return { policy, neededFrom, nowMs: clock.wallMs(), endedMs }
   }
 
   /** False where `file` has no record and none can be written. */
@@ -462,16 +475,6 @@ export class Spool {
     })
   }
 
-  async #tolerate(what: string, work: () => Promise<void>): Promise<boolean> {
-    try {
-      await work()
-      return true
-    } catch (cause) {
-      this.#options.log.warn(errorFields(cause), `cannot ${what}: ${describeError(cause)}`)
-      return false
-    }
-  }
-
   #enterEpoch(gtids: GtidSet): void {
     this.#next = null
     this.#gtids = gtids
@@ -484,12 +487,5 @@ export class Spool {
 
   #lastServable(): SpoolFile | undefined {
     return this.#files.findLast((file) => file.bytes > 0)
-  }
-
-  #isPast(position: SpoolEnd): boolean {
-    const end = this.end()
-    if (end === null) return false
-    if (end.ordinal !== position.ordinal) return end.ordinal > position.ordinal
-    return end.offset > position.offset
   }
 }

@@ -1,4 +1,5 @@
-import type { ReadableFile } from '../base/disk.ts'
+import { ignoreMissing } from '../base/atomic-file.ts'
+import type { Disk, ReadableFile } from '../base/disk.ts'
 import { LandbridgeError } from '../base/errors.ts'
 
 /**
@@ -8,7 +9,12 @@ import { LandbridgeError } from '../base/errors.ts'
 export class StoredReaders {
   readonly #open = new Map<string, Set<StoredReader>>()
 
-  add(path: string, handle: ReadableFile): ReadableFile {
+  /** Throws ERR_SPOOL_REMOVED where there is no such file. */
+  async open(path: string, disk: Disk): Promise<ReadableFile> {
+    const handle = await disk.open(path, 'r').catch((cause: unknown) => {
+      ignoreMissing(cause)
+      throw removedMeanwhile(path)
+    })
     const readers = this.#open.get(path) ?? new Set()
     this.#open.set(path, readers)
     const reader = new StoredReader(path, handle, () => {
@@ -60,7 +66,7 @@ class StoredReader implements ReadableFile {
   }
 }
 
-export function removedMeanwhile(path: string): LandbridgeError {
+function removedMeanwhile(path: string): LandbridgeError {
   return new LandbridgeError('ERR_SPOOL_REMOVED', `${path} was removed while it was read`, {
     retryable: true,
     remedy:

@@ -5,6 +5,8 @@ import { RELAY_LIMITS } from '../../src/relay/relay-server.ts'
 import { FakeClock } from './fake-clock.ts'
 import { until } from './spool-fixture.ts'
 
+const HOLD_MS = 7 * 86_400_000
+
 /** The DR half of a stream without relay and replica, on a folder; its data directory is beside. */
 export class DrStreamFixture implements AsyncDisposable {
   readonly stream: DrStream
@@ -16,9 +18,25 @@ export class DrStreamFixture implements AsyncDisposable {
   readonly #stop = new AbortController()
   readonly #running: Promise<void>
 
-  constructor(directory: string, dataDir = `${directory}-data`) {
+  constructor(
+    directory: string,
+    {
+      dataDir = `${directory}-data`,
+      sizeBytes = null,
+    }: {
+      readonly dataDir?: string
+      /** Of what is kept, but for the newest file and what is of before a reset. */
+      readonly sizeBytes?: number | null
+    } = {},
+  ) {
     this.memoryPath = join(dataDir, 'spool-main.json')
-    const retention = { ageMs: null, sizeBytes: null, hardLimit: false, replicaAgeMs: 1_000 }
+    const retention = {
+      ageMs: null,
+      sizeBytes,
+      hardLimit: false,
+      replicaAgeMs: 1_000,
+      minimumHoldMs: HOLD_MS,
+    }
     const log: Log = { ...silentLog, error: (fields) => void this.told.push(fields) }
     this.stream = new DrStream({
       config: {

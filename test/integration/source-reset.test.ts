@@ -53,7 +53,9 @@ describeFlavors('a %s source that is reset', (flavor) => {
   let before: Record<string, string>
 
   beforeAll(async () => {
-    pair = await ReplicatedPair.create(flavor)
+    // So little that all of before would go at once, were it not held.
+    const spool = { retention: { size: '1KiB' } }
+    pair = await ReplicatedPair.create(flavor, { gateways: { spool } })
     if (pair.replica === null) throw new Error('no replica')
     sql = await pair.sql()
     replica = await pair.sql(pair.replica)
@@ -147,6 +149,9 @@ describeFlavors('a %s source that is reset', (flavor) => {
   test('serves a replica that was made anew and detached, and all is equal', async () => {
     await reseed()
     await write(sql, 20)
+    // With the next file the limits are looked at.
+    await sql.query('FLUSH BINARY LOGS')
+    await write(sql, 1)
     expect(await pair.compareTables()).toMatchObject({ equal: true })
     await pair.pair.until('dr', ({ problems, streams }) => {
       const lag = streams[0]?.replicas[0]?.applyLag
@@ -154,6 +159,10 @@ describeFlavors('a %s source that is reset', (flavor) => {
       return isSettled && lag?.transactions === 0 && lag.ms === 0
     })
     expect(await digests(pair, 1)).toEqual(before)
+    const told = await pair.pair.status('dr')
+    expect(told?.problems).toContainEqual(
+      expect.objectContaining({ code: 'ERR_SPOOL_HELD', severity: 'warning' }),
+    )
   }, 120_000)
 
   test('is noticed when nobody looked, and it has more than before again', async () => {

@@ -32,6 +32,39 @@ async function begun(disk: SmallDisk, policy?: RetentionPolicy): Promise<SpoolFi
   return fixture
 }
 
+describe('a spool whose source was reset, on an ext4', needs('root'), () => {
+  test('erases nothing of before when the disk is full, until the hold is over', async () => {
+    await using disk = await SmallDisk.create()
+    const holdMs = 7 * 86_400_000
+    {
+      await using before = await begun(disk)
+      await before.writer.rewind()
+      const reset = epochBeginning(epochSource('mysql'), 'was reset', '', true)
+      await before.spool.beginEpoch(reset)
+      before.writer.beginFile('binlog.000001', 0)
+      await before.write(0, FIRST)
+    }
+    const retention = { ...DUE, minimumHoldMs: holdMs }
+    await using fixture = await SpoolFixture.open(join(disk.path, 'main'), { retention })
+    const { spool, clock } = fixture
+    await fixture.writer.rewind()
+    await disk.fillBytes()
+    fixture.writer.beginFile('binlog.000002', 0)
+    fixture.append(0, SECOND)
+    await until(() => fixture.writer.problem?.error.code === 'ERR_DISK_FULL')
+    expect(fixture.syncedBytes).toBe(0)
+    expect(spool.storedFiles()).toHaveLength(3)
+    expect(spool.heldBack()).toMatchObject({ files: 2 })
+    await clock.advance(holdMs)
+    expect(await spool.applyRetention()).toHaveLength(2)
+    await until(() => {
+      void clock.advance(1_000)
+      return fixture.syncedBytes === SECOND.length
+    })
+    expect(fixture.writer.problem).toBeNull()
+  })
+})
+
 describe('a spool on a disk that is unmounted under it', needs('root'), () => {
   test('takes no more, and does not begin anew on the mount point', async () => {
     await using disk = await SmallDisk.create()
@@ -39,7 +72,7 @@ describe('a spool on a disk that is unmounted under it', needs('root'), () => {
     const directory = join(disk.path, 'main')
     await (await begun(disk))[Symbol.asyncDispose]()
     {
-      await using stream = new DrStreamFixture(directory, data.path)
+      await using stream = new DrStreamFixture(directory, { dataDir: data.path })
       await stream.untilProblem(undefined)
     }
     const fixture = await SpoolFixture.open(directory)
@@ -56,7 +89,7 @@ describe('a spool on a disk that is unmounted under it', needs('root'), () => {
     expect(fixture.syncedBytes).toBe(1)
     await fixture.crash()
 
-    await using stream = new DrStreamFixture(directory, data.path)
+    await using stream = new DrStreamFixture(directory, { dataDir: data.path })
     await stream.untilProblem('ERR_SPOOL_ABSENT')
     expect(await namesIn(disk.path)).toEqual([])
     await disk.mount()

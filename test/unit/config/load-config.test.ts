@@ -40,6 +40,7 @@ test('reads what init wrote: numbers, absolute paths, secrets that do not print'
         sizeBytes: 107_374_182_400,
         hardLimit: false,
         replicaAgeMs: 604_800_000,
+        minimumHoldMs: 604_800_000,
       },
     },
     relay: { listen: { host: '0.0.0.0', port: 3307 }, user: 'replica', serverId: null },

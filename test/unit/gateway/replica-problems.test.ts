@@ -51,6 +51,7 @@ function problemsOf(
     poller: { status: () => ({ ...up, ...asked }) },
     spool: {
       lineage: () => lineage,
+      heldBack: () => null,
       outdatedReplicas: () => outdated,
       standing: (id: string) => standings[id] ?? (outdated.includes(id) ? 'outdated' : 'sound'),
       damagedPins: null,

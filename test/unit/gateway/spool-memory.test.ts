@@ -106,7 +106,9 @@ describe('a spool that is not where it was', () => {
     await using folder = await temporaryFolder()
     const path = join(folder.path, 'spool')
     await knownSpool(path)
-    await using fixture = new DrStreamFixture(join(folder.path, 'other'), `${path}-data`)
+    await using fixture = new DrStreamFixture(join(folder.path, 'other'), {
+      dataDir: `${path}-data`,
+    })
     await fixture.untilProblem(undefined)
   })
 })

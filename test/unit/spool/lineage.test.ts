@@ -2,6 +2,8 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Flavor } from '../../../src/base/flavor.ts'
+import { DrStreamFixture } from '../../helpers/dr-stream-fixture.ts'
+import { FakeClock } from '../../helpers/fake-clock.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
 import {
   epochBeginning,
@@ -9,8 +11,10 @@ import {
   SpoolFixture,
   type SpoolFixtureOptions,
   temporaryFolder,
+  until,
 } from '../../helpers/spool-fixture.ts'
 
+const DAY_MS = 86_400_000
 const FLAVORS = ['mysql', 'mariadb'] as const
 
 async function store(fixture: SpoolFixture, flavor: Flavor, ...numbers: (1 | 2)[]): Promise<void> {
@@ -150,6 +154,60 @@ describe.each(FLAVORS)('an epoch of %s that breaks the lineage', (flavor) => {
     expect(fixture.spool.storedFiles().map(({ epoch }) => epoch)).toEqual([2])
     // Forgotten, it would be taken for a new replica and served.
     expect(fixture.spool.outdatedReplicas()).toEqual(['old'])
+  })
+})
+
+describe.each(FLAVORS)('a spool of %s whose source is reset by an intruder', (flavor) => {
+  const tiny = { ageMsMax: 1, bytesMax: 1, hardLimit: true }
+
+  test('keeps what it held before for some time, whatever comes, over restarts too', async () => {
+    await using folder = await temporaryFolder()
+    const clock = new FakeClock()
+    const retention = { ...tiny, minimumHoldMs: 7 * DAY_MS }
+    {
+      await using fixture = await resetSpool(folder.path, flavor, { clock })
+      await store(fixture, flavor, 1)
+      await clock.advance(DAY_MS)
+      await reset(fixture, flavor)
+      await store(fixture, flavor, 1, 2)
+      // A pin of before a reset keeps nothing: it is the hold that does.
+      expect(await fixture.spool.releasePin('old')).toBe(true)
+    }
+    await using fixture = await SpoolFixture.open(folder.path, { retention, clock })
+    const { spool } = fixture
+    expect(await spool.applyRetention()).toEqual([])
+    expect(spool.heldBack()).toMatchObject({ files: 4, untilMs: clock.wallMs() + 7 * DAY_MS })
+    // A lineage is held from the reset that ended it.
+    await clock.advance(6 * DAY_MS)
+    expect(await spool.applyRetention()).toHaveLength(2)
+    await clock.advance(DAY_MS - 1)
+    expect(await spool.applyRetention()).toEqual([])
+    expect(spool.storedFiles().map(({ epoch }) => epoch)).toEqual([2, 3, 3])
+    await clock.advance(1)
+    expect(await spool.applyRetention()).toHaveLength(2)
+    expect(spool.heldBack()).toBeNull()
+  })
+
+  test('says so as long as the limits are exceeded', async () => {
+    await using folder = await temporaryFolder()
+    {
+      await using fixture = await resetSpool(folder.path, flavor)
+      await store(fixture, flavor, 1)
+    }
+    await using fixture = new DrStreamFixture(folder.path, { sizeBytes: 1 })
+    const isHeld = () => fixture.stream.problems().find(({ code }) => code === 'ERR_SPOOL_HELD')
+    await until(() => isHeld() !== undefined)
+    expect(isHeld()).toMatchObject({
+      severity: 'warning',
+      where: 'spool:main',
+      message: expect.stringContaining('2 files'),
+      remedy: expect.stringContaining('minimumHold'),
+    })
+    await until(() => {
+      void fixture.clock.advance(DAY_MS)
+      return fixture.stream.spool.storedFiles().length === 1
+    })
+    expect(isHeld()).toBeUndefined()
   })
 })
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { filesToRemove, type RetentionPolicy } from '../../../src/spool/retention.ts'
+import { filesToRemove, heldBack, type RetentionPolicy } from '../../../src/spool/retention.ts'
 import type { SpoolFile } from '../../../src/spool/spool-file.ts'
 
 const NOW_MS = 1_000_000_000
@@ -24,6 +24,13 @@ const FILES = [1, 2, 3, 4].map(
 const NONE = Number.POSITIVE_INFINITY
 const days = (count: number): number => count * DAY_S * 1000
 
+const rulesOf = (policy: RetentionPolicy, neededFrom = NONE) => ({
+  policy,
+  neededFrom,
+  nowMs: NOW_MS,
+  endedMs: () => null,
+})
+
 describe('retention', () => {
   test.each<[string, Partial<RetentionPolicy>, number, number[]]>([
     ['keeps everything without a limit', {}, NONE, []],
@@ -39,18 +46,52 @@ describe('retention', () => {
     ['keeps it over age under a hard limit', { ageMsMax: 0, hardLimit: true }, 1, []],
   ])('%s', (_sentence, policy, neededFrom, removed) => {
     const whole = { ageMsMax: null, bytesMax: null, hardLimit: false, ...policy }
-    const found = filesToRemove(FILES, whole, neededFrom, NOW_MS)
+    const found = filesToRemove(FILES, rulesOf(whole, neededFrom))
     expect(found.map(({ ordinal }) => ordinal)).toEqual(removed)
   })
 
   test('does not judge the age of a file that names no time', () => {
     const timeless = FILES.map((file) => ({ ...file, lastTimestamp: 0 }))
     const policy = { ageMsMax: 0, bytesMax: null, hardLimit: false }
-    expect(filesToRemove(timeless, policy, NONE, NOW_MS)).toEqual([])
+    expect(filesToRemove(timeless, rulesOf(policy))).toEqual([])
   })
 
   test('has nothing to remove where there is nothing', () => {
     const policy = { ageMsMax: 0, bytesMax: 1, hardLimit: true }
-    expect(filesToRemove([], policy, NONE, NOW_MS)).toEqual([])
+    expect(filesToRemove([], rulesOf(policy))).toEqual([])
+  })
+})
+
+describe('the hold of what is of before a reset', () => {
+  const policy = { ageMsMax: 0, bytesMax: 1, hardLimit: true, minimumHoldMs: days(7) }
+  // Two lineages that were ended by resets, and the one of now.
+  const files = FILES.map((file, index) => ({ ...file, epoch: [1, 2, 3, 3][index] ?? 3 }))
+  const rules = (daysAgo: Record<number, number>) => ({
+    ...rulesOf(policy),
+    endedMs: (epoch: number) => {
+      return daysAgo[epoch] === undefined ? null : NOW_MS - days(daysAgo[epoch])
+    },
+  })
+
+  test.each<[string, Record<number, number>, number[], object | null]>([
+    ['wins over every limit', { 1: 6, 2: 6 }, [], { files: 3, bytes: 300, until: 1 }],
+    [
+      'is over one lineage after the other',
+      { 1: 8, 2: 6 },
+      [1],
+      { files: 2, bytes: 200, until: 1 },
+    ],
+    ['is over', { 1: 8, 2: 7 }, [1, 2, 3], null],
+  ])('%s', (_sentence, daysAgo, removed, held) => {
+    const found = filesToRemove(files, rules(daysAgo))
+    expect(found.map(({ ordinal }) => ordinal)).toEqual(removed)
+    const back = heldBack(files, rules(daysAgo))
+    const until = back && (back.untilMs - NOW_MS) / days(1)
+    expect(back && { files: back.files, bytes: back.bytes, until }).toEqual(held)
+  })
+
+  test('says nothing where the limits would let nothing go', () => {
+    const roomy = { ...policy, ageMsMax: null, bytesMax: 400 }
+    expect(heldBack(files, { ...rules({ 1: 1, 2: 1 }), policy: roomy })).toBeNull()
   })
 })
