@@ -91,8 +91,8 @@ function failoverVerdict(stream: StreamStatus, { site, link }: GatewayStatus): A
 }
 
 /** How far a replica is from taking over; the smallest is the best candidate. */
-function readiness({ applyError, applyLag, filters, leftOut }: ReplicaStatus): number {
-  if (applyError !== null || filters?.length || leftOut) return Number.POSITIVE_INFINITY
+function readiness({ applyError, applyLag, filters, leftOut, unlogged }: ReplicaStatus): number {
+  if (applyError !== null || filters?.length || leftOut || unlogged) return Number.POSITIVE_INFINITY
   return applyLag?.transactions ?? Number.MAX_SAFE_INTEGER
 }
 
@@ -131,9 +131,10 @@ function replicaVerdict(replica: ReplicaStatus): Answer {
 }
 
 /** Why it has not all that it has applied. */
-function missingData({ filters, leftOut }: ReplicaStatus): string | null {
+function missingData({ filters, leftOut, unlogged }: ReplicaStatus): string | null {
   if (filters?.length) return `leaves out data: ${shortened(filters.join(', '))}`
-  return !leftOut ? null : `left out data while it had ${shortened(leftOut)}`
+  if (leftOut) return `left out data while it had ${shortened(leftOut)}`
+  return !unlogged ? null : `lacks what the source never wrote to its log: ${shortened(unlogged)}`
 }
 
 function isProven(lag: LagStatus, ageMsMax = PROOF_MS_MAX): boolean {

@@ -10,6 +10,7 @@ import { type ReplicaName, replicaKey } from '../relay/replica-registry.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { DrStream } from './dr-stream.ts'
 import { lineageProblems } from './lineage-problems.ts'
+import { lackedUnlogged, unloggedProblems } from './unlogged-problems.ts'
 
 /** What the DR gateway says of one stream. Reads the stations, changes nothing. */
 export function drStreamStatus(stream: DrStream, config: StreamConfig, clock: Clock): StreamStatus {
@@ -82,6 +83,7 @@ function replicasOf(stream: DrStream, config: StreamConfig): ReplicaStatus[] {
     remainingDelaySeconds: asked.remainingDelaySeconds,
     filters: asked.filters,
     leftOut: stream.spool.leftOut(replicaKey(identity))?.settings ?? null,
+    unlogged: lackedUnlogged(stream)?.gtids || null,
   }
   const at = sessions.findIndex((session) => session.serverId === identity.serverId)
   if (at >= 0) {
@@ -113,7 +115,7 @@ export function drStreamProblems(stream: DrStream, nowMs: number): Problem[] {
     const where = `spool:${name}`
     problems.push({ ...errorFields(error), severity, where, message: error.message, sinceMs })
   }
-  problems.push(...lineageProblems(stream))
+  problems.push(...lineageProblems(stream), ...unloggedProblems(stream))
   const relay = stream.relay?.status()
   if (relay?.state === 'down' && relay.lastError !== null) {
     const { code, message, sinceMs } = relay.lastError

@@ -193,7 +193,10 @@ export class DrStream {
     const offsetMs = this.#options.clockOffsetMs()
     if (offsetMs !== null) this.receiveLag.setClockOffset(offsetMs)
     if (sample.files !== undefined) this.receiveLag.setSourceFiles(sample.files)
-    this.receiveLag.sample({ ...sample, bytesTotal: null })
+    const { serverUuid } = this.spool.identity() ?? {}
+    const isSame = sample.serverUuid != null && sample.serverUuid === serverUuid
+    const isOfHeld = isSame && this.receiver.status().state?.state === 'streaming'
+    this.receiveLag.sample({ ...sample, bytesTotal: null, isOfHeld })
   }
 
   #synced(bytes: number, commitMs: readonly number[]): void {

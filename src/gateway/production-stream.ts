@@ -59,7 +59,11 @@ export class ProductionStream {
 
   problems(): Problem[] {
     const { problem, state } = this.sender.status()
-    const warnings = [...this.#unnamed(), ...this.#warnings.problems()]
+    const warnings = [
+      ...this.#unnamed(),
+      // What stops it now need not be foreseen.
+      ...this.#warnings.problems().filter(({ code }) => code !== problem?.code),
+    ]
     if (problem === null) return warnings
     const { code, message, remedy, sinceMs } = problem
     const severity = state === 'blocked' ? 'blocked' : 'error'
@@ -126,8 +130,13 @@ function createSourcePort(options: ProductionStreamOptions, warnings: SourceWarn
     clock,
     log,
     onPreflight: (findings) => warnings.take(findings),
+    onInspection: (findings) => warnings.foresee(findings),
   })
-  const monitor = new SourceMonitor({ address, clock })
+  const monitor = new SourceMonitor({
+    address,
+    clock,
+    inspect: (connection) => reader.inspect(connection),
+  })
   return {
     host: formatHostPort(address),
     async open(held, signal): Promise<OpenedSource> {

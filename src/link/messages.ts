@@ -63,6 +63,8 @@ export const sample = z.object({
   file: z.string().max(255),
   offset: safe,
   gtids: z.string().nullable(),
+  /** Of the server that said so; none on MariaDB. */
+  serverUuid: z.string().max(64).nullish(),
   /** The source's files from the one on that the receiver is in, now and then. */
   files: z
     .array(z.object({ name: z.string().max(255), bytes: safe }))

@@ -151,8 +151,9 @@ function addStream(sheet: MetricSheet, status: StreamStatus): void {
     sheet.gauge('landbridge_stream_replica_connected', help, connected, who)
     const failed = Number(replica.applyError !== null)
     sheet.gauge('landbridge_stream_replica_failed', '1 when it does not apply', failed, who)
-    const { filters, leftOut, delaySeconds } = replica
-    const isIncomplete = leftOut !== null || (filters !== null && filters.length > 0)
+    const { filters, leftOut, unlogged, delaySeconds } = replica
+    const isFiltered = leftOut !== null || (filters !== null && filters.length > 0)
+    const isIncomplete = isFiltered || unlogged !== null
     const lacking = isIncomplete || filters !== null ? Number(isIncomplete) : null
     const lackHelp = '1 when it leaves out data, or did'
     sheet.gauge('landbridge_stream_replica_incomplete', lackHelp, lacking, who)

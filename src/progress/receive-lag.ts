@@ -7,6 +7,7 @@ import { MarkRing } from './mark-ring.ts'
 import { Percentiles } from './percentiles.ts'
 import { type SourceFile, SourceFiles } from './source-files.ts'
 import type { LagStatus } from './status.ts'
+import { UnloggedGtids } from './unlogged-gtids.ts'
 
 export interface ReceiveLagOptions {
   readonly clock: Clock
@@ -24,6 +25,8 @@ export interface SourceSample {
   readonly gtids: string | null
   /** Bytes from the start of the oldest file the source lists to this place, where known. */
   readonly bytesTotal: number | null
+  /** The server that said so is the one whose files the spool goes on with, by a dump that runs. */
+  readonly isOfHeld?: boolean
 }
 
 export interface SyncedPlace {
@@ -33,19 +36,30 @@ export interface SyncedPlace {
   readonly gtids: () => string
 }
 
+/** GTIDs that a MySQL source has executed and none of its files has. */
+export interface Unlogged {
+  readonly gtids: string
+  readonly count: number
+  /** Wall clock when the first was found. */
+  readonly sinceMs: number
+}
+
 interface Mark {
   /** When this place was the source's newest, on this gateway's monotonic clock. */
   readonly bornMs: number
   readonly file: string
   readonly offset: number
   readonly gtids: string | null
+  /** Its place can be compared with the spool's: both are of one row of files. */
+  readonly isOfHeld: boolean
 }
 
 /**
  * How far the synced spool is behind the source, on the DR side. The rules:
  *
  * - A sample is *held* when the synced GTIDs contain its GTIDs; where GTIDs are not known, when the
- *   synced place is at or behind its place in the same lineage of files.
+ *   synced place is at or behind its place in the same lineage of files. GTIDs that are in none of
+ *   the source's files (`UnloggedGtids`) are not waited for.
  * - `ms` is the age of the oldest sample that is not held, and 0 when all are held. So it grows
  *   only while something is known to be missing; silence of the source, the link or the peer never
  *   makes it grow, nor does it make a known lag stand still.
@@ -70,6 +84,10 @@ export class ReceiveLag {
   readonly #sourceText = new GtidText()
   readonly #oldestText = new GtidText()
   readonly #syncedText = new GtidText()
+  readonly #unlogged = new UnloggedGtids()
+  #unloggedSinceMs = 0
+  /** The source stood further back than before: its places mean nothing until a new dump runs. */
+  #wentBack = false
   #flavor: Flavor | null = null
   #newest: Mark | null = null
   #newestGtids: string | null = null
@@ -111,12 +129,16 @@ export class ReceiveLag {
     if (sample.bytesTotal !== null) this.#files.observe(sample, sample.bytesTotal)
     const before = this.#newest
     const samePlace = before?.file === sample.file && before.offset === sample.offset
+    const isSame = samePlace && (sample.gtids === null || sample.gtids === before.gtids)
+    const isOfHeld = this.#isOfHeld(sample)
+    if (isSame) this.#newest = { ...before, isOfHeld }
     this.#dropHeld()
-    if (samePlace && (sample.gtids === null || sample.gtids === before.gtids)) {
+    if (isSame) {
       if (this.#missing.length === 0) this.#allHeldMs = bornMs
       return
     }
-    this.#newest = { bornMs, file: sample.file, offset: sample.offset, gtids: sample.gtids }
+    const { file, offset, gtids } = sample
+    this.#newest = { bornMs, file, offset, gtids, isOfHeld }
     this.#newestGtids = sample.gtids ?? this.#newestGtids
     this.#missing.push(this.#newest)
   }
@@ -152,6 +174,14 @@ export class ReceiveLag {
     this.#newestGtids = null
     this.#lastDelayMs = 0
     this.#allHeldMs = Number.NEGATIVE_INFINITY
+    this.#unlogged.clear()
+    this.#wentBack = false
+  }
+
+  /** What the source has executed and none of its files has; null for none. */
+  unlogged(): Unlogged | null {
+    const { text: gtids, count } = this.#unlogged
+    return gtids === '' ? null : { gtids, count, sinceMs: this.#unloggedSinceMs }
   }
 
   status(): LagStatus {
@@ -179,8 +209,28 @@ export class ReceiveLag {
     return Math.min(nowMs, Math.max(earliestMs, atMs - this.#peerAheadMs))
   }
 
+  #isOfHeld({ isOfHeld = false, file, offset }: SourceSample): boolean {
+    const before = this.#newest
+    const order = before === null ? 0 : compareBinlogNames(file, before.file)
+    const isBack = order === null || order < 0 || (order === 0 && offset < (before?.offset ?? 0))
+    this.#wentBack = isOfHeld && (this.#wentBack || isBack)
+    return isOfHeld && !this.#wentBack
+  }
+
+  /** Everything up to the mark's place is held: what is missing of its GTIDs never was in a file. */
+  #noteUnlogged(mark: Mark, wanted: GtidSet | null, held: GtidSet): void {
+    if (wanted === null || !mark.isOfHeld || !this.#isReached(mark)) return
+    if (held.contains(this.#unlogged.without(wanted))) return
+    if (this.#unlogged.count === 0) this.#unloggedSinceMs = this.#clock.wallMs()
+    this.#unlogged.note(wanted, held)
+  }
+
   #dropHeld(): void {
     const held = this.#syncedText.parse(this.#flavor, this.#synced?.gtids() ?? null)
+    if (held !== null && this.#newest !== null && this.#missing.length > 0) {
+      const wanted = this.#sourceText.parse(this.#flavor, this.#newest.gtids)
+      this.#noteUnlogged(this.#newest, wanted, held)
+    }
     for (let oldest = this.#missing.oldest; oldest !== undefined; oldest = this.#missing.oldest) {
       if (!this.#isHeld(oldest, held)) return
       this.#missing.dropOldest()
@@ -192,10 +242,17 @@ export class ReceiveLag {
   #isHeld(mark: Mark, held: GtidSet | null): boolean {
     if (this.#synced === null) return false
     const wanted = this.#oldestText.parse(this.#flavor, mark.gtids)
-    if (wanted !== null && held !== null) return held.contains(wanted)
-    const order = compareBinlogNames(this.#synced.file, mark.file)
+    if (wanted === null || held === null) return this.#isReached(mark)
+    if (held.contains(this.#unlogged.without(wanted))) return true
+    this.#noteUnlogged(mark, wanted, held)
+    return held.contains(this.#unlogged.without(wanted))
+  }
+
+  #isReached({ file, offset }: Mark): boolean {
+    if (this.#synced === null) return false
+    const order = compareBinlogNames(this.#synced.file, file)
     if (order === null) return false
-    return order > 0 || (order === 0 && this.#synced.offset >= mark.offset)
+    return order > 0 || (order === 0 && this.#synced.offset >= offset)
   }
 
   #bytes(newest: Mark): number | null {
@@ -211,6 +268,6 @@ export class ReceiveLag {
     const wanted = this.#sourceText.parse(this.#flavor, this.#newestGtids)
     if (wanted === null) return null
     const held = this.#syncedText.parse(this.#flavor, this.#synced?.gtids() ?? null)
-    return held === null ? null : Number(wanted.countMissingFrom(held))
+    return held === null ? null : Number(this.#unlogged.without(wanted).countMissingFrom(held))
   }
 }

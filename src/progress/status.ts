@@ -185,4 +185,9 @@ export interface ReplicaStatus {
    * also when they are gone, until it was made anew and detached; null for none.
    */
   readonly leftOut: string | null
+  /**
+   * GTIDs that the source has executed, that none of its files ever had (added to `gtid_purged`
+   * there) and that this replica, as far as it can be asked, lacks too; null for none.
+   */
+  readonly unlogged: string | null
 }

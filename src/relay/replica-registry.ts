@@ -88,6 +88,7 @@ export class ReplicaRegistry {
       remainingDelaySeconds: null,
       filters: null,
       leftOut: null,
+      unlogged: null,
     }))
   }
 }

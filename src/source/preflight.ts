@@ -116,12 +116,16 @@ function* gtidFindings({ source, variables }: PreflightFacts): Findings {
     // The server goes only one step at a time.
     ...GTID_MODES.slice(at + 1).map((mode) => `gtid_mode = ${mode}`),
   ]
-  yield {
-    code,
-    severity: 'error',
-    message: `the source runs gtid_mode=${gtidMode}, enforce_gtid_consistency=${consistency}`,
-    fix: steps.map((step) => `SET PERSIST ${step};`).join(' '),
+  const fix = steps.map((step) => `SET PERSIST ${step};`).join(' ')
+  const runs = `the source runs gtid_mode=${gtidMode}`
+  if (gtidMode === 'ON_PERMISSIVE' && consistency === 'ON') {
+    // Its own transactions have GTIDs. It is also the way to read older ones that have none.
+    const message = `${runs}: it takes transactions without a GTID, which no replica gets past`
+    yield { code, severity: 'warning', message, fix }
+    return
   }
+  const message = `${runs}, enforce_gtid_consistency=${consistency}`
+  yield { code, severity: 'error', message, fix }
 }
 
 function* formatFindings({ source }: PreflightFacts): Findings {

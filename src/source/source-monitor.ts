@@ -8,6 +8,8 @@ export interface SourceMonitorOptions {
   readonly address: SourceAddress
   readonly clock: Clock
   readonly everyMs?: number
+  /** Called now and then, to look at what only a new dump would run into. */
+  readonly inspect?: (connection: SourceConnection) => Promise<void>
 }
 
 /** At `atMs` (this gateway's clock) the source's newest commit ended here. */
@@ -16,12 +18,15 @@ export interface NewestSample {
   readonly file: string
   readonly offset: number
   readonly gtids: string
+  /** Of the server that said so; null on MariaDB. */
+  readonly serverUuid: string | null
   /** All files of the source: when there is a new one, and in every tenth sample. */
   readonly files?: SourceFile[]
 }
 
 const EVERY_MS = 1_000
 const FILES_EVERY = 10
+const INSPECT_EVERY = 10
 
 /**
  * Asks the source where it is, beside the dump and on a connection of its own: what the dump has
@@ -52,13 +57,15 @@ export class SourceMonitor {
     backoff: Backoff,
     signal: AbortSignal,
   ): Promise<void> {
-    const { address, clock, everyMs = EVERY_MS } = this.#options
+    const { address, clock, everyMs = EVERY_MS, inspect } = this.#options
     const connection = await SourceConnection.open(address, signal)
     const abort = (): void => connection.close()
     signal.addEventListener('abort', abort, { once: true })
     try {
       const version = (await connection.value('SELECT @@version')) ?? ''
       const flavor: Flavor = /mariadb/i.test(version) ? 'mariadb' : 'mysql'
+      const serverUuid =
+        flavor === 'mysql' ? await connection.value('SELECT @@GLOBAL.server_uuid') : null
       let file = ''
       for (let round = 0; !signal.aborted; round += 1) {
         // Taken before the question: the answer is at least as new as this.
@@ -70,7 +77,9 @@ export class SourceMonitor {
         const files = isDue ? await readSourceFiles(connection) : undefined
         file = newest?.file ?? file
         backoff.reset()
-        if (newest !== null) onSample({ atMs, ...newest, ...(files && { files }) })
+        if (newest !== null) onSample({ atMs, ...newest, serverUuid, ...(files && { files }) })
+        // Not at once: the dump that begins beside this has just looked.
+        if (round % INSPECT_EVERY === INSPECT_EVERY - 1) await inspect?.(connection)
         await clock.sleep(everyMs, { signal })
       }
     } finally {

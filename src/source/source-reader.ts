@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream'
 import type { Clock } from '../base/clock.ts'
-import { codeOf, isAbortError, isLandbridgeError, LandbridgeError } from '../base/errors.ts'
+import { codeOf, isAbortError, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { explainRefusal, isRefusal, refuseByGtid } from './anonymous-refusal.ts'
 import { DumpDecoder, type DumpSink, type ResumeMode } from './dump-decoder.ts'
 import {
   mysqlGtidDumpPacket,
@@ -37,6 +38,8 @@ export interface SourceReaderOptions {
   readonly log: Log
   /** Told on every connect what was found, good or bad, before errors among it are thrown. */
   readonly onPreflight?: (findings: readonly PreflightFinding[]) => void
+  /** The same while a dump runs: an error among it is what the next connect would run into. */
+  readonly onInspection?: (findings: readonly PreflightFinding[]) => void
 }
 
 /** Takes what the source sends; says when it cannot take more. */
@@ -86,7 +89,9 @@ export class SourceReader {
     let facts: SourceFacts
     try {
       facts = await readSourceFacts(connection)
-      await this.#preflight(connection, facts)
+      const findings = await this.#preflight(connection, facts)
+      this.#options.onPreflight?.(findings)
+      refuseErrors(findings)
     } finally {
       connection.close()
     }
@@ -149,12 +154,19 @@ export class SourceReader {
     }
   }
 
-  async #preflight(connection: SourceConnection, facts: SourceFacts): Promise<void> {
-    const { serverId, replicaUuid, reportHost, clock, onPreflight } = this.#options
+  /** Looks at the source again while a dump runs, by another connection. */
+  async inspect(connection: SourceConnection): Promise<void> {
+    const findings = await this.#preflight(connection, await readSourceFacts(connection))
+    this.#options.onInspection?.(findings)
+  }
+
+  async #preflight(
+    connection: SourceConnection,
+    facts: SourceFacts,
+  ): Promise<readonly PreflightFinding[]> {
+    const { serverId, replicaUuid, reportHost, clock } = this.#options
     const self = { serverId, replicaUuid, reportHost }
-    const findings = preflight(await readPreflightFacts(connection, facts, self, clock))
-    onPreflight?.(findings)
-    refuseErrors(findings)
+    return preflight(await readPreflightFacts(connection, facts, self, clock))
   }
 
   async #run(
@@ -207,9 +219,7 @@ export class SourceReader {
   ): Promise<never> {
     const at = facts.files.findIndex(({ name }) => name === expect?.file)
     const next = at < 0 ? undefined : facts.files[at + 1]
-    const isRefused =
-      isLandbridgeError(cause) && cause.code === 'ERR_SOURCE_DUMP' && !cause.retryable
-    if (!isWhole || next === undefined || !isRefused) throw cause
+    if (!isWhole || next === undefined || !isRefusal(cause)) throw cause
     const file = next.name
     this.#options.log.warn({ ...expect, file }, 'the source’s file ends torn: going on behind it')
     return await this.#dump({ facts, gtids, expect: { file, offset: 0 }, target }, signal)
@@ -217,6 +227,7 @@ export class SourceReader {
 
   /** Which file the source would start with for the plan's GTIDs. */
   async #firstFile(facts: SourceFacts, plan: StartPlan, signal: AbortSignal): Promise<string> {
+    if (facts.gtidMode !== 'ON') throw refuseByGtid(facts.gtidMode)
     let name = ''
     const found = new LandbridgeError('ERR_SOURCE_FILE', 'the first file is known')
     const probe: DumpTarget = {
@@ -233,6 +244,15 @@ export class SourceReader {
     const request = { facts, gtids: plan.gtids, expect: null, target: probe } as const
     await this.#dumpUntil(found, { ...request, resume: 'gtid' }, signal)
     return name
+  }
+
+  async #explained(error: LandbridgeError, at: SourcePlace, signal: AbortSignal): Promise<Error> {
+    const connection = await SourceConnection.open(this.#options.address, signal)
+    try {
+      return await explainRefusal(error, at, connection)
+    } finally {
+      connection.close()
+    }
   }
 
   async #dump(request: DumpRequest, signal: AbortSignal): Promise<never> {
@@ -274,6 +294,10 @@ export class SourceReader {
     this.#pump = pump
     try {
       return await pump.run([registerPacket(serverId, reportHost), dump], signal)
+    } catch (error) {
+      const { place } = decoder
+      const isExplained = facts.flavor === 'mysql' && place !== null && isRefusal(error)
+      throw isExplained ? await this.#explained(error, place, signal) : error
     } finally {
       if (this.#pump === pump) this.#pump = null
     }

@@ -53,14 +53,14 @@ export function planStart(
     const at = new Date(Number(times.oldest) * 1000).toISOString()
     return fromPurged(facts, `the source was reset at ${at}, by its own clock`, true)
   }
-  refusePurged(held, facts)
+  const gtids = gtidsToAskWith(held, facts, times)
   if (diverged !== null) throw diverged
   const changed = lineageChange(held, facts)
   if (changed !== null) {
     const newEpoch = { reason: changed, breaksLineage: false }
-    return { gtids: held.gtids, expect: null, newEpoch }
+    return { gtids, expect: null, newEpoch }
   }
-  return { gtids: held.gtids, expect: nextByte(held, facts), newEpoch: null }
+  return { gtids, expect: nextByte(held, facts), newEpoch: null }
 }
 
 const NO_TIMES: FileTimes = { oldest: null, held: null }
@@ -136,21 +136,42 @@ function nextByte(held: HeldState, facts: SourceFacts): StartPlan['expect'] {
   )
 }
 
-function refusePurged(held: HeldState, facts: SourceFacts): void {
-  const missing = parseGtidSet(facts.flavor, facts.purgedGtids).missingFrom(
-    parseGtidSet(facts.flavor, held.gtids),
-  )
-  if (missing === '') return
+/**
+ * What is held. On MySQL also what somebody added to `gtid_purged` at the running source: as long
+ * as the source has the very file that the spool ends in, all that it wrote from there on is there,
+ * and all before is held. So what is missing was never written, and there is nothing to wait for.
+ */
+function gtidsToAskWith(held: HeldState, facts: SourceFacts, times: FileTimes): string {
+  const gtids = parseGtidSet(facts.flavor, held.gtids)
+  const purged = parseGtidSet(facts.flavor, facts.purgedGtids)
+  const missing = purged.missingFrom(gtids)
+  if (missing === '') return held.gtids
+  if (facts.flavor === 'mysql' && hasHeldFile(held, facts, times)) {
+    gtids.addSet(purged)
+    return gtids.toString()
+  }
   throw new LandbridgeError(
     'ERR_SOURCE_PURGED',
     `the source has purged transactions that the spool lacks: ${shorten(missing)}`,
     {
       remedy:
         'Reseed the DR replica from a backup taken after them, then start with a new spool' +
-        ' directory; raise the source’s binlog retention so that it covers the longest outage.',
+        ' directory; raise the source’s binlog retention so that it covers the longest outage.' +
+        (facts.flavor === 'mysql'
+          ? ' If they were only added to gtid_purged there, and the replica has their data: the ' +
+            'same SET GLOBAL gtid_purged at the replica does instead of reseeding it.'
+          : ''),
       details: { missing },
     },
   )
+}
+
+/** Whether the source has the file that the spool ends in, up to there and for certain that one. */
+function hasHeldFile(held: HeldState, facts: SourceFacts, times: FileTimes): boolean {
+  const { file, firstTimestamp = 0 } = held
+  const isThere = facts.files.some(({ name }) => name === file)
+  const isThatOne = firstTimestamp !== 0 && times.held === firstTimestamp
+  return isSameServer(held, facts) && isThere && isThatOne && missingBytes(held, facts) === null
 }
 
 function extraGtids(held: HeldState, facts: SourceFacts, times: FileTimes): LandbridgeError | null {
@@ -264,8 +285,10 @@ function numberOf(name: string): number {
 /**
  * Whether a dump can go on inside a file by GTID. MySQL then falsifies the first file after a
  * restart (see DumpDecoder), so only the newest file, behind which there is none, is resumed so.
+ * With another `gtid_mode` than ON it sends nothing by GTID.
  */
 export function resumesByGtid(expect: StartPlan['expect'], facts: SourceFacts): boolean {
   if (facts.flavor !== 'mysql' || expect === null) return true
+  if (facts.gtidMode !== 'ON') return false
   return facts.files.at(-1)?.name === expect.file
 }

@@ -23,6 +23,7 @@ export const replicaStatus: ReplicaStatus = {
   remainingDelaySeconds: null,
   filters: [],
   leftOut: null,
+  unlogged: null,
 }
 
 export const drStream: StreamStatus = {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { DrStream } from '../../../src/gateway/dr-stream.ts'
 import { drStreamProblems } from '../../../src/gateway/dr-stream-status.ts'
+import type { ReceiveLag } from '../../../src/progress/receive-lag.ts'
 import type { ReplicaPollerStatus } from '../../../src/progress/replica-poller.ts'
 import { describeMysqlReplica } from '../../../src/progress/replica-threads.ts'
 import type { RelayStatus } from '../../../src/relay/relay-server.ts'
@@ -40,6 +41,7 @@ function problemsOf(
   outdated: readonly string[] = [],
   standings: Readonly<Record<string, ReplicaStanding>> = {},
   leftOut: Readonly<Record<string, LeftOut>> = {},
+  unlogged: ReturnType<ReceiveLag['unlogged']> = null,
 ) {
   const lineage = { epoch: 2, startedAtMs: 1_700_000_000_000, reason: 'was reset' }
   const stream = {
@@ -47,6 +49,7 @@ function problemsOf(
     loadProblem: null,
     receiver: { status: () => ({ state: null, receivedBytes: 0 }) },
     writer: { problem: null },
+    receiveLag: { unlogged: () => unlogged },
     relay: { status: () => ({ ...listening, ...relay }) },
     poller: { status: () => ({ ...up, ...asked }) },
     spool: {
@@ -172,5 +175,29 @@ test('a relay that cannot serve a replica says which and why', () => {
       message: 'replica id:9 cannot be served: cut',
       sinceMs: 3,
     },
+  ])
+})
+
+test('names what the source never wrote to its log, until the replica has it', () => {
+  const uuid = '11111111-2222-3333-4444-555555555555'
+  const unlogged = { gtids: `${uuid}:1-100`, count: 100, sinceMs: 500 }
+  const problems = (asked: Partial<ReplicaPollerStatus>) => {
+    return problemsOf(asked, {}, 1_000, [], {}, {}, unlogged)
+  }
+  expect(problems({ appliedGtids: `${uuid}:1-99` })).toEqual([
+    {
+      code: 'ERR_SOURCE_UNLOGGED',
+      severity: 'error',
+      where: 'replica:main',
+      message:
+        'the source counts 1 transaction as executed that none of its binary logs has, so DR ' +
+        `never gets them: ${uuid}:100`,
+      remedy: expect.stringContaining(`SET GLOBAL gtid_purged = '+${uuid}:100'`),
+      sinceMs: 500,
+    },
+  ])
+  expect(problems({ appliedGtids: `${uuid}:1-100` })).toEqual([])
+  expect(problems({ identity: null, appliedGtids: null })).toMatchObject([
+    { code: 'ERR_SOURCE_UNLOGGED', severity: 'warning' },
   ])
 })

@@ -47,3 +47,21 @@ test('shows the warnings of the last preflight, each since it was first seen', a
   warnings.take([good])
   expect(warnings.problems()).toEqual([])
 })
+
+test('says of a source that is read what its next dump would be refused for', async () => {
+  const clock = new FakeClock()
+  const warnings = new SourceWarnings({ stream: 'main', clock, log: silentLog })
+  warnings.take([good, format])
+  warnings.foresee([good, format, fatal])
+  expect(warnings.problems()).toMatchObject([
+    { code: 'ERR_SOURCE_FORMAT', severity: 'warning', message: 'binlog_format is MIXED' },
+    {
+      code: 'ERR_SOURCE_NO_GTID',
+      severity: 'error',
+      message: 'binlog_format is MIXED: the next dump will be refused',
+      remedy: format.fix,
+    },
+  ])
+  warnings.take([format, fatal])
+  expect(warnings.problems()).toMatchObject([{ code: 'ERR_SOURCE_FORMAT' }])
+})

@@ -304,3 +304,67 @@ describe('receive lag', () => {
     expect(pair.lag.status().recent).toBeNull()
   })
 })
+
+describe('GTIDs that are in no file of a MySQL source', () => {
+  const uuid = '29d14f05-e66c-11f1-a076-02fc00000001'
+  const added = '11111111-2222-3333-4444-555555555555:1-100'
+
+  function mysqlLag() {
+    const clock = new FakeClock()
+    const lag = new ReceiveLag({ clock })
+    lag.setFlavor('mysql')
+    lag.setClockOffset(0)
+    const sample = (offset: number, gtids: string, isOfHeld = true): void => {
+      const place = { file: 'binlog.000002', offset, bytesTotal: null }
+      lag.sample({ atMs: clock.wallMs(), ...place, gtids, isOfHeld })
+    }
+    const synced = (offset: number, gtids: string): void => {
+      lag.synced({ file: 'binlog.000002', offset, gtids: () => gtids })
+    }
+    return { clock, lag, sample, synced }
+  }
+
+  test('are named and not counted as waiting once all bytes are held', async () => {
+    const { clock, lag, sample, synced } = mysqlLag()
+    synced(500, `${uuid}:1-5`)
+    sample(500, `${uuid}:1-5`)
+    expect(lag.unlogged()).toBeNull()
+    await clock.advance(1_000)
+    sample(500, `${added},${uuid}:1-5`)
+    expect(lag.status()).toMatchObject({ ms: 0, transactions: 0, bytes: 0 })
+    expect(lag.unlogged()).toEqual({ gtids: added, count: 100, sinceMs: clock.wallMs() })
+    sample(700, `${added},${uuid}:1-7`)
+    await clock.advance(1_000)
+    expect(lag.status()).toMatchObject({ ms: 1000, transactions: 2, bytes: 200 })
+    synced(700, `${uuid}:1-7`)
+    expect(lag.status()).toMatchObject({ ms: 0, transactions: 0 })
+    lag.reset()
+    expect(lag.unlogged()).toBeNull()
+  })
+
+  test('are told from what is under way also while the source never rests', async () => {
+    const { clock, lag, sample, synced } = mysqlLag()
+    for (let n = 1; n <= 20; n += 1) {
+      sample(n * 100, `${added},${uuid}:1-${n}`)
+      if (n > 2) synced((n - 2) * 100 + 50, `${uuid}:1-${n - 2}`)
+      await clock.advance(1_000)
+    }
+    expect(lag.unlogged()?.gtids).toBe(added)
+    expect(lag.status()).toMatchObject({ ms: 2000, transactions: 2 })
+  })
+
+  test.each([
+    ['while no dump of this server runs', false, 500],
+    ['after the source stood further back than before', true, 300],
+  ])('are not believed in %s', (_what, isOfHeld, offset) => {
+    const { lag, sample, synced } = mysqlLag()
+    synced(500, `${uuid}:1-5`)
+    sample(500, `${uuid}:1-5`)
+    sample(offset, `${uuid}:1-9`, isOfHeld)
+    expect(lag.unlogged()).toBeNull()
+    expect(lag.status()).toMatchObject({ transactions: 4 })
+    sample(offset, `${uuid}:1-9`, false)
+    sample(offset, `${uuid}:1-9`)
+    expect(lag.unlogged()?.gtids).toBe(`${uuid}:6-9`)
+  })
+})

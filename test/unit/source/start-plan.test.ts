@@ -276,3 +276,34 @@ test('MySQL is resumed by GTID in its newest file only, MariaDB in any', () => {
   expect(resumesByGtid(at('binlog.000002', 700), { ...facts, flavor: 'mariadb' })).toBe(true)
   expect(resumesByGtid(null, facts)).toBe(true)
 })
+
+describe('GTIDs added to gtid_purged at a running MySQL source', () => {
+  const added = `${OTHER}:1-100`
+  const begun = held({ firstTimestamp: 1000, lastTimestamp: 2000 })
+  const facts = mysql({ purgedGtids: added, executedGtids: `${added},${UUID}:1-100` })
+
+  test('are asked with where the source has the very file that is held', () => {
+    expect(planStart(begun, facts, { oldest: null, held: 1000 })).toEqual({
+      gtids: `${added},${UUID}:1-50`,
+      expect: at('binlog.000002', 700),
+      newEpoch: null,
+    })
+  })
+
+  test.each<[string, HeldState, Partial<SourceFacts>, number | null]>([
+    ['nobody knows when the held file began', held(), {}, 1000],
+    ['the source’s file was not looked at', begun, {}, null],
+    ['the source began it at another time', begun, {}, 1001],
+    ['the file is gone', begun, { files: [{ name: 'binlog.000003', bytes: 300 }] }, null],
+    ['it has fewer bytes', begun, { files: [{ name: 'binlog.000002', bytes: 600 }] }, 1000],
+    ['it is another server', begun, { serverUuid: OTHER }, 1000],
+  ])('block where %s', (_what, heldState, change, heldTime) => {
+    const times = { oldest: null, held: heldTime }
+    expect(() => planStart(heldState, { ...facts, ...change }, times)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_SOURCE_PURGED',
+        remedy: expect.stringContaining('SET GLOBAL gtid_purged'),
+      }),
+    )
+  })
+})

@@ -1,0 +1,50 @@
+import { parseMysqlGtidSet } from '../binlog/mysql-gtid-set.ts'
+import type { Unlogged } from '../progress/receive-lag.ts'
+import type { Problem } from '../progress/status.ts'
+import type { DrStream } from './dr-stream.ts'
+
+const GTIDS_CHARACTERS_MAX = 300
+
+/** What no dump will bring and the replica has not got on another way either; null for none. */
+export function lackedUnlogged(stream: DrStream): Unlogged | null {
+  const unlogged = stream.receiveLag.unlogged()
+  const applied = appliedGtids(stream)
+  if (unlogged === null || applied === null) return unlogged
+  const lacked = parseMysqlGtidSet(unlogged.gtids).minus(parseMysqlGtidSet(applied))
+  if (lacked.isEmpty()) return null
+  return { ...unlogged, gtids: lacked.toString(), count: Number(lacked.count()) }
+}
+
+/** Until the replica has them, or for good where it cannot be asked. */
+export function unloggedProblems(stream: DrStream): Problem[] {
+  const lacked = lackedUnlogged(stream)
+  if (lacked === null) return []
+  const { gtids, count, sinceMs } = lacked
+  const isKnown = appliedGtids(stream) !== null
+  const transactions = count === 1 ? '1 transaction' : `${count} transactions`
+  const isShort = gtids.length <= GTIDS_CHARACTERS_MAX
+  const shown = isShort ? gtids : `${gtids.slice(0, GTIDS_CHARACTERS_MAX)}…`
+  return [
+    {
+      code: 'ERR_SOURCE_UNLOGGED',
+      // Where nobody can ask the replica, it may have them.
+      severity: isKnown ? 'error' : 'warning',
+      where: `replica:${stream.name}`,
+      message:
+        `the source counts ${transactions} as executed that none of its binary logs has, so DR ` +
+        `never gets them: ${shown}`,
+      remedy:
+        'They were added to gtid_purged at the source, or applied there without being logged ' +
+        '(log_replica_updates=OFF). If the DR replica has their data, or needs none of them, ' +
+        'run there: SET GLOBAL gtid_purged = ' +
+        `'+${isShort ? gtids : 'GTIDS'}'. Else restore it from a backup of the source.`,
+      sinceMs,
+    },
+  ]
+}
+
+/** Of the replica that can be asked; null when none can. */
+function appliedGtids({ poller }: DrStream): string | null {
+  const { identity, appliedGtids: applied } = poller?.status() ?? {}
+  return identity?.flavor === 'mysql' ? (applied ?? null) : null
+}
