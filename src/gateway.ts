@@ -7,7 +7,8 @@ import { openFilesMax } from './base/open-files.ts'
 import { roundNumbers } from './base/round-numbers.ts'
 import { untilAborted } from './base/until-aborted.ts'
 import { packageVersion } from './base/version.ts'
-import type { GatewayConfig } from './config/config.ts'
+import { formatHostPort } from './config/address.ts'
+import type { GatewayConfig, HostPort } from './config/config.ts'
 import { tunnelOptionsOf } from './config/tunnel-options.ts'
 import { CertificateExpiry } from './gateway/certificate-expiry.ts'
 import { holdDataDirectory, makeFoldersPrivate } from './gateway/data-directory.ts'
@@ -22,6 +23,7 @@ import { loadStreamIdentity } from './gateway/stream-identity.ts'
 import { StreamSessions } from './gateway/stream-sessions.ts'
 import { LinkClient } from './link/link-client.ts'
 import { LinkServer } from './link/link-server.ts'
+import { ConnectAttempts } from './mysql/connect-attempts.ts'
 import { MetricsServer } from './observe/metrics-server.ts'
 import { renderMetrics, type TunnelPeerLabels } from './progress/metrics.ts'
 import type { GatewayStatus } from './progress/status.ts'
@@ -109,6 +111,13 @@ async function createStreams(
   clock: Clock,
 ): Promise<Stream[]> {
   const { name: gateway, site, link, dataDir } = config
+  const attempts = new Map<string, ConnectAttempts>()
+  const attemptsAt = (server: HostPort | null): ConnectAttempts => {
+    const key = server === null ? '' : formatHostPort(server)
+    const known = attempts.get(key) ?? new ConnectAttempts({ clock })
+    attempts.set(key, known)
+    return known
+  }
   const relays = config.streams.filter(({ relay }) => relay !== null).length
   const places = relayPlaces(openFilesMax(), Math.max(1, relays), RELAY_LIMITS)
   if (relays > 0 && places.dumpsMax < RELAY_LIMITS.dumpsMax) {
@@ -120,13 +129,14 @@ async function createStreams(
       const identity = await loadStreamIdentity(dataDir, stream.name)
       const common = { config: stream, identity, clock, log: log.child({ stream: stream.name }) }
       return site === 'production'
-        ? new ProductionStream({ ...common, gateway, link })
+        ? new ProductionStream({ ...common, gateway, link, attempts: attemptsAt(stream.source) })
         : new DrStream({
             ...common,
             dataDir,
             windowBytes: link.windowBytes,
             relayPlaces: places,
             clockOffsetMs,
+            replicaAttempts: attemptsAt(stream.replica),
           })
     }),
   )

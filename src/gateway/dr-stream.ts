@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts'
 import type { RelayConfig, SpoolConfig, StreamConfig } from '../config/config.ts'
 import type { Open, Sample } from '../link/messages.ts'
 import { StreamReceiver } from '../link/stream-receiver.ts'
+import type { ConnectAttempts } from '../mysql/connect-attempts.ts'
 import { ApplyLag } from '../progress/apply-lag.ts'
 import { ReceiveLag } from '../progress/receive-lag.ts'
 import { losesData } from '../progress/replica-filters.ts'
@@ -30,6 +31,8 @@ export interface DrStreamOptions {
   /** How many connections the relay may have. */
   readonly relayPlaces: RelayPlaces
   readonly identity: StreamIdentity
+  /** Of the replica's server, shared with every stream that has the same. */
+  readonly replicaAttempts: ConnectAttempts
   /** Peer clock minus own, as the link knows it now. */
   readonly clockOffsetMs: () => number | null
   readonly clock: Clock
@@ -268,9 +271,10 @@ export class DrStream {
     const { replica, relay: served } = config
     if (replica === null) return null
     const relay = served && relayAddress(served, identity)
+    const login = { ...replica, attempts: this.#options.replicaAttempts }
     return new ReplicaPoller({
       clock,
-      open: (signal) => openReplica(replica, relay, signal),
+      open: (signal) => openReplica(login, relay, signal),
       onApplied: (gtids) => this.applyLag.applied(gtids),
       onReplication: ({ filters, isApplying }, asked) => {
         if (filters === null || !losesData(filters, isApplying)) return

@@ -1,11 +1,12 @@
 import type { Clock } from '../base/clock.ts'
-import { LandbridgeError } from '../base/errors.ts'
+import { errorFields, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { formatHostPort } from '../config/address.ts'
 import type { LinkConfig, StreamConfig } from '../config/config.ts'
 import type { Sample } from '../link/messages.ts'
 import type { OpenedSource, SourcePort } from '../link/source-port.ts'
 import { StreamSender } from '../link/stream-sender.ts'
+import type { ConnectAttempts } from '../mysql/connect-attempts.ts'
 import type { Problem, StreamStatus } from '../progress/status.ts'
 import { Throttle } from '../progress/throttle.ts'
 import { SourceMonitor } from '../source/source-monitor.ts'
@@ -18,6 +19,8 @@ export interface ProductionStreamOptions {
   readonly config: StreamConfig
   readonly link: LinkConfig
   readonly identity: StreamIdentity
+  /** Of the source's server, shared with every stream that has the same. */
+  readonly attempts: ConnectAttempts
   readonly clock: Clock
   readonly log: Log
 }
@@ -30,6 +33,7 @@ export class ProductionStream {
   readonly #throttle: Throttle
   #unnamedSinceMs: number | null = null
   readonly #warnings: SourceWarnings
+  readonly #monitor: SourceMonitor
 
   constructor(options: ProductionStreamOptions) {
     const { config, link, clock, log } = options
@@ -37,9 +41,11 @@ export class ProductionStream {
     this.name = config.name
     this.#throttle = new Throttle({ bytesPerSecond: config.throttle.bytesPerSecond, clock })
     this.#warnings = new SourceWarnings({ stream: config.name, clock, log })
+    const { port, monitor } = createSourcePort(options, this.#warnings)
+    this.#monitor = monitor
     this.sender = new StreamSender({
       name: config.name,
-      source: createSourcePort(options, this.#warnings),
+      source: port,
       throttle: this.#throttle,
       compression: link.compression,
       windowBytes: link.windowBytes,
@@ -61,6 +67,7 @@ export class ProductionStream {
     const { problem, state } = this.sender.status()
     const warnings = [
       ...this.#unnamed(),
+      ...this.#unmonitored(),
       // What stops it now need not be foreseen.
       ...this.#warnings.problems().filter(({ code }) => code !== problem?.code),
     ]
@@ -70,6 +77,15 @@ export class ProductionStream {
     const where = `source:${this.name}`
     const blocking: Problem = { code, severity, where, message, sinceMs }
     return [remedy === null ? blocking : { ...blocking, remedy }, ...warnings]
+  }
+
+  #unmonitored(): Problem[] {
+    const { trouble } = this.#monitor
+    if (trouble === null) return []
+    const { error, sinceMs } = trouble
+    const { message } = error
+    const where = `source:${this.name}`
+    return [{ ...errorFields(error), severity: 'error', where, message, sinceMs }]
   }
 
   #unnamed(): Problem[] {
@@ -118,40 +134,45 @@ export class ProductionStream {
   }
 }
 
-function createSourcePort(options: ProductionStreamOptions, warnings: SourceWarnings): SourcePort {
-  const { config, identity, gateway, clock, log } = options
-  const address = config.source
-  if (address === null) throw new TypeError(`stream ${config.name} has no source`)
+function createSourcePort(
+  options: ProductionStreamOptions,
+  warnings: SourceWarnings,
+): { readonly port: SourcePort; readonly monitor: SourceMonitor } {
+  const { config, identity, gateway, attempts, clock, log } = options
+  const { source } = config
+  if (source === null) throw new TypeError(`stream ${config.name} has no source`)
+  const monitor = new SourceMonitor({
+    address: { ...source, attempts: attempts.givingWay },
+    clock,
+    inspect: (connection) => reader.inspect(connection),
+  })
   const reader = new SourceReader({
-    address,
-    serverId: address.serverId ?? identity.sourceServerId,
+    address: { ...source, attempts },
+    serverId: source.serverId ?? identity.sourceServerId,
     replicaUuid: identity.replicaUuid,
     reportHost: gateway,
     clock,
     log,
     onPreflight: (findings) => warnings.take(findings),
     onInspection: (findings) => warnings.foresee(findings),
+    onCrowded: () => monitor.giveWay(),
+    onConnected: () => monitor.comeBack(),
   })
-  const monitor = new SourceMonitor({
-    address,
-    clock,
-    inspect: (connection) => reader.inspect(connection),
-  })
-  return {
-    host: formatHostPort(address),
+  const port: SourcePort = {
+    host: formatHostPort(source),
     async open(held, signal): Promise<OpenedSource> {
       const { facts, plan, run } = await reader.open(held, signal)
-      if (address.flavor !== 'auto' && address.flavor !== facts.flavor) {
+      if (source.flavor !== 'auto' && source.flavor !== facts.flavor) {
         throw new LandbridgeError(
           'ERR_SOURCE_FLAVOR',
-          `the source is ${facts.flavor}, the configuration says ${address.flavor}`,
+          `the source is ${facts.flavor}, the configuration says ${source.flavor}`,
           { remedy: `Set streams.${config.name}.source.flavor to auto or ${facts.flavor}.` },
         )
       }
       const { flavor, serverVersion, serverId, serverUuid, gtidDomainId } = facts
-      const source = { flavor, serverVersion, serverId, serverUuid, gtidDomainId }
+      const identified = { flavor, serverVersion, serverId, serverUuid, gtidDomainId }
       const { newEpoch, gtids } = plan
-      return { source, newEpoch: newEpoch && { ...newEpoch, gtidsBefore: gtids }, run }
+      return { source: identified, newEpoch: newEpoch && { ...newEpoch, gtidsBefore: gtids }, run }
     },
     async watch(onSample, signal): Promise<void> {
       const take = (sample: Sample): void => {
@@ -161,4 +182,5 @@ function createSourcePort(options: ProductionStreamOptions, warnings: SourceWarn
       await monitor.run(take, signal)
     },
   }
+  return { port, monitor }
 }

@@ -1,13 +1,17 @@
+import { Duplex } from 'node:stream'
 import { type Connection, type ConnectionOptions, createConnection } from 'mysql2'
 import { codeOf, type LandbridgeError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
 import { authPluginsFor } from './client-auth.ts'
+import type { AttemptBudget } from './connect-attempts.ts'
 import { refusalOf, refusePlainText, type SqlServer, sslOptionsOf, withoutTls } from './sql-tls.ts'
 import { judgeBeforeLogin, type Verdict } from './tls-seam.ts'
 
 /** Where and as whom to log in to a database server, and how it proves to be that server. */
 export interface SqlAddress extends SqlServer {
   readonly password: Secret
+  /** What all who connect there share; without it each attempt is made at once. */
+  readonly attempts?: AttemptBudget
 }
 
 type Extra = Pick<
@@ -28,6 +32,18 @@ export async function sqlConnect(
 ): Promise<Connection> {
   refusePlainText(address)
   signal.throwIfAborted()
+  const connect = (reached: () => void): Promise<Connection> => {
+    return connectOnce(address, extra, reached, signal)
+  }
+  return await (address.attempts?.run(connect, signal) ?? connect(() => undefined))
+}
+
+async function connectOnce(
+  address: SqlAddress,
+  extra: Extra,
+  reached: () => void,
+  signal: AbortSignal,
+): Promise<Connection> {
   let refusal: LandbridgeError | null = null
   const authPlugins = authPluginsFor(address, (error) => {
     refusal = error
@@ -41,6 +57,8 @@ export async function sqlConnect(
     ...extra,
     ...(ssl !== null && { ssl }),
   })
+  const stream = 'stream' in connection ? connection.stream : null
+  if (stream instanceof Duplex) stream.once('connect', reached)
   const verdict: Verdict | null =
     ssl === null ? null : judgeBeforeLogin(connection, (socket) => refusalOf(socket, address))
   try {

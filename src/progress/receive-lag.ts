@@ -217,7 +217,7 @@ export class ReceiveLag {
     return isOfHeld && !this.#wentBack
   }
 
-  /** Everything up to the mark's place is held: what is missing of its GTIDs never was in a file. */
+  /** Where all up to the mark's place is held, what is missing of its GTIDs never was in a file. */
   #noteUnlogged(mark: Mark, wanted: GtidSet | null, held: GtidSet): void {
     if (wanted === null || !mark.isOfHeld || !this.#isReached(mark)) return
     if (held.contains(this.#unlogged.without(wanted))) return

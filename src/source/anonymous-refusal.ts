@@ -19,8 +19,10 @@ export async function explainRefusal(
   { file, offset }: SourcePlace,
   connection: SourceConnection,
 ): Promise<LandbridgeError> {
-  const name = file.replaceAll("'", "''")
-  const [next] = await connection.query(`SHOW BINLOG EVENTS IN '${name}' FROM ${offset} LIMIT 1`)
+  const name = file.replaceAll('\\', '\\\\').replaceAll("'", "''")
+  const sql = `SHOW BINLOG EVENTS IN '${name}' FROM ${offset} LIMIT 1`
+  // A file that is gone cannot be looked at: that is the refusal's own reason then.
+  const [next] = await connection.query(sql).catch(() => [])
   if (next?.Event_type !== ANONYMOUS) return refusal
   return new LandbridgeError(
     'ERR_SOURCE_ANONYMOUS',

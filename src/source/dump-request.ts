@@ -4,6 +4,8 @@ import { encodeMysqlGtidSet, parseMysqlGtidSet } from '../binlog/mysql-gtid-set.
 
 const Command = { BinlogDump: 0x12, RegisterReplica: 0x15, BinlogDumpGtid: 0x1e } as const
 
+/** The source ends the dump at its end, and the connection with it. */
+const NON_BLOCKING = 1
 /** MySQL: heartbeats may carry a 64 bit position. */
 const USE_HEARTBEAT_V2 = 2
 /** MariaDB: annotate events are sent too; without them byte offsets would drift. */
@@ -62,10 +64,13 @@ export function registerPacket(serverId: number, reportHost: string): Buffer {
 }
 
 /** COM_BINLOG_DUMP_GTID: everything but `gtids`. */
-export function mysqlGtidDumpPacket(serverId: number, gtids: string): Buffer {
+export function mysqlGtidDumpPacket(serverId: number, gtids: string, isProbe = false): Buffer {
   const set = encodeMysqlGtidSet(parseMysqlGtidSet(gtids))
   const writer = new ByteWriter(64 + set.length)
-  writer.u8(Command.BinlogDumpGtid).u16(USE_HEARTBEAT_V2).u32(serverId)
+  writer
+    .u8(Command.BinlogDumpGtid)
+    .u16(USE_HEARTBEAT_V2 | (isProbe ? NON_BLOCKING : 0))
+    .u32(serverId)
   writer.u32(0).u64(FIRST_POSITION).u32(set.length).bytes(set)
   return framed(writer.take())
 }
@@ -74,10 +79,11 @@ export function mysqlGtidDumpPacket(serverId: number, gtids: string): Buffer {
 export function positionDumpPacket(
   flavor: Flavor,
   serverId: number,
-  file: string,
-  offset: number,
+  from: { readonly file: string; readonly offset: number; readonly isProbe?: boolean },
 ): Buffer {
-  const flags = flavor === 'mysql' ? USE_HEARTBEAT_V2 : SEND_ANNOTATE_ROWS
+  const { file, offset, isProbe = false } = from
+  const own = flavor === 'mysql' ? USE_HEARTBEAT_V2 : SEND_ANNOTATE_ROWS
+  const flags = own | (isProbe ? NON_BLOCKING : 0)
   const writer = new ByteWriter(64 + file.length)
   writer.u8(Command.BinlogDump).u32(Math.max(offset, FIRST_POSITION))
   writer.u16(flags).u32(serverId).text(file)

@@ -1,6 +1,7 @@
 import { Duplex } from 'node:stream'
 import type { Connection, RowDataPacket } from 'mysql2'
 import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
+import { isCrowded } from '../mysql/connect-attempts.ts'
 import { type SqlAddress, sqlConnect } from '../mysql/sql-connect.ts'
 import { SourceSocket } from './source-socket.ts'
 
@@ -109,6 +110,7 @@ export class SourceConnection {
 }
 
 const ACCESS_DENIED = 1045
+const HOST_BLOCKED = 1129
 
 function connectFailed(address: SourceAddress, cause: unknown): LandbridgeError {
   // A server that is not believed, or that asks for what cannot be answered: it says so itself.
@@ -121,12 +123,26 @@ function connectFailed(address: SourceAddress, cause: unknown): LandbridgeError 
       remedy: `Check the password file, or create the user: see "Source" in gateway/README.md.`,
     })
   }
-  return new LandbridgeError('ERR_SOURCE_CONNECT', `cannot connect to the source ${where}`, {
+  if (isCrowded(serverNumber(cause))) return crowded(`the source takes no login of ${where}`, cause)
+  const remedy =
+    serverNumber(cause) === HOST_BLOCKED
+      ? 'Mend what made so many logins fail, then TRUNCATE TABLE performance_schema.host_cache ' +
+        '(MariaDB: FLUSH HOSTS) at the source.'
+      : 'See that the database runs and that port, TLS mode, CA and certificate are right ' +
+        '(`landbridge check` at the production gateway). It is tried again by itself, ever more ' +
+        'rarely where a person has to act; a restart of the gateway tries at once.'
+  const message = `cannot connect to the source ${where}`
+  return new LandbridgeError('ERR_SOURCE_CONNECT', message, { cause, retryable: true, remedy })
+}
+
+/** The server, or the login, has as many connections as it may. */
+export function crowded(message: string, cause: unknown): LandbridgeError {
+  return new LandbridgeError('ERR_SOURCE_CONNECTIONS', message, {
     cause,
     retryable: true,
     remedy:
-      'See that the database runs and that port and TLS mode are right (`landbridge check` at ' +
-      'the production gateway); it is tried again by itself.',
+      'Let the login open three connections at once: ALTER USER ... WITH MAX_USER_CONNECTIONS 0 ' +
+      'at the source; or raise max_user_connections or max_connections, as its message says.',
   })
 }
 

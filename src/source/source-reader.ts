@@ -40,6 +40,10 @@ export interface SourceReaderOptions {
   readonly onPreflight?: (findings: readonly PreflightFinding[]) => void
   /** The same while a dump runs: an error among it is what the next connect would run into. */
   readonly onInspection?: (findings: readonly PreflightFinding[]) => void
+  /** The source gives us no connection more: whoever can do without one closes it. */
+  readonly onCrowded?: () => void
+  /** A dump has its connection: others may have theirs. */
+  readonly onConnected?: () => void
 }
 
 /** Takes what the source sends; says when it cannot take more. */
@@ -66,10 +70,14 @@ interface DumpRequest {
   readonly target: DumpTarget
   /** Default `offset`. */
   readonly resume?: ResumeMode
+  /** Ended by us once something is known: the source is not to wait for more. */
+  readonly isProbe?: true
 }
 
 const HEARTBEAT_MS = 5_000
 const POSITION_MAX = 2 ** 32 - 1
+/** A server notices a moment later that we closed a connection, and still counts it. */
+const CROWDED_TRIES = 5
 
 /** Reads the source's binlog as one of its replicas would. */
 export class SourceReader {
@@ -85,7 +93,7 @@ export class SourceReader {
 
   /** Logs in, looks at the source and decides where to start. Sends no dump yet. */
   async open(held: HeldState | null, signal: AbortSignal): Promise<OpenSource> {
-    const connection = await SourceConnection.open(this.#options.address, signal)
+    const connection = await this.#connect(signal)
     let facts: SourceFacts
     try {
       facts = await readSourceFacts(connection)
@@ -137,6 +145,17 @@ export class SourceReader {
     return { ...times, oldest: isOwn ? own : await this.#begunAt(oldest, facts, signal) }
   }
 
+  async #connect(signal: AbortSignal): Promise<SourceConnection> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await SourceConnection.open(this.#options.address, signal)
+      } catch (error) {
+        if (codeOf(error) !== 'ERR_SOURCE_CONNECTIONS' || tries >= CROWDED_TRIES) throw error
+        this.#options.onCrowded?.()
+      }
+    }
+  }
+
   /** By a dump that is ended after the file's first event. */
   async #begunAt(file: string, facts: SourceFacts, signal: AbortSignal): Promise<number> {
     const target = new FirstEventProbe()
@@ -148,7 +167,7 @@ export class SourceReader {
   /** A dump that its target ends by throwing `found`, once that knows enough. */
   async #dumpUntil(found: Error, request: DumpRequest, signal: AbortSignal): Promise<void> {
     try {
-      await this.#dump(request, signal)
+      await this.#dump({ ...request, isProbe: true }, signal)
     } catch (error) {
       if (error !== found) throw error
     }
@@ -247,18 +266,18 @@ export class SourceReader {
   }
 
   async #explained(error: LandbridgeError, at: SourcePlace, signal: AbortSignal): Promise<Error> {
-    const connection = await SourceConnection.open(this.#options.address, signal)
+    const connection = await this.#connect(signal).catch(() => null)
     try {
-      return await explainRefusal(error, at, connection)
+      return connection === null ? error : await explainRefusal(error, at, connection)
     } finally {
-      connection.close()
+      connection?.close()
     }
   }
 
   async #dump(request: DumpRequest, signal: AbortSignal): Promise<never> {
-    const { address, serverId, replicaUuid, reportHost } = this.#options
-    const { facts, gtids, expect, target, resume = 'offset' } = request
-    const connection = await SourceConnection.open(address, signal)
+    const { serverId, replicaUuid, reportHost, clock, onConnected } = this.#options
+    const { facts, gtids, expect, target, resume = 'offset', isProbe = false } = request
+    const connection = await this.#connect(signal)
     const byGtid = resume === 'gtid'
     try {
       const statements = sessionStatements({
@@ -275,10 +294,12 @@ export class SourceReader {
     }
     const socket = connection.takeSocket()
     const offset = resume === 'offset' ? (expect?.offset ?? 0) : 0
+    const file = byGtid ? '' : (expect?.file ?? '')
     const dump =
       byGtid && facts.flavor === 'mysql'
-        ? mysqlGtidDumpPacket(serverId, gtids)
-        : positionDumpPacket(facts.flavor, serverId, byGtid ? '' : (expect?.file ?? ''), offset)
+        ? mysqlGtidDumpPacket(serverId, gtids, isProbe)
+        : positionDumpPacket(facts.flavor, serverId, { file, offset, isProbe })
+    if (!isProbe) onConnected?.()
     const decoder = new DumpDecoder({
       flavor: facts.flavor,
       checksum: facts.checksum,
@@ -289,7 +310,7 @@ export class SourceReader {
     const pump = new SocketPump(socket, decoder, target, {
       heartbeatMs: this.#heartbeatMs,
       heldBytes: expect?.offset ?? 0,
-      clock: this.#options.clock,
+      clock,
     })
     this.#pump = pump
     try {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { type Log, silentLog } from '../../src/base/log.ts'
 import { DrStream } from '../../src/gateway/dr-stream.ts'
+import { ConnectAttempts } from '../../src/mysql/connect-attempts.ts'
 import { RELAY_LIMITS } from '../../src/relay/relay-server.ts'
 import { FakeClock } from './fake-clock.ts'
 import { until } from './spool-fixture.ts'
@@ -52,6 +53,7 @@ export class DrStreamFixture implements AsyncDisposable {
       relayPlaces: RELAY_LIMITS,
       identity: { sourceServerId: 1, replicaUuid: '', relayServerId: 2, relayUuid: '' },
       clockOffsetMs: () => null,
+      replicaAttempts: new ConnectAttempts({ clock: this.clock }),
       clock: this.clock,
       log,
     })

@@ -7,6 +7,7 @@ import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import type { Channel } from '../../src/link/channel.ts'
 import { FrameType } from '../../src/link/frame.ts'
+import { ConnectAttempts } from '../../src/mysql/connect-attempts.ts'
 import { testFlavors } from '../helpers/needs.ts'
 import { tlsOf } from '../helpers/server-tls.ts'
 import { TestServers } from '../helpers/test-servers.ts'
@@ -37,6 +38,7 @@ function streamOf(server: RunningServer, user: string): ProductionStream {
       relayServerId: 4_200_000_001,
       relayUuid: '00000000-0000-4000-8000-000000000001',
     },
+    attempts: new ConnectAttempts({ clock: systemClock }),
     clock: systemClock,
     log: silentLog,
   })

@@ -50,7 +50,7 @@ async function readAsTwin(reader: TwinReader): Promise<void> {
   const dump =
     flavor === 'mysql'
       ? mysqlGtidDumpPacket(serverId, gtids)
-      : positionDumpPacket(flavor, serverId, '', 0)
+      : positionDumpPacket(flavor, serverId, { file: '', offset: 0 })
   setTimeout(() => socket.write(dump), SECOND_PACKET_MS)
 }
 
