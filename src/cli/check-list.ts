@@ -1,6 +1,7 @@
 import type { GatewayConfig } from '../config/config.ts'
 import { checkAuthorities } from './check-identity.ts'
 import { checkClock, checkFolders, checkPorts, checkTools } from './check-machine.ts'
+import { checkMtu } from './check-mtu.ts'
 import { checkReplicas } from './check-replica.ts'
 import { checkSources } from './check-source.ts'
 
@@ -22,6 +23,7 @@ export interface Check {
 /** What `landbridge check` looks at after the configuration itself, in this order. */
 export const checks: readonly Check[] = [
   { name: 'identity', offline: true, run: checkAuthorities },
+  { name: 'mtu', offline: true, run: checkMtu },
   { name: 'tools', offline: false, run: checkTools },
   { name: 'folders', offline: false, run: checkFolders },
   { name: 'ports', offline: false, run: checkPorts },

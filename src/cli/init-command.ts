@@ -5,6 +5,9 @@ import { parseHostPort, parseSubnetAddress } from '../config/address.ts'
 import type { HostPort, SubnetAddress } from '../config/config.ts'
 import { nameSchema } from '../config/schema.ts'
 import { caSetting } from '../config/template.ts'
+import { MTU_IPV4, MTU_IPV6, mtuFor } from '../config/tunnel-mtu.ts'
+import { foundPair } from './found-pair.ts'
+import { renewPair } from './pair-renewal.ts'
 import { type PairPlan, type SetupReport, setUpPair } from './pair-setup.ts'
 import { formatSetup, nextSteps } from './setup-report.ts'
 import { output } from './terminal.ts'
@@ -30,6 +33,8 @@ interface InitOptions {
   readonly json?: boolean
 }
 
+type GivenOptions = Omit<InitOptions, 'pair'> & { readonly pair?: string }
+
 const DESCRIPTION = `Makes the files of a gateway pair: keys, certificates, peer files and
 configurations.
 
@@ -38,7 +43,7 @@ output says which files). With --only NAME it makes one gateway's files on that 
 keys never travel, and the machine with certs/ca.key signs certs/NAME/gateway.pub.
 
 It can be repeated: what is there is kept, what is missing is made. Nothing is asked when the
-terminal is not interactive, or with --yes.`
+terminal is not interactive, or with --yes. --renew issues new certificates, and that is all.`
 
 export function addInitCommand(program: Command): void {
   program
@@ -46,14 +51,17 @@ export function addInitCommand(program: Command): void {
     .summary('make keys, certificates, peer files and configurations')
     .description(DESCRIPTION)
     .option('--directory <path>', 'folder for gateway/, peers/ and certs/', '.')
-    .option('--pair <production,dr>', 'names of the two gateways', 'ec2,azure')
+    .option(
+      '--pair <production,dr>',
+      'names of the two gateways; default: those whose files are there, else ec2,azure',
+    )
     .option('--only <name>', 'make the files of this gateway only')
     .option(
       '--production-endpoint <host:port>',
       'where the DR gateway finds the production gateway',
     )
     .option('--dr-endpoint <host:port>', 'where the production gateway finds the DR gateway')
-    .option('--tunnel-subnet <cidr>', 'addresses inside the tunnel', '10.77.0.0/30')
+    .option('--tunnel-subnet <cidr>', 'addresses inside the tunnel', DEFAULTS.tunnelSubnet)
     .option('--external-tunnel', 'a VPN of your own joins the sites')
     .option('--source <host:port>', 'the production database')
     .option('--source-user <name>', 'its replication user', DEFAULTS.sourceUser)
@@ -70,10 +78,12 @@ export function addInitCommand(program: Command): void {
     .option('--renew', 'issue new certificates for the same keys')
     .option('--yes', 'ask nothing')
     .option('--json', 'print one JSON object')
-    .action(async (options: InitOptions) => {
-      const asks = process.stdin.isTTY && options.yes !== true && options.json !== true
-      const plan = planOf(asks ? await ask(options) : options)
-      const report = await setUpPair(plan)
+    .action(async (given: GivenOptions) => {
+      const pair = given.pair ?? (await foundPair(given.directory)) ?? 'ec2,azure'
+      const options: InitOptions = { ...given, pair }
+      const isQuiet = options.yes === true || options.json === true || options.renew === true
+      const plan = planOf(process.stdin.isTTY && !isQuiet ? await ask(options) : options)
+      const report = plan.renew ? await renewPair(plan) : await setUpPair(plan)
       if (options.json === true) output.writeJson(bodyOf(plan, report))
       else output.show({}, report, (plain) => formatSetup(plan, plain))
     })
@@ -87,9 +97,8 @@ const DEFAULTS = {
   sourceUser: 'landbridge',
   relayUser: 'replica',
   dataDir: '/var/lib/landbridge',
+  tunnelSubnet: '10.77.0.0/30',
 } as const
-
-const EXAMPLES = { source: { host: '198.51.100.10', port: 3306 } } as const
 
 export function planOf(options: InitOptions): PairPlan {
   const [production, dr] = pairOf(options.pair)
@@ -115,8 +124,8 @@ export function planOf(options: InitOptions): PairPlan {
     credentials: options.credentials === true,
     externalTunnel: options.externalTunnel === true,
     linkPort: 7400,
-    source: source ?? EXAMPLES.source,
-    sourceIsExample: source === null,
+    tunnelIsExample: options.tunnelSubnet === DEFAULTS.tunnelSubnet,
+    source,
     sourceUser: options.sourceUser,
     relayListen: hostPort('--relay-listen', options.relayListen, 3307) ?? {
       host: '::',
@@ -125,7 +134,7 @@ export function planOf(options: InitOptions): PairPlan {
     relayUser: options.relayUser,
     sourceCa: options.sourceCa || null,
     replicaCa: options.replicaCa || null,
-    given: givenOf(options, productionEndpoint, source),
+    given: givenOf(options, { productionEndpoint, drEndpoint, source }),
     nowMs: Date.now(),
   }
 }
@@ -133,17 +142,24 @@ export function planOf(options: InitOptions): PairPlan {
 /** Flags that only a gateway file holds: one that is kept does not follow them. */
 function givenOf(
   options: InitOptions,
-  endpoint: HostPort | null,
-  source: HostPort | null,
+  places: Readonly<Record<'productionEndpoint' | 'drEndpoint' | 'source', HostPort | null>>,
 ): PairPlan['given'] {
-  const chosen = (name: keyof typeof DEFAULTS, key: string): string | null =>
+  const { productionEndpoint, drEndpoint, source } = places
+  const mtu = (endpoint: HostPort | null): string | null =>
+    endpoint === null || mtuFor([endpoint]) === MTU_IPV4 ? null : `mtu: ${MTU_IPV6}`
+  const chosen = (name: 'sourceUser' | 'relayUser' | 'dataDir', key: string): string | null =>
     options[name] === DEFAULTS[name] ? null : `${key}: ${options[name]}`
   const credentials = options.credentials === true
   const [production, dr] = pairOf(options.pair)
   const authority = (path: string | undefined, name: string, file: string): string | null =>
     path ? caSetting({ name, credentials }, file) : null
   const lines: readonly (readonly [flag: string, line: string | null])[] = [
-    ['--production-endpoint', endpoint === null ? null : `listenPort: ${endpoint.port}`],
+    [
+      '--production-endpoint',
+      productionEndpoint === null ? null : `listenPort: ${productionEndpoint.port}`,
+    ],
+    ['--production-endpoint', mtu(productionEndpoint)],
+    ['--dr-endpoint', mtu(drEndpoint)],
     ['--source', source === null ? null : `host: ${source.host}`],
     ['--source', source === null ? null : `port: ${source.port}`],
     ['--source-user', chosen('sourceUser', 'user')],

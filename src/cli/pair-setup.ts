@@ -18,6 +18,7 @@ import type { HostPort, PeerConfig, Site, SubnetAddress } from '../config/config
 import { loadPeer } from '../config/peer-file.ts'
 import { configError, Problems } from '../config/problem.ts'
 import { gatewayFile, peerFile } from '../config/template.ts'
+import { mtuFor } from '../config/tunnel-mtu.ts'
 import {
   type CertificateAndKey,
   createAuthority,
@@ -25,6 +26,8 @@ import {
   signGatewayCertificate,
 } from '../keys/certificates.ts'
 import { PUBLIC_MODE, writePublicFile, writeSecretFile } from '../keys/key-file.ts'
+import { foundPair } from './found-pair.ts'
+import { type GatewayFileFacts, gatewayFileFacts } from './gateway-file-facts.ts'
 
 export interface GatewayPlan {
   readonly name: string
@@ -45,10 +48,11 @@ export interface PairPlan {
   readonly dataDir: string
   readonly credentials: boolean
   readonly externalTunnel: boolean
+  /** Nobody chose the addresses inside the tunnel: of a VPN they are hardly these. */
+  readonly tunnelIsExample: boolean
   readonly linkPort: number
-  readonly source: HostPort
-  /** Nobody named a source: the file gets an address that must be replaced. */
-  readonly sourceIsExample: boolean
+  /** Null: nobody named one, and the file gets an address that must be replaced. */
+  readonly source: HostPort | null
   readonly sourceUser: string
   readonly relayListen: HostPort
   readonly relayUser: string
@@ -68,6 +72,8 @@ export interface IgnoredSetting {
 }
 
 const DEFAULT_PORT = 51_820
+/** In the file where nobody named a source. */
+export const EXAMPLE_SOURCE: HostPort = { host: '198.51.100.10', port: 3306 }
 
 export type Outcome = 'created' | 'kept' | 'updated' | 'renewed'
 
@@ -86,12 +92,18 @@ export interface SetupGateway {
   readonly signed: boolean
   /** True: its private keys are on its own machine, and this one only signs. */
   readonly elsewhere: boolean
+  readonly tunnelAddress: SubnetAddress
+  readonly endpoints: readonly HostPort[]
+  /** Null: its configuration is on its own machine. */
+  readonly file: GatewayFileFacts | null
 }
 
 export interface SetupReport {
   readonly files: readonly SetupFile[]
   readonly gateways: readonly SetupGateway[]
   readonly ignored: readonly IgnoredSetting[]
+  /** Gateways whose peer file is still to come. */
+  readonly peersMissing: readonly string[]
 }
 
 /**
@@ -107,7 +119,7 @@ export async function setUpPair(plan: PairPlan): Promise<SetupReport> {
     if (plan.only !== null && plan.only !== gateway.name) continue
     gateways.push(await setup.gateway(gateway))
   }
-  return { files, gateways, ignored: setup.ignored }
+  return { files, gateways, ignored: setup.ignored, peersMissing: await setup.peersMissing() }
 }
 
 class PairSetup {
@@ -130,12 +142,25 @@ class PairSetup {
     if (only !== null || externalTunnel || production.endpoint !== null || dr.endpoint !== null) {
       return
     }
-    for (const { name } of [production, dr]) {
-      if ((await this.#read(join('peers', `${name}.yaml`))) !== null) return
+    if ((await this.peersMissing()).length < 2) return
+    const pair = `${production.name},${dr.name}`
+    const found = await foundPair(this.#plan.directory)
+    if (found !== null && found !== pair) {
+      throw new LandbridgeError('ERR_USAGE', `peers/ has the pair ${found}, and none of ${pair}`, {
+        remedy: `write --pair ${found}, or name another --directory`,
+      })
     }
     throw new LandbridgeError('ERR_USAGE', 'no gateway has an address that the other can reach', {
       remedy: 'add --production-endpoint HOST:PORT, --dr-endpoint HOST:PORT or --external-tunnel',
     })
+  }
+
+  async peersMissing(): Promise<string[]> {
+    const missing: string[] = []
+    for (const { name } of [this.#plan.production, this.#plan.dr]) {
+      if ((await this.#read(join('peers', `${name}.yaml`))) === null) missing.push(name)
+    }
+    return missing
   }
 
   async gateway(gateway: GatewayPlan): Promise<SetupGateway> {
@@ -158,16 +183,8 @@ class PairSetup {
     const config = join('gateway', `${name}.yaml`)
     // A gateway that made its own keys has its own password and configuration too.
     const elsewhere = await this.#isElsewhere(name)
-    if (!elsewhere) {
-      await this.#password(name, site === 'production' ? 'source.password' : 'relay.password')
-      const peer = site === 'production' ? this.#plan.dr.name : this.#plan.production.name
-      const listenPort = (gateway.endpoint ?? oldPeer?.endpoints[0])?.port ?? DEFAULT_PORT
-      const hasSourceCa = await this.#databaseAuthority(gateway, 'production', 'source-ca.crt')
-      const hasReplicaCa = await this.#databaseAuthority(gateway, 'dr', 'replica-ca.crt')
-      const authorities = { hasSourceCa, hasReplicaCa }
-      const file = gatewayFile({ ...this.#plan, ...authorities, name, site, peer, listenPort })
-      await this.#gatewayFile(config, file)
-    }
+    if (!elsewhere) await this.#ownFiles(gateway, oldPeer, config)
+    const text = elsewhere ? null : await this.#read(config)
     return {
       name,
       site,
@@ -176,7 +193,27 @@ class PairSetup {
       certificateFingerprint: publicKeyFingerprint(publicKey),
       signed,
       elsewhere,
+      tunnelAddress,
+      endpoints: gateway.endpoint === null ? (oldPeer?.endpoints ?? []) : [gateway.endpoint],
+      file: text === null ? null : gatewayFileFacts(text),
     }
+  }
+
+  /** Password, authority of the database, configuration. */
+  async #ownFiles(gateway: GatewayPlan, oldPeer: PeerConfig | null, path: string): Promise<void> {
+    const { name, site } = gateway
+    await this.#password(name, site === 'production' ? 'source.password' : 'relay.password')
+    const file = gatewayFile({
+      ...this.#plan,
+      ...{ name, site },
+      peer: site === 'production' ? this.#plan.dr.name : this.#plan.production.name,
+      listenPort: (gateway.endpoint ?? oldPeer?.endpoints[0])?.port ?? DEFAULT_PORT,
+      mtuBytes: mtuFor(await this.#endpoints()),
+      source: this.#plan.source ?? EXAMPLE_SOURCE,
+      hasSourceCa: await this.#databaseAuthority(gateway, 'production', 'source-ca.crt'),
+      hasReplicaCa: await this.#databaseAuthority(gateway, 'dr', 'replica-ca.crt'),
+    })
+    await this.#gatewayFile(path, file)
   }
 
   /** Made on the machine that makes both gateways; on a gateway itself it is brought or absent. */
@@ -231,7 +268,7 @@ class PairSetup {
     const path = join('certs', name, 'gateway.crt')
     const old = await this.#read(path)
     const fits = old !== null && certificateFingerprint(old) === publicKeyFingerprint(publicKey)
-    if (fits && !this.#plan.renew) {
+    if (fits) {
       this.#note(path, 'kept')
       return true
     }
@@ -248,7 +285,7 @@ class PairSetup {
       nowMs: this.#plan.nowMs,
     })
     await replaceFile(this.#at(path), certificatePem, { mode: PUBLIC_MODE })
-    this.#note(path, old === null ? 'created' : 'renewed')
+    this.#note(path, old === null ? 'created' : 'updated')
     return true
   }
 
@@ -299,6 +336,16 @@ class PairSetup {
 
   async #password(name: string, file: string): Promise<void> {
     await this.#secret(join('certs', name, file), new Secret(randomBytes(24).toString('base64url')))
+  }
+
+  /** Of both gateways: what is planned, else what the peer files have. */
+  async #endpoints(): Promise<HostPort[]> {
+    const all: HostPort[] = []
+    for (const { name, endpoint } of [this.#plan.production, this.#plan.dr]) {
+      if (endpoint !== null) all.push(endpoint)
+      else all.push(...((await this.#readPeer(name))?.endpoints ?? []))
+    }
+    return all
   }
 
   async #readPeer(name: string): Promise<PeerConfig | null> {

@@ -14,7 +14,7 @@ import {
 } from './schema.ts'
 import { ConfigFiles } from './secret-file.ts'
 import { loadStreams } from './stream-section.ts'
-import { loadTunnel } from './tunnel-section.ts'
+import { loadTunnel, tunnelBetween } from './tunnel-section.ts'
 import { readYaml } from './yaml-file.ts'
 
 export interface LoadConfigOptions {
@@ -51,7 +51,7 @@ async function loadSections(
   const sections = (top ?? (typeof raw === 'object' ? raw : {})) as Partial<TopSections>
   const dataDir = typeof sections.dataDir === 'string' ? resolve(directory, sections.dataDir) : null
   const identity = await loadIdentity(sections.identity, files, problems)
-  const tunnel = loadTunnel(sections.tunnel, problems)
+  const tunnelOf = loadTunnel(sections.tunnel, problems)
   const link = problems.parse(linkSchema, sections.link ?? {}, ['link'])
   const admin = problems.parse(adminSchema, sections.admin ?? {}, ['admin'])
   const metrics =
@@ -64,6 +64,7 @@ async function loadSections(
   const peersFolder = resolve(directory, top.peers)
   const self = await loadPeer(peersFolder, top.name, problems)
   const peer = top.peer === top.name ? null : await loadPeer(peersFolder, top.peer, problems)
+  const tunnel = tunnelBetween(tunnelOf, [self, peer])
   checkPair({ name: top.name, site: top.site, peerName: top.peer, self, peer, tunnel }, problems)
   checkStreams(streams, problems)
   if (self === null || peer === null) return null

@@ -4,7 +4,7 @@ import { checkPair } from './cross-check.ts'
 import { loadPeer } from './peer-file.ts'
 import { configError, Problems } from './problem.ts'
 import { adminSchema, gatewaySchema } from './schema.ts'
-import { loadTunnel } from './tunnel-section.ts'
+import { loadTunnel, tunnelBetween } from './tunnel-section.ts'
 import { readYaml } from './yaml-file.ts'
 
 /** What of a gateway's configuration is no secret, and names no file that is one. */
@@ -26,11 +26,12 @@ export async function loadPublicConfig(path: string): Promise<PublicConfig> {
   const top = raw === undefined ? null : problems.parse(gatewaySchema, raw, [])
   if (top === null) throw configError(path, problems.list)
   const { name, site } = top
-  const tunnel = loadTunnel(top.tunnel, problems)
+  const tunnelOf = loadTunnel(top.tunnel, problems)
   const admin = problems.parse(adminSchema, top.admin ?? {}, ['admin'])
   const peers = resolve(directory, top.peers)
   const self = await loadPeer(peers, name, problems)
   const peer = top.peer === name ? null : await loadPeer(peers, top.peer, problems)
+  const tunnel = tunnelBetween(tunnelOf, [self, peer])
   checkPair({ name, site, peerName: top.peer, self, peer, tunnel }, problems)
   const isWhole = tunnel !== null && admin !== null && self !== null && peer !== null
   if (!isWhole || problems.list.length > 0) throw configError(path, problems.list)

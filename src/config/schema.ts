@@ -99,7 +99,7 @@ export const tunnelSchema = mapping({
     .default('lb0'),
   backend: choice(['auto', 'kernel', 'userspace']).default('auto'),
   listenPort: port.default(51_820),
-  mtu: whole(1280, 9000).default(1340),
+  mtu: whole(1280, 9000).optional(),
   keepaliveSeconds: whole(1, 120).default(25),
   userspaceBinary: z
     .union([text('').transform((one) => [one]), z.array(text('')).min(1)], {

@@ -16,6 +16,7 @@ export interface GatewayTemplate {
   readonly credentials: boolean
   readonly externalTunnel: boolean
   readonly listenPort: number
+  readonly mtuBytes: number
   /** For the production gateway. */
   readonly source: HostPort
   readonly sourceUser: string
@@ -67,7 +68,7 @@ log:
 `
 }
 
-function tunnelPart({ externalTunnel, listenPort }: GatewayTemplate): string {
+function tunnelPart({ externalTunnel, listenPort, mtuBytes }: GatewayTemplate): string {
   if (externalTunnel) {
     return `tunnel: external                 # a VPN of your own reaches the peer's tunnelAddress
 `
@@ -76,7 +77,7 @@ function tunnelPart({ externalTunnel, listenPort }: GatewayTemplate): string {
   interface: lb0
   backend: auto                  # auto | kernel | userspace (wireguard-go)
   listenPort: ${listenPort}              # UDP; let it in from the other gateway's address
-  mtu: 1340                      # fits EC2 to Azure; 1320 over IPv6
+  mtu: ${mtuBytes}                      # 1340 where both endpoints are IPv4 addresses, else 1320
   keepaliveSeconds: 25
   # allow: [9100, udp/161]       # ports that the other gateway may open here besides the link's
   # forward: true                # and hosts behind this one; nothing of both unless asked for

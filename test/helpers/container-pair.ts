@@ -200,7 +200,6 @@ export class ContainerPair implements AsyncDisposable {
         endpoint: { host: ADDRESSES.production, port: TUNNEL_PORT },
       },
       source: { host, port: this.source.port },
-      sourceIsExample: false,
       sourceCa: this.source.tls?.authority ?? null,
       replicaCa: this.replica.tls?.authority ?? null,
       relayListen: { host: '0.0.0.0', port: RELAY_PORT },
