@@ -11,7 +11,7 @@ import { formatHostPort } from './config/address.ts'
 import type { GatewayConfig, HostPort } from './config/config.ts'
 import { tunnelOptionsOf } from './config/tunnel-options.ts'
 import { CertificateExpiry } from './gateway/certificate-expiry.ts'
-import { holdDataDirectory, makeFoldersPrivate } from './gateway/data-directory.ts'
+import { holdDataDirectory, makeDataPrivate } from './gateway/data-directory.ts'
 import { DrStream } from './gateway/dr-stream.ts'
 import { LinkPath } from './gateway/link-path.ts'
 import { linkProblems, tunnelProblems, worstState } from './gateway/problems.ts'
@@ -66,7 +66,7 @@ export async function createGateway(
   const run = async (signal: AbortSignal): Promise<void> => {
     const held = await holdDataDirectory(config.dataDir)
     try {
-      await makeFoldersPrivate(config, log)
+      await makeDataPrivate(config, log)
       await runStations(signal)
     } finally {
       await held.release()

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import { type Disk, type DiskFile, realDisk } from './disk.ts'
-import { PRIVATE_FILE_MODE } from './private-folder.ts'
+import { PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE } from './private-folder.ts'
 
 /**
  * Replaces a small file so that after a crash either the old or the new content is there, whole:
@@ -36,14 +36,15 @@ async function writeWhole(file: DiskFile, bytes: Buffer): Promise<void> {
 }
 
 /**
- * Makes `path` a folder with a durable name, and the missing ones above it. One after the other: a
- * process that was killed leaves at most the last one unsynced, and that is made up for here.
+ * Makes `path` a folder of its owner's alone with a durable name, and the missing ones above it.
+ * One after the other: a process that was killed leaves at most the last one unsynced, and that is
+ * made up for here.
  */
-export async function createFolder(path: string, mode: number, disk: Disk): Promise<void> {
+export async function createFolder(path: string, disk: Disk): Promise<void> {
   const parent = dirname(path)
   if (!(await isThere(path, disk))) {
-    await createFolder(parent, mode, disk)
-    await disk.mkdir(path, mode)
+    await createFolder(parent, disk)
+    await disk.mkdir(path, PRIVATE_FOLDER_MODE)
   }
   await disk.syncDirectory(parent).catch(ignoreForeign)
 }

@@ -14,7 +14,16 @@ export const PRIVATE_FILE_MODE = 0o600
 
 const OF_OTHERS = 0o077
 
+export interface PrivateOptions {
+  /** Judges the names of folders in it. */
+  readonly isOurs: (name: string) => boolean
+  /** Paths of folders in it that are looked at by themselves, another time. */
+  readonly except?: readonly string[]
+  readonly log: Log
+}
+
 interface Mending {
+  readonly except: readonly string[]
   changed: number
   /** Why the first one could not be changed. */
   denied: string | null
@@ -22,15 +31,15 @@ interface Mending {
 
 /**
  * Takes from group and others what an earlier version, or whoever made the folder, let them do with
- * it and with what is in it. `isOurs` judges the names of folders in it: one that has others
- * besides is shared with somebody, so that it and its files keep their modes. What cannot be
- * changed is logged, and no reason to stop. A folder that is missing needs nothing.
+ * it and with what is in it. One that has folders besides ours is shared with somebody, so that it
+ * and its files keep their modes. What cannot be changed is logged, and no reason to stop. A folder
+ * that is missing needs nothing.
  */
 export async function makePrivate(
   path: string,
-  { isOurs, log }: { readonly isOurs: (name: string) => boolean; readonly log: Log },
+  { isOurs, except = [], log }: PrivateOptions,
 ): Promise<void> {
-  const mending: Mending = { changed: 0, denied: null }
+  const mending: Mending = { changed: 0, denied: null, except }
   const foreign = await mendContent(path, mending, isOurs)
   if (foreign === null) await mend(path, mending)
   else if (await isOpen(path, mending)) {
@@ -58,7 +67,7 @@ async function mendContent(
   const foreign = folders.find(({ name }) => !isOurs(name))
   for (const { name } of folders.filter((folder) => isOurs(folder.name))) {
     const inner = join(path, name)
-    if (!(await isOpen(inner, mending))) continue
+    if (mending.except.includes(inner) || !(await isOpen(inner, mending))) continue
     await mendContent(inner, mending, () => true)
     await mend(inner, mending)
   }

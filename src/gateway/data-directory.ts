@@ -4,7 +4,7 @@ import { realDisk } from '../base/disk.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import { type FolderLock, lockFolder } from '../base/folder-lock.ts'
 import type { Log } from '../base/log.ts'
-import { makePrivate, PRIVATE_FOLDER_MODE } from '../base/private-folder.ts'
+import { makePrivate } from '../base/private-folder.ts'
 import type { GatewayConfig } from '../config/config.ts'
 import { isEpochFolder } from '../spool/spool-file.ts'
 
@@ -14,7 +14,7 @@ import { isEpochFolder } from '../spool/spool-file.ts'
  * Throws ERR_GATEWAY_RUNNING, ERR_FOLDER_LOCK.
  */
 export async function holdDataDirectory(path: string): Promise<FolderLock> {
-  await createFolder(path, PRIVATE_FOLDER_MODE, realDisk)
+  await createFolder(path, realDisk)
   const lock = await lockFolder(path)
   if (lock !== null) return lock
   throw new LandbridgeError(
@@ -29,16 +29,20 @@ export async function holdDataDirectory(path: string): Promise<FolderLock> {
   )
 }
 
-/**
- * What of the data directory, and of spools elsewhere, group or others could read. A spool's disk
- * that is not mounted yet is left to the next start.
- */
-export async function makeFoldersPrivate(
+/** Takes from group and others what they could do in the data directory. */
+export async function makeDataPrivate(
   { dataDir, streams }: Pick<GatewayConfig, 'dataDir' | 'streams'>,
   log: Log,
 ): Promise<void> {
   const spools = streams.flatMap(({ spool }) => (spool === null ? [] : [spool.directory]))
   const ours = new Set(spools.map((path) => relative(dataDir, path).split(sep)[0]))
-  await makePrivate(dataDir, { isOurs: (name) => ours.has(name), log })
-  for (const path of spools) await makePrivate(path, { isOurs: isEpochFolder, log })
+  await makePrivate(dataDir, { isOurs: (name) => ours.has(name), except: spools, log })
+}
+
+/**
+ * The same of a spool that was found. Before, its folder may be where a disk is not mounted yet:
+ * nothing is changed there.
+ */
+export async function makeSpoolPrivate(directory: string, log: Log): Promise<void> {
+  await makePrivate(directory, { isOurs: isEpochFolder, log })
 }

@@ -18,6 +18,7 @@ import { diskFull, failedCall, isDiskFull } from '../spool/disk-failure.ts'
 import { Spool } from '../spool/spool.ts'
 import type { EpochRecord } from '../spool/spool-file.ts'
 import { SpoolWriter } from '../spool/spool-writer.ts'
+import { makeSpoolPrivate } from './data-directory.ts'
 import { drStreamProblems, drStreamStatus } from './dr-stream-status.ts'
 import { relayAddress } from './relay-address.ts'
 import type { RelayPlaces } from './relay-places.ts'
@@ -163,6 +164,7 @@ export class DrStream {
         await backoff.wait({ signal }).catch(() => undefined)
       }
     }
+    await makeSpoolPrivate(this.spool.directory, log)
     this.#loadProblem = null
     const flavor = this.spool.identity()?.flavor
     if (flavor !== undefined) this.#setFlavor(flavor)

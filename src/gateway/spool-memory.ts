@@ -5,7 +5,6 @@ import { createFolder, ignoreMissing, replaceFile } from '../base/atomic-file.ts
 import { realDisk } from '../base/disk.ts'
 import { codeOf, describeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import { PRIVATE_FOLDER_MODE } from '../base/private-folder.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { KnownSpool } from '../spool/spool-presence.ts'
 
@@ -69,7 +68,7 @@ export class SpoolMemory {
     const text = `${JSON.stringify(content)}\n`
     if (text === this.#saved) return
     try {
-      await createFolder(dataDir, PRIVATE_FOLDER_MODE, realDisk)
+      await createFolder(dataDir, realDisk)
       await replaceFile(this.#path, text)
       this.#saved = text
       this.#failure = null

@@ -2,7 +2,6 @@ import { createFolder } from '../base/atomic-file.ts'
 import type { Disk, DiskFile, DiskRoom } from '../base/disk.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { FolderLock } from '../base/folder-lock.ts'
-import { PRIVATE_FOLDER_MODE } from '../base/private-folder.ts'
 
 /**
  * The disk of a spool, which lets nobody but the holder of its lock change anything. What removes,
@@ -25,7 +24,7 @@ export class FencedDisk implements Disk {
   /** Makes the folder where it is missing. Throws ERR_SPOOL_LOCKED while another has the lock. */
   async lock(): Promise<void> {
     // What is in here is as confidential as the database.
-    await createFolder(this.#directory, PRIVATE_FOLDER_MODE, this.#disk)
+    await createFolder(this.#directory, this.#disk)
     const lock = await this.#disk.lockFolder(this.#directory)
     if (lock === null) throw lockedByOther(this.#directory)
     this.#lock = lock

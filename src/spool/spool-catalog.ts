@@ -4,7 +4,6 @@ import { createFolder, ignoreMissing, replaceFile } from '../base/atomic-file.ts
 import type { Disk } from '../base/disk.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
-import { PRIVATE_FOLDER_MODE } from '../base/private-folder.ts'
 import { BINLOG_MAGIC } from '../binlog/event-type.ts'
 import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
 import { type RecoveredFile, readGtidsBefore, recoverFile } from './file-recovery.ts'
@@ -197,7 +196,7 @@ async function readEpoch(
 export async function writeEpoch(spool: SpoolPlace, record: EpochRecord): Promise<void> {
   const { directory, disk } = spool
   const folder = epochFolder(directory, record.epoch)
-  await createFolder(join(folder, 'index'), PRIVATE_FOLDER_MODE, disk)
+  await createFolder(join(folder, 'index'), disk)
   await replaceFile(join(folder, 'epoch.json'), `${JSON.stringify(record, null, 2)}\n`, { disk })
 }
 

@@ -44,11 +44,11 @@ describe('making a folder', () => {
   test('makes the name of each durable before it makes the next', async () => {
     await using folder = await temporaryFolder()
     const { path } = folder
-    await createFolder(join(path, 'a', 'b'), 0o700, disk)
+    await createFolder(join(path, 'a', 'b'), disk)
     expect((await stat(join(path, 'a', 'b'))).mode & 0o777).toBe(0o700)
     expect(synced.splice(0)).toEqual([dirname(path), path, join(path, 'a')])
     // Whoever made it may have been killed before the sync.
-    await createFolder(join(path, 'a', 'b'), 0o700, disk)
+    await createFolder(join(path, 'a', 'b'), disk)
     expect(synced.splice(0)).toEqual([join(path, 'a')])
   })
 
@@ -60,8 +60,8 @@ describe('making a folder', () => {
         throw Object.assign(new Error(code), { code })
       },
     })
-    await createFolder(folder.path, 0o700, refusing('EACCES'))
-    await expect(createFolder(folder.path, 0o700, refusing('EIO'))).rejects.toThrow('EIO')
+    await createFolder(folder.path, refusing('EACCES'))
+    await expect(createFolder(folder.path, refusing('EIO'))).rejects.toThrow('EIO')
   })
 })
 

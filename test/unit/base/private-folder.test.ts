@@ -52,6 +52,18 @@ test('takes from group and others what they had, says so, and then has nothing t
   expect(await mended(folder.path)).toEqual([])
 })
 
+test('a folder that is looked at by itself another time is left alone', async () => {
+  await using folder = await temporaryFolder()
+  await make(folder.path, { 'spool/': 0o750, 'spool/main/': 0o755, 'spool/main/b.000001': 0o644 })
+  const except = [join(folder.path, 'spool/main')]
+  await makePrivate(folder.path, { isOurs, except, log: silentLog })
+  expect(await modes(folder.path, 'spool', 'spool/main', 'spool/main/b.000001')).toEqual([
+    '700',
+    '755',
+    '644',
+  ])
+})
+
 test('a folder that is private is not walked again', async () => {
   await using folder = await temporaryFolder()
   await make(folder.path, { 'spool/': 0o700, 'spool/copied': 0o644 })

@@ -1,0 +1,46 @@
+import { tmpdir } from 'node:os'
+import { expect, test } from 'vitest'
+import { clearTunnel, peekTunnel } from '../../../src/tunnel/tunnel-remains.ts'
+import { FakeClock } from '../../helpers/fake-clock.ts'
+import { commandFailed, ScriptedRunner } from '../../helpers/scripted-runner.ts'
+
+const LIST = 'nft --stateless list table inet landbridge_lbunit0'
+const link = JSON.stringify([{ ifname: 'lbunit0', linkinfo: { info_kind: 'wireguard' } }])
+const answers = {
+  'ip -j -d link show': link,
+  'wg show lbunit0 public-key': 'OWN=\n',
+  'wg show lbunit0 transfer': 'PEER=\t10\t20\n',
+  [LIST]: 'table inet landbridge_lbunit0 {}',
+}
+const options = {
+  settings: {
+    interfaceName: 'lbunit0',
+    listenPort: 51_820,
+    mtuBytes: 1340,
+    address: '10.77.0.1',
+    prefixLength: 30,
+    peer: { publicKey: 'PEER=', tunnelAddress: '10.77.0.2', keepaliveMs: 25_000 },
+  },
+  firewall: { accept: [{ protocol: 'tcp', port: 7400 }], forward: false },
+  publicKey: 'OWN=',
+  userspaceArgv: ['wireguard-go'],
+  dataDir: tmpdir(),
+} as const
+
+test('says of a tunnel without its gateway what it is, and whether it is guarded', async () => {
+  const peek = (changes: Record<string, string | Error>) =>
+    peekTunnel(options, new FakeClock(), new ScriptedRunner({ ...answers, ...changes }))
+  const firewall = { inPlace: true, accepts: ['tcp/7400'], forwards: false }
+  expect(await peek({})).toMatchObject({ backend: 'kernel', receivedBytes: 10, firewall })
+  const open = { ...firewall, inPlace: false }
+  expect(await peek({ [LIST]: commandFailed('no such table') })).toMatchObject({ firewall: open })
+  const gone = { 'ip -j -d link show': '[]' }
+  expect(await peek(gone)).toMatchObject({ state: 'down', firewall: open })
+})
+
+test('removes the rules after the interface, so that it is never without them', async () => {
+  const runner = new ScriptedRunner(answers)
+  expect(await clearTunnel(options, new FakeClock(), runner)).toBe('lbunit0')
+  expect(runner.calls.slice(-2)).toEqual(['ip link delete dev lbunit0', 'nft -f -'])
+  expect(runner.inputs.at(-1)).toContain('delete table inet landbridge_lbunit0')
+})
