@@ -2,6 +2,7 @@ import type { TLSSocket } from 'node:tls'
 import { createConnection } from 'mysql2'
 import { LandbridgeError } from '../base/errors.ts'
 import { publicKeyFingerprint } from '../base/fingerprint.ts'
+import { plainLine } from '../base/plain-text.ts'
 import { judgeBeforeLogin } from './tls-seam.ts'
 
 /** What a server shows of itself in a TLS handshake. Text of others: for people, and cleaned. */
@@ -56,7 +57,7 @@ function describe(socket: TLSSocket): PresentedCertificate | null {
   }
 }
 
+/** A name has a line for each of its parts; without any, Node says undefined. */
 function oneLine(text: string | undefined): string {
-  const line = (text ?? '').trim().replaceAll('\n', ', ')
-  return line.replace(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, '?').slice(0, TEXT_CHARS_MAX)
+  return plainLine((text ?? '').trim().replaceAll('\n', ', ')).slice(0, TEXT_CHARS_MAX)
 }
