@@ -3,6 +3,7 @@ import { checkAuthorities } from './check-identity.ts'
 import { checkClock, checkFolders, checkPorts, checkTools } from './check-machine.ts'
 import { checkMtu } from './check-mtu.ts'
 import { checkReplicas } from './check-replica.ts'
+import { checkRoute } from './check-route.ts'
 import { checkSources } from './check-source.ts'
 
 export interface CheckFinding {
@@ -27,7 +28,8 @@ export const checks: readonly Check[] = [
   { name: 'tools', offline: false, run: checkTools },
   { name: 'folders', offline: false, run: checkFolders },
   { name: 'ports', offline: false, run: checkPorts },
-  { name: 'clock', offline: false, run: checkClock },
+  { name: 'route', offline: false, run: (config) => checkRoute(config) },
+  { name: 'clock', offline: false, run: () => checkClock() },
   { name: 'source', offline: false, run: checkSources },
   { name: 'replica', offline: false, run: checkReplicas },
 ]

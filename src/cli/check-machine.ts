@@ -4,13 +4,13 @@ import { constants } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { dirname } from 'node:path'
+import { delimiter, dirname, isAbsolute, join } from 'node:path'
 import { fetchStatus } from '../admin/admin-client.ts'
 import { codeOf } from '../base/errors.ts'
 import { formatHostPort } from '../config/address.ts'
 import type { GatewayConfig, HostPort } from '../config/config.ts'
 import { kernelHasWireguard } from '../tunnel/kernel-support.ts'
-import { systemRunner } from '../tunnel/process-runner.ts'
+import { type ProcessRunner, systemRunner } from '../tunnel/process-runner.ts'
 import type { CheckFinding } from './check-list.ts'
 
 const runner = systemRunner
@@ -38,12 +38,40 @@ export async function checkTools({ tunnel }: GatewayConfig): Promise<CheckFindin
   const kernel = await kernelHasWireguard()
   const has = { program, wg: wg !== null, userspace: userspace !== null, kernel }
   findings.push(...backendFindings(tunnel.backend, has))
+  if (userspace === null && tunnel.backend !== 'kernel') {
+    findings.push(...(await elsewhereFindings(program, process.env.PATH ?? '')))
+  }
   if (nft === null) findings.push(missing('error', 'nft', 'apt-get install nftables'))
   if (tunnel.backend !== 'kernel' && userspace !== null) {
     const mustWork = tunnel.backend === 'userspace' || !kernel || wg === null
     findings.push(...tunDeviceFindings(await tunDeviceError(), mustWork))
   }
   return findings
+}
+
+/**
+ * A gateway takes programs from the system's folders alone, or where the configuration says. One
+ * that only the caller's PATH has is worth a word.
+ */
+export async function elsewhereFindings(program: string, path: string): Promise<CheckFinding[]> {
+  if (program.includes('/')) {
+    const message = `${program} (tunnel.userspaceBinary) cannot be run`
+    const remedy = 'name the place where it is, and see that it may be executed'
+    return [{ severity: 'warning', message, remedy }]
+  }
+  for (const folder of path.split(delimiter)) {
+    const place = join(folder, program)
+    // A relative folder of PATH means another place to each caller.
+    if (!isAbsolute(folder) || (await runner.find(place)) === null) continue
+    return [
+      {
+        severity: 'warning',
+        message: `${program} is at ${place}, where the gateway does not look`,
+        remedy: `set tunnel.userspaceBinary: ${place}`,
+      },
+    ]
+  }
+  return []
 }
 
 interface BackendParts {
@@ -213,10 +241,8 @@ function taken(what: string, error: unknown): CheckFinding {
 }
 
 /** WireGuard refuses handshakes from a clock that went back, and lag is measured with clocks. */
-export async function checkClock(): Promise<CheckFinding[]> {
-  if ((await runner.find('timedatectl')) === null) {
-    return [{ severity: 'ok', message: 'cannot tell whether the clock is kept (no timedatectl)' }]
-  }
+export async function checkClock(runner: ProcessRunner = systemRunner): Promise<CheckFinding[]> {
+  if ((await runner.find('timedatectl')) === null) return [clockUnknown('no timedatectl')]
   try {
     const args = ['show', '--property=NTPSynchronized', '--value']
     const isKept = (await runner.run('timedatectl', args, { timeoutMs: 3000 })).trim() === 'yes'
@@ -224,7 +250,15 @@ export async function checkClock(): Promise<CheckFinding[]> {
     const message = 'the clock is not kept by a time service'
     return [{ severity: 'warning', message, remedy: 'start chrony or systemd-timesyncd' }]
   } catch {
-    // No systemd runs here, as in a container: not knowing is not a fault.
-    return [{ severity: 'ok', message: 'cannot tell whether the clock is kept' }]
+    // No systemd runs here, as in a container, where the host keeps the clock.
+    return [clockUnknown('timedatectl does not answer')]
+  }
+}
+
+function clockUnknown(why: string): CheckFinding {
+  return {
+    severity: 'warning',
+    message: `it is not known whether the clock is kept by a time service (${why})`,
+    remedy: 'see that chrony or systemd-timesyncd runs; for a container, on its host',
   }
 }

@@ -3,11 +3,15 @@ import { formatHostPort } from '../config/address.ts'
 import type { DatabaseConfig, GatewayConfig, RelayConfig } from '../config/config.ts'
 import { relayAddress } from '../gateway/relay-address.ts'
 import { findStreamIdentity } from '../gateway/stream-identity.ts'
-import { describeConnection, type RelayAddress } from '../progress/replica-connection.ts'
+import {
+  describeConnection,
+  doesRun,
+  type RelayAddress,
+  threadsOf,
+} from '../progress/replica-connection.ts'
 import { openReplica } from '../progress/replica-queries.ts'
 import { ATTACH_GRANTS, inspectReplica } from '../relay/attach.ts'
 import { delayFindings, filterFindings, replicaFindings } from '../relay/attach-findings.ts'
-import type { ReplicaFacts } from '../relay/replica-facts.ts'
 import { presentedFindings, tlsFindings } from './check-database-tls.ts'
 import type { CheckFinding } from './check-list.ts'
 import { localRelayLogin } from './relay-login.ts'
@@ -69,7 +73,7 @@ export async function checkReplica(check: ReplicaCheck): Promise<CheckFinding[]>
       ...replicaFindings(replica, inspected.relay),
       ...delayFindings(replica.following?.delaySeconds ?? 0),
       ...filterFindings(replica, ''),
-      followingFinding(replica, configPath),
+      followingFinding(inspected, configPath),
     ]
     if (inspected.relay === null) {
       if (serverId === address.serverId) findings.push(sameServerId(serverId))
@@ -113,13 +117,22 @@ function sameServerId(serverId: number): CheckFinding {
   }
 }
 
-function followingFinding({ following }: ReplicaFacts, configPath: string): CheckFinding {
+/** One that does not receive, or does not apply, falls behind from now on. */
+function followingFinding(
+  { replica, relay }: Awaited<ReturnType<typeof inspectReplica>>,
+  configPath: string,
+): CheckFinding {
+  const { following } = replica
+  const remedy = `landbridge replica attach --config ${configPath}`
   if (following === null) {
-    const remedy = `landbridge replica attach --config ${configPath}`
     return { severity: 'ok', message: 'the replica does not follow this gateway yet', remedy }
   }
-  const { receiver, applier } = following
-  const threads = `receiver ${receiver}, applier ${applier}`
+  const threads = threadsOf(following)
   const message = `the replica follows ${describeConnection(following)}; ${threads}`
-  return { severity: 'ok', message }
+  if (doesRun(following)) return { severity: 'ok', message }
+  // Of a gateway that does not run the replica can receive nothing, and that is said elsewhere.
+  const isAway = relay === null && following.applier === 'running'
+  return isAway && following.receiver === 'connecting'
+    ? { severity: 'warning', message, remedy: 'start the gateway' }
+    : { severity: 'error', message, remedy: `mend what it says, then ${remedy}` }
 }

@@ -9,6 +9,7 @@ import { loadConfig } from '../config/load-config.ts'
 import { relayAddress } from '../gateway/relay-address.ts'
 import { findStreamIdentity, type StreamIdentity } from '../gateway/stream-identity.ts'
 import type { SqlLoginOptions } from '../mysql/sql-login.ts'
+import { doesRun } from '../progress/replica-connection.ts'
 import { MYSQL_THREADS_GRANT } from '../progress/replica-queries.ts'
 import { ATTACH_GRANTS, attachReplica, detachReplica, replicaFacts } from '../relay/attach.ts'
 import type { AttachTarget } from '../relay/attach-statements.ts'
@@ -106,6 +107,7 @@ function addDetach(replica: Command): void {
 function addStatus(replica: Command): void {
   addCommon(replica.command('status'))
     .summary('say what the replica follows and how it goes')
+    .description('Exits with 1 when the replica does not follow this gateway, receive and apply.')
     .action((flags: ReplicaFlags) => withStopSignal((signal) => status(flags, signal)))
 }
 
@@ -183,7 +185,9 @@ async function status(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
   const { replica, relay, identity } = await settings(flags)
   const address = relayAddress(relay, identity)
   const facts = await replicaFacts({ role: 'replica', ...replica }, address, signal)
-  print(flags, { ok: true, replica: facts }, ({ replica }) => formatReplica(replica))
+  const ok = facts.following !== null && doesRun(facts.following)
+  print(flags, { ok, replica: facts }, ({ replica }) => formatReplica(replica))
+  if (!ok) process.exitCode = ExitCode.Failure
 }
 
 function print<T extends object>(flags: ReplicaFlags, body: T, view: (plain: T) => string): void {

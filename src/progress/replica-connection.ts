@@ -116,6 +116,18 @@ export function describeConnection({ name, host, port }: ReplicaConnection): str
   return name === '' ? address : `${address} (${name})`
 }
 
+/** Whether it receives and applies. */
+export function doesRun({ receiver, applier }: ReplicaConnection): boolean {
+  return receiver === 'running' && applier === 'running'
+}
+
+/** `receiver running, applier stopped: the server's words`. */
+export function threadsOf(connection: ReplicaConnection): string {
+  const { receiver, receiverError, applier, applierError } = connection
+  const why = (error: string | null) => (error === null ? '' : `: ${error}`)
+  return `receiver ${receiver}${why(receiverError)}, applier ${applier}${why(applierError)}`
+}
+
 function secondsOf(value: unknown): number | null {
   return value === null || value === undefined ? null : Number(value)
 }

@@ -12,6 +12,7 @@ import { selected } from '../helpers/source-reset.ts'
 const WORDS = {
   mysql: {
     on: (verb: string, name: string) => `${verb} REPLICA FOR CHANNEL '${name}'`,
+    applier: (verb: string) => `${verb} REPLICA SQL_THREAD FOR CHANNEL ''`,
     forget: (name: string) => `RESET REPLICA ALL FOR CHANNEL '${name}'`,
     change: (name: string, options: string) =>
       `CHANGE REPLICATION SOURCE TO ${options} FOR CHANNEL '${name}'`,
@@ -21,6 +22,7 @@ const WORDS = {
   },
   mariadb: {
     on: (verb: string, name: string) => `${verb} SLAVE '${name}'`,
+    applier: (verb: string) => `${verb} SLAVE '' SQL_THREAD`,
     forget: (name: string) => `RESET SLAVE '${name}' ALL`,
     change: (name: string, options: string) => `CHANGE MASTER '${name}' TO ${options}`,
     prefix: 'MASTER',
@@ -42,7 +44,8 @@ const BEFORE = {
          SOURCE_SSL_CRL='/nowhere/crl.pem', SOURCE_TLS_VERSION='TLSv1.2', GET_SOURCE_PUBLIC_KEY=1,
          SOURCE_TLS_CIPHERSUITES='TLS_AES_256_GCM_SHA384', PRIVILEGE_CHECKS_USER='pcu'@'%',
          REQUIRE_ROW_FORMAT=1, REQUIRE_TABLE_PRIMARY_KEY_CHECK=ON FOR CHANNEL ''`,
-      'CHANGE REPLICATION FILTER REPLICATE_IGNORE_DB=(x), REPLICATE_DO_TABLE=(d.t)',
+      `CHANGE REPLICATION FILTER REPLICATE_IGNORE_DB=(x), REPLICATE_DO_TABLE=(d.t)
+         FOR CHANNEL ''`,
     ],
     filters: 'replicate_ignore_db=x, replicate_do_table=d.t',
     changed: ['SOURCE_SSL_CA', 'PRIVILEGE_CHECKS_USER', 'SOURCE_COMPRESSION_ALGORITHMS'],
@@ -139,8 +142,19 @@ describeFlavors('a %s replica of several sources', (flavor) => {
     await replica.query(words.on('STOP', ''))
     await replica.query(words.on('STOP', 'oth'))
     await readiness(/^no: replica 2 does not apply: stopped/)
+    const check = await pair.pair.command('dr', 'check')
+    expect([check.exitCode, check.stdout]).toEqual([
+      1,
+      expect.stringMatching(/error +replica +.*receiver stopped, applier stopped\n.* attach /),
+    ])
+    expect((await command('status')).exitCode).toBe(1)
     expect((await command('attach')).exitCode).toBe(0)
+    expect((await command('status')).exitCode).toBe(0)
     expect(await receivers()).toEqual({ '': 'Yes', oth: 'No' })
+    await replica.query(words.applier('STOP'))
+    expect((await pair.pair.command('dr', 'check')).stdout).toMatch(/error .*applier stopped/)
+    expect((await command('status')).exitCode).toBe(1)
+    await replica.query(words.applier('START'))
     await replica.query(words.on('START', 'oth'))
     await readiness(/^yes/)
   })

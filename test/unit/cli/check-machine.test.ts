@@ -1,5 +1,14 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { backendFindings, tunDeviceFindings } from '../../../src/cli/check-machine.ts'
+import {
+  backendFindings,
+  checkClock,
+  elsewhereFindings,
+  tunDeviceFindings,
+} from '../../../src/cli/check-machine.ts'
+import { ScriptedRunner } from '../../helpers/scripted-runner.ts'
 
 const machine = { program: 'wireguard-go', wg: true, userspace: true, kernel: true }
 
@@ -40,4 +49,29 @@ test('a device that wireguard-go cannot open is an error where it is needed', ()
   expect(tunDeviceFindings('ENOENT', false)).toMatchObject([
     { severity: 'warning', remedy: expect.stringContaining('modprobe tun') },
   ])
+})
+
+test('a program that only the caller has is named with its place, and what to set', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'lb-path-'))
+  const place = join(folder, 'wireguard-go')
+  try {
+    expect(await elsewhereFindings('wireguard-go', `bin::${folder}`)).toEqual([])
+    await writeFile(place, '', { mode: 0o755 })
+    expect(await elsewhereFindings('wireguard-go', `bin::/nowhere:${folder}`)).toMatchObject([
+      { severity: 'warning', remedy: `set tunnel.userspaceBinary: ${place}` },
+    ])
+    expect(await elsewhereFindings('/opt/wireguard-go', folder)).toMatchObject([
+      { message: '/opt/wireguard-go (tunnel.userspaceBinary) cannot be run' },
+    ])
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
+
+test('a clock of which nothing is known is a warning, as one that nobody keeps', async () => {
+  const severity = async (runner: ScriptedRunner) => (await checkClock(runner))[0]?.severity
+  expect(await severity(new ScriptedRunner({}, ['timedatectl']))).toBe('warning')
+  expect(await severity(new ScriptedRunner({ timedatectl: new Error('no bus') }))).toBe('warning')
+  expect(await severity(new ScriptedRunner({ timedatectl: 'no\n' }))).toBe('warning')
+  expect(await severity(new ScriptedRunner({ timedatectl: 'yes\n' }))).toBe('ok')
 })

@@ -84,6 +84,16 @@ test('names every problem at once, each with its place, its value and what to do
   ])
 })
 
+test('a retention that would keep nothing is a mistake', async () => {
+  await using pair = await PairFolder.create()
+  await pair.edit('gateway/azure.yaml', ['age: 7d, size: 100GiB', 'age: 0s, size: 0'])
+  expect(await problemsOf(pair.at('gateway/azure.yaml'))).toEqual([
+    'streams[0].spool.retention.age: "0s" must be at least 1m',
+    'streams[0].spool.retention.size: 0 must be at least 1MiB; ' +
+      'what a replica needs is kept all the same',
+  ])
+})
+
 test('the text of the error is the list, and no secret is in it', async () => {
   await using pair = await PairFolder.create()
   const key = 'yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk='
