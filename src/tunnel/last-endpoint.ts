@@ -21,9 +21,11 @@ export class LastEndpoint {
     return parseEndpoint(text) === null ? null : text
   }
 
-  /** Called with every reading; writes only what is new. */
+  /** Called with every reading; writes only what is new. Rejects with the system's error. */
   async save(endpoint: string | null): Promise<void> {
-    if (endpoint === null || endpoint === this.#saved) return
+    if (endpoint === null) return
+    this.#saved ??= await this.load()
+    if (endpoint === this.#saved) return
     await mkdir(dirname(this.#path), { recursive: true, mode: PRIVATE_FOLDER_MODE })
     await replaceFile(this.#path, `${endpoint}\n`)
     this.#saved = endpoint

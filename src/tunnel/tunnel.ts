@@ -208,7 +208,7 @@ export class Tunnel implements TunnelPath {
         this.#setState(health.observe(this.#reading, this.#handshakeAgeMs(), nowMs))
         if (this.#state === 'up') {
           backoff.reset()
-          await this.#lastEndpoint.save(this.#reading.endpoint)
+          await this.#noteEndpoint()
         }
         if (this.#needsEndpoint() && nowMs - resolvedAtMs >= RERESOLVE_EVERY_MS) {
           resolvedAtMs = nowMs
@@ -230,6 +230,19 @@ export class Tunnel implements TunnelPath {
       retryable: true,
       remedy: 'it is started again; if this repeats, run `landbridge check`',
     })
+  }
+
+  /** It is worth less than the tunnel, which a full disk must not end. */
+  async #noteEndpoint(): Promise<void> {
+    const remedy = 'make room in dataDir, and see that it is mounted for writing'
+    let failure: string | null = null
+    try {
+      await this.#lastEndpoint.save(this.#reading.endpoint)
+    } catch (error) {
+      if (!isWorldError(error)) throw error
+      failure = `cannot note the address of the peer for the next start: ${describeError(error)}`
+    }
+    this.#warn('ERR_TUNNEL_NOTE', failure, remedy)
   }
 
   #needsEndpoint(): boolean {

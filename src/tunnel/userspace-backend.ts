@@ -2,6 +2,7 @@ import { unlink } from 'node:fs/promises'
 import { ignoreMissing } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import { codeOf, LandbridgeError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
 import type { Secret } from '../base/secret.ts'
 import { wireguardPublicKey } from '../base/wireguard-key.ts'
 import { applyAddress, deleteInterface, interfaceKind, interfaceTaken } from './interface-plan.ts'
@@ -20,6 +21,7 @@ export interface UserspaceBackendOptions {
   readonly recordPath: string
   readonly runner: ProcessRunner
   readonly clock: Clock
+  readonly log?: Log
 }
 
 /** wireguard-go has it built in; the folder is one for all network namespaces. */

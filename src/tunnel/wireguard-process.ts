@@ -3,7 +3,8 @@ import { mkdir, readFile, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { ignoreMissing, replaceFile } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
-import { LandbridgeError } from '../base/errors.ts'
+import { describeError, LandbridgeError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
 import { PRIVATE_FOLDER_MODE } from '../base/private-folder.ts'
 import { missingProgram, PROGRAM_ENV, type ProcessRunner } from './process-runner.ts'
 
@@ -15,6 +16,7 @@ export interface WireguardProcessOptions {
   readonly recordPath: string
   readonly runner: ProcessRunner
   readonly clock: Clock
+  readonly log?: Log
 }
 
 const STOP_MS_MAX = 3_000
@@ -31,6 +33,7 @@ export class WireguardProcess {
   #child: ChildProcess | null = null
   #exited: Promise<void> = Promise.resolve()
   #lastWords = ''
+  #isNoted = false
 
   constructor(options: WireguardProcessOptions) {
     this.#options = options
@@ -50,7 +53,7 @@ export class WireguardProcess {
   }
 
   async start(): Promise<void> {
-    const { argv, interfaceName, recordPath, runner } = this.#options
+    const { argv, interfaceName, runner } = this.#options
     const [program = '', ...args] = argv
     const path = await runner.find(program)
     if (path === null) throw missingProgram(program)
@@ -70,8 +73,21 @@ export class WireguardProcess {
     this.#exited = this.#ending(child)
     if (child.pid === undefined) return
     const startTime = await processStartTime(child.pid)
-    await mkdir(dirname(recordPath), { recursive: true, mode: PRIVATE_FOLDER_MODE })
-    await replaceFile(recordPath, `${JSON.stringify({ pid: child.pid, startTime })}\n`)
+    await this.#note({ pid: child.pid, startTime })
+  }
+
+  /** Without it the one who comes after a crash removes the interface; a full disk ends nothing. */
+  async #note(record: { readonly pid: number; readonly startTime: string | null }): Promise<void> {
+    const { recordPath, log } = this.#options
+    try {
+      await mkdir(dirname(recordPath), { recursive: true, mode: PRIVATE_FOLDER_MODE })
+      await replaceFile(recordPath, `${JSON.stringify(record)}\n`)
+      this.#isNoted = true
+    } catch (error) {
+      if (!(error instanceof Error && 'syscall' in error)) throw error
+      const what = `cannot note the process of wireguard-go: ${describeError(error)}`
+      log?.warn({ code: 'ERR_TUNNEL_NOTE' }, what)
+    }
   }
 
   /** Settles when it has ended and its last words are heard. */
@@ -97,7 +113,9 @@ export class WireguardProcess {
     }
     for (const output of [child.stdout, child.stderr]) output?.destroy()
     this.#child = null
-    await unlink(this.#options.recordPath).catch(ignoreMissing)
+    // Where the note could not be written there may be no folder either.
+    if (this.#isNoted) await unlink(this.#options.recordPath).catch(ignoreMissing)
+    this.#isNoted = false
   }
 
   /** Ends the process that a crash of ours left, if the note still points at the very same one. */

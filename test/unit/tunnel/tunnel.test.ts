@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -23,6 +23,10 @@ async function tunnelWith(
 ): Promise<Tunnel> {
   const dataDir = await mkdtemp(join(tmpdir(), 'landbridge-unit-'))
   folders.push(dataDir)
+  return createTunnel(runner, clock, log, dataDir)
+}
+
+function createTunnel(runner: ProcessRunner, clock: FakeClock, log: Log, dataDir: string): Tunnel {
   return new Tunnel({
     settings: {
       interfaceName: 'lbunit0',
@@ -84,6 +88,32 @@ test('comes up, tells of the peer, and takes everything away again', async () =>
   await running
   expect(runner.calls).toContain('ip link delete dev lbunit0')
   expect(tunnel.status()).toMatchObject({ state: 'down', receivedBytes: 0 })
+})
+
+test('stays up where nothing can be written into the data directory, and says so', async () => {
+  const clock = new FakeClock()
+  const folder = await mkdtemp(join(tmpdir(), 'landbridge-unit-'))
+  folders.push(folder)
+  // A folder is where the new content would be written.
+  await mkdir(join(folder, `tunnel-lbunit0.endpoint.${process.pid}.tmp`))
+  const runner = new ScriptedRunner(healthy(clock))
+  const tunnel = createTunnel(runner, clock, silentLog, folder)
+  const stopping = new AbortController()
+  const running = tunnel.run(stopping.signal)
+  await until(clock, () => tunnel.problems().length > 0)
+  const startMs = clock.monotonicMs()
+  await until(clock, () => clock.monotonicMs() - startMs > 5_000)
+  expect(tunnel.status().state).toBe('up')
+  expect(tunnel.problems()).toMatchObject([
+    {
+      code: 'ERR_TUNNEL_NOTE',
+      severity: 'warning',
+      message: expect.stringContaining('cannot note'),
+    },
+  ])
+  expect(runner.calls.filter((call) => call.startsWith('ip link add'))).toHaveLength(1)
+  stopping.abort()
+  await running
 })
 
 test('asks for the name again when the handshake grows old', async () => {

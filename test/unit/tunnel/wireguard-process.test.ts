@@ -1,8 +1,10 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pid } from 'node:process'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../../src/base/clock.ts'
+import { silentLog } from '../../../src/base/log.ts'
 import { systemRunner } from '../../../src/tunnel/process-runner.ts'
 import { WireguardProcess } from '../../../src/tunnel/wireguard-process.ts'
 
@@ -44,6 +46,28 @@ test('its reason is why it ended, not its advice to use the kernel', async () =>
   expect(process.running).toBe(false)
   expect(process.reason).toBe('ERROR: (lb0) Failed to create TUN device: permission denied')
   await process.stop()
+})
+
+test('runs also where it cannot be noted, and says so', async () => {
+  const path = join(directory, 'sleeps')
+  await writeFile(path, '#!/bin/sh\nexec sleep 60\n')
+  await chmod(path, 0o755)
+  const recordPath = join(directory, 'noted.json')
+  await mkdir(`${recordPath}.${pid}.tmp`)
+  const told: object[] = []
+  const process = new WireguardProcess({
+    argv: [path],
+    interfaceName: 'lb0',
+    recordPath,
+    runner: systemRunner,
+    clock: systemClock,
+    log: { ...silentLog, warn: (fields) => void told.push(fields) },
+  })
+  await process.start()
+  expect(process.running).toBe(true)
+  expect(told).toEqual([{ code: 'ERR_TUNNEL_NOTE' }])
+  await process.stop()
+  expect(process.running).toBe(false)
 })
 
 test('what it says on standard error counts too', async () => {
