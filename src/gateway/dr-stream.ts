@@ -179,6 +179,7 @@ export class DrStream {
       this.relay?.confirmPins()
       await this.spool.applyRetention()
       await this.#memory.remember()
+      await this.writer.checkPlace()
       await this.#options.clock.sleep(RETENTION_EVERY_MS, { signal }).catch(() => undefined)
     }
   }

@@ -1,6 +1,6 @@
 import type { RelayLimits } from '../relay/relay-server.ts'
 
-/** Without streams: Node, log, link and tunnel 30, admin socket and metrics 24 each. */
+/** Without streams: Node, log, link and tunnel 30, two admin sockets and metrics 16 each. */
 const GATEWAY_FILES = 96
 /** Of a stream at DR: lock, newest file, records and folders that are synced, asked replica. */
 const STREAM_FILES = 16

@@ -17,8 +17,8 @@ export type HttpDeletes = Readonly<Record<string, (name: string) => Promise<Http
 const REQUEST_MS_MAX = 5_000
 const SILENT_MS_MAX = 10_000
 const HEADER_BYTES_MAX = 8 * 1024
-/** Admin socket and metrics have one each; gateway/relay-places.ts counts them. */
-const CONNECTIONS_MAX = 24
+/** Of each of two admin sockets and the metrics port; gateway/relay-places.ts counts them. */
+const CONNECTIONS_MAX = 16
 
 export function metricsAnswer(text: string): HttpAnswer {
   return { status: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body: text }

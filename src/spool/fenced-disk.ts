@@ -37,13 +37,13 @@ export class FencedDisk implements Disk {
   }
 
   /** Throws ERR_SPOOL_FENCED unless this process has the lock of the folder that is there now. */
-  async #check(): Promise<void> {
+  async check(): Promise<void> {
     if (this.#lock === null || !(await this.#lock.isHeld())) throw fenced(this.#directory)
   }
 
   async open(path: string, flags: 'r' | 'r+' | 'w', mode?: number): Promise<DiskFile> {
     if (flags === 'r') return await this.#disk.open(path, flags, mode)
-    await this.#check()
+    await this.check()
     return this.#fence(await this.#disk.open(path, flags, mode))
   }
 
@@ -64,28 +64,28 @@ export class FencedDisk implements Disk {
 
   /** Settles when `sync` has: a file is not cut while it is synced. */
   async #checked(sync: Promise<void>): Promise<void> {
-    const [synced, checked] = await Promise.allSettled([sync, this.#check()])
+    const [synced, checked] = await Promise.allSettled([sync, this.check()])
     if (synced.status === 'rejected') throw synced.reason
     if (checked.status === 'rejected') throw checked.reason
   }
 
   async mkdir(path: string, mode: number): Promise<void> {
-    await this.#check()
+    await this.check()
     await this.#disk.mkdir(path, mode)
   }
 
   async truncate(path: string, bytes: number): Promise<void> {
-    await this.#check()
+    await this.check()
     await this.#disk.truncate(path, bytes)
   }
 
   async rename(path: string, newPath: string): Promise<void> {
-    await this.#check()
+    await this.check()
     await this.#disk.rename(path, newPath)
   }
 
   async unlink(path: string): Promise<void> {
-    await this.#check()
+    await this.check()
     await this.#disk.unlink(path)
   }
 

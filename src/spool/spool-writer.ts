@@ -103,6 +103,16 @@ export class SpoolWriter {
     }
   }
 
+  /** For now and then: while nothing comes, no sync notices that the folder is gone. */
+  async checkPlace(): Promise<void> {
+    try {
+      await this.#spool.disk.check()
+      this.#over('ERR_SPOOL_FENCED')
+    } catch (error) {
+      this.#tell(await diskFailure(this.#spool, error))
+    }
+  }
+
   /** Drops everything that is not synced and says what is held. */
   async rewind(): Promise<HeldPoint | null> {
     this.#queue = []

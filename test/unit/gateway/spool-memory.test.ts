@@ -50,6 +50,21 @@ describe('a spool that is not where it was', () => {
     expect(fixture.stream.status().spool?.files).toBe(1)
   })
 
+  test('is missed while the gateway runs and nothing comes, and found again', async () => {
+    await using folder = await temporaryFolder()
+    const path = join(folder.path, 'spool')
+    await knownSpool(path)
+    await using fixture = new DrStreamFixture(path)
+    await fixture.untilProblem(undefined)
+    await rename(path, join(folder.path, 'away'))
+    await mkdir(path)
+    await fixture.untilProblem('ERR_SPOOL_FENCED')
+    expect(await namesIn(path)).toEqual([])
+    await rm(path, { recursive: true })
+    await rename(join(folder.path, 'away'), path)
+    await fixture.untilProblem(undefined)
+  })
+
   test('is begun anew once a person has removed what remembers it', async () => {
     await using folder = await temporaryFolder()
     const path = join(folder.path, 'spool')
