@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { AdminServer } from './admin/admin-server.ts'
 import { type Clock, systemClock } from './base/clock.ts'
+import { EventLoopDelay } from './base/event-loop-delay.ts'
 import { publicKeyFingerprint } from './base/fingerprint.ts'
 import type { Log } from './base/log.ts'
 import { openFilesMax } from './base/open-files.ts'
@@ -57,7 +58,8 @@ export async function createGateway(
   const link = createLink(config, new StreamSessions(streams, clock), path, { log, clock })
   // 4. What people and machines ask of it.
   const status = createStatus({ config, tunnel, link, streams, clock })
-  const metrics = () => renderMetrics(status(), peerLabels(config))
+  let delay: EventLoopDelay | null = null
+  const metrics = () => renderMetrics(status(), peerLabels(config), delay?.maxMs() ?? null)
   const { socketPath } = config.admin
   const releaseReplica = Object.fromEntries(streams.filter(isDr).map(releaseOf))
   const admin = new AdminServer({ socketPath, status, metrics, releaseReplica })
@@ -65,6 +67,8 @@ export async function createGateway(
 
   const run = async (signal: AbortSignal): Promise<void> => {
     const held = await holdDataDirectory(config.dataDir)
+    using measured = new EventLoopDelay(clock)
+    delay = measured
     try {
       await makeDataPrivate(config, log)
       await runStations(signal)

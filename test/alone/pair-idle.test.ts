@@ -55,6 +55,8 @@ testFlavors('a %s pair comes to rest', async (flavor) => {
   await using pair = await ReplicatedPair.create(flavor, { attach: false })
   using reference = new IdleReference()
   await pair.held()
+  // Whoever asks for metrics must not leave something behind that wakes it.
+  for (const site of SITES) expect(await pair.pair.metrics(site)).toMatch(/^landbridge_state/m)
   for (const site of SITES) {
     const seen: Idleness[] = []
     // A loop that never rests is busy in every window.

@@ -33,7 +33,13 @@ describe('metrics', () => {
     ]) {
       expect(lines).toContain(line)
     }
-    expect(lines.join('\n')).toContain('process_resident_memory_bytes')
+    const text = lines.join('\n')
+    expect(text).toContain('process_resident_memory_bytes')
+    // Not known here, and the library would measure it by waking a hundred times a second.
+    expect(text).not.toMatch(/event_loop_delay|nodejs_eventloop_lag_(?!seconds)/)
+    expect(await renderMetrics(drStatus, peer, 1_234)).toContain(
+      '\nlandbridge_event_loop_delay_max_seconds 1.234\n',
+    )
   })
 
   test('have at most six decimals, as what they are made from has three', async () => {
