@@ -23,6 +23,7 @@ import {
 } from './dump-filter.ts'
 import { dumpRefusal, shortGtids } from './dump-refusal.ts'
 import type { DumpUntil } from './dump-until.ts'
+import { newestReached } from './newest-reached.ts'
 
 /** Where a dump begins and what it leaves out. */
 export interface DumpStart {
@@ -73,16 +74,17 @@ export async function startByMysqlSet(
         `${shortGtids(purged.missingFrom(held))}. Restore the replica from a newer backup`,
     )
   }
-  for (const file of store.files().toReversed()) {
-    const before = parseMysqlGtidSet(file.gtidsBefore)
-    if (!held.contains(before)) continue
-    // Something from here on is left out if the replica lacks less than all of it.
-    const after = stored.minus(before)
-    const clearCreated = after.countMissingFrom(held) < after.count()
-    if (!clearCreated) await refuseBehindAnonymous(store, file)
-    return { file, offset: BINLOG_MAGIC.length, filter: new MysqlDumpFilter(held), clearCreated }
+  const file = newestReached(store.files(), ({ gtidsBefore }) =>
+    held.contains(parseMysqlGtidSet(gtidsBefore)),
+  )
+  if (file === undefined) {
+    throw dumpRefusal('no stored binlog file goes back far enough for this replica')
   }
-  throw dumpRefusal('no stored binlog file goes back far enough for this replica')
+  // Something from here on is left out if the replica lacks less than all of it.
+  const after = stored.minus(parseMysqlGtidSet(file.gtidsBefore))
+  const clearCreated = after.countMissingFrom(held) < after.count()
+  if (!clearCreated) await refuseBehindAnonymous(store, file)
+  return { file, offset: BINLOG_MAGIC.length, filter: new MysqlDumpFilter(held), clearCreated }
 }
 
 /**

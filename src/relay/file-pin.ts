@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { parseGtidSet } from '../binlog/gtid-set.ts'
 import type { BinlogStore, StoredFile } from './binlog-store.ts'
+import { newestReached } from './newest-reached.ts'
 
 export interface FilePinOptions {
   readonly store: BinlogStore
@@ -69,6 +70,6 @@ export class FilePin {
     const applied = parseGtidSet(flavor, gtids)
     const files = store.files().filter(({ ordinal }) => ordinal <= current.ordinal)
     const isReached = (file: StoredFile) => applied.contains(parseGtidSet(flavor, file.gtidsBefore))
-    return files.findLast(isReached) ?? files[0] ?? current
+    return newestReached(files, isReached) ?? files[0] ?? current
   }
 }

@@ -7,6 +7,7 @@ import type { Flavor } from '../base/flavor.ts'
 import { BINLOG_MAGIC } from '../binlog/event-type.ts'
 import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
 import { type RecoveredFile, readGtidsBefore, recoverFile } from './file-recovery.ts'
+import { RecentSets } from './recent-sets.ts'
 import {
   type EpochRecord,
   epochFolder,
@@ -59,8 +60,9 @@ export async function loadCatalog(spool: SpoolPlace, signal: AbortSignal): Promi
   let droppedBytes = 0
   const ends = new Map<SpoolFile, FileEnd>()
   const recorded = new Set<SpoolFile>()
+  const sets = new RecentSets()
   const epochs = await readEpochs(spool)
-  const removed = await readRemoved(spool, epochs)
+  const removed = await readRemoved(spool, epochs, sets)
   const newestRemoved = removed.findLast(({ record }) => record !== null)
   for (const { record: newest, names } of epochs) {
     const { flavor } = newest.source
@@ -76,11 +78,11 @@ export async function loadCatalog(spool: SpoolPlace, signal: AbortSignal): Promi
       const previous = files.at(-1)
       const ordinalMin = (previous?.ordinal ?? newestRemoved?.record?.ordinal ?? 0) + 1
       const isLast = name === names.at(-1)
-      const around = { previous, ordinalMin, gtidsBefore: before, isLast }
+      const around = { previous, ordinalMin, gtidsBefore: before, isLast, sets }
       const loaded = await loadFile({ spool, epoch: newest, name, ...around }, signal)
       if (loaded === null) continue
       files.push(loaded.file)
-      before = parseGtidSet(flavor, loaded.gtidsAfter)
+      before = sets.parse(flavor, loaded.gtidsAfter)
       gtids = before
       checksum = loaded.checksum
       droppedBytes += loaded.droppedBytes
@@ -96,7 +98,7 @@ export async function loadCatalog(spool: SpoolPlace, signal: AbortSignal): Promi
   return {
     epochs: epochs.map(({ record }) => record),
     files,
-    gtids,
+    gtids: gtids?.clone() ?? null,
     checksum,
     droppedBytes,
     recorded,
@@ -134,6 +136,7 @@ interface RemovedFile {
 async function readRemoved(
   spool: SpoolPlace,
   epochs: readonly EpochPlace[],
+  sets: RecentSets,
 ): Promise<RemovedFile[]> {
   const removed: RemovedFile[] = []
   // Without a file they describe what a person took away, and will be written anew.
@@ -145,7 +148,8 @@ async function readRemoved(
     })
     for (const name of recorded) {
       const path = indexPath(spool.directory, epoch.epoch, name)
-      removed.push({ epoch: epoch.epoch, path, record: await readIndex({ spool, epoch, name }) })
+      const record = await readIndex({ spool, epoch, name, sets })
+      removed.push({ epoch: epoch.epoch, path, record })
     }
     if (oldest !== undefined) break
   }
@@ -229,6 +233,7 @@ interface FilePlace {
   /** Behind `previous`, or behind what was removed in front of the oldest file. */
   readonly ordinalMin: number
   readonly gtidsBefore: GtidSet
+  readonly sets: RecentSets
   /** Only the last file of an epoch may end anywhere: it was being written. */
   readonly isLast: boolean
 }
@@ -296,9 +301,10 @@ async function ownGtidsBefore(place: FilePlace, path: string): Promise<string> {
 
 /** A file that was taken away by hand leaves its transactions missing. */
 function refuseHole(place: FilePlace, path: string, record: FileIndexRecord): void {
-  const { epoch, previous, gtidsBefore } = place
-  if (previous?.epoch !== epoch.epoch) return
-  const missing = parseGtidSet(epoch.source.flavor, record.gtidsBefore).missingFrom(gtidsBefore)
+  const { epoch, previous, gtidsBefore, sets } = place
+  const recorded = sets.parse(epoch.source.flavor, record.gtidsBefore)
+  if (previous?.epoch !== epoch.epoch || recorded === gtidsBefore) return
+  const missing = recorded.missingFrom(gtidsBefore)
   if (missing !== '') throw damaged(path, `the files before it lack ${missing.slice(0, 300)}`)
 }
 
@@ -362,18 +368,20 @@ async function readIndex({
   spool,
   epoch,
   name,
-}: Pick<FilePlace, 'spool' | 'epoch' | 'name'>): Promise<FileIndexRecord | null> {
+  sets,
+}: Pick<FilePlace, 'spool' | 'epoch' | 'name' | 'sets'>): Promise<FileIndexRecord | null> {
   const { directory, disk } = spool
   const record = await readJson(disk, indexPath(directory, epoch.epoch, name), fileIndexRecord)
   if (record?.name !== name) return null
   const { flavor } = epoch.source
-  const isUsable = isGtidText(flavor, record.gtidsBefore) && isGtidText(flavor, record.gtidsAfter)
+  const texts = [record.gtidsBefore, record.gtidsAfter]
+  const isUsable = texts.every((text) => isGtidText(flavor, text, sets))
   return isUsable ? record : null
 }
 
-function isGtidText(flavor: Flavor, text: string): boolean {
+function isGtidText(flavor: Flavor, text: string, sets = new RecentSets()): boolean {
   try {
-    parseGtidSet(flavor, text)
+    sets.parse(flavor, text)
     return true
   } catch (error) {
     if (error instanceof LandbridgeError) return false
