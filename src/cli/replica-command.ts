@@ -4,8 +4,9 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { releaseReplica } from '../admin/admin-client.ts'
 import { systemClock } from '../base/clock.ts'
 import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
-import type { DatabaseConfig, GatewayConfig, RelayConfig, StreamConfig } from '../config/config.ts'
+import type { DatabaseConfig, RelayConfig } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'
+import { loadPublicConfig } from '../config/public-config.ts'
 import { relayAddress } from '../gateway/relay-address.ts'
 import { findStreamIdentity, type StreamIdentity } from '../gateway/stream-identity.ts'
 import type { SqlLoginOptions } from '../mysql/sql-login.ts'
@@ -154,9 +155,9 @@ async function detach(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
 
 /** A replica that this gateway has no login at: nothing is done there. */
 async function forget(id: string, flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
-  const { stream, config } = await streamOf(flags)
+  const config = await loadPublicConfig(flags.config)
   const dryRun = flags.dryRun === true
-  const replica = { stream: stream.name, id }
+  const replica = { stream: streamOf(config.streams, flags).name, id }
   const isKnown = dryRun ? null : await releaseReplica(config.admin.socketPath, replica, signal)
   const text =
     isKnown === null
@@ -208,21 +209,20 @@ interface Logins {
   readonly target: AttachTarget
 }
 
-async function streamOf(
+function streamOf<Stream extends { readonly name: string }>(
+  streams: readonly Stream[],
   flags: ReplicaFlags,
-): Promise<{ readonly config: GatewayConfig; readonly stream: StreamConfig }> {
-  const config = await loadConfig(flags.config)
-  const named = config.streams.filter(({ name }) => name === (flags.stream ?? name))
+): Stream {
+  const named = streams.filter(({ name }) => name === (flags.stream ?? name))
   const [stream] = named
-  if (stream === undefined || named.length > 1) {
-    const names = config.streams.map(({ name }) => name).join(', ')
-    throw usage('it is not clear which stream is meant', `say it with --stream: ${names}`)
-  }
-  return { config, stream }
+  if (stream !== undefined && named.length === 1) return stream
+  const names = streams.map(({ name }) => name).join(', ')
+  throw usage('it is not clear which stream is meant', `say it with --stream: ${names}`)
 }
 
 async function settings(flags: ReplicaFlags): Promise<Settings> {
-  const { config, stream } = await streamOf(flags)
+  const config = await loadConfig(flags.config)
+  const stream = streamOf(config.streams, flags)
   const { relay, replica } = stream
   if (relay === null) {
     throw usage(

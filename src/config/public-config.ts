@@ -3,7 +3,7 @@ import type { GatewayConfig } from './config.ts'
 import { checkPair } from './cross-check.ts'
 import { loadPeer } from './peer-file.ts'
 import { configError, Problems } from './problem.ts'
-import { adminSchema, gatewaySchema } from './schema.ts'
+import { adminSchema, gatewaySchema, streamSchema } from './schema.ts'
 import { loadTunnel, tunnelBetween } from './tunnel-section.ts'
 import { readYaml } from './yaml-file.ts'
 
@@ -11,12 +11,12 @@ import { readYaml } from './yaml-file.ts'
 export type PublicConfig = Pick<
   GatewayConfig,
   'path' | 'name' | 'site' | 'dataDir' | 'self' | 'peer' | 'tunnel' | 'admin'
->
+> & { readonly streams: readonly { readonly name: string }[] }
 
 /**
- * Reads as much as commands need that look at the tunnel, or remove it: neither keys nor passwords,
- * which a person on call cannot read, and nobody at a prompt where systemd hands them out. Rejects
- * with one ERR_CONFIG that lists what is wrong with that.
+ * Reads as much as commands need that look at the tunnel, remove it, or ask the gateway: neither
+ * keys nor passwords, which a person on call cannot read, and nobody at a prompt where systemd
+ * hands them out. Rejects with one ERR_CONFIG that lists what is wrong with that.
  */
 export async function loadPublicConfig(path: string): Promise<PublicConfig> {
   const absolutePath = resolve(path)
@@ -28,6 +28,9 @@ export async function loadPublicConfig(path: string): Promise<PublicConfig> {
   const { name, site } = top
   const tunnelOf = loadTunnel(top.tunnel, problems)
   const admin = problems.parse(adminSchema, top.admin ?? {}, ['admin'])
+  const streams = top.streams.map((one, index) =>
+    problems.parse(streamSchema, one, ['streams', index]),
+  )
   const peers = resolve(directory, top.peers)
   const self = await loadPeer(peers, name, problems)
   const peer = top.peer === name ? null : await loadPeer(peers, top.peer, problems)
@@ -43,6 +46,7 @@ export async function loadPublicConfig(path: string): Promise<PublicConfig> {
     self,
     peer,
     tunnel,
+    streams: streams.filter((stream) => stream !== null).map((stream) => ({ name: stream.name })),
     admin: { socketPath: resolve(directory, admin.socket) },
   }
 }
