@@ -165,11 +165,8 @@ export const sourceSchema = mapping({
 export const throttleSchema = mapping({
   bytesPerSecond: bytes.refine((value) => value >= 1024, { error: 'must be at least 1KiB' }),
 })
-const retentionAge = duration.refine((value) => value >= 60_000, {
-  error: 'must be at least 1m',
-})
 /** With less a spool would keep nothing that nobody needs just now: 0 is a mistake, not a wish. */
-const RETENTION_BYTES_MIN = 2 ** 20
+const RETENTION_BYTES_MIN = 1024
 /** Who is away for longer is reseeded anyway. */
 const REPLICA_AGE_MS = 7 * 86_400_000
 /** Time to notice that a reset of the source was an intruder's, and to copy what is of before. */
@@ -178,14 +175,14 @@ const MINIMUM_HOLD_MS = 7 * 86_400_000
 export const spoolSchema = mapping({
   directory: text('must be the path of a folder'),
   retention: mapping({
-    age: retentionAge.optional(),
+    age: duration.refine((value) => value >= 60_000, { error: 'must be at least 1m' }).optional(),
     size: bytes
       .refine((value) => value >= RETENTION_BYTES_MIN, {
-        error: 'must be at least 1MiB; what a replica needs is kept all the same',
+        error: 'must be at least 1KiB; what a replica needs is kept all the same',
       })
       .optional(),
     hardLimit: flag.default(false),
-    replicaAge: retentionAge.default(REPLICA_AGE_MS),
+    replicaAge: duration.default(REPLICA_AGE_MS),
     minimumHold: duration.default(MINIMUM_HOLD_MS),
   }).default({
     hardLimit: false,

@@ -32,7 +32,7 @@ beforeAll(async () => {
   pair = await LoopbackPair.create({
     source: { port: production.port, ...LOGIN },
     replica: { port: dr.port, ...LOGIN },
-    spool: { retention: { size: '1MiB' } },
+    spool: { retention: { size: '1KiB' } },
   })
   await pair.start('production')
   await pair.start('dr')
@@ -70,7 +70,7 @@ async function replicaCommand(verb: 'attach' | 'detach'): Promise<string> {
 async function fillFiles(): Promise<string> {
   for (let count = 0; count < 3; count += 1) {
     await source.query('CREATE OR REPLACE TABLE test.t (v LONGTEXT)')
-    await source.query("INSERT INTO test.t VALUES (REPEAT('x', 1500000))")
+    await source.query("INSERT INTO test.t VALUES (REPEAT('x', 2000))")
     await source.query('FLUSH BINARY LOGS')
   }
   const [rows] = await source.query('SHOW MASTER STATUS')

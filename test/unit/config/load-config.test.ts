@@ -89,7 +89,7 @@ test('a retention that would keep nothing is a mistake', async () => {
   await pair.edit('gateway/azure.yaml', ['age: 7d, size: 100GiB', 'age: 0s, size: 0'])
   expect(await problemsOf(pair.at('gateway/azure.yaml'))).toEqual([
     'streams[0].spool.retention.age: "0s" must be at least 1m',
-    'streams[0].spool.retention.size: 0 must be at least 1MiB; ' +
+    'streams[0].spool.retention.size: 0 must be at least 1KiB; ' +
       'what a replica needs is kept all the same',
   ])
 })
