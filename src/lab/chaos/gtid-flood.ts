@@ -10,6 +10,8 @@ const STATEMENTS_PER_QUERY = 100
 /** Not the server's own: MySQL would go on from the highest number of that one. */
 const UUID = '0c0c0c0c-1111-4222-8333-444444444444'
 const DOMAIN_FIRST = 10_000
+/** More than any server has; what a replica may say of itself at the relay has a limit as well. */
+const PARTS_MAX: Readonly<Record<Flavor, number>> = { mysql: 60_000, mariadb: 12_000 }
 
 /**
  * Makes the source's GTID set large for good, by so many parts each time. On MySQL: transactions
@@ -22,11 +24,12 @@ export function createGtidFlood(flavor: Flavor): GtidFlood {
     try {
       const sync = await syncBinlog(connection, 0)
       try {
-        for (let done = 0; done < parts; done += STATEMENTS_PER_QUERY) {
-          const count = Math.min(STATEMENTS_PER_QUERY, parts - done)
+        const end = Math.min(next + parts, PARTS_MAX[flavor])
+        while (next < end) {
+          const count = Math.min(STATEMENTS_PER_QUERY, end - next)
           const numbers = Array.from({ length: count }, (_, index) => next + index)
-          next += count
           await connection.query(numbers.map(STATEMENTS[flavor]).join(';'))
+          next += count
         }
       } finally {
         await syncBinlog(connection, sync)
