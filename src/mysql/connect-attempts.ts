@@ -14,16 +14,17 @@ export interface AttemptBudget {
 }
 
 /**
- * `person`: somebody has to mend it. `crowded`: the login has all the connections that it may.
- * `unreached`: nobody took the connection. `passing`: it broke off, or nothing came, before the
- * login was answered.
+ * `refused`: the server said no, or its name is unknown. `handshake`: this side broke off, since
+ * the server does not prove who it is. A person has to mend both. `crowded`: the login has all
+ * the connections that it may. `unreached`: nobody took the connection. `passing`: it broke off,
+ * or nothing came, before the login was answered.
  */
-type Cause = 'person' | 'crowded' | 'unreached' | 'passing'
+type Cause = 'refused' | 'handshake' | 'crowded' | 'unreached' | 'passing'
 
 const FIRST_MS = 1_000
 const SLOW_MS = 60_000
-const DAY_MS = 86_400_000
-/** So many in a row come once a minute at most; then each waits twice as long, up to a day. */
+const HOUR_MS = 3_600_000
+/** So many in a row come once a minute at most; then each waits twice as long, up to an hour. */
 const SLOW_ATTEMPTS = 40
 /** So many may break off in a row, as when a server comes up, before they are taken for lasting. */
 const PASSING_ATTEMPTS = 20
@@ -31,15 +32,16 @@ const CROWDED_FIRST_MS = 100
 const CROWDED_MS_MAX = 5_000
 
 /**
- * The attempts to log in to one database server, over all parts that connect to it. A server counts
- * handshakes that fail by the host that they come from, and after `max_connect_errors` (100) in a
- * row it refuses that whole host, with error 1129, until a person lets it in again. So what a
- * person has to mend is tried ever more rarely, by one part at a time: the hundredth time after
- * seven weeks.
+ * The attempts to log in to one database server, over all parts that connect to it. A server
+ * counts handshakes that break off by the host that they come from, and after `max_connect_errors`
+ * (100) in a row it refuses that whole host, with error 1129, until a person lets it in again. So
+ * these are tried ever more rarely, by one part at a time: the hundredth time after two days. It
+ * does not count a login that it refuses (SUM_CONNECT_ERRORS of performance_schema.host_cache):
+ * that is tried once a minute for as long as it lasts.
  */
 export class ConnectAttempts implements AttemptBudget {
   readonly #clock: Clock
-  readonly #failures = { person: 0, crowded: 0, passing: 0 }
+  readonly #failures = { refused: 0, handshake: 0, crowded: 0, passing: 0 }
   #notBeforeMs = Number.NEGATIVE_INFINITY
   /** The attempt that tells whether it is mended. */
   #trying: Promise<void> | null = null
@@ -88,34 +90,36 @@ export class ConnectAttempts implements AttemptBudget {
   }
 
   get #isSlow(): boolean {
-    const { person, crowded, passing } = this.#failures
-    return person > 0 || crowded > 0 || passing > PASSING_ATTEMPTS
+    const { refused, handshake, crowded, passing } = this.#failures
+    return refused + handshake + crowded > 0 || passing > PASSING_ATTEMPTS
   }
 
   #succeeded(): void {
-    Object.assign(this.#failures, { person: 0, crowded: 0, passing: 0 })
+    Object.assign(this.#failures, { refused: 0, handshake: 0, crowded: 0, passing: 0 })
   }
 
   #failed(cause: Cause, givesWay: boolean): void {
     if (cause === 'unreached' || (cause === 'crowded' && givesWay)) return
     this.#failures[cause] += 1
-    const { person, crowded, passing } = this.#failures
-    const waitMs =
-      cause === 'crowded'
-        ? Math.min(CROWDED_MS_MAX, CROWDED_FIRST_MS * 2 ** Math.min(crowded - 1, 10))
-        : slowMs(person + Math.max(0, passing - PASSING_ATTEMPTS))
-    this.#notBeforeMs = this.#clock.monotonicMs() + waitMs
+    this.#notBeforeMs = this.#clock.monotonicMs() + this.#waitMs(cause)
+  }
+
+  #waitMs(cause: Exclude<Cause, 'unreached'>): number {
+    const { refused, handshake, crowded, passing } = this.#failures
+    if (cause === 'crowded') return doubled(CROWDED_FIRST_MS, crowded, CROWDED_MS_MAX)
+    if (cause === 'refused') return doubled(FIRST_MS, refused, SLOW_MS)
+    const counted = handshake + Math.max(0, passing - PASSING_ATTEMPTS)
+    if (counted <= SLOW_ATTEMPTS) return doubled(FIRST_MS, counted, SLOW_MS)
+    return doubled(2 * SLOW_MS, counted - SLOW_ATTEMPTS, HOUR_MS)
   }
 }
 
-function slowMs(failures: number): number {
-  if (failures === 0) return 0
-  if (failures <= SLOW_ATTEMPTS)
-    return Math.min(SLOW_MS, FIRST_MS * 2 ** Math.min(failures - 1, 10))
-  return Math.min(DAY_MS, SLOW_MS * 2 ** Math.min(failures - SLOW_ATTEMPTS, 20))
+/** `firstMs` after the first failure, twice as long after each further one. */
+function doubled(firstMs: number, failures: number, msMax: number): number {
+  return failures === 0 ? 0 : Math.min(msMax, firstMs * 2 ** Math.min(failures - 1, 20))
 }
 
-/** Errors of the server by which it turns a login away: what a person has to mend. */
+/** Errors of the server by which it turns a login away. */
 const REFUSALS: ReadonlySet<number> = new Set([
   1044, // no access to the database
   1045, // access denied
@@ -133,9 +137,8 @@ const REFUSALS: ReadonlySet<number> = new Set([
 ])
 /** Too many connections: of all, of this user by the server's limit, or by its own. */
 const CROWDED: ReadonlySet<number> = new Set([1040, 1203, 1226])
-const PERSON_CODES: ReadonlySet<string> = new Set([
+const HANDSHAKE_CODES: ReadonlySet<string> = new Set([
   'AUTH_SWITCH_PLUGIN_ERROR',
-  'ENOTFOUND',
   'ERR_SQL_AUTHENTICATION',
   'ERR_SQL_TLS',
   'HANDSHAKE_NO_SSL_SUPPORT',
@@ -145,7 +148,8 @@ const PERSON_CODES: ReadonlySet<string> = new Set([
 function causeOf(error: unknown, isReached: boolean): Cause {
   const errno = error instanceof Error && 'errno' in error ? Number(error.errno) : 0
   if (isCrowded(errno)) return 'crowded'
-  if (REFUSALS.has(errno) || PERSON_CODES.has(codeOf(error))) return 'person'
+  if (REFUSALS.has(errno) || codeOf(error) === 'ENOTFOUND') return 'refused'
+  if (HANDSHAKE_CODES.has(codeOf(error))) return 'handshake'
   return isReached ? 'passing' : 'unreached'
 }
 
