@@ -5,6 +5,7 @@ import { checkMtu } from './check-mtu.ts'
 import { checkReplicas } from './check-replica.ts'
 import { checkRoute } from './check-route.ts'
 import { checkSources } from './check-source.ts'
+import { checkSpools } from './check-spool.ts'
 
 export interface CheckFinding {
   /** `ok` tells what was looked at and found good. */
@@ -27,6 +28,7 @@ export const checks: readonly Check[] = [
   { name: 'mtu', offline: true, run: checkMtu },
   { name: 'tools', offline: false, run: checkTools },
   { name: 'folders', offline: false, run: checkFolders },
+  { name: 'spool', offline: false, run: checkSpools },
   { name: 'ports', offline: false, run: checkPorts },
   { name: 'route', offline: false, run: (config) => checkRoute(config) },
   { name: 'clock', offline: false, run: () => checkClock() },

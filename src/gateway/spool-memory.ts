@@ -37,20 +37,12 @@ export class SpoolMemory {
 
   constructor(options: SpoolMemoryOptions) {
     this.#options = options
-    this.#path = join(options.dataDir, `spool-${options.stream}.json`)
+    this.#path = memoryPath(options)
   }
 
   async recall(): Promise<KnownSpool | null> {
-    const text = await readFile(this.#path, 'utf8').catch((error: unknown) => {
-      ignoreMissing(error)
-      return null
-    })
-    if (text === null) return null
-    const record = parse(text)
-    if (record === null) return { epoch: null, path: this.#path }
-    return record.directory === this.#options.spool.directory
-      ? { epoch: record, path: this.#path }
-      : null
+    const { dataDir, stream, spool } = this.#options
+    return await recallSpool({ dataDir, stream, directory: spool.directory })
   }
 
   /** To be called whenever more is held, and now and then; writes only what is new. */
@@ -80,6 +72,29 @@ export class SpoolMemory {
       log.warn({ code: codeOf(error) }, `${what}: ${describeError(error)}`)
     }
   }
+}
+
+export interface SpoolOfStream {
+  readonly dataDir: string
+  readonly stream: string
+  readonly directory: string
+}
+
+/** Null where nothing is remembered of a spool in `directory`. */
+export async function recallSpool(spool: SpoolOfStream): Promise<KnownSpool | null> {
+  const path = memoryPath(spool)
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    ignoreMissing(error)
+    return null
+  })
+  if (text === null) return null
+  const record = parse(text)
+  if (record === null) return { epoch: null, path }
+  return record.directory === spool.directory ? { epoch: record, path } : null
+}
+
+function memoryPath({ dataDir, stream }: Pick<SpoolOfStream, 'dataDir' | 'stream'>): string {
+  return join(dataDir, `spool-${stream}.json`)
 }
 
 function parse(text: string): z.output<typeof schema> | null {

@@ -1,6 +1,8 @@
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { checkSpools } from '../../../src/cli/check-spool.ts'
+import type { GatewayConfig } from '../../../src/config/config.ts'
 import { DrStreamFixture } from '../../helpers/dr-stream-fixture.ts'
 import { recordedFile } from '../../helpers/fixtures.ts'
 import {
@@ -43,11 +45,21 @@ describe('a spool that is not where it was', () => {
         remedy: expect.stringContaining(fixture.memoryPath),
       },
     ])
+    const config = {
+      dataDir: `${path}-data`,
+      streams: [{ name: 'main', spool: { directory: path } }],
+    }
+    expect(await checkSpools(config as unknown as GatewayConfig)).toMatchObject([
+      { severity: 'error', remedy: expect.stringContaining(fixture.memoryPath) },
+    ])
     // Not even a folder is made on what may be a mount point.
     await expect(stat(path)).rejects.toMatchObject({ code: 'ENOENT' })
     await rename(join(folder.path, 'away'), path)
     await fixture.untilProblem(undefined)
     expect(fixture.stream.status().spool?.files).toBe(1)
+    expect(await checkSpools(config as unknown as GatewayConfig)).toMatchObject([
+      { severity: 'ok' },
+    ])
   })
 
   test('is missed while the gateway runs and nothing comes, and found again', async () => {
