@@ -15,6 +15,7 @@ const PROOF_MS_MAX = 10_000
 /** So are samples of the source, and a lost one may say that production just vanished. */
 const SAMPLE_MS_MAX = 4_000
 const LAG_MS_FINE = 5_000
+const PROOF_MS_OLD = 60_000
 /** An error of a replica can be half a page; the problem below has all of it. */
 const REASON_CHARACTERS_MAX = 60
 
@@ -58,12 +59,12 @@ function lagVerdict({ receiveLag: lag, source }: StreamStatus, status: GatewaySt
     return { mood: 'good', answer: `is measured at the other site: ask ${link.peer}` }
   }
   if (lag === null || lag.ms === null) {
-    return { mood: 'warn', answer: 'unknown: the source was not heard of since this start' }
+    return { mood: 'warn', answer: 'unknown: nothing was heard of the source yet' }
   }
   // With the link or the source gone, commits may pass unseen from that moment on.
   const isWatched = link.state === 'up' && source.connected
   const stale = !isWatched || !isProven(lag, SAMPLE_MS_MAX)
-  const proof = `confirmed ${durationText(lag.provenAgoMs)} ago`
+  const proof = `confirmed ${proofText(lag.provenAgoMs ?? 0, status)}`
   if (lag.ms === 0 && !stale) return { mood: 'good', answer: `none, ${proof}: nothing is exposed` }
   if (lag.ms === 0) {
     const answer = `none known, last ${proof}: all commits since then are exposed`
@@ -72,6 +73,16 @@ function lagVerdict({ receiveLag: lag, source }: StreamStatus, status: GatewaySt
   const exposed = `${stale ? 'at least ' : ''}${exposedText(lag)} exposed`
   const parts = [`${durationText(lag.ms)} behind`, exposed, stale ? `last ${proof}` : proof]
   return { mood: lag.ms <= LAG_MS_FINE && !stale ? 'good' : 'warn', answer: parts.join(', ') }
+}
+
+/** Of an old proof also the moment: that is what was lost, when production does not come back. */
+function proofText(ageMs: number, { nowMs, startedAtMs }: GatewayStatus): string {
+  const ago = `${durationText(ageMs)} ago`
+  const atMs = nowMs - ageMs
+  const isBeforeStart = atMs < startedAtMs
+  if (ageMs < PROOF_MS_OLD && !isBeforeStart) return ago
+  const time = new Date(atMs).toISOString().slice(0, 19).replace('T', ' ')
+  return `${ago} (${isBeforeStart ? 'before this start, ' : ''}${time} UTC)`
 }
 
 /** What would be lost if production vanished now. */

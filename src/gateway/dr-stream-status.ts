@@ -19,7 +19,6 @@ export function drStreamStatus(stream: DrStream, config: StreamConfig, clock: Cl
   const identity = spool.identity()
   const held = spool.held()
   const files = spool.storedFiles()
-  const sample = newest?.sample
   return {
     name: stream.name,
     flavor: identity?.flavor ?? null,
@@ -30,9 +29,9 @@ export function drStreamStatus(stream: DrStream, config: StreamConfig, clock: Cl
       serverId: identity?.serverId ?? null,
       serverUuid: identity?.serverUuid ?? null,
       position:
-        sample === undefined
+        newest === null
           ? null
-          : { epoch: null, file: sample.file, offset: sample.offset, gtids: sample.gtids ?? '' },
+          : { epoch: null, file: newest.file, offset: newest.offset, gtids: newest.gtids ?? '' },
       connected: told.state?.state === 'streaming',
       heardAgoMs: newest === null ? null : clock.monotonicMs() - newest.atMs,
     },
@@ -102,7 +101,8 @@ export function drStreamProblems(stream: DrStream, nowMs: number): Problem[] {
   if (loadProblem !== null) problems.push(loadProblem)
   const told = stream.receiver.status().state
   if (told?.problem) {
-    const { code, message, remedy, sinceMs } = told.problem
+    const { code, message, remedy } = told.problem
+    const sinceMs = stream.ownTimeOf(told.problem.sinceMs)
     const severity = told.state === 'blocked' ? 'blocked' : 'error'
     const where = `source:${name}`
     problems.push({ code, severity, where, message, sinceMs, ...(remedy !== null && { remedy }) })

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { Backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
 import { describeError, errorFields, isLandbridgeError, LandbridgeError } from '../base/errors.ts'
@@ -20,6 +21,7 @@ import type { EpochRecord } from '../spool/spool-file.ts'
 import { SpoolWriter } from '../spool/spool-writer.ts'
 import { makeSpoolPrivate } from './data-directory.ts'
 import { drStreamProblems, drStreamStatus } from './dr-stream-status.ts'
+import { LastProof } from './last-proof.ts'
 import { relayAddress } from './relay-address.ts'
 import type { RelayPlaces } from './relay-places.ts'
 import { SpoolMemory } from './spool-memory.ts'
@@ -40,6 +42,14 @@ export interface DrStreamOptions {
   readonly log: Log
 }
 
+/** A place of the source, and when it was heard of on this gateway's monotonic clock. */
+export interface KnownPlace {
+  readonly file: string
+  readonly offset: number
+  readonly gtids: string | null
+  readonly atMs: number
+}
+
 const RETENTION_EVERY_MS = 60_000
 
 /** The DR half of a stream: receiver, spool, relay and the lag measured between them. */
@@ -54,12 +64,16 @@ export class DrStream {
   readonly applyLag: ApplyLag
   readonly #options: DrStreamOptions
   readonly #memory: SpoolMemory
+  readonly #lastProof: LastProof
   #transactions = 0
   #bytesTotal = 0
   /** First epoch of the lineage that lag is measured in; 0 for the only one. */
   #lineageEpoch = 0
   #knownEpoch: EpochRecord | null = null
   #sample: { readonly sample: Sample; readonly atMs: number } | null = null
+  /** As last measured: a link that is down has none. */
+  #clockOffsetMs = 0
+  #remembered: KnownPlace | null = null
   #loadProblem: Problem | null = null
 
   constructor(options: DrStreamOptions) {
@@ -70,6 +84,12 @@ export class DrStream {
     this.#memory = new SpoolMemory({ ...options, stream: config.name, spool: this.spool })
     this.receiveLag = new ReceiveLag({ clock })
     this.applyLag = new ApplyLag({ clock })
+    this.#lastProof = new LastProof({
+      path: join(options.dataDir, `last-proof-${config.name}.json`),
+      ...{ clock, log },
+      known: () => this.receiveLag.known(),
+      lineage: () => this.#lineageEpoch,
+    })
     this.writer = new SpoolWriter({
       spool: this.spool,
       clock,
@@ -100,8 +120,16 @@ export class DrStream {
     return this.#transactions
   }
 
-  get newest(): { readonly sample: Sample; readonly atMs: number } | null {
-    return this.#sample
+  /** Where the source was when it was last heard of, be it before this start. */
+  get newest(): KnownPlace | null {
+    const heard = this.#sample
+    return heard === null ? this.#remembered : { ...heard.sample, atMs: heard.atMs }
+  }
+
+  /** A time of the peer's clock, by this gateway's. */
+  ownTimeOf(peerMs: number): number {
+    this.#clockOffsetMs = this.#options.clockOffsetMs() ?? this.#clockOffsetMs
+    return peerMs - this.#clockOffsetMs
   }
 
   get loadProblem(): Problem | null {
@@ -120,7 +148,9 @@ export class DrStream {
   async #runParts(signal: AbortSignal): Promise<void> {
     const ending = new AbortController()
     const stop = AbortSignal.any([signal, ending.signal])
-    const parts = [this.writer, this.relay, this.poller].map((part) => part?.run(stop))
+    const parts = [this.writer, this.relay, this.poller, this.#lastProof].map((part) =>
+      part?.run(stop),
+    )
     try {
       await Promise.all([...parts, this.#retain(stop)])
     } finally {
@@ -172,6 +202,21 @@ export class DrStream {
     this.#lineageEpoch = this.spool.lineage()?.epoch ?? 0
     this.#tellSynced()
     await this.#memory.remember()
+    await this.#remember()
+  }
+
+  /** Until production is heard of, what was known of it before this start. */
+  async #remember(): Promise<void> {
+    const known = await this.#lastProof.load()
+    if (known === null) return
+    this.receiveLag.restore(known)
+    const { file, offset, gtids, provenAgoMs } = known
+    this.#remembered = {
+      file,
+      offset,
+      gtids,
+      atMs: this.#options.clock.monotonicMs() - provenAgoMs,
+    }
   }
 
   async #retain(signal: AbortSignal): Promise<void> {

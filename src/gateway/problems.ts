@@ -32,15 +32,17 @@ export function tunnelProblems(
   const remedy =
     'See that the other gateway runs, that UDP gets through to ' +
     `${tunnel.endpoint ?? 'one of the two gateways'}, and that both have the same peer files.`
-  const common = { severity: 'error', where: 'tunnel', remedy } as const
+  // Not since the last handshake: a tunnel that works has one every two minutes only.
+  const sinceMs = tunnel.heardAgoMs === null ? startedAtMs : nowMs - tunnel.heardAgoMs
+  const common = { severity: 'error', where: 'tunnel', remedy, sinceMs } as const
   if (tunnel.state === 'stale') {
     const ageMs = tunnel.handshakeAgeMs ?? 0
     const message = `nothing comes through the tunnel; last handshake ${seconds(ageMs)} s ago`
-    return [{ code: 'ERR_TUNNEL_STALE', message, sinceMs: nowMs - ageMs, ...common }]
+    return [{ code: 'ERR_TUNNEL_STALE', message, ...common }]
   }
   if (tunnel.state !== 'never' || nowMs - startedAtMs < FIRST_HANDSHAKE_MS) return []
   const message = 'the tunnel has had no handshake with the peer since it was made'
-  return [{ code: 'ERR_TUNNEL_STALE', message, sinceMs: startedAtMs, ...common }]
+  return [{ code: 'ERR_TUNNEL_STALE', message, ...common }]
 }
 
 function seconds(durationMs: number): number {

@@ -44,6 +44,19 @@ export interface Unlogged {
   readonly sinceMs: number
 }
 
+/** What is worth remembering over a restart. Ages are of the moment it was asked for. */
+export interface KnownLag {
+  /** The source's newest known place. */
+  readonly file: string
+  readonly offset: number
+  readonly gtids: string | null
+  readonly provenAgoMs: number
+  /** Age of the oldest sample that is not held; null when all are. */
+  readonly missingAgoMs: number | null
+  readonly bytes: number | null
+  readonly transactions: number | null
+}
+
 interface Mark {
   /** When this place was the source's newest, on this gateway's monotonic clock. */
   readonly bornMs: number
@@ -96,6 +109,8 @@ export class ReceiveLag {
   /** Wall clock of the peer minus own monotonic clock. Null until the link has measured it. */
   #peerAheadMs: number | null = null
   #lastDelayMs = 0
+  /** What the counts were at most, when `#newest` is from before the start. */
+  #restored: KnownLag | null = null
   /** When the source was last known to have nothing that is not held; monotonic. */
   #allHeldMs = Number.NEGATIVE_INFINITY
 
@@ -139,6 +154,7 @@ export class ReceiveLag {
     }
     const { file, offset, gtids } = sample
     this.#newest = { bornMs, file, offset, gtids, isOfHeld }
+    this.#restored = null
     this.#newestGtids = sample.gtids ?? this.#newestGtids
     this.#missing.push(this.#newest)
   }
@@ -172,6 +188,7 @@ export class ReceiveLag {
     this.#files.reset()
     this.#newest = null
     this.#newestGtids = null
+    this.#restored = null
     this.#lastDelayMs = 0
     this.#allHeldMs = Number.NEGATIVE_INFINITY
     this.#unlogged.clear()
@@ -182,6 +199,40 @@ export class ReceiveLag {
   unlogged(): Unlogged | null {
     const { text: gtids, count } = this.#unlogged
     return gtids === '' ? null : { gtids, count, sinceMs: this.#unloggedSinceMs }
+  }
+
+  /** Null before the first sample. */
+  known(): KnownLag | null {
+    const { bytes, transactions, provenAgoMs } = this.status()
+    const newest = this.#newest
+    if (newest === null || provenAgoMs === null) return null
+    const { file, offset } = newest
+    const gtids = this.#expected(newest.gtids)
+    const oldest = this.#missing.oldest
+    const missingAgoMs = oldest === undefined ? null : this.#clock.monotonicMs() - oldest.bornMs
+    return { file, offset, gtids, provenAgoMs, missingAgoMs, bytes, transactions }
+  }
+
+  /** Without what no dump will bring: after a restart that is not known any more. */
+  #expected(gtids: string | null): string | null {
+    if (gtids === null || this.#unlogged.count === 0) return gtids
+    const executed = this.#sourceText.parse(this.#flavor, gtids)
+    return executed === null ? gtids : this.#unlogged.without(executed).toString()
+  }
+
+  /**
+   * What was known before this start. It counts until the first sample; what is missing of it is
+   * judged by what is held now, and where that cannot be told it is as much as it was.
+   */
+  restore(known: KnownLag): void {
+    const nowMs = this.#clock.monotonicMs()
+    const { file, offset, gtids, provenAgoMs, missingAgoMs } = known
+    this.#restored = known
+    this.#provenMs = nowMs - provenAgoMs
+    this.#newest = { bornMs: this.#provenMs, file, offset, gtids, isOfHeld: false }
+    this.#newestGtids = gtids
+    const bornMs = missingAgoMs === null ? this.#provenMs : nowMs - missingAgoMs
+    this.#missing.push({ ...this.#newest, bornMs })
   }
 
   status(): LagStatus {
@@ -260,13 +311,13 @@ export class ReceiveLag {
     const bytes = this.#files.bytesBetween(this.#synced, newest)
     if (bytes !== null && bytes >= 0) return bytes
     // Ahead of the newest sample is normal. Ahead and yet missing something: two lineages.
-    return this.#missing.length === 0 ? 0 : null
+    return this.#missing.length === 0 ? 0 : (this.#restored?.bytes ?? null)
   }
 
   #transactions(): number | null {
     if (this.#missing.length === 0) return 0
     const wanted = this.#sourceText.parse(this.#flavor, this.#newestGtids)
-    if (wanted === null) return null
+    if (wanted === null) return this.#restored?.transactions ?? null
     const held = this.#syncedText.parse(this.#flavor, this.#synced?.gtids() ?? null)
     return held === null ? null : Number(this.#unlogged.without(wanted).countMissingFrom(held))
   }

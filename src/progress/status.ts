@@ -54,6 +54,8 @@ export interface TunnelStatus {
   readonly endpoint: string | null
   readonly mtu: number | null
   readonly handshakeAgeMs: number | null
+  /** How long ago something came out of the tunnel last; null when nothing has since the start. */
+  readonly heardAgoMs: number | null
   readonly receivedBytes: number
   readonly sentBytes: number
   /** What the peer may reach of this machine; null for a tunnel that somebody else keeps. */

@@ -33,6 +33,7 @@ export class ExternalTunnel implements TunnelPath {
       endpoint: null,
       mtu: null,
       handshakeAgeMs: null,
+      heardAgoMs: null,
       receivedBytes: 0,
       sentBytes: 0,
       firewall: null,

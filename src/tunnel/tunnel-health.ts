@@ -23,10 +23,16 @@ export class TunnelHealth {
   #receivedBytes = 0
   #sentBytesAtReceive = 0
   #receivedAtMs: number
+  #heardAtMs: number | null = null
 
   constructor(options: { readonly keepaliveMs: number; readonly nowMs: number }) {
     this.#keepaliveMs = options.keepaliveMs
     this.#receivedAtMs = options.nowMs
+  }
+
+  /** When bytes came last, on the monotonic clock; null while none were seen to come. */
+  get heardAtMs(): number | null {
+    return this.#heardAtMs
   }
 
   /** `nowMs` is monotonic, `handshakeAgeMs` was taken from the wall clock by the caller. */
@@ -39,6 +45,7 @@ export class TunnelHealth {
       this.#receivedBytes = reading.receivedBytes
       this.#sentBytesAtReceive = reading.sentBytes
       this.#receivedAtMs = nowMs
+      this.#heardAtMs = nowMs
     }
     if (handshakeAgeMs === null) return 'never'
     if (handshakeAgeMs > HANDSHAKE_MS_MAX) return 'stale'

@@ -71,6 +71,8 @@ export async function peekTunnel(
     endpoint: reading?.endpoint ?? null,
     mtu: settings.mtuBytes,
     handshakeAgeMs: ageMs,
+    // One look does not say.
+    heardAgoMs: null,
     receivedBytes: reading?.receivedBytes ?? 0,
     sentBytes: reading?.sentBytes ?? 0,
     firewall: firewallStatus(options.firewall, rules !== null),

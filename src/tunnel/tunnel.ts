@@ -72,6 +72,7 @@ export class Tunnel implements TunnelPath {
   #reading = NOTHING_READ
   /** As nft lists it after it was set; null while there is none. */
   #firewall: string | null = null
+  #heardAtMs: number | null = null
   #problem: Problem | null = null
   #warnings: readonly Problem[] = []
   #isUp = Promise.withResolvers<void>()
@@ -123,6 +124,7 @@ export class Tunnel implements TunnelPath {
       endpoint: this.#reading.endpoint,
       mtu: settings.mtuBytes,
       handshakeAgeMs: this.#handshakeAgeMs(),
+      heardAgoMs: this.#heardAtMs === null ? null : this.#clock.monotonicMs() - this.#heardAtMs,
       receivedBytes: this.#reading.receivedBytes,
       sentBytes: this.#reading.sentBytes,
       firewall: firewallStatus(this.#options.firewall, this.#firewall !== null),
@@ -206,6 +208,8 @@ export class Tunnel implements TunnelPath {
         this.#reading = await backend.read()
         const nowMs = this.#clock.monotonicMs()
         this.#setState(health.observe(this.#reading, this.#handshakeAgeMs(), nowMs))
+        // An interface that was made anew has heard nothing yet; the one before it had.
+        this.#heardAtMs = health.heardAtMs ?? this.#heardAtMs
         if (this.#state === 'up') {
           backoff.reset()
           await this.#noteEndpoint()

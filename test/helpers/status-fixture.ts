@@ -83,6 +83,7 @@ export const drStatus: GatewayStatus = {
     endpoint: '198.51.100.20:51820',
     mtu: 1340,
     handshakeAgeMs: 92_000,
+    heardAgoMs: 800,
     receivedBytes: 1_299_227_607,
     sentBytes: 325_081_826,
     firewall: { inPlace: true, accepts: [], forwards: false },

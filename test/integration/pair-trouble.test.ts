@@ -56,6 +56,29 @@ describeFlavors('a %s pair in trouble', (flavor) => {
     expect(SITES.map((site) => pair.pair.pid(site))).toEqual(pids)
   })
 
+  test('DR says until when production was known, also after a restart of it alone', async () => {
+    await insert()
+    await pair.synced()
+    // A new epoch forgets what was known before; a second later it is known again.
+    await pair.pair.until('dr', ({ streams }) => streams[0]?.receiveLag?.ms === 0)
+    await pair.pair.kill('production')
+    const before = (await pair.pair.status('dr'))?.streams[0]
+    expect(before?.source.position).toBeTruthy()
+    await pair.restartGateway('dr', 'SIGTERM')
+    const { streams, startedAtMs, nowMs } = await pair.pair.until('dr', (status) => {
+      return (status.streams[0]?.receiveLag?.provenAgoMs ?? null) !== null
+    })
+    const [stream] = streams
+    expect(stream?.source).toMatchObject({ connected: false, position: before?.source.position })
+    expect(stream?.receiveLag).toMatchObject({ bytes: 0, transactions: 0, ms: 0 })
+    expect(stream?.receiveLag?.provenAgoMs).toBeGreaterThan(nowMs - startedAtMs)
+    expect((await runStatusCommand(pair.pair.configPath('dr'))).text).toMatch(
+      /lag +none known, last confirmed .* ago \(before this start, .* UTC\): all commits since/,
+    )
+    await pair.pair.start('production')
+    await expectHealthy()
+  })
+
   test('names a wrong password of the source without telling it', async () => {
     const sql = await pair.sql()
     const change = (password: string) =>

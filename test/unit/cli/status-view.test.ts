@@ -157,6 +157,23 @@ describe('status for people', () => {
     expect(line({}, true, 4100)).toMatch(/all commits since then are exposed$/)
   })
 
+  test('with production gone and DR restarted: until when it was proven, what is missing', () => {
+    const { nowMs } = drStatus
+    const lagOf = (transactions: number, ms: number) => {
+      const receiveLag = { bytes: 900 * transactions, transactions, ms, provenAgoMs: 300_000 }
+      const stream = { ...drStream, receiveLag: { ...receiveLag, recent: null } }
+      const link = { ...drStatus.link, state: 'down' } as const
+      const shown = { ...drStatus, startedAtMs: nowMs - 60_000, link, streams: [stream] }
+      const text = renderStatus(shown, plain)
+      return text.split('\n').find((line) => line.startsWith('  lag ')) ?? ''
+    }
+    const proof = 'last confirmed 5 minutes ago (before this start, 2026-11-22 11:55:00 UTC)'
+    expect(lagOf(0, 0)).toContain(`none known, ${proof}: all commits since then are exposed`)
+    expect(lagOf(4, 301_000)).toContain(
+      `5 minutes, 1 second behind, at least 4 transactions (3.52 KiB) exposed, ${proof}`,
+    )
+  })
+
   test('a replica that does not apply: how much it lacks, and the start of the reason', () => {
     const applyLag = { bytes: 9, transactions: 3, ms: 9000, provenAgoMs: 100, recent: null }
     const replica = { ...replicaStatus, applyLag, applyError: `worker: ${'x'.repeat(300)}` }

@@ -10,6 +10,7 @@ const status = {
   endpoint: '198.51.100.2:51820',
   mtu: 1340,
   handshakeAgeMs: 92_000,
+  heardAgoMs: 800,
   receivedBytes: 1_299_227_607,
   sentBytes: 512,
   firewall: { inPlace: true, accepts: ['tcp/7400', 'udp/161'], forwards: false },

@@ -110,25 +110,30 @@ describe('the tunnel', () => {
     }
   })
 
-  test('that is stale is an error since its last handshake', () => {
-    const stale = { ...tunnel, state: 'stale', handshakeAgeMs: 200_000 } as const
+  test('that is stale is an error since nothing came, not since its last handshake', () => {
+    const heard = { handshakeAgeMs: 81_000, heardAgoMs: 22_000 }
+    const stale = { ...tunnel, state: 'stale', ...heard } as const
     expect(tunnelProblems(stale, since(900_000))).toMatchObject([
       {
         code: 'ERR_TUNNEL_STALE',
         severity: 'error',
         where: 'tunnel',
-        message: 'nothing comes through the tunnel; last handshake 200 s ago',
+        message: 'nothing comes through the tunnel; last handshake 81 s ago',
         remedy: expect.stringContaining('198.51.100.20:51820'),
-        sinceMs: nowMs - 200_000,
+        sinceMs: nowMs - 22_000,
       },
     ])
   })
 
   test('without a first handshake is an error once the other gateway had time', () => {
-    const never = { ...tunnel, state: 'never', handshakeAgeMs: null } as const
+    const never = { ...tunnel, state: 'never', handshakeAgeMs: null, heardAgoMs: null } as const
     expect(tunnelProblems(never, since(5_000))).toEqual([])
     expect(tunnelProblems(never, since(15_000))).toMatchObject([
       { code: 'ERR_TUNNEL_STALE', sinceMs: nowMs - 15_000 },
+    ])
+    // Its interface was made anew: the peer was heard through the one before.
+    expect(tunnelProblems({ ...never, heardAgoMs: 7_000 }, since(60_000))).toMatchObject([
+      { code: 'ERR_TUNNEL_STALE', sinceMs: nowMs - 7_000 },
     ])
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ReceiveLag } from '../../../src/progress/receive-lag.ts'
+import { type KnownLag, ReceiveLag } from '../../../src/progress/receive-lag.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
 /** A production site whose clock is `offsetMs` ahead, seen from a DR gateway. */
@@ -297,6 +297,58 @@ describe('receive lag', () => {
     expect(lag.status()).toEqual(nothing)
   })
 
+  describe('after a restart with production gone', () => {
+    const known: KnownLag = {
+      file: 'binlog.000003',
+      offset: 700,
+      gtids: '0-1-9',
+      provenAgoMs: 60_000,
+      missingAgoMs: 61_500,
+      bytes: 900,
+      transactions: 4,
+    }
+    const restored = (held: { file: string; offset: number; gtids: string } | null) => {
+      const clock = new FakeClock()
+      const lag = new ReceiveLag({ clock })
+      lag.setFlavor('mariadb')
+      if (held !== null) lag.synced({ ...held, gtids: () => held.gtids })
+      lag.restore(known)
+      return { clock, lag }
+    }
+
+    test('what was missing is missing still, by what is held now', async () => {
+      const { clock, lag } = restored({ file: 'binlog.000003', offset: 400, gtids: '0-1-6' })
+      expect(lag.status()).toMatchObject({ bytes: 300, transactions: 3, ms: 61_500 })
+      await clock.advance(10_000)
+      expect(lag.status()).toMatchObject({ ms: 71_500, provenAgoMs: 70_000 })
+      expect(lag.known()).toEqual({
+        ...known,
+        ...{ provenAgoMs: 70_000, missingAgoMs: 71_500, bytes: 300, transactions: 3 },
+      })
+    })
+
+    test('all that was known is held: 0, with the age of that knowledge', () => {
+      const { lag } = restored({ file: 'binlog.000003', offset: 700, gtids: '0-1-9' })
+      expect(lag.status()).toMatchObject({ bytes: 0, transactions: 0, ms: 0, provenAgoMs: 60_000 })
+    })
+
+    test('where it cannot be told it is as much as it was, never less', () => {
+      const elsewhere = { file: 'binlog.000001', offset: 400, gtids: '0-1-6' }
+      expect(restored(elsewhere).lag.status()).toMatchObject({ bytes: 900, transactions: 3 })
+      const { lag } = restored(null)
+      lag.synced({ file: 'binlog.000001', offset: 4, gtids: () => '' })
+      lag.restore({ ...known, gtids: null })
+      expect(lag.status()).toMatchObject({ bytes: 900, transactions: 4 })
+    })
+
+    test('the first sample counts instead', () => {
+      const { lag } = restored({ file: 'binlog.000003', offset: 700, gtids: '0-1-9' })
+      const place = { file: 'binlog.000003', offset: 700, gtids: '0-1-9', bytesTotal: null }
+      lag.sample({ atMs: 0, ...place })
+      expect(lag.status()).toMatchObject({ ms: 0, transactions: 0, provenAgoMs: 0 })
+    })
+  })
+
   test('the percentiles can start anew', () => {
     const pair = new Pair()
     pair.lag.recordTransaction(pair.peerMs - 5, pair.clock.wallMs())
@@ -333,6 +385,8 @@ describe('GTIDs that are in no file of a MySQL source', () => {
     sample(500, `${added},${uuid}:1-5`)
     expect(lag.status()).toMatchObject({ ms: 0, transactions: 0, bytes: 0 })
     expect(lag.unlogged()).toEqual({ gtids: added, count: 100, sinceMs: clock.wallMs() })
+    // Nor is it after a restart, when nobody can ask the source any more.
+    expect(lag.known()?.gtids).not.toContain(added)
     sample(700, `${added},${uuid}:1-7`)
     await clock.advance(1_000)
     expect(lag.status()).toMatchObject({ ms: 1000, transactions: 2, bytes: 200 })

@@ -40,6 +40,16 @@ test('our own keepalives are no data, however many', () => {
   expect(slow.observe(reading(100, 132), 34_900, 34_900)).toBe('up')
 })
 
+test('says when something came last, which is not when it was looked at first', () => {
+  const health = new TunnelHealth({ keepaliveMs: 25_000, nowMs: 0 })
+  health.observe(reading(0, 148), null, 1_000)
+  expect(health.heardAtMs).toBeNull()
+  health.observe(reading(100, 148), 0, 2_000)
+  health.observe(reading(132, 400), 58_000, 60_000)
+  health.observe(reading(132, 900), 80_000, 82_000)
+  expect(health.heardAtMs).toBe(60_000)
+})
+
 test('an idle peer that nothing was sent to is not stale', () => {
   const health = new TunnelHealth({ keepaliveMs: 25_000, nowMs: 0 })
   expect(health.observe(reading(100, 100), 1000, 1000)).toBe('up')
