@@ -1,4 +1,5 @@
 import { type IncomingMessage, request } from 'node:http'
+import { deniedRemedy, isDenied } from '../base/denied.ts'
 import { codeOf, LandbridgeError } from '../base/errors.ts'
 import type { GatewayStatus } from '../progress/status.ts'
 import { operateSocket } from './socket-list.ts'
@@ -117,13 +118,13 @@ function explain(socketPath: string, timedOut: boolean, cause: unknown): Landbri
       remedy: 'Start it with `landbridge run --config FILE`, or name its socket with --socket.',
     })
   }
-  const denied = code === 'EACCES' || code === 'EPERM'
+  const denied = isDenied(code)
   const text = timedOut ? 'does not answer in time' : 'cannot be asked'
   return new LandbridgeError('ERR_GATEWAY_UNREACHABLE', `the gateway at ${socketPath} ${text}`, {
     cause: timedOut ? undefined : cause,
     retryable: !denied,
     remedy: denied
-      ? 'Use sudo. The group that owns the socket may read the status, but change nothing.'
+      ? `${deniedRemedy(socketPath, 'connect')} The group may read the status, but change nothing.`
       : 'Look at the log of the gateway; it may be overloaded or stopped by a debugger.',
   })
 }

@@ -2,6 +2,7 @@ import { chmod, mkdir, unlink } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { ignoreMissing } from '../base/atomic-file.ts'
+import { deniedRemedy, isDenied } from '../base/denied.ts'
 import { codeOf, LandbridgeError } from '../base/errors.ts'
 import { untilAborted } from '../base/until-aborted.ts'
 import {
@@ -157,6 +158,8 @@ async function listen(service: HttpService, path: string, mode: number): Promise
 function cannotOpen(path: string, cause: unknown): LandbridgeError {
   return new LandbridgeError('ERR_ADMIN_SOCKET', `cannot open admin.socket ${path}`, {
     cause,
-    remedy: `Make ${dirname(path)} writable for the gateway's user, or set admin.socket.`,
+    remedy: isDenied(codeOf(cause))
+      ? `${deniedRemedy(path, 'write')}; or set admin.socket to a folder of its own.`
+      : `Make ${dirname(path)} writable for the gateway's user, or set admin.socket.`,
   })
 }

@@ -4,7 +4,7 @@ import { faultText } from '../lab/chaos/fault.ts'
 import { FAULT_NAMES, planFaults, type ScheduleOptions } from '../lab/chaos/schedule.ts'
 import { labPaths } from '../lab/lab-paths.ts'
 import { parseWanFlags, type WanFlags } from '../lab/wan-settings.ts'
-import { addWanFlags, parseFlavor } from './lab-command.ts'
+import { addFlavor, addWanFlags, parseFlavor } from './lab-command.ts'
 import { positive } from './lab-load-command.ts'
 import { withStopSignal } from './stop-signal.ts'
 import { errorOutput, output } from './terminal.ts'
@@ -36,7 +36,6 @@ export function addChaosCommand(program: Command): void {
         'waits, and checks that every acknowledged transaction is in the spool and on the ' +
         `replica exactly once, in order.\n\nFaults: ${FAULT_NAMES.join(', ')}.`,
     )
-    .option('--flavor <flavor>', 'mariadb or mysql', 'mariadb')
     .option('--minutes <minutes>', 'how long to break things', '2')
     .option('--seed <number>', 'the same seed plans the same faults; default: the time')
     .option('--scale <factor>', 'faults last this much of what they do in the field', '0.15')
@@ -48,7 +47,7 @@ export function addChaosCommand(program: Command): void {
     .option('--plan', 'print what would happen, do nothing')
     .option('--keep-on-failure', 'leave the lab as it is when something is missing')
     .option('--json', 'one JSON object as the last line')
-  addWanFlags(chaos).action(run)
+  addWanFlags(addFlavor(chaos)).action(run)
 }
 
 /** `--soak` stands for the two flags that say the same. */

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander'
 import { runDemo } from '../lab/demo.ts'
 import { DemoScreen } from '../lab/demo-screen.ts'
 import { parseWanFlags, type WanFlags } from '../lab/wan-settings.ts'
-import { addWanFlags, parseFlavor } from './lab-command.ts'
+import { addFlavor, addWanFlags, parseFlavor } from './lab-command.ts'
 import { positive } from './lab-load-command.ts'
 import { withStopSignal } from './stop-signal.ts'
 import { errorOutput, output } from './terminal.ts'
@@ -28,7 +28,6 @@ export function addDemoCommand(program: Command): void {
     .description(
       'Builds a lab, writes to the source, shows what flows, and compares spool and replica.',
     )
-    .option('--flavor <flavor>', 'mariadb or mysql', 'mariadb')
     .option('--seconds <seconds>', 'how long to write', '30')
     .option('--rate-tps <rate>', 'transactions per second', '400')
     .option('--writers <count>', 'concurrent connections', '8')
@@ -36,7 +35,7 @@ export function addDemoCommand(program: Command): void {
     .option('--json', 'one JSON object as the last line')
     .addOption(new Option('--corrupt-spool', 'break one byte of the spool').hideHelp())
     .addOption(new Option('--no-gateways', 'the lab alone').hideHelp())
-  addWanFlags(demo).action(async (flags: DemoFlags) => {
+  addWanFlags(addFlavor(demo)).action(async (flags: DemoFlags) => {
     const screen = flags.json === true ? errorOutput : output
     const options = {
       flavor: parseFlavor(flags.flavor),

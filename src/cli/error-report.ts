@@ -1,4 +1,5 @@
-import { codeOf, describeError, errorFields, isLandbridgeError } from '../base/errors.ts'
+import { deniedPathOf, deniedRemedy } from '../base/denied.ts'
+import { codeOf, describeError, errorFields, isLandbridgeError, remedyOf } from '../base/errors.ts'
 import { hanging } from '../base/plain-text.ts'
 
 const MARGIN_COLUMNS = 4
@@ -9,9 +10,9 @@ export function formatError(error: unknown): string {
     `error: ${hanging(describeError(error), MARGIN_COLUMNS)}`,
     `  code: ${codeOf(error)}`,
   ]
-  if (isLandbridgeError(error)) {
-    if (error.remedy !== undefined) lines.push(`  remedy: ${hanging(error.remedy, MARGIN_COLUMNS)}`)
-  } else if (isProgrammerError(error)) {
+  const remedy = remedyFor(error)
+  if (remedy !== undefined) lines.push(`  remedy: ${hanging(remedy, MARGIN_COLUMNS)}`)
+  if (isProgrammerError(error)) {
     lines.push('  This is a defect of landbridge; please report it with these lines:')
     lines.push(String(error.stack).replaceAll(/^/gm, '    '))
   }
@@ -22,10 +23,18 @@ export function formatError(error: unknown): string {
 export function errorJson(error: unknown): object {
   const report = {
     ...errorFields(error),
+    remedy: remedyFor(error),
     message: describeError(error),
     ...(isLandbridgeError(error) && { retryable: error.retryable, details: error.details }),
   }
   return { ok: false, error: report }
+}
+
+/** What no station expected to be refused still says who may. */
+function remedyFor(error: unknown): string | undefined {
+  const path = deniedPathOf(error)
+  const known = remedyOf(error)
+  return known !== undefined || path === null ? known : deniedRemedy(path, 'write')
 }
 
 /** Errors of the operating system and of libraries carry a code; a slip of ours does not. */

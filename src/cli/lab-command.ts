@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import type { Command } from 'commander'
+import { Argument, type Command, Option } from 'commander'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
 import { changeWan, killLabProcess, processesNamed, startLabProcess } from '../lab/lab-control.ts'
@@ -9,13 +9,18 @@ import { downLab } from '../lab/lab-down.ts'
 import { lockOwner, withLabLock } from '../lab/lab-lock.ts'
 import { HOSTS, isHostName, labPaths } from '../lab/lab-paths.ts'
 import { isRunning } from '../lab/lab-process.ts'
-import { listLabs, processNames, readState, requireState } from '../lab/lab-state.ts'
+import { listLabs, PROCESSES, processNames, readState, requireState } from '../lab/lab-state.ts'
 import { upLab } from '../lab/lab-up.ts'
 import { onHost } from '../lab/namespaces.ts'
 import { describeWan, parseWanFlags, type WanFlags } from '../lab/wan-settings.ts'
 import { addLabLoadCommands } from './lab-load-command.ts'
 import { withStopSignal } from './stop-signal.ts'
 import { errorOutput, output } from './terminal.ts'
+
+const SIGNALS = [
+  ...(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP'] as const),
+  ...(['SIGSTOP', 'SIGCONT', 'SIGUSR1'] as const),
+] as const
 
 interface NameFlags {
   readonly name: string
@@ -51,6 +56,12 @@ export function addWanFlags(command: Command): Command {
     .option('--rate <rate>', 'such as 50mbit, each way; none is no limit')
 }
 
+export function addFlavor(command: Command): Command {
+  const flavor = new Option('--flavor <flavor>', 'which kind of databases')
+  const choices = flavor.choices(['mariadb', 'mysql']).argParser(String)
+  return command.addOption(choices.default('mariadb'))
+}
+
 export function parseFlavor(text: string): Flavor {
   if (text === 'mariadb' || text === 'mysql') return text
   throw new LandbridgeError('ERR_USAGE', `--flavor ${text} is not mariadb or mysql`)
@@ -60,10 +71,9 @@ function addUp(lab: Command): void {
   const up = lab
     .command('up')
     .summary('build a lab and wait until data flows')
-    .option('--flavor <flavor>', 'mariadb or mysql', 'mariadb')
     .option('--no-gateways', 'databases and WAN only; the replica reads from the source itself')
     .option('--json', 'print all that is needed to use it')
-  addWanFlags(addName(up)).action(
+  addWanFlags(addName(addFlavor(up))).action(
     async (flags: NameFlags & WanFlags & { flavor: string; gateways: boolean }) => {
       const paths = labPaths(flags.name)
       const options = {
@@ -128,7 +138,7 @@ function addExec(lab: Command): void {
   const exec = lab
     .command('exec')
     .summary('run a command on a host of a lab')
-    .argument('<host>', HOSTS.join(', '))
+    .addArgument(new Argument('<host>', HOSTS.join(', ')).choices(HOSTS).argParser(String))
     .argument('<command...>', 'after --')
   addName(exec).action(async (host: string, command: string[], flags: NameFlags) => {
     if (!isHostName(host)) {
@@ -156,7 +166,11 @@ function addWan(lab: Command): void {
     .option('--queue <bytes>', 'what may wait for its turn at the rate')
     .option('--cut', 'nothing passes')
     .option('--heal', 'ends a cut, a black hole and a size limit; the rest stays')
-    .option('--blackhole <direction>', 'a-to-b (production to DR), b-to-a, none')
+    .addOption(
+      new Option('--blackhole <direction>', 'a-to-b (production to DR), b-to-a, none')
+        .choices(['a-to-b', 'b-to-a', 'none'])
+        .argParser(String),
+    )
     .option('--drop-above <bytes>', 'datagrams larger than this vanish; none ends it')
     .option('--json', 'print one JSON object')
   addWanFlags(addName(wan)).action(async (flags: NameFlags & WanFlags) => {
@@ -173,8 +187,10 @@ function addKill(lab: Command): void {
   const kill = lab
     .command('kill')
     .summary('send a signal to a process of a lab')
-    .argument('<what>', 'source, replica, prod-gateway, dr-gateway, wan, or a host')
-    .option('--signal <name>', 'which', 'SIGKILL')
+    .addArgument(processArgument())
+    .addOption(
+      new Option('--signal <name>', 'which').choices(SIGNALS).argParser(String).default('SIGKILL'),
+    )
     .option('--json', 'print one JSON object')
   addName(kill).action(async (what: string, flags: NameFlags & { signal: string }) => {
     const signal = parseSignal(flags.signal)
@@ -192,17 +208,24 @@ function addKill(lab: Command): void {
 
 function parseSignal(text: string): NodeJS.Signals {
   const name = text.startsWith('SIG') ? text : `SIG${text}`
-  const known = ['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGSTOP', 'SIGCONT', 'SIGUSR1'] as const
-  const signal = known.find((one) => one === name)
+  const signal = SIGNALS.find((one) => one === name)
   if (signal !== undefined) return signal
-  throw new LandbridgeError('ERR_USAGE', `--signal ${text} is not one of: ${known.join(', ')}`)
+  throw new LandbridgeError('ERR_USAGE', `--signal ${text} is not one of: ${SIGNALS.join(', ')}`)
+}
+
+/** Completed as one of these; whoever parses it judges, and says what is wrong. */
+function processArgument(): Argument {
+  const text = 'source, replica, prod-gateway, dr-gateway, wan, or a host'
+  return new Argument('<what>', text)
+    .choices([...new Set([...PROCESSES, ...HOSTS])])
+    .argParser(String)
 }
 
 function addStart(lab: Command): void {
   const start = lab
     .command('start')
     .summary('start a process of a lab that was killed')
-    .argument('<what>', 'source, replica, prod-gateway, dr-gateway, wan, or a host')
+    .addArgument(processArgument())
     .option('--json', 'print one JSON object')
   addName(start).action(async (what: string, flags: NameFlags) => {
     for (const process of processesNamed(what)) {

@@ -63,7 +63,8 @@ async function loadSections(
   if (top === null || dataDir === null) return null
   const peersFolder = resolve(directory, top.peers)
   const self = await loadPeer(peersFolder, top.name, problems)
-  const peer = top.peer === top.name ? null : await loadPeer(peersFolder, top.peer, problems)
+  const peer =
+    top.peer === top.name ? null : await loadPeer(peersFolder, top.peer, problems, 'peer')
   const tunnel = tunnelBetween(tunnelOf, [self, peer])
   checkPair({ name: top.name, site: top.site, peerName: top.peer, self, peer, tunnel }, problems)
   checkStreams(streams, problems)

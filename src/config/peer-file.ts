@@ -1,16 +1,32 @@
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { codeOf } from '../base/errors.ts'
 import type { PeerConfig } from './config.ts'
 import { Problems } from './problem.ts'
 import { peerSchema } from './schema.ts'
 import { readYaml } from './yaml-file.ts'
 
-/** The public half of gateway `name`, or null after the problems of its file have been added. */
+/**
+ * The public half of the gateway that `setting` (`name` or `peer`) names, or null after the
+ * problems of its file have been added.
+ */
 export async function loadPeer(
   folder: string,
   name: string,
   problems: Problems,
+  setting: 'name' | 'peer' = 'name',
 ): Promise<PeerConfig | null> {
   const path = join(folder, `${name}.yaml`)
+  const known = await namesIn(folder)
+  if (known !== null && !known.includes(name)) {
+    const others = known.length === 0 ? 'none' : known.join(', ')
+    problems.add(
+      setting,
+      `"${name}" has no peer file ${path} (there are: ${others}); correct it, or bring the file`,
+      name,
+    )
+    return null
+  }
   const own = new Problems(path)
   const raw = await readYaml(path, own)
   const peer = raw === undefined ? null : own.parse(peerSchema, raw, [])
@@ -23,4 +39,14 @@ export async function loadPeer(
   }
   problems.include(own)
   return peer === null ? null : { path, ...peer }
+}
+
+/** Null for a folder that cannot be read: what is wrong is said of the file in it. */
+async function namesIn(folder: string): Promise<string[] | null> {
+  try {
+    const files = await readdir(folder)
+    return files.flatMap((file) => /^(.+)\.yaml$/.exec(file)?.[1] ?? []).sort()
+  } catch (error) {
+    return codeOf(error) === 'ENOENT' ? [] : null
+  }
 }

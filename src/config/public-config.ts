@@ -33,7 +33,7 @@ export async function loadPublicConfig(path: string): Promise<PublicConfig> {
   )
   const peers = resolve(directory, top.peers)
   const self = await loadPeer(peers, name, problems)
-  const peer = top.peer === name ? null : await loadPeer(peers, top.peer, problems)
+  const peer = top.peer === name ? null : await loadPeer(peers, top.peer, problems, 'peer')
   const tunnel = tunnelBetween(tunnelOf, [self, peer])
   checkPair({ name, site, peerName: top.peer, self, peer, tunnel }, problems)
   const isWhole = tunnel !== null && admin !== null && self !== null && peer !== null

@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises'
 import { isAbsolute, join, resolve } from 'node:path'
+import { deniedRemedy, isDenied } from '../base/denied.ts'
 import { codeOf } from '../base/errors.ts'
 import { Secret } from '../base/secret.ts'
 import type { Problems } from './problem.ts'
@@ -101,16 +102,20 @@ export class ConfigFiles {
       const code = codeOf(error)
       this.#problems.add(
         where,
-        `${this.#shown(path)} cannot be read (${code}); ${this.#remedy(path, code)}`,
+        `${this.#shown(path)} cannot be read (${code}); ${this.#remedy(path, code, isSecret)}`,
       )
       return null
     }
   }
 
   /** A person at a prompt has no credentials: systemd makes them for the unit only. */
-  #remedy(path: string, code: string): string {
+  #remedy(path: string, code: string, isSecret: boolean): string {
     if (path.startsWith(CREDENTIAL_PREFIX) && this.#env.CREDENTIALS_DIRECTORY === undefined) {
       return 'run this with `systemd-run -p LoadCredential=...` (gateway/README.md, "systemd")'
+    }
+    // Of what may be the secret itself nothing is said.
+    if (isDenied(code) && this.#isPath(path)) {
+      return deniedRemedy(this.resolve(path), isSecret ? 'secret' : 'read')
     }
     return code === 'ENOENT' ? 'create it or correct the path' : 'make it readable'
   }
@@ -125,8 +130,12 @@ export class ConfigFiles {
 
   /** Somebody may have put the secret where its file's path belongs: then it has no slash. */
   #shown(path: string): string {
-    const isPath = /[/\\.]|^credential:/.test(path) && !/^[A-Za-z0-9+/]{42,}=*$/.test(path)
-    if (!isPath || path.length > 200) return 'the file'
+    if (!this.#isPath(path)) return 'the file'
     return isAbsolute(path) ? path : this.resolve(path)
+  }
+
+  #isPath(path: string): boolean {
+    const looksSo = /[/\\.]|^credential:/.test(path) && !/^[A-Za-z0-9+/]{42,}=*$/.test(path)
+    return looksSo && path.length <= 200
   }
 }

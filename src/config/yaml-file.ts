@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { type Document, LineCounter, parseDocument } from 'yaml'
+import { deniedRemedy, isDenied } from '../base/denied.ts'
 import { codeOf } from '../base/errors.ts'
 import type { Problems } from './problem.ts'
+import { YAML_WORDS } from './yaml-words.ts'
 
 const FILE_BYTES_MAX = 2 ** 20
 const ALIASES_MAX = 10
@@ -12,7 +14,7 @@ export async function readYaml(path: string, problems: Problems): Promise<unknow
   try {
     content = await readFile(path)
   } catch (error) {
-    problems.add('', `cannot be read (${codeOf(error)}); create it with \`landbridge init\``)
+    problems.add('', `cannot be read (${codeOf(error)}); ${unreadable(path, codeOf(error))}`)
     return undefined
   }
   if (content.length > FILE_BYTES_MAX) {
@@ -27,9 +29,15 @@ export async function readYaml(path: string, problems: Problems): Promise<unknow
   if (document.errors.length === 0) return toPlain(document, problems)
   for (const error of document.errors) {
     const { line, col } = lineCounter.linePos(error.pos[0])
-    problems.add('', `is not good YAML at line ${line}, column ${col} (${error.code})`)
+    problems.add('', `line ${line}, column ${col}: ${YAML_WORDS[error.code]}`)
   }
   return undefined
+}
+
+function unreadable(path: string, code: string): string {
+  if (isDenied(code)) return deniedRemedy(path, 'read')
+  if (code === 'EISDIR') return 'it is a folder; name the file in it'
+  return 'create it with `landbridge init`'
 }
 
 /** An empty file is an empty mapping, so that the missing settings get named. */

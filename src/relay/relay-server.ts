@@ -238,7 +238,7 @@ export class RelayServer {
   }
 
   #accept(socket: Socket, secureContext: SecureContext | null, signal: AbortSignal): void {
-    const { store, listen } = this.#options
+    const { store } = this.#options
     const source = store.identity()
     const address = socket.remoteAddress
     // Nothing to serve yet: a closed connection is retried by every replica, an error may not be.
@@ -259,6 +259,7 @@ export class RelayServer {
     })
     this.#connectionId = (this.#connectionId % 0x7fff_ffff) + 1
     const connectionId = this.#connectionId
+    const peer = `${address}:${socket.remotePort ?? 0}`
     const session = new ReplicaSession({
       store,
       source,
@@ -269,10 +270,10 @@ export class RelayServer {
       isPlainAllowed: this.#options.allowPlainOnLoopback === true && isLoopback(address),
       registry: this.#registry,
       clock: this.#options.clock,
-      log: this.#options.log.child({ address, connectionId, port: listen.port }),
+      log: this.#options.log.child({ address: peer, connectionId }),
       connectionId,
       host: address,
-      address: `${address}:${socket.remotePort ?? 0}`,
+      address: peer,
       channel,
       door: this.#doorOf(guest, address),
       places: this.#places,

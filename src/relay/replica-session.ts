@@ -317,7 +317,8 @@ export class ReplicaSession implements Supersedable {
       const error = await this.#stream(wish, record, key, stop)
       if (error !== null) {
         const { code, remedy } = record.error ?? {}
-        log.warn({ replica: wish.key, code, remedy, reason: error.message }, 'dump refused')
+        const who = key === null ? {} : { replica: key }
+        log.warn({ ...who, code, remedy, reason: error.message }, 'dump refused')
         await channel.send(encodeServerError(error))
       }
     } catch (error) {
@@ -339,6 +340,9 @@ export class ReplicaSession implements Supersedable {
     stop: AbortSignal,
   ): Promise<ServerError | null> {
     const { channel, log } = this.#options
+    // mysqlbinlog and the like have no identity: their address says who they are.
+    const who = key === null ? {} : { replica: key }
+    const reader = key === null ? 'reader' : 'replica'
     let stream: DumpStream | null = null
     const signal = AbortSignal.any([stop, channel.closed])
     // Reading goes on, or the end of the connection would not be noticed.
@@ -357,7 +361,7 @@ export class ReplicaSession implements Supersedable {
       const until = wish.untilText
       this.#variables.clear()
       this.#share.keep('variables', 0)
-      log.info({ replica: key, file: name, offset: start.offset, until }, 'replica attached')
+      log.info({ ...who, file: name, offset: start.offset, until }, `${reader} connected`)
       await stream.run(signal)
       await channel.send(encodeEof())
       return null
@@ -373,7 +377,7 @@ export class ReplicaSession implements Supersedable {
       }
       throw error
     } finally {
-      log.info({ replica: key, sent: record.sent }, 'replica detached')
+      log.info({ ...who, sent: record.sent }, `${reader} disconnected`)
     }
   }
 

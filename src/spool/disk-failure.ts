@@ -1,3 +1,4 @@
+import { deniedPathOf, deniedRemedy } from '../base/denied.ts'
 import type { Disk, DiskRoom } from '../base/disk.ts'
 import { codeOf, describeError, LandbridgeError } from '../base/errors.ts'
 import type { SpoolPlace } from './spool-catalog.ts'
@@ -38,7 +39,13 @@ export function failedCall(
     reason: describeError(cause),
     remedy: "What was not stored is fetched again. If this repeats, look at the kernel's log.",
   }
-  return new LandbridgeError(code, `${what}: ${reason}`, { cause, retryable: true, remedy })
+  const path = deniedPathOf(cause)
+  const whose = path === null ? '' : ` Now: ${deniedRemedy(path, 'write')}`
+  return new LandbridgeError(code, `${what}: ${reason}`, {
+    cause,
+    retryable: true,
+    remedy: `${remedy}${whose}`,
+  })
 }
 
 interface Reason {

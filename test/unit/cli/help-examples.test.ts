@@ -6,8 +6,8 @@ import { buildProgram } from '../../../src/cli/main.ts'
 /** Every command is loaded, all that it imports too. */
 vi.setConfig({ testTimeout: 30_000 })
 
-/** `completion` tells how to install its script instead. */
-const OTHERWISE = ['completion']
+/** `completion` says how to install its script instead; its scripts ask it for values. */
+const OTHERWISE = ['completion', 'completion values']
 
 function leaves(command: Command, path: readonly string[] = []): string[] {
   if (command.commands.length === 0) return [path.join(' ')]

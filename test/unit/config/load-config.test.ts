@@ -236,10 +236,39 @@ test('a missing peer file and broken YAML are named with their place', async () 
   const peer = pair.at('peers/azure.yaml')
   await rm(peer)
   expect(await problemsOf(pair.at('gateway/ec2.yaml'))).toEqual([
-    `${peer}: cannot be read (ENOENT); create it with \`landbridge init\``,
+    `peer: "azure" has no peer file ${peer} (there are: ec2); correct it, or bring the file`,
   ])
   await writeFile(peer, 'name: azure\nname: azure\nsecret: [hunter2\n')
   const problems = await problemsOf(pair.at('gateway/ec2.yaml'))
-  expect(problems[0]).toBe(`${peer}: is not good YAML at line 2, column 1 (DUPLICATE_KEY)`)
+  expect(problems[0]).toBe(
+    `${peer}: line 2, column 1: the key stands twice in this section; remove one`,
+  )
   expect(problems.join()).not.toContain('hunter2')
+})
+
+test.each([
+  [
+    'name: azure\n\tsite: dr\n',
+    'line 2, column 1: the line is indented with a tab; YAML takes spaces',
+  ],
+  ['name: "azure\nsite: dr\n', 'something is missing here: a closing quote or bracket'],
+  ['link: { port: 1\nsite: dr\n', 'line 2, column 1: the line is indented too little'],
+  ['name: a\n---\nname: b\n', 'a line of --- begins a second document'],
+  ['name: @a\n', 'a value cannot begin with this character'],
+  ['name: a: b\n', 'line 1, column 7: a second "key: value" stands on the same line'],
+])('what is wrong with the YAML %j is said in words, with line and column', async (text, words) => {
+  await using pair = await PairFolder.create()
+  await writeFile(pair.at('gateway', 'azure.yaml'), text)
+  const problems = await problemsOf(pair.at('gateway', 'azure.yaml'))
+  expect(problems.join('\n')).toContain(words)
+  expect(problems.join('\n')).not.toMatch(/[A-Z]_[A-Z]/)
+})
+
+test('a wrong peer, name or folder of peers is named by its setting', async () => {
+  await using pair = await PairFolder.create()
+  await pair.edit('gateway/ec2.yaml', ['peer: azure', 'peer: azur'])
+  expect(await problemsOf(pair.at('gateway/ec2.yaml'))).toEqual([
+    `peer: "azur" has no peer file ${pair.at('peers/azur.yaml')} (there are: azure, ec2); ` +
+      'correct it, or bring the file',
+  ])
 })

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ByteWriter } from '../../../src/base/cursor.ts'
 import type { Flavor } from '../../../src/base/flavor.ts'
+import { silentLog } from '../../../src/base/log.ts'
 import type { RelayServer, RelayServerOptions } from '../../../src/relay/relay-server.ts'
 import { BinlogBytes } from '../../helpers/binlog-bytes.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
@@ -94,6 +95,38 @@ describe('a MySQL dump', () => {
     const file = { ordinal: 2, name: 'b.000002', gtidsBefore: `${SOURCE_UUID}:1-3` }
     await store.put(file, longer.take(), `${SOURCE_UUID}:1-7`)
     expect(await types(client, 3)).toEqual(TRANSACTION)
+  })
+
+  test('is logged when it comes and goes; a reader without an id by its address', async () => {
+    const logged: string[] = []
+    const note = (fields: object, message: string) => {
+      if (/connected/.test(message)) logged.push(`${message} ${JSON.stringify(fields)}`)
+    }
+    const bindings: object[] = []
+    const log = {
+      ...silentLog,
+      child: (fields: object) => {
+        bindings.push(fields)
+        return { ...silentLog, info: note }
+      },
+    }
+    const { port } = await serve(await mysqlStore(), { log })
+    for (const uuid of [OTHER_UUID, '']) {
+      const client = await login(port)
+      await dumpByGtid(client, '', { uuid })
+      await types(client, 4)
+      client.destroy()
+      await expect.poll(() => logged.at(-1)).toContain('disconnected')
+    }
+    const [first, , reader, gone] = logged
+    expect(first).toMatch(`replica connected {"replica":"${OTHER_UUID}"`)
+    expect(reader).toMatch('reader connected {"file":')
+    expect(gone).toMatch('reader disconnected {"sent":')
+    expect(bindings[0]).toEqual({
+      address: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+      connectionId: 1,
+    })
+    expect(JSON.stringify(bindings)).not.toContain(`:${port}"`)
   })
 
   test('keeps what its replica has not applied, for as long as it can be asked', async () => {
