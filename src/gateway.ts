@@ -229,5 +229,5 @@ function createLink(
     log,
   }
   if (config.site === 'production') return new LinkServer(options)
-  return new LinkClient({ ...options, isPathNew: () => path.isNew })
+  return new LinkClient({ ...options, excuses: (error) => path.excuses(error) })
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { codeOf } from '../base/errors.ts'
 import type { TunnelPath } from '../tunnel/tunnel-path.ts'
 
 /** So long a tunnel may take after a start; then its lack is the link's trouble as well. */
@@ -19,10 +20,15 @@ export class LinkPath {
     this.#startedMs = clock.monotonicMs()
   }
 
-  /** True until the first handshake, or until that is overdue. */
-  get isNew(): boolean {
+  /**
+   * Whether a dial had to fail like this: before the first handshake, or because the other gateway,
+   * which starts as well, does not listen yet. Nothing is excused when it is overdue.
+   */
+  excuses(error: unknown): boolean {
     const { state } = this.#tunnel.status()
-    return (state === 'down' || state === 'never') && this.#leftMs > 0
+    if (state === 'external' || this.#leftMs <= 0) return false
+    if (state === 'down' || state === 'never') return true
+    return error instanceof Error && codeOf(error.cause) === 'ECONNREFUSED'
   }
 
   /** Settles when the tunnel's address can be bound, is overdue, or the signal is aborted. */

@@ -18,8 +18,8 @@ export interface LinkClientOptions extends Omit<LinkSessionOptions, 'onUp'> {
   readonly tls: LinkTls
   readonly clock: Clock
   readonly log: Log
-  /** While true, a dial that fails is no trouble yet: the way to the peer is still being made. */
-  readonly isPathNew?: () => boolean
+  /** Whether a dial that fails so is no trouble yet: the way to the peer is still being made. */
+  readonly excuses?: (error: unknown) => boolean
 }
 
 interface DialedSocket {
@@ -55,7 +55,7 @@ export class LinkClient {
       try {
         await this.#session(signal)
       } catch (error) {
-        if (!this.#isNoNews) {
+        if (!this.#isNoNews(error)) {
           const { isSteady } = this.state
           this.state.down(error)
           if (signal.aborted) return
@@ -71,8 +71,8 @@ export class LinkClient {
   }
 
   /** Nobody was reached, and nobody could be. */
-  get #isNoNews(): boolean {
-    return this.status().state === 'down' && this.#options.isPathNew?.() === true
+  #isNoNews(error: unknown): boolean {
+    return this.status().state === 'down' && this.#options.excuses?.(error) === true
   }
 
   async #session(signal: AbortSignal): Promise<never> {

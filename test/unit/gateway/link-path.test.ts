@@ -28,6 +28,9 @@ class MakingTunnel implements TunnelPath {
   }
 }
 
+const unreached = new Error('a dial that takes too long')
+const refused = new Error('a dial', { cause: Object.assign(new Error(), { code: 'ECONNREFUSED' }) })
+
 async function waiting(signal = new AbortController().signal) {
   const [tunnel, clock] = [new MakingTunnel(), new FakeClock()]
   const path = new LinkPath(tunnel, clock)
@@ -46,24 +49,30 @@ test('the link begins when the address of the tunnel is there', async () => {
   tunnel.made.resolve()
   await waited
   expect(clock.sleeping).toBe(0)
-  expect(path.isNew).toBe(true)
+  expect(path.excuses(unreached)).toBe(true)
 })
 
 test('a tunnel that does not come is waited for so long and no longer', async () => {
   const { clock, path, waited } = await waiting()
   await clock.advance(10_000)
   await waited
-  expect(path.isNew).toBe(false)
+  expect(path.excuses(unreached)).toBe(false)
 })
 
-test('a way is new until its first handshake', async () => {
-  const { tunnel, path } = await waiting()
-  tunnel.state = 'never'
-  expect(path.isNew).toBe(true)
-  for (const state of ['up', 'stale', 'external'] as const) {
+test('a dial may fail before the first handshake, or while nobody listens yet', async () => {
+  const { tunnel, clock, path } = await waiting()
+  const excused = (state: TunnelStatus['state'], error: Error) => {
     tunnel.state = state
-    expect(path.isNew).toBe(false)
+    return path.excuses(error)
   }
+  for (const state of ['down', 'never'] as const) expect(excused(state, unreached)).toBe(true)
+  for (const state of ['up', 'stale'] as const) {
+    expect(excused(state, unreached)).toBe(false)
+    expect(excused(state, refused)).toBe(true)
+  }
+  expect(excused('external', refused)).toBe(false)
+  await clock.advance(10_000)
+  expect(excused('up', refused)).toBe(false)
 })
 
 test('a stop ends the waiting', async () => {

@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 import { connect } from 'node:tls'
 import { describe, expect, test } from 'vitest'
 import { systemClock } from '../../../src/base/clock.ts'
+import { codeOf } from '../../../src/base/errors.ts'
 import { certificateFingerprint, publicKeyFingerprint } from '../../../src/base/fingerprint.ts'
 import { type Log, silentLog } from '../../../src/base/log.ts'
 import { createAuthority, issueGatewayCertificate } from '../../../src/keys/certificates.ts'
@@ -216,7 +217,7 @@ describe('the two ends of a link', () => {
       createBody: () => idleBody(),
       clock,
       log: { ...silentLog, warn: (fields) => void told.push(fields) },
-      isPathNew: () => isPathNew,
+      excuses: (error) => isPathNew && codeOf(error) === 'ERR_LINK_DIAL',
     })
     const stop = new AbortController()
     const running = client.run(stop.signal)
