@@ -8,15 +8,31 @@ import {
   unknownVariable,
   unsupportedStatement,
 } from './server-errors.ts'
+import {
+  PROCESS_COLUMNS,
+  processRows,
+  REPLICA_COLUMNS,
+  replicaRows,
+  type ServerFacts,
+  statusVariables,
+} from './server-facts.ts'
 import { type RelayIdentity, serverVariables } from './server-variables.ts'
 import type { SessionVariables } from './session-variables.ts'
-import { type Expression, parseStatement, type Statement } from './sql-statement.ts'
+import {
+  type EventsWish,
+  type Expression,
+  type NameTest,
+  parseStatement,
+  type Statement,
+} from './sql-statement.ts'
 
 export type Answer =
   | { readonly kind: 'ok' }
   | { readonly kind: 'rows'; readonly result: ResultSet; readonly bytes: number }
   | { readonly kind: 'error'; readonly error: ServerError }
   | { readonly kind: 'kill'; readonly connectionId: number }
+  /** To be read from the files. */
+  | { readonly kind: 'events'; readonly wish: EventsWish }
 
 export interface QueryContext {
   readonly store: BinlogStore
@@ -25,6 +41,7 @@ export interface QueryContext {
   readonly clock: Clock
   readonly connectionId: number
   readonly session: SessionVariables
+  readonly server: () => ServerFacts
 }
 
 export const REPLICA_ASKED_FOR = 'landbridge_replica'
@@ -66,9 +83,22 @@ export function answerQuery(sql: string, options: QueryContext): Answer {
     case 'set':
       return answerSet(statement, context)
     case 'show-variables':
-      return showVariables(statement.matches, context)
+      return showVariables(context.variables(), statement.matches)
+    case 'show-status':
+      return showVariables(
+        statusVariables(context.source.flavor, context.server()),
+        statement.matches,
+      )
+    case 'show-nothing':
+      return rows(['Level', 'Code', 'Message'], [])
+    case 'show-processes':
+      return showProcesses(context, sql, statement.isFull)
+    case 'show-replicas':
+      return showReplicas(context, statement.words)
+    case 'show-events':
+      return { kind: 'events', wish: statement.wish }
     case 'show-files':
-      return rows(['Log_name', 'File_size', 'Encrypted'], fileRows(context.store))
+      return showFiles(context)
     case 'show-position':
       return showPosition(context)
     case 'kill':
@@ -93,7 +123,36 @@ function variablesOf({ store, source, relay }: QueryContext): Evaluation['variab
   }
 }
 
-function rows(columns: readonly string[], list: readonly (readonly (string | null)[])[]): Answer {
+/** For people and monitors, by SHOW PROCESSLIST or the command of old. */
+export function showProcesses(context: QueryContext, sql: string, isFull: boolean): Answer {
+  const { source, connectionId } = context
+  const asker = { connectionId, sql }
+  const list = processRows(source.flavor, context.server(), asker, isFull)
+  return rows(PROCESS_COLUMNS[source.flavor], list)
+}
+
+function showReplicas(
+  { source, relay, server }: QueryContext,
+  words: Extract<Statement, { kind: 'show-replicas' }>['words'],
+): Answer {
+  const isMysql = source.flavor === 'mysql'
+  // MySQL never had the one, nor MariaDB the other.
+  if (words === (isMysql ? 'replica-hosts' : 'replicas')) {
+    return { kind: 'error', error: unsupportedStatement() }
+  }
+  const columns = REPLICA_COLUMNS[words === 'replicas' ? 'replicas' : 'slave-hosts']
+  const list = replicaRows(server(), relay.serverId)
+  if (isMysql) return rows(columns, list)
+  return rows(
+    columns.slice(0, -1),
+    list.map((row) => row.slice(0, -1)),
+  )
+}
+
+export function rows(
+  columns: readonly string[],
+  list: readonly (readonly (string | null)[])[],
+): Answer {
   if (columns.length > COLUMNS_MAX) return { kind: 'error', error: tooManyColumns() }
   let bytes = 0
   for (const row of [columns, ...list]) {
@@ -178,14 +237,19 @@ function call(name: string, context: Evaluation): string | null | ServerError {
   }
 }
 
-function showVariables(matches: (name: string) => boolean, context: Evaluation): Answer {
-  const list = [...context.variables()].filter(([name]) => matches(name))
+function showVariables(variables: ReadonlyMap<string, string>, matches: NameTest): Answer {
+  const list = [...variables].filter(([name]) => matches(name.toLowerCase()))
   list.sort(([left], [right]) => (left < right ? -1 : 1))
   return rows(['Variable_name', 'Value'], list)
 }
 
-function fileRows(store: BinlogStore): string[][] {
-  return store.files().map((file) => [file.name, String(store.readableBytes(file)), 'No'])
+function showFiles({ store, source }: QueryContext): Answer {
+  const isMysql = source.flavor === 'mysql'
+  const list = store.files().map((file) => {
+    const row = [file.name, String(store.readableBytes(file))]
+    return isMysql ? [...row, 'No'] : row
+  })
+  return rows(isMysql ? ['Log_name', 'File_size', 'Encrypted'] : ['Log_name', 'File_size'], list)
 }
 
 function showPosition({ store, source }: QueryContext): Answer {

@@ -23,6 +23,7 @@ import { PasswordGuesses } from './password-guesses.ts'
 import { type ReplicaName, ReplicaRegistry } from './replica-registry.ts'
 import { ReplicaSession } from './replica-session.ts'
 import { tooManyConnections } from './server-errors.ts'
+import { RelayTally, type ServerFacts } from './server-facts.ts'
 import { IDLE_SECONDS, WRITE_SECONDS } from './server-variables.ts'
 import type { SessionDoor } from './session-login.ts'
 import type { KillResult } from './session-statements.ts'
@@ -122,6 +123,8 @@ export class RelayServer {
   readonly #guesses: PasswordGuesses
   readonly #places: LoginPlaces
   readonly #memory: LoginMemory
+  readonly #tally = new RelayTally()
+  readonly #startedMs: number
   readonly #listening = Promise.withResolvers<number>()
   #connectionId = 0
   #address: string | null = null
@@ -130,6 +133,7 @@ export class RelayServer {
   constructor(options: RelayServerOptions) {
     assert(options.tls !== null || isLoopback(options.listen.host), 'no TLS beyond loopback')
     this.#options = options
+    this.#startedMs = options.clock.monotonicMs()
     const limits = { ...RELAY_LIMITS, ...options.limits }
     this.#limits = limits
     this.#refusals = new Refusals({ ...options, door: 'relay' })
@@ -284,8 +288,10 @@ export class RelayServer {
       sourceGtids: this.#options.sourceGtids ?? (() => null),
       keepSentMs: this.#options.keepSentMs ?? Number.POSITIVE_INFINITY,
       kill: (id, by) => this.#kill(id, by),
+      server: () => this.#facts(),
     })
     this.#sessions.set(connectionId, session)
+    this.#tally.connections += 1
     const running = session.run(signal).finally(() => {
       guest.leave()
       this.#sessions.delete(connectionId)
@@ -306,8 +312,25 @@ export class RelayServer {
       letIn: () => {
         guest.leave()
         this.#guesses.right(address)
+        this.#tally.enter(this.#loggedIn() + 1)
         return true
       },
+    }
+  }
+
+  #loggedIn(): number {
+    let count = 0
+    for (const session of this.#sessions.values()) if (session.isLoggedIn) count += 1
+    return count
+  }
+
+  #facts(): ServerFacts {
+    const { clock } = this.#options
+    return {
+      uptimeSeconds: Math.floor((clock.monotonicMs() - this.#startedMs) / 1_000),
+      refused: this.#refusals.status().reduce((sum, { connections }) => sum + connections, 0),
+      tally: this.#tally,
+      sessions: [...this.#sessions.values()].flatMap((session) => session.facts() ?? []),
     }
   }
 

@@ -1,5 +1,6 @@
 import type { SecureContext } from 'node:tls'
 import type { Clock } from '../base/clock.ts'
+import { ByteReader } from '../base/cursor.ts'
 import { codeOf, describeError, errorFields, isAbortError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Secret } from '../base/secret.ts'
@@ -40,6 +41,7 @@ import {
   tooManyConnections,
   unknownCommand,
 } from './server-errors.ts'
+import type { ServerFacts, SessionFacts } from './server-facts.ts'
 import { type RelayIdentity, relayVersion } from './server-variables.ts'
 import { login, type SessionDoor } from './session-login.ts'
 import { type KillResult, SessionStatements } from './session-statements.ts'
@@ -73,6 +75,8 @@ export interface SessionOptions {
   readonly sourceGtids: () => string | null
   /** For how long a file stays needed after it was sent to a replica that nobody can ask. */
   readonly keepSentMs: number
+  /** What there is to say of the relay itself. */
+  readonly server: () => ServerFacts
   /** Ends a session of this relay, if `by` may. */
   readonly kill: (connectionId: number, by: ReplicaSession) => KillResult
 }
@@ -84,13 +88,16 @@ export interface SessionOptions {
 type SessionState =
   | { readonly state: 'greeting' }
   | { readonly state: 'idle'; readonly deprecateEof: boolean }
-  | { readonly state: 'dumping'; readonly key: string | null }
+  | { readonly state: 'dumping'; readonly key: string | null; readonly wish: DumpWish }
   | { readonly state: 'closed' }
 
 const Command = {
   Quit: 0x01,
   InitDatabase: 0x02,
   Query: 0x03,
+  Statistics: 0x09,
+  ProcessInfo: 0x0a,
+  ProcessKill: 0x0c,
   Ping: 0x0e,
   BinlogDump: 0x12,
   RegisterReplica: 0x15,
@@ -114,6 +121,9 @@ export class ReplicaSession implements Supersedable {
   #farewell: ServerError | null = null
   #pin: FilePin | null = null
   #place: Place | null = null
+  /** Since when it does what it does: dump, or wait for a command. */
+  #sinceMs: number
+  #record: ReplicaRecord | null = null
   readonly #share: MemoryShare
   readonly #statements: SessionStatements
   /** Ends the wait for the next command; null while there is none. */
@@ -121,6 +131,7 @@ export class ReplicaSession implements Supersedable {
 
   constructor(options: SessionOptions) {
     this.#options = options
+    this.#sinceMs = options.clock.monotonicMs()
     // What it holds has to be free at once: no farewell.
     this.#share = options.memory.share(options.host, () => options.channel.destroy())
     this.#statements = new SessionStatements({
@@ -137,6 +148,27 @@ export class ReplicaSession implements Supersedable {
     const serverUuid = uuidOf(this.#variables)
     if (serverUuid === null && this.#registration === null) return null
     return replicaKey({ serverUuid, serverId: this.#registration?.serverId ?? 0 })
+  }
+
+  /** For SHOW PROCESSLIST and the like; null before the login. */
+  facts(): SessionFacts | null {
+    if (!this.isLoggedIn) return null
+    const { connectionId: id, user, address, clock, host } = this.#options
+    const state = this.#state
+    const isByGtid = state.state === 'dumping' && state.wish.command.gtids !== null
+    const dump = isByGtid ? 'Binlog Dump GTID' : 'Binlog Dump'
+    const known = this.#registration
+    return {
+      ...{ id, user, address },
+      command: state.state === 'dumping' ? dump : 'Sleep',
+      seconds: Math.floor((clock.monotonicMs() - this.#sinceMs) / 1_000),
+      isCaughtUp: this.#record?.state === 'caught-up',
+      replica: known && { ...known, host: known.host || host, uuid: this.#uuid() },
+    }
+  }
+
+  #uuid(): string | null {
+    return this.#state.state === 'dumping' ? this.#state.wish.uuid : uuidOf(this.#variables)
   }
 
   /** Only its own connections, by address and by the name that both gave themselves. */
@@ -253,6 +285,7 @@ export class ReplicaSession implements Supersedable {
     } finally {
       done.abort()
       this.#waiting = null
+      this.#sinceMs = clock.monotonicMs()
       this.#place?.touch()
     }
   }
@@ -273,6 +306,12 @@ export class ReplicaSession implements Supersedable {
     switch (command) {
       case Command.Query:
         return this.#statements.answer(body, idle.deprecateEof)
+      case Command.Statistics:
+        return this.#statements.statistics()
+      case Command.ProcessInfo:
+        return this.#statements.processes(idle.deprecateEof)
+      case Command.ProcessKill:
+        return this.#statements.kill(new ByteReader(body).u32())
       case Command.ResetConnection:
         this.#variables.clear()
         this.#share.keep('variables', 0)
@@ -295,7 +334,7 @@ export class ReplicaSession implements Supersedable {
   }
 
   async #dump(command: DumpCommand, stop: AbortSignal): Promise<void> {
-    const { channel, registry, store, address, log } = this.#options
+    const { channel, registry, store, address, log, clock } = this.#options
     const wish = new DumpWish(command, this.#variables, this.#registration)
     const key = wish.isReplica ? wish.key : null
     const seniority = key === null ? Number.POSITIVE_INFINITY : store.seniority(key)
@@ -311,7 +350,9 @@ export class ReplicaSession implements Supersedable {
       sent: null,
       error: null,
     }
-    this.#state = { state: 'dumping', key }
+    this.#state = { state: 'dumping', key, wish }
+    this.#sinceMs = clock.monotonicMs()
+    this.#record = record
     if (key !== null) registry.begin(key, record, this)
     try {
       const error = await this.#stream(wish, record, key, stop)

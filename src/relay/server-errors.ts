@@ -44,6 +44,12 @@ export const statementTooLong = (): ServerError =>
 export const tooMuchMemory = (what: string): ServerError =>
   error(1038, 'HY001', `landbridge: ${what} would take more memory than a relay gives a login`)
 
+export const binlogEventsFailed = (why: string): ServerError =>
+  error(1220, 'HY000', `Error when executing command SHOW BINLOG EVENTS: ${why}`)
+
+export const tooManyEvents = (max: number): ServerError =>
+  error(1220, 'HY000', `landbridge: a relay shows ${max} events at most: add LIMIT, or FROM`)
+
 export const unknownVariable = (name: string): ServerError =>
   error(1193, 'HY000', `Unknown system variable '${name.slice(0, 64)}'`)
 

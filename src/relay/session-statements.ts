@@ -1,10 +1,19 @@
 import type { Log } from '../base/log.ts'
-import { encodeOk, encodeServerError } from '../mysql/ok-packet.ts'
+import { encodeOk, encodeServerError, type ServerError } from '../mysql/ok-packet.ts'
 import { encodeResultSet, type ResultSet } from '../mysql/result-set.ts'
+import { EVENT_COLUMNS, readEventRows } from './event-rows.ts'
 import type { MemoryShare } from './login-memory.ts'
 import type { PacketChannel } from './packet-channel.ts'
-import { answerQuery, type QueryContext } from './query-answers.ts'
+import {
+  type Answer,
+  answerQuery,
+  type QueryContext,
+  rows,
+  showProcesses,
+} from './query-answers.ts'
 import { noSuchThread, notOwner, statementTooLong } from './server-errors.ts'
+import { statisticsLine } from './server-facts.ts'
+import type { EventsWish } from './sql-statement.ts'
 
 export type KillResult = 'killed' | 'unknown' | 'denied'
 
@@ -40,6 +49,7 @@ export class SessionStatements {
   /** Settles when the client has taken the answer. */
   async answer(body: Buffer, deprecateEof: boolean): Promise<void> {
     const { channel, share, session, log } = this.#options
+    this.#options.server().tally.statements += 1
     if (body.length > STATEMENT_BYTES_MAX && !this.#isPosition(body)) {
       return channel.send(encodeServerError(statementTooLong()))
     }
@@ -47,6 +57,27 @@ export class SessionStatements {
     const answer = answerQuery(sql, this.#options)
     log.debug({ sql: sql.slice(0, 200), answer: answer.kind }, 'statement')
     share.keep('variables', session.bytes)
+    await this.#send(answer, deprecateEof)
+  }
+
+  /** COM_PROCESS_INFO. */
+  async processes(deprecateEof: boolean): Promise<void> {
+    await this.#send(showProcesses(this.#options, '', false), deprecateEof)
+  }
+
+  /** COM_PROCESS_KILL. */
+  async kill(connectionId: number): Promise<void> {
+    await this.#options.channel.send(this.#kill(connectionId))
+  }
+
+  /** COM_STATISTICS. */
+  async statistics(): Promise<void> {
+    const { channel, source, server } = this.#options
+    await channel.send(Buffer.from(statisticsLine(source.flavor, server())))
+  }
+
+  async #send(answer: Answer, deprecateEof: boolean): Promise<void> {
+    const { channel, share } = this.#options
     switch (answer.kind) {
       case 'ok':
         return channel.send(encodeOk())
@@ -58,7 +89,16 @@ export class SessionStatements {
         return share.keep('answer', 0)
       case 'kill':
         return channel.send(this.#kill(answer.connectionId))
+      case 'events':
+        return this.#send(await this.#events(answer.wish), deprecateEof)
     }
+  }
+
+  async #events(wish: EventsWish): Promise<Answer> {
+    const { store, source } = this.#options
+    const list = await readEventRows(store, source.flavor, wish)
+    if (!Array.isArray(list)) return { kind: 'error', error: list as ServerError }
+    return rows(EVENT_COLUMNS, list)
   }
 
   #isPosition(body: Buffer): boolean {

@@ -24,11 +24,26 @@ export type Statement =
   | { readonly kind: 'set'; readonly assignments: readonly Assignment[] }
   /** SET NAMES, SET CHARACTER SET, USE, BEGIN, COMMIT ...: agreed to and forgotten. */
   | { readonly kind: 'ignored' }
-  | { readonly kind: 'show-variables'; readonly matches: (name: string) => boolean }
+  | { readonly kind: 'show-variables' | 'show-status'; readonly matches: NameTest }
+  | { readonly kind: 'show-nothing' }
+  | { readonly kind: 'show-processes'; readonly isFull: boolean }
+  | { readonly kind: 'show-replicas'; readonly words: 'replicas' | 'slave-hosts' | 'replica-hosts' }
+  | { readonly kind: 'show-events'; readonly wish: EventsWish }
   | { readonly kind: 'show-files' }
   | { readonly kind: 'show-position'; readonly words: 'binary log' | 'master' }
   | { readonly kind: 'kill'; readonly connectionId: number }
   | { readonly kind: 'unknown' }
+
+/** Of a variable, in lower case. */
+export type NameTest = (name: string) => boolean
+
+/** SHOW BINLOG EVENTS [IN file] [FROM from] [LIMIT [skip,] count]; null for all, or not said. */
+export interface EventsWish {
+  readonly file: string | null
+  readonly from: number | null
+  readonly skip: number
+  readonly count: number | null
+}
 
 const UNKNOWN: Statement = { kind: 'unknown' }
 const IGNORED = new Set(['use', 'begin', 'commit', 'rollback', 'start'])
@@ -109,8 +124,16 @@ function parseExpression(cursor: TokenCursor): Expression | undefined {
 }
 
 function parseShow(cursor: TokenCursor): Statement {
+  const isFull = cursor.skipWord('full')
+  if (cursor.skipWord('processlist')) return { kind: 'show-processes', isFull }
+  if (isFull) return UNKNOWN
   skipScope(cursor)
-  if (cursor.skipWord('variables')) return parseShowVariables(cursor)
+  if (cursor.skipWord('variables')) return parseNames(cursor, 'show-variables')
+  if (cursor.skipWord('status')) return parseNames(cursor, 'show-status')
+  if (cursor.skipWord('replicas')) return { kind: 'show-replicas', words: 'replicas' }
+  if (cursor.skipWords('slave', 'hosts')) return { kind: 'show-replicas', words: 'slave-hosts' }
+  if (cursor.skipWords('replica', 'hosts')) return { kind: 'show-replicas', words: 'replica-hosts' }
+  if (cursor.skipWords('binlog', 'events')) return parseShowEvents(cursor)
   if (cursor.skipWords('binary', 'logs') || cursor.skipWords('master', 'logs')) {
     return { kind: 'show-files' }
   }
@@ -120,29 +143,60 @@ function parseShow(cursor: TokenCursor): Statement {
   if (cursor.skipWords('master', 'status') || cursor.skipWords('binlog', 'status')) {
     return { kind: 'show-position', words: 'master' }
   }
-  if (cursor.skipWord('warnings')) return { kind: 'show-variables', matches: () => false }
+  if (cursor.skipWord('warnings')) return { kind: 'show-nothing' }
   return UNKNOWN
 }
 
-function parseShowVariables(cursor: TokenCursor): Statement {
-  if (cursor.isDone()) return { kind: 'show-variables', matches: () => true }
-  if (cursor.skipWord('like')) {
-    const pattern = cursor.take()?.text
-    return pattern === undefined ? UNKNOWN : { kind: 'show-variables', matches: likes(pattern) }
+function parseShowEvents(cursor: TokenCursor): Statement {
+  const wish = { file: null as string | null, from: null as number | null, skip: 0 }
+  if (cursor.skipWord('in')) {
+    const file = cursor.take()
+    if (file?.kind !== 'string') return UNKNOWN
+    wish.file = file.text
   }
-  if (!cursor.skipWords('where', 'variable_name')) return UNKNOWN
+  if (cursor.skipWord('from')) {
+    wish.from = cursor.takeCount() ?? null
+    if (wish.from === null) return UNKNOWN
+  }
+  let count: number | null = null
+  if (cursor.skipWord('limit')) {
+    const numbers = [cursor.takeCount()]
+    const isOffset = cursor.skipWord('offset')
+    if (isOffset || cursor.skipSymbol(',')) numbers.push(cursor.takeCount())
+    const [first, second] = isOffset ? numbers.toReversed() : numbers
+    if (first === undefined || (numbers.length > 1 && second === undefined)) return UNKNOWN
+    count = second ?? first
+    wish.skip = second === undefined ? 0 : first
+  }
+  return cursor.isDone() ? { kind: 'show-events', wish: { ...wish, count } } : UNKNOWN
+}
+
+function parseNames(cursor: TokenCursor, kind: 'show-variables' | 'show-status'): Statement {
+  const matches = parseNameTest(cursor)
+  return matches === undefined ? UNKNOWN : { kind, matches }
+}
+
+function parseNameTest(cursor: TokenCursor): NameTest | undefined {
+  if (cursor.isDone()) return () => true
+  if (!cursor.skipWord('like')) {
+    if (!cursor.skipWords('where', 'variable_name')) return undefined
+    if (!cursor.skipWord('like')) return parseNameList(cursor)
+  }
+  const pattern = cursor.take()?.text
+  return pattern === undefined ? undefined : likes(pattern)
+}
+
+function parseNameList(cursor: TokenCursor): NameTest | undefined {
   const names = new Set<string>()
-  if (cursor.skipWord('like')) {
-    const pattern = cursor.take()?.text
-    return pattern === undefined ? UNKNOWN : { kind: 'show-variables', matches: likes(pattern) }
+  if (!cursor.skipSymbol('=') && !(cursor.skipWord('in') && cursor.skipSymbol('('))) {
+    return undefined
   }
-  if (!cursor.skipSymbol('=') && !(cursor.skipWord('in') && cursor.skipSymbol('('))) return UNKNOWN
   do {
     const name = cursor.take()
-    if (name?.kind !== 'string') return UNKNOWN
+    if (name?.kind !== 'string') return undefined
     names.add(name.text.toLowerCase())
   } while (cursor.skipSymbol(','))
-  return { kind: 'show-variables', matches: (name) => names.has(name) }
+  return (name) => names.has(name)
 }
 
 /** Beyond every name, and short enough to be made an expression of. */
@@ -213,6 +267,13 @@ class TokenCursor {
     const text = this.#peek('word')?.toLowerCase()
     if (text !== undefined) this.#index += 1
     return text
+  }
+
+  takeCount(): number | undefined {
+    const text = this.#peek('number')
+    if (text === undefined || !/^\d{1,15}$/.test(text)) return undefined
+    this.#index += 1
+    return Number(text)
   }
 
   /** A name, quoted or not. */

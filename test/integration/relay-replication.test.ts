@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Connection, FieldPacket } from 'mysql2/promise'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Secret } from '../../src/base/secret.ts'
 import { parseGtidSet } from '../../src/binlog/gtid-set.ts'
 import { MariadbGtidState } from '../../src/binlog/mariadb-gtid-state.ts'
@@ -10,6 +11,7 @@ import { findServerBinaries } from '../../src/lab/servers/server-binaries.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { detachReplica } from '../../src/relay/attach.ts'
 import { describeFlavors } from '../helpers/needs.ts'
+import { RelayClient } from '../helpers/relay-client.ts'
 import {
   RELAY_PASSWORD,
   RELAY_USER,
@@ -263,6 +265,119 @@ describeFlavors('%s replicas', (flavor) => {
     ])
     const copy = await readFile(join(folder, file?.name ?? ''))
     expect(copy.equals(await readFile(file?.path ?? ''))).toBe(true)
+  })
+
+  describe('those who watch them', () => {
+    let relaySql: Connection
+
+    beforeAll(async () => {
+      const { port, source } = fixture
+      const address = { host: '127.0.0.1', port, user: RELAY_USER, password: RELAY_PASSWORD }
+      relaySql = await connectSql({ ...address, tls: source.tls })
+    })
+    afterAll(() => relaySql?.destroy())
+
+    type Rows = Record<string, unknown>[]
+    interface Answer {
+      readonly columns: string[]
+      readonly rows: Rows
+    }
+    /** With every value as text, as the relay gives it. */
+    async function ask(sql: Connection, query: string): Promise<Answer> {
+      const [rows, fields] = await sql.query({ sql: query, typeCast: (field) => field.string() })
+      return { columns: (fields as FieldPacket[]).map(({ name }) => name), rows: rows as Rows }
+    }
+    const both = (query: string) => Promise.all([ask(fixture.sql, query), ask(relaySql, query)])
+    const failure = (sql: Connection, query: string) =>
+      sql.query(query).then(
+        () => null,
+        ({ errno, message }) => ({ errno, message }),
+      )
+
+    const forReplicas = flavor === 'mysql' ? 'SHOW REPLICAS' : 'SHOW SLAVE HOSTS'
+    test.each([
+      forReplicas,
+      'SHOW PROCESSLIST',
+      'SHOW FULL PROCESSLIST',
+      'SHOW BINLOG EVENTS LIMIT 1',
+      'SHOW BINARY LOGS',
+      flavor === 'mysql' ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS',
+      "SHOW GLOBAL STATUS LIKE 'Uptime'",
+      'SHOW WARNINGS',
+    ])('get the columns of their source: %s', async (query) => {
+      const [server, relay] = await both(query)
+      expect(relay.columns).toEqual(server.columns)
+    })
+
+    test('see who is attached, and what every connection does', async () => {
+      const [id, source] =
+        flavor === 'mysql' ? ['Server_Id', 'Source_Id'] : ['Server_id', 'Master_id']
+      const { rows } = await ask(relaySql, forReplicas)
+      expect(rows.map((row) => row[id]).sort()).toEqual(['2', '3'])
+      expect(rows[0]).toMatchObject({ [source]: '4200000001', Host: '127.0.0.1' })
+      const processes = (await ask(relaySql, 'SHOW FULL PROCESSLIST')).rows
+      const dumps = processes.filter(({ Command: command }) => String(command).startsWith('Binlog'))
+      expect(dumps).toMatchObject([{ User: RELAY_USER }, { User: RELAY_USER }])
+      expect(processes).toContainEqual(
+        expect.objectContaining({ Command: 'Query', Info: 'SHOW FULL PROCESSLIST' }),
+      )
+    })
+
+    test('see the events of a file as their source shows them', async () => {
+      const names = fixture.store.files().map(({ name }) => name)
+      for (const name of names) {
+        for (const rest of ['LIMIT 5', 'LIMIT 3, 40', 'LIMIT 2 OFFSET 1']) {
+          const query = `SHOW BINLOG EVENTS IN '${name}' ${rest}`
+          const [server, relay] = await both(query)
+          const shown = ({ rows }: Answer) => rows.map(({ Info: _, ...row }) => row)
+          expect(shown(relay), query).toEqual(shown(server))
+          for (const [at, { Event_type: type, Info: info }] of relay.rows.entries()) {
+            // What a server adds to a statement, and what takes more than a look, is left out.
+            if (info === '' || type === 'Query') continue
+            expect(info, query).toBe(server.rows[at]?.Info)
+          }
+          const third = server.rows[2]?.Pos
+          if (third === undefined) continue
+          const from = await both(`SHOW BINLOG EVENTS IN '${name}' FROM ${third} LIMIT 2`)
+          expect(shown(from[1])).toEqual(shown(from[0]))
+        }
+      }
+      for (const wrong of ["IN 'nobody.000001'", `IN '${names[0]}' FROM 2000000000`]) {
+        const query = `SHOW BINLOG EVENTS ${wrong} LIMIT 1`
+        expect(await failure(relaySql, query)).toEqual(await failure(fixture.sql, query))
+      }
+    })
+
+    test('get figures that their source has too', async () => {
+      const [server, relay] = await both('SHOW GLOBAL STATUS')
+      const names = new Set(server.rows.map(({ Variable_name: name }) => name))
+      expect(relay.rows.filter(({ Variable_name: name }) => !names.has(name))).toEqual([])
+      expect(relay.rows.length).toBeGreaterThan(10)
+      const [some] = (await ask(relaySql, "SHOW STATUS LIKE 'threads\\_conn%'")).rows
+      expect(some).toMatchObject({ Variable_name: 'Threads_connected', Value: '3' })
+    })
+
+    test('get a line of statistics, and what the admin tool makes of it', async () => {
+      const words = (text: string) => text.trim().replaceAll(/[\d.]+/g, '#')
+      const address = { port: fixture.port, user: RELAY_USER, password: RELAY_PASSWORD }
+      const client = await RelayClient.login({ ...address, tls: true })
+      client.command(0x09)
+      const line = (await client.need()).toString()
+      client.destroy()
+      const opens = flavor === 'mysql' ? 'Opens: #  Flush tables: #' : 'Opens: #'
+      expect(words(line)).toBe(
+        `Uptime: #  Threads: #  Questions: #  Slow queries: #  ${opens}  Open tables: #  ` +
+          'Queries per second avg: #',
+      )
+      if (flavor === 'mysql') return
+      const { stdout } = await run('mariadb-admin', [
+        '-uroot',
+        '-S',
+        fixture.source.socket,
+        'status',
+      ])
+      expect(words(stdout)).toBe(words(line))
+    })
   })
 
   test('are refused with a readable reason when what they need is gone', async () => {

@@ -14,6 +14,7 @@ import { LoginPlaces } from '../../../src/relay/login-places.ts'
 import { PacketChannel } from '../../../src/relay/packet-channel.ts'
 import { ReplicaRegistry } from '../../../src/relay/replica-registry.ts'
 import { ReplicaSession } from '../../../src/relay/replica-session.ts'
+import { RelayTally } from '../../../src/relay/server-facts.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
 import { FolderBinlogStore } from '../../helpers/folder-binlog-store.ts'
@@ -32,6 +33,7 @@ const LOGIN_BYTES_MAX = 64 * 1024
 const PACKET_BYTES_MAX = 16 * 1024 * 1024
 const TURNS_MAX = 20_000
 const UNTIL = "SET @slave_until_gtid='0-1-5,1-1-2', @slave_gtid_until_before_gtids=1"
+const EVENTS = "SHOW BINLOG EVENTS IN 'binlog.000002' FROM 4 LIMIT 2, 5"
 const PASSWORD = 'right'
 
 async function storeOf(flavor: Flavor, folder: string): Promise<FolderBinlogStore> {
@@ -83,6 +85,7 @@ function sessionOn(socket: MemorySocket, store: FolderBinlogStore, log: StrictLo
     appliedBy: () => null,
     sourceGtids: () => null,
     keepSentMs: 0,
+    server: () => ({ uptimeSeconds: 7, refused: 0, tally: new RelayTally(), sessions: [] }),
     kill: (id) => (id === 5 ? 'killed' : 'unknown'),
   })
 }
@@ -169,7 +172,15 @@ function seeds(): Buffer[] {
     [...said, command(0x12, fileDump)],
     [...said, command(0x15, registration), command(0x12, fileDump)],
     [...said, command(3, UNTIL), command(0x15, registration), command(0x12, fileDump)],
-    [command(0x0e), command(2, 'mysql'), command(0x1f), command(3, 'SHOW BINARY LOGS'), command(1)],
+    [
+      command(0x0e),
+      command(2, 'mysql'),
+      command(0x1f),
+      command(3, 'SHOW BINARY LOGS'),
+      command(9),
+      command(1),
+    ],
+    [command(10), command(12, Buffer.from([5, 0, 0, 0])), command(3, EVENTS)],
   ]
   const logins = [
     [response('caching_sha2_password', Buffer.alloc(32, 1))],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { encodeResultSet } from '../../../src/mysql/result-set.ts'
 import type { BinlogStore, SourceIdentity } from '../../../src/relay/binlog-store.ts'
 import { answerQuery } from '../../../src/relay/query-answers.ts'
+import { RelayTally } from '../../../src/relay/server-facts.ts'
 import { SessionVariables } from '../../../src/relay/session-variables.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { epochSource } from '../../helpers/spool-fixture.ts'
@@ -42,6 +43,7 @@ function storeOf(source: SourceIdentity): BinlogStore {
 
 const relay = { serverId: 4_200_000_001, serverUuid: '11111111-2222-3333-4444-555555555555' }
 const clock = new FakeClock()
+const server = () => ({ uptimeSeconds: 7, refused: 0, tally: new RelayTally(), sessions: [] })
 const sources = { mysql: epochSource('mysql'), mariadb: epochSource('mariadb') }
 const stores = { mysql: storeOf(sources.mysql), mariadb: storeOf(sources.mariadb) }
 
@@ -50,7 +52,7 @@ function run(input: Buffer): void {
   const { flags, bytes } = takeFlags(input)
   const flavor = flags & MYSQL ? 'mysql' : 'mariadb'
   const session = new SessionVariables()
-  const context = { store: stores[flavor], source: sources[flavor], relay, clock, session }
+  const context = { store: stores[flavor], source: sources[flavor], relay, clock, session, server }
   for (const sql of bytes.toString('utf8').split(SECOND)) {
     const answer = answerQuery(sql, { ...context, connectionId: 5 })
     if (answer.kind !== 'rows') continue

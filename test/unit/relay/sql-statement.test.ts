@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { parseStatement } from '../../../src/relay/sql-statement.ts'
 
 test.each([
@@ -78,7 +78,7 @@ test.each([
   ['SHOW MASTER STATUS;', 'show-position'],
   ['KILL 12', 'kill'],
   ['SET NAMES latin1', 'ignored'],
-  ['SHOW BINLOG EVENTS', 'unknown'],
+  ['SHOW TABLES', 'unknown'],
   ['DROP TABLE x', 'unknown'],
   ['SELECT * FROM mysql.user', 'unknown'],
   ['SELECT @x + 1', 'unknown'],
@@ -124,4 +124,44 @@ test.each([
 test('a pattern longer than any name matches nothing, whatever is in it', () => {
   const found = parseStatement(`SHOW VARIABLES LIKE '${'_'.repeat(LENGTH)}'`)
   expect(found.kind === 'show-variables' && found.matches('server_id')).toBe(false)
+})
+
+describe('what monitors ask', () => {
+  const none = { file: null, from: null, skip: 0, count: null }
+
+  test.each([
+    ['SHOW BINLOG EVENTS', none],
+    [
+      "show binlog events in 'b.000001' from 4 limit 2, 5",
+      { file: 'b.000001', from: 4, skip: 2, count: 5 },
+    ],
+    ['SHOW BINLOG EVENTS LIMIT 5 OFFSET 2', { ...none, skip: 2, count: 5 }],
+    ['SHOW BINLOG EVENTS LIMIT 1', { ...none, count: 1 }],
+  ])('%s', (sql, wish) => {
+    expect(parseStatement(sql)).toEqual({ kind: 'show-events', wish })
+  })
+
+  test.each([
+    'SHOW BINLOG EVENTS IN b',
+    'SHOW BINLOG EVENTS FROM x',
+    'SHOW BINLOG EVENTS LIMIT',
+    'SHOW BINLOG EVENTS LIMIT 1,',
+    'SHOW BINLOG EVENTS LIMIT -1',
+    'SHOW BINLOG EVENTS LIMIT 1 WHERE x',
+    'SHOW FULL VARIABLES',
+  ])('%s is nothing that is answered', (sql) => {
+    expect(parseStatement(sql)).toEqual({ kind: 'unknown' })
+  })
+
+  test.each([
+    ['SHOW FULL PROCESSLIST', { kind: 'show-processes', isFull: true }],
+    ['show processlist', { kind: 'show-processes', isFull: false }],
+    ['SHOW REPLICAS', { kind: 'show-replicas', words: 'replicas' }],
+    ['SHOW SLAVE HOSTS;', { kind: 'show-replicas', words: 'slave-hosts' }],
+    ['SHOW /*!50002 GLOBAL */ STATUS', { kind: 'show-status' }],
+    ["SHOW SESSION STATUS LIKE 'Up%'", { kind: 'show-status' }],
+    ['SHOW BINLOG STATUS', { kind: 'show-position' }],
+  ])('%s', (sql, statement) => {
+    expect(parseStatement(sql)).toMatchObject(statement)
+  })
 })
