@@ -31,6 +31,7 @@ import type { GatewayStatus } from './progress/status.ts'
 import { RELAY_LIMITS } from './relay/relay-server.ts'
 import { ExternalTunnel } from './tunnel/external-tunnel.ts'
 import { Tunnel } from './tunnel/tunnel.ts'
+import { allowedAddress } from './tunnel/tunnel-backend.ts'
 import type { TunnelPath } from './tunnel/tunnel-path.ts'
 
 export interface GatewayDependencies {
@@ -187,7 +188,10 @@ function createStatus({ config, tunnel, link, streams, clock }: StatusParts): ()
 }
 
 function peerLabels({ peer }: GatewayConfig): TunnelPeerLabels {
-  return { publicKey: peer.wireguardPublicKey, allowedIps: `${peer.tunnelAddress.address}/32` }
+  return {
+    publicKey: peer.wireguardPublicKey,
+    allowedIps: allowedAddress(peer.tunnelAddress.address),
+  }
 }
 
 function createTunnel(config: GatewayConfig, log: Log, clock: Clock): TunnelPath {

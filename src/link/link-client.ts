@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net'
+import { isIPv6, type Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { WebSocket } from 'ws'
 import { Backoff } from '../base/backoff.ts'
@@ -98,7 +98,8 @@ export class LinkClient {
       perMessageDeflate: false,
       skipUTF8Validation: true,
     } as const
-    const socket = new WebSocket(`wss://${host}:${port}${LINK_PATH}`, options)
+    const at = `${isIPv6(host) ? `[${host}]` : host}:${port}`
+    const socket = new WebSocket(`wss://${at}${LINK_PATH}`, options)
     const { promise, resolve, reject } = Promise.withResolvers<DialedSocket>()
     const abort = (): void => reject(signal.reason)
     // Before the first frame: the chain and the name were checked, now the pinned key.
@@ -111,7 +112,7 @@ export class LinkClient {
       const error = certificate && checkPeerCertificate(tls, certificate.raw)
       if (certificate === undefined || error !== undefined) reject(error ?? noCertificate())
     })
-    socket.once('error', (cause) => reject(dialFailed(host, port, cause)))
+    socket.once('error', (cause) => reject(dialFailed(at, cause)))
     signal.addEventListener('abort', abort, { once: true })
     try {
       return await promise
@@ -130,9 +131,9 @@ function noCertificate(): LandbridgeError {
   return new LandbridgeError('ERR_LINK_FINGERPRINT', 'the peer shows no certificate')
 }
 
-function dialFailed(host: string, port: number, cause: unknown): LandbridgeError {
+function dialFailed(at: string, cause: unknown): LandbridgeError {
   if (cause instanceof LandbridgeError) return cause
-  return new LandbridgeError('ERR_LINK_DIAL', `cannot reach the peer at ${host}:${port}`, {
+  return new LandbridgeError('ERR_LINK_DIAL', `cannot reach the peer at ${at}`, {
     cause,
     retryable: true,
     remedy: 'Check that the peer runs and that the tunnel is up: landbridge status.',

@@ -54,13 +54,15 @@ class Ends implements AsyncDisposable {
       if ('code' in fields) this.codes.push(String(fields.code))
     },
   }
+  readonly #host: string
 
-  constructor(options: { readonly endMs?: number } = {}) {
+  constructor(options: { readonly endMs?: number; readonly host?: string } = {}) {
+    this.#host = options.host ?? '127.0.0.1'
     this.server = new LinkServer({
       own: { gateway: 'ec2', site: 'production', software: 'test', streams: [] },
       peerName: 'azure',
       pingMs: 1_000,
-      host: '127.0.0.1',
+      host: this.#host,
       port: 0,
       tls: tlsOf(ec2, azure),
       createBody: () => idleBody(options.endMs),
@@ -79,7 +81,7 @@ class Ends implements AsyncDisposable {
       own: { gateway: 'azure', site: 'dr', software: 'test', streams: [] },
       peerName: 'ec2',
       pingMs: 1_000,
-      host: '127.0.0.1',
+      host: this.#host,
       port: await this.server.ready,
       tls: tlsOf(own, peer),
       createBody: () => idleBody(),
@@ -104,6 +106,12 @@ class Ends implements AsyncDisposable {
 }
 
 describe('the two ends of a link', () => {
+  test('find each other by IPv6 as well', async () => {
+    await using ends = new Ends({ host: '::1' })
+    const { client } = await ends.client()
+    await until(() => client.status().state === 'up' && ends.server.status().state === 'up')
+  })
+
   test('come up over TLS, count what they say, and stop', async () => {
     const ends = new Ends()
     const { client } = await ends.client()
