@@ -110,8 +110,9 @@ export function drStreamProblems(stream: DrStream, nowMs: number): Problem[] {
   const disk = stream.writer.problem
   if (disk !== null) {
     const { error, sinceMs } = disk
-    // A disk may have room again; a source of the other flavor needs a person.
-    const severity = error.code === 'ERR_SPOOL_FLAVOR' ? 'blocked' : 'error'
+    // A disk may have room again.
+    const needsPerson = ['ERR_SPOOL_FLAVOR', 'ERR_BINLOG_NAME'].includes(error.code)
+    const severity = needsPerson ? 'blocked' : 'error'
     const where = `spool:${name}`
     problems.push({ ...errorFields(error), severity, where, message: error.message, sinceMs })
   }

@@ -8,6 +8,9 @@ const safe = z.number().int().nonnegative()
 /** More than that are between a receiver and its source hardly ever; then bytes are not counted. */
 export const SAMPLE_FILES_MAX = 20_000
 
+/** Of what is said to people. */
+export const TEXT_CHARACTERS_MAX = 4_000
+
 export const sourceIdentity = z.object({
   flavor,
   serverVersion: z.string().max(200),
@@ -78,14 +81,17 @@ export const state = z.object({
   problem: z
     .object({
       code: z.string().max(100),
-      message: z.string().max(4000),
-      remedy: z.string().max(4000).nullable(),
+      message: z.string().max(TEXT_CHARACTERS_MAX),
+      remedy: z.string().max(TEXT_CHARACTERS_MAX).nullable(),
       sinceMs: z.number(),
     })
     .nullable(),
 })
 
-export const restart = z.object({ code: z.string().max(100), message: z.string().max(4000) })
+export const restart = z.object({
+  code: z.string().max(100),
+  message: z.string().max(TEXT_CHARACTERS_MAX),
+})
 export const close = restart
 
 export type Hello = z.infer<typeof hello>

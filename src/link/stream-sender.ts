@@ -19,6 +19,7 @@ import {
   SAMPLE_FILES_MAX,
   type Sample,
   type State,
+  TEXT_CHARACTERS_MAX,
 } from './messages.ts'
 import type { OpenedSource, SourcePort } from './source-port.ts'
 
@@ -240,7 +241,9 @@ export class SenderSession {
     const known = this.#known(code)
     const sinceMs = known?.sinceMs ?? clock.wallMs()
     const remedy = remedyOf(error) ?? null
-    this.#problem = { code, message: describeError(error), remedy, sinceMs }
+    // What a source says has any length; the peer takes no more, and the link is of all streams.
+    const message = cut(describeError(error))
+    this.#problem = { code, message, remedy: remedy && cut(remedy), sinceMs }
     if (known === null) log.warn(errorFields(error), `source: ${describeError(error)}`)
     const isParked = code === 'ERR_PARKED'
     this.#isBlocked = !isParked && isLandbridgeError(error) && !error.retryable
@@ -257,7 +260,6 @@ export class SenderSession {
       this.#tell('connecting')
       await this.#backoff.wait({ signal })
     }
-    const message = describeError(error).slice(0, 2000)
     this.#channel.sendJson(FrameType.Restart, this.#stream, { code, message })
   }
 
@@ -288,6 +290,10 @@ export class SenderSession {
     const body = files === undefined ? place : { ...place, files: this.#ahead(files) }
     this.#channel.sendJson(FrameType.Sample, this.#stream, body)
   }
+}
+
+function cut(text: string): string {
+  return text.length <= TEXT_CHARACTERS_MAX ? text : `${text.slice(0, TEXT_CHARACTERS_MAX - 1)}…`
 }
 
 function placeOf(held: Resume['held']): string {

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Flavor } from '../base/flavor.ts'
+import { compareBinlogNames } from '../binlog/binlog-name.ts'
 import type { GtidSet } from '../binlog/gtid-set.ts'
-import { compareBinlogNames } from './binlog-name.ts'
 import { GtidText } from './gtid-text.ts'
 import { MarkRing } from './mark-ring.ts'
 import { Percentiles } from './percentiles.ts'

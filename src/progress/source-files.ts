@@ -1,4 +1,4 @@
-import { compareBinlogNames } from './binlog-name.ts'
+import { compareBinlogNames } from '../binlog/binlog-name.ts'
 
 export interface BinlogPlace {
   readonly file: string

@@ -1,6 +1,7 @@
 import { ByteReader } from '../base/cursor.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
+import { isBinlogName, unusableName } from '../binlog/binlog-name.ts'
 import { EventFramer, type EventHeader } from '../binlog/event-framer.ts'
 import { EventKernel, KERNEL_CHUNK_BYTES_MAX } from '../binlog/event-kernel.ts'
 import { BINLOG_MAGIC, EVENT_HEADER_BYTES, EventFlag, EventType } from '../binlog/event-type.ts'
@@ -252,6 +253,7 @@ export class DumpDecoder {
   #rotateTo(name: string): void {
     const { expect, sink } = this.#options
     if (this.#file === name) return
+    if (!isBinlogName(name)) throw unusableName(name)
     const isFirst = this.#file === null
     if (!isFirst && !this.#aligned && !this.#hasWholeFile()) throw this.#gap(`file ${name}`)
     if (!isFirst) this.#checkRestart(name)

@@ -1,4 +1,4 @@
-import { compareBinlogNames } from '../progress/binlog-name.ts'
+import { compareBinlogNames } from '../binlog/binlog-name.ts'
 
 export interface SourcePlace {
   readonly file: string

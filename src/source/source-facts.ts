@@ -1,5 +1,6 @@
 import { LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
+import { isBinlogName, unusableName } from '../binlog/binlog-name.ts'
 import { ifAllowed, type SourceConnection, type SourceRow } from './source-connection.ts'
 
 /** What the source says of itself, read anew on every connect. */
@@ -36,12 +37,15 @@ export interface SourceFile {
   readonly bytes: number
 }
 
+/** Throws ERR_BINLOG_NAME when a file cannot be stored under its name, nor be asked for. */
 export async function readSourceFacts(connection: SourceConnection): Promise<SourceFacts> {
   const version = (await connection.value('SELECT @@version')) ?? ''
   const flavor: Flavor = /mariadb/i.test(version) ? 'mariadb' : 'mysql'
   const variables = await readVariables(connection)
   const common = commonFacts(variables)
   const files = common.logBin ? ((await ifAllowed(readSourceFiles(connection))) ?? []) : []
+  const unusable = files.find(({ name }) => !isBinlogName(name))
+  if (unusable !== undefined) throw unusableName(unusable.name)
   const own =
     flavor === 'mysql' ? await readMysql(connection) : await readMariadb(connection, files)
   return { flavor, serverVersion: version, ...common, files, ...own }
@@ -158,7 +162,7 @@ async function readMariadb(
   const purged =
     oldest === undefined
       ? ''
-      : await connection.value(`SELECT BINLOG_GTID_POS('${oldest.replaceAll("'", '')}', 4)`)
+      : await connection.value(`SELECT BINLOG_GTID_POS(${textOf(oldest)}, 4)`)
   return {
     serverUuid: null,
     gtidDomainId: Number(row?.domain),
@@ -167,6 +171,11 @@ async function readMariadb(
     replicatedGtids: flat(row?.replicated),
     purgedGtids: flat(purged),
   }
+}
+
+/** Whatever the text has in it, and however the server reads quotes. */
+function textOf(text: string): string {
+  return `CONVERT(X'${Buffer.from(text).toString('hex')}' USING utf8mb4)`
 }
 
 function flat(value: unknown): string {

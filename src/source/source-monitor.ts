@@ -2,6 +2,7 @@ import { Backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
 import { codeOf, type LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
+import { isBinlogName } from '../binlog/binlog-name.ts'
 import { crowded, type SourceAddress, SourceConnection } from './source-connection.ts'
 import { readNewest, readSourceFiles, type SourceFile } from './source-facts.ts'
 
@@ -137,11 +138,14 @@ export class SourceMonitor {
         // A file that the receiver has not heard of yet: bytes of lag cannot be counted into it.
         const isNewFile = newest !== null && newest.file !== file
         const isDue = round % FILES_EVERY === 0 || isNewFile
-        const files = isDue ? await readSourceFiles(connection) : undefined
+        const listed = isDue ? await readSourceFiles(connection) : undefined
+        const files = listed?.filter(({ name }) => isBinlogName(name))
         file = newest?.file ?? file
         for (const backoff of backoffs) backoff.reset()
         this.#trouble = null
-        if (newest !== null) onSample({ atMs, ...newest, serverUuid, ...(files && { files }) })
+        // The dump says that such a name is of no use.
+        const isUsable = newest !== null && isBinlogName(newest.file)
+        if (isUsable) onSample({ atMs, ...newest, serverUuid, ...(files && { files }) })
         // Not at once: the dump that begins beside this has just looked.
         if (round % INSPECT_EVERY === INSPECT_EVERY - 1) await inspect?.(connection)
         await clock.sleep(everyMs, { signal })

@@ -1,5 +1,6 @@
 import { LandbridgeError } from '../base/errors.ts'
 import { type Flavor, otherFlavor } from '../base/flavor.ts'
+import { baseOf, numberOf } from '../binlog/binlog-name.ts'
 import { parseGtidSet } from '../binlog/gtid-set.ts'
 import {
   formatMariadbGtid,
@@ -272,14 +273,6 @@ export function isSameServer(held: HeldState, facts: SourceFacts): boolean {
 
 export function shorten(gtids: string): string {
   return gtids.length <= 300 ? gtids : `${gtids.slice(0, 300)}… (${gtids.length} characters)`
-}
-
-function baseOf(name: string): string {
-  return name.slice(0, name.lastIndexOf('.'))
-}
-
-function numberOf(name: string): number {
-  return Number(name.slice(name.lastIndexOf('.') + 1))
 }
 
 /**

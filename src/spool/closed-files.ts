@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ignoreMissing } from '../base/atomic-file.ts'
-import { epochFolder, fileIndexRecord, indexPath, isBinlogName } from './spool-file.ts'
+import { isBinlogName } from '../binlog/binlog-name.ts'
+import { epochFolder, fileIndexRecord, indexPath } from './spool-file.ts'
 
 /** A stored file that will not change any more; retention may remove it one day. */
 export interface ClosedFile {

@@ -1,6 +1,8 @@
+import { basename } from 'node:path'
 import { deniedPathOf, deniedRemedy } from '../base/denied.ts'
 import type { Disk, DiskRoom } from '../base/disk.ts'
 import { codeOf, describeError, LandbridgeError } from '../base/errors.ts'
+import { unusableName } from '../binlog/binlog-name.ts'
 import type { SpoolPlace } from './spool-catalog.ts'
 
 /** What one write may want at once: with less the next one could be refused again. */
@@ -14,6 +16,7 @@ export async function diskFailure(place: SpoolPlace, cause: unknown): Promise<La
   if (cause instanceof LandbridgeError) return cause
   if (codeOf(cause) === 'ERR_UNEXPECTED') throw cause
   if (isDiskFull(cause)) return await diskFull(place, cause)
+  if (isNameTooLong(cause)) return unusableName(basename(cause.path), cause)
   return failedCall('ERR_SPOOL_WRITE', `cannot write to the spool ${place.directory}`, cause)
 }
 
@@ -87,6 +90,12 @@ const REASONS: Readonly<Record<string, Reason>> = {
   ENODEV: GONE,
   EACCES: FOREIGN,
   EPERM: FOREIGN,
+}
+
+/** The file system does not take a name that it was asked to make. */
+export function isNameTooLong(cause: unknown): cause is Error & { readonly path: string } {
+  if (codeOf(cause) !== 'ENAMETOOLONG' || !(cause instanceof Error)) return false
+  return 'path' in cause && typeof cause.path === 'string'
 }
 
 /** The system's word that a disk, or what this user may have of it, is used up. */

@@ -4,6 +4,7 @@ import { createFolder, ignoreMissing, replaceFile } from '../base/atomic-file.ts
 import type { Disk } from '../base/disk.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
+import { isBinlogName, numberOf } from '../binlog/binlog-name.ts'
 import { BINLOG_MAGIC } from '../binlog/event-type.ts'
 import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
 import { type RecoveredFile, readGtidsBefore, recoverFile } from './file-recovery.ts'
@@ -15,7 +16,7 @@ import {
   type FileIndexRecord,
   fileIndexRecord,
   indexPath,
-  isBinlogName,
+  recordName,
   type SpoolFile,
 } from './spool-file.ts'
 import { refuseMixedFlavors } from './spool-flavor.ts'
@@ -212,10 +213,6 @@ function inOrder(names: readonly string[]): string[] {
   return names.filter(isBinlogName).sort((a, b) => numberOf(a) - numberOf(b))
 }
 
-function numberOf(name: string): number {
-  return Number(name.slice(name.lastIndexOf('.') + 1))
-}
-
 interface LoadedFile {
   readonly file: SpoolFile
   readonly gtidsAfter: string
@@ -372,7 +369,8 @@ async function readIndex({
 }: Pick<FilePlace, 'spool' | 'epoch' | 'name' | 'sets'>): Promise<FileIndexRecord | null> {
   const { directory, disk } = spool
   const record = await readJson(disk, indexPath(directory, epoch.epoch, name), fileIndexRecord)
-  if (record?.name !== name) return null
+  // Of a removed file only the name of its record is known.
+  if (record === null || recordName(record.name) !== recordName(name)) return null
   const { flavor } = epoch.source
   const texts = [record.gtidsBefore, record.gtidsAfter]
   const isUsable = texts.every((text) => isGtidText(flavor, text, sets))

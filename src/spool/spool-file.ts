@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { z } from 'zod'
 
@@ -89,10 +90,15 @@ export function isEpochFolder(name: string): boolean {
 }
 
 export function indexPath(directory: string, epoch: number, name: string): string {
-  return join(epochFolder(directory, epoch), 'index', `${name}.json`)
+  return join(epochFolder(directory, epoch), 'index', `${recordName(name)}.json`)
 }
 
-/** Names come from the source over the link: one plain path component, nothing else. */
-export function isBinlogName(name: string): boolean {
-  return /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}\.[0-9]{1,10}$/.test(name)
+/** With what is put behind it while it is replaced it must stay a name that a file may have. */
+const RECORD_NAME_BYTES_MAX = 120
+
+/** What the index record of a binlog file is called, without `.json`; of itself: itself. */
+export function recordName(name: string): string {
+  if (Buffer.byteLength(name) <= RECORD_NAME_BYTES_MAX) return name
+  const digest = createHash('sha256').update(name).digest('hex')
+  return `sha256-${digest}${name.slice(name.lastIndexOf('.'))}`
 }

@@ -2,12 +2,13 @@ import type { Clock } from '../base/clock.ts'
 import { Condition } from '../base/condition.ts'
 import { describeError, errorFields, isAbortError, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { isBinlogName, unusableName } from '../binlog/binlog-name.ts'
 import type { EventHeader } from '../binlog/event-framer.ts'
 import type { GtidEvent } from '../binlog/gtid-event.ts'
 import { diskFailure, hasRoom, isDiskFull, syncFailure } from './disk-failure.ts'
 import { FileScanner } from './file-scanner.ts'
 import type { Spool } from './spool.ts'
-import { type HeldPoint, isBinlogName, type SpoolFile } from './spool-file.ts'
+import type { HeldPoint, SpoolFile } from './spool-file.ts'
 import type { EpochBeginning } from './spool-lineage.ts'
 import { type ScannedBytes, SyncGroup } from './sync-group.ts'
 import { TailWriter } from './tail-writer.ts'
@@ -156,9 +157,10 @@ export class SpoolWriter {
   beginFile(name: string, offset: number): void {
     if (this.#broken || this.#rewind !== null) return
     if (!isBinlogName(name)) {
-      throw new LandbridgeError('ERR_MALFORMED', 'the peer sent an unusable file name', {
-        details: { name },
-      })
+      // Nothing of this stream can be stored; the link is of all streams and goes on.
+      this.#tell(unusableName(name))
+      this.#broken = true
+      return
     }
     const last = this.#spool.files().at(-1)
     if (offset > 0) {
@@ -340,6 +342,7 @@ export class SpoolWriter {
     await this.#tail?.close()
     this.#tail = tail
     await tail.open()
+    this.#over('ERR_BINLOG_NAME')
   }
 
   /**
@@ -483,7 +486,8 @@ export class SpoolWriter {
     await this.#cutBroken()
     // No dump per moment at the source for as long as the disk stays full.
     if (this.#isFull) await clock.sleep(DISK_RETRY_MS, { signal })
-    if (this.#rewind === null) this.#options.onBroken(error)
+    // A session anew would meet the same name, and the link is of other streams too.
+    if (this.#rewind === null && error.code !== 'ERR_BINLOG_NAME') this.#options.onBroken(error)
   }
 
   #refusePosition(name: string, offset: number): never {

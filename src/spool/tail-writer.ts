@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import { ignoreMissing } from '../base/atomic-file.ts'
 import type { Disk, DiskFile } from '../base/disk.ts'
 import { PRIVATE_FILE_MODE } from '../base/private-folder.ts'
+import { isNameTooLong } from './disk-failure.ts'
 import type { SpoolFile } from './spool-file.ts'
 
 /**
@@ -69,7 +70,10 @@ export class TailWriter {
   async cut(offset: number): Promise<void> {
     await this.close()
     if (offset === 0) {
-      await this.#disk.unlink(this.file.path).catch(ignoreMissing)
+      await this.#disk.unlink(this.file.path).catch((error: unknown) => {
+        // A name that cannot be made is not there either.
+        if (!isNameTooLong(error)) ignoreMissing(error)
+      })
       await this.#disk.syncDirectory(dirname(this.file.path))
     } else {
       await this.#disk.truncate(this.file.path, offset)

@@ -1,4 +1,4 @@
-import { compareBinlogNames } from '../../src/progress/binlog-name.ts'
+import { compareBinlogNames } from '../../src/binlog/binlog-name.ts'
 
 export interface BinlogFile {
   readonly name: string

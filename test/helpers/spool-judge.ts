@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import { isBinlogName } from '../../src/binlog/binlog-name.ts'
 import type { Spool } from '../../src/spool/spool.ts'
-import { isBinlogName } from '../../src/spool/spool-file.ts'
 import type { AckedPoint, LineagePlayer } from './lineage-player.ts'
 import type { MemoryDisk } from './memory-disk.ts'
 import type { Lineage, LineageFile } from './recorded-lineage.ts'

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { type Disk, type DiskFile, realDisk } from '../../src/base/disk.ts'
-import { isBinlogName } from '../../src/spool/spool-file.ts'
+import { isBinlogName } from '../../src/binlog/binlog-name.ts'
 
 export interface TailCalls {
   readonly writev?: (

@@ -271,6 +271,34 @@ describe('a stream over the link', () => {
     expect(told.filter((fields) => 'code' in fields)).toHaveLength(1)
   })
 
+  test('ends no session by what a source says, however long that is', async () => {
+    await using all = await joined()
+    const clock = new FakeClock()
+    let looks = 0
+    const source: SourcePort = {
+      host: all.source.host,
+      open: async (held) => {
+        looks += 1
+        const endless = 'x'.repeat(60_000)
+        if (looks === 1) {
+          throw new LandbridgeError('ERR_SOURCE_DUMP', endless, { remedy: endless })
+        }
+        return await all.source.open(held)
+      },
+      watch: (onSample, signal) => all.source.watch(onSample, signal),
+    }
+    const seen: Frame[] = []
+    const session = all.link({ source, clock }).connect({ production: listening(seen) })
+    await until(() => looks > 0 && clock.sleeping > 0)
+    await clock.advance(10_000)
+    await until(() => all.fixture.syncedBytes >= WHOLE - 23)
+    const blocked = seen.find((frame) => {
+      return frame.type === FrameType.State && (frame.body as State).state === 'blocked'
+    })
+    expect(((blocked as { body?: State })?.body?.problem?.message ?? '').length).toBe(4_000)
+    await session.stop()
+  })
+
   test('is stopped from either side without a word lost', async () => {
     await using all = await joined()
     const session = all.link().connect()
@@ -316,12 +344,28 @@ describe('a receiver', () => {
     ['bytes before Open', [encodeFile(0, 0, 'binlog.000001')], 'ERR_LINK_FRAME'],
     ['an Ack', [encodeAck(0, 1)], 'ERR_LINK_FRAME'],
     ['a second Hello', [encodeJson(FrameType.Hello, 0, {})], 'ERR_LINK_FRAME'],
-    ['a name that leads elsewhere', [opened, encodeFile(0, 0, '../x.1')], 'ERR_MALFORMED'],
     ['a file from its middle', [opened, encodeFile(0, 99, 'b.000001')], 'ERR_SPOOL_POSITION'],
     ['an unknown frame', [Buffer.from([99, 0, 0, 0])], 'ERR_LINK_FRAME'],
     ['half a frame', [Buffer.from([5, 0])], 'ERR_TRUNCATED'],
   ])('refuses %s', async (_what, messages, code) => {
     expect((await refused(messages)).reason).toBe(code)
+  })
+
+  test('goes on for others when a name cannot be stored, and tells it', async () => {
+    await using all = await joined()
+    const { left, right } = socketPair()
+    const { over } = all.link().receive(right)
+    const peer = new HandmadePeer(left, 'production', 'ec2')
+    await until(() => peer.heard.some(({ type }) => type === FrameType.Resume))
+    peer.say(opened, encodeFile(0, 0, '../x.1'), dataFrame(0, FIRST))
+    await until(() => all.fixture.writer.problem !== null)
+    expect(all.fixture.writer.problem?.error).toMatchObject({ code: 'ERR_BINLOG_NAME' })
+    peer.say(encodeJson(FrameType.Restart, 0, { code: 'ERR_SOURCE_CLOSED', message: '' }))
+    await until(() => peer.heard.filter(({ type }) => type === FrameType.Resume).length === 2)
+    expect(peer.closeCode()).toBeUndefined()
+    expect(all.fixture.spool.files()).toEqual([])
+    peer.say(encodeAck(0, 1))
+    await over
   })
 
   test('stores nothing of what is behind a refused frame in the same chunk', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { compareBinlogNames } from '../../../src/progress/binlog-name.ts'
+import { compareBinlogNames } from '../../../src/binlog/binlog-name.ts'
 import { commitMsOfSeconds } from '../../../src/progress/commit-time.ts'
 import { SourceFiles } from '../../../src/progress/source-files.ts'
 

@@ -245,9 +245,6 @@ describe('the spool writer', () => {
     expect(() => fixture.writer.beginFile('binlog.000001', 333)).toThrow(position)
     // Right, but not behind a rewind: queued bytes would be written over.
     expect(() => fixture.writer.beginFile('binlog.000001', 334)).toThrow(position)
-    expect(() => fixture.writer.beginFile('../binlog.000002', 0)).toThrow(
-      expect.objectContaining({ code: 'ERR_MALFORMED' }),
-    )
     expect(() => fixture.writer.beginFile('binlog.000001', 0)).toThrow(
       expect.objectContaining({ code: 'ERR_SPOOL_FILE_EXISTS' }),
     )

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Disk, realDisk } from '../../../src/base/disk.ts'
 import type { Spool } from '../../../src/spool/spool.ts'
-import { isBinlogName } from '../../../src/spool/spool-file.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
 import {
@@ -376,21 +375,6 @@ describe('retention of a spool', () => {
     await fixture.spool.applyRetention()
     expect(fixture.spool.files().map(({ name }) => name)).toEqual(['binlog.000002'])
   })
-})
-
-test.each([
-  ['binlog.000001', true],
-  ['a-b_c.d.1', true],
-  ['.hidden.000001', false],
-  ['-rf.000001', false],
-  ['../binlog.000001', false],
-  ['a/binlog.000001', false],
-  ['binlog.', false],
-  ['epoch.json', false],
-  ['binlog.00000000001', false],
-  ['binlog.000001\n', false],
-])('takes %j for the name of a binlog file: %s', (name, expected) => {
-  expect(isBinlogName(name)).toBe(expected)
 })
 
 test('a replica that is served for the first time is remembered at once', async () => {
