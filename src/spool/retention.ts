@@ -22,8 +22,8 @@ export interface RetentionRules {
   /** An attached replica still needs this ordinal, and what comes after it. */
   readonly neededFrom: number
   readonly nowMs: number
-  /** When a reset of the source ended the lineage of an epoch; null while it goes on. */
-  readonly endedMs: (epoch: number) => number | null
+  /** By epoch: when a reset of the source ended its lineage; missing while that goes on. */
+  readonly endedMs: ReadonlyMap<number, number>
 }
 
 export interface HeldBack {
@@ -49,13 +49,13 @@ export function heldBack(files: readonly SpoolFile[], rules: RetentionRules): He
   const held = due.slice(filesToRemove(files, rules).length)
   if (held.length === 0) return null
   const bytes = held.reduce((sum, file) => sum + file.bytes, 0)
-  const untilMs = Math.max(...held.map(({ epoch }) => heldUntilMs(epoch, rules)))
+  const untilMs = held.reduce((ms, { epoch }) => Math.max(ms, heldUntilMs(epoch, rules)), 0)
   return { files: held.length, bytes, untilMs }
 }
 
 function heldUntilMs(epoch: number, { policy, endedMs }: RetentionRules): number {
-  const sinceMs = endedMs(epoch)
-  return sinceMs === null ? 0 : sinceMs + (policy.minimumHoldMs ?? 0)
+  const sinceMs = endedMs.get(epoch)
+  return sinceMs === undefined ? 0 : sinceMs + (policy.minimumHoldMs ?? 0)
 }
 
 function filesDue(files: readonly SpoolFile[], rules: RetentionRules): SpoolFile[] {

@@ -20,20 +20,21 @@ export interface Lineage {
 }
 
 /**
- * When the reset came that ended the lineage of `epoch`; null while it goes on. Of several resets
- * the first one after it counts.
+ * When the reset came that ended the lineage of each epoch up to `newest`; missing for those of the
+ * newest lineage. `records` are in order. One pass: a hostile source may be reset very often.
  */
-export function lineageEndMs(
-  records: Iterable<EpochRecord>,
+export function lineageEnds(
+  records: readonly EpochRecord[],
   newest: number,
-  epoch: number,
-): number | null {
-  for (const record of records) {
-    if (record.breaksLineage && record.epoch > epoch && record.epoch <= newest) {
-      return record.startedAtMs
-    }
+): ReadonlyMap<number, number> {
+  const ends = new Map<number, number>()
+  let endMs: number | null = null
+  for (const { epoch, breaksLineage, startedAtMs } of records.toReversed()) {
+    if (epoch > newest) continue
+    if (endMs !== null) ends.set(epoch, endMs)
+    if (breaksLineage) endMs = startedAtMs
   }
-  return null
+  return ends
 }
 
 /** An epoch that never got a byte is taken again, so that retries leave no empty folders. */

@@ -37,7 +37,7 @@ import { refuseOtherFlavor } from './spool-flavor.ts'
 import {
   type EpochBeginning,
   type Lineage,
-  lineageEndMs,
+  lineageEnds,
   newestLineage,
   nextEpoch,
 } from './spool-lineage.ts'
@@ -443,7 +443,7 @@ export class Spool {
     const { retention: policy, clock } = this.#options
     const neededFrom = this.#pins.neededFrom(this.#lineage?.epoch ?? 0)
     const newest = this.#lastServable()?.epoch ?? 0
-    const endedMs = (epoch: number) => lineageEndMs(this.#epochs.values(), newest, epoch)
+    const endedMs = lineageEnds([...this.#epochs.values()], newest)
     return { policy, neededFrom, nowMs: clock.wallMs(), endedMs }
   }
 

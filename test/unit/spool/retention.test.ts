@@ -28,7 +28,7 @@ const rulesOf = (policy: RetentionPolicy, neededFrom = NONE) => ({
   policy,
   neededFrom,
   nowMs: NOW_MS,
-  endedMs: () => null,
+  endedMs: new Map<number, number>(),
 })
 
 describe('retention', () => {
@@ -68,9 +68,7 @@ describe('the hold of what is of before a reset', () => {
   const files = FILES.map((file, index) => ({ ...file, epoch: [1, 2, 3, 3][index] ?? 3 }))
   const rules = (daysAgo: Record<number, number>) => ({
     ...rulesOf(policy),
-    endedMs: (epoch: number) => {
-      return daysAgo[epoch] === undefined ? null : NOW_MS - days(daysAgo[epoch])
-    },
+    endedMs: new Map(Object.entries(daysAgo).map(([n, ago]) => [Number(n), NOW_MS - days(ago)])),
   })
 
   test.each<[string, Record<number, number>, number[], object | null]>([
