@@ -1,12 +1,13 @@
 import type { Command } from 'commander'
 import { systemClock } from '../base/clock.ts'
-import { LandbridgeError } from '../base/errors.ts'
+import { describeError, LandbridgeError } from '../base/errors.ts'
 import { compareSpool, type SpoolReport } from '../lab/compare-spool.ts'
-import { compareTables, type TablesReport } from '../lab/compare-tables.ts'
+import { compareTables, type TablesReport, unequal } from '../lab/compare-tables.ts'
 import { labPaths } from '../lab/lab-paths.ts'
 import { type LabState, requireState } from '../lab/lab-state.ts'
 import { newestEpochFolder } from '../lab/spool-files.ts'
 import { Workload } from '../lab/workload.ts'
+import { plural } from './quantity-text.ts'
 import { withStopSignal } from './stop-signal.ts'
 import { output } from './terminal.ts'
 
@@ -83,6 +84,7 @@ async function runCompare(flags: {
             spoolFiles: () => newestEpochFolder(state.spoolDirectory),
             waitSeconds,
             signal,
+            allowsOlder: true,
           })
     const tables = await compareTables({
       flavor: state.flavor,
@@ -90,6 +92,10 @@ async function runCompare(flags: {
       replicaSocket: state.databases.replica?.socket ?? '',
       waitSeconds,
       signal,
+    }).catch((error: unknown) => {
+      // What was found about the spool is told all the same.
+      signal.throwIfAborted()
+      return unequal(`cannot be compared: ${describeError(error)}`)
     })
     const ok = (spool?.identical ?? true) && tables.equal
     output.show(flags, { ok, spool, tables }, formatComparison)
@@ -105,15 +111,33 @@ interface Comparison {
 
 export function formatComparison({ spool, tables }: Comparison): string {
   const lines = [
-    spool === null ? 'no spool in this lab' : verdict('spool identical to source', spool),
-    verdict('replica equals source', tables),
+    ...(spool === null ? ['no spool in this lab'] : spoolLines(spool)),
+    verdict('replica equals source', tables, tables.unproven),
   ]
   return `${lines.join('\n')}\n`
 }
 
-function verdict(claim: string, report: { readonly failures: readonly string[] } & object): string {
+function spoolLines({ older, olderReason, ...report }: SpoolReport): string[] {
+  const lines = [verdict('spool identical to source', report)]
+  if (olderReason !== null) {
+    const [first, last] = [older[0], older.at(-1)]
+    const names = older.length < 2 ? first : `${first} to ${last}`
+    lines.push(`  ${plural(older.length, 'file')} not compared, ${olderReason}: ${names}`)
+  }
+  return lines
+}
+
+interface Judged {
+  readonly failures: readonly string[]
+}
+
+/** `unproven`: so many of the failures say only that something could not be compared. */
+function verdict(claim: string, report: Judged, unproven = 0): string {
   const { failures, ...counts } = report
-  if (failures.length > 0) return `NOT ${claim}:\n  ${failures.join('\n  ')}`
+  if (failures.length > 0) {
+    const not = failures.length === unproven ? 'NOT PROVEN' : 'NOT'
+    return `${not} ${claim}:\n  ${failures.join('\n  ')}\n  ${JSON.stringify(counts)}`
+  }
   return `${claim} ${JSON.stringify(counts)}`
 }
 

@@ -5,6 +5,7 @@ import type { RowDataPacket } from 'mysql2/promise'
 import { codeOf } from '../base/errors.ts'
 import { EventFlag } from '../binlog/event-type.ts'
 import { connectSql } from './servers/sql-connection.ts'
+import { epochBeginning } from './spool-files.ts'
 
 export interface CompareSpoolOptions {
   readonly sourceSocket: string
@@ -14,6 +15,8 @@ export interface CompareSpoolOptions {
   /** How long the spool may take to catch up with the source. */
   readonly waitSeconds: number
   readonly signal: AbortSignal
+  /** False: also the oldest of the source's files must be held. True: see `SpoolReport.older`. */
+  readonly allowsOlder?: boolean
   /** Between catching up and comparing; a test breaks something here. */
   readonly beforeCompare?: (spoolFiles: string, names: readonly string[]) => Promise<void>
 }
@@ -26,6 +29,10 @@ export interface SpoolReport {
   /** What the source's closed files hold in all. */
   readonly sourceBytes: number
   readonly failures: readonly string[]
+  /** The source's files in front of the oldest one held: not compared. */
+  readonly older: readonly string[]
+  /** Why they are not there; null when there are none. */
+  readonly olderReason: string | null
 }
 
 interface BinlogFile {
@@ -42,7 +49,8 @@ export async function compareSpool(options: CompareSpoolOptions): Promise<SpoolR
   const late = await waitForSpool(options, closed)
   const sourceBytes = closed.reduce((sum, file) => sum + file.bytes, 0)
   if (late !== null) {
-    return { identical: false, files: 0, bytes: 0, sourceBytes, failures: [late] }
+    const nothing = { files: 0, bytes: 0, older: [], olderReason: null }
+    return { identical: false, ...nothing, sourceBytes, failures: [late] }
   }
   const spool = (await options.spoolFiles()) ?? ''
   await options.beforeCompare?.(
@@ -51,13 +59,23 @@ export async function compareSpool(options: CompareSpoolOptions): Promise<SpoolR
   )
   const failures: string[] = []
   let bytes = 0
-  for (const { name } of closed) {
+  const older = await olderOf(options, spool, closed)
+  const compared = closed.slice(older.length)
+  for (const { name } of compared) {
     options.signal.throwIfAborted()
     const result = await compareFiles(join(options.sourceBinlogDirectory, name), join(spool, name))
     bytes += result.bytes
     if (result.difference !== null) failures.push(`${name}: ${result.difference}`)
   }
-  return { identical: failures.length === 0, files: closed.length, bytes, sourceBytes, failures }
+  return {
+    identical: failures.length === 0 && compared.length > 0,
+    files: compared.length,
+    bytes,
+    sourceBytes,
+    failures,
+    older,
+    olderReason: older.length === 0 ? null : await reasonOfOlder(spool),
+  }
 }
 
 /** All files the source has, except the new one that it writes to from now on. */
@@ -79,7 +97,7 @@ async function waitForSpool(
   const deadlineMs = performance.now() + options.waitSeconds * 1_000
   for (;;) {
     options.signal.throwIfAborted()
-    const missing = await firstMissing(await options.spoolFiles(), closed)
+    const missing = await firstMissing(options, closed)
     if (missing === null) return null
     if (performance.now() > deadlineMs) {
       return `the spool has not caught up within ${options.waitSeconds} s: ${missing}`
@@ -90,15 +108,40 @@ async function waitForSpool(
 
 /** The last file first: while the spool is behind, that is the one that is missing. */
 async function firstMissing(
-  spool: string | null,
+  options: CompareSpoolOptions,
   closed: readonly BinlogFile[],
 ): Promise<string | null> {
+  const spool = await options.spoolFiles()
   if (spool === null) return 'there is no spool yet'
-  for (const { name, bytes } of closed.toReversed()) {
+  const older = await olderOf(options, spool, closed)
+  for (const { name, bytes } of closed.slice(older.length).toReversed()) {
     const held = await sizeOf(join(spool, name))
     if (held < bytes) return `${name} has ${held} of ${bytes} bytes`
   }
   return null
+}
+
+/** Those before the first file that is held; none while nothing is: it is still to come. */
+async function olderOf(
+  { allowsOlder = false }: CompareSpoolOptions,
+  spool: string,
+  closed: readonly BinlogFile[],
+): Promise<string[]> {
+  if (!allowsOlder) return []
+  const older: string[] = []
+  for (const { name } of closed) {
+    if ((await sizeOf(join(spool, name))) > 0) return older
+    older.push(name)
+  }
+  return []
+}
+
+/** The first epoch, and one after a reset, begins with the source's oldest file. */
+async function reasonOfOlder(spool: string): Promise<string> {
+  const begin = await epochBeginning(spool)
+  return begin === 'oldest file'
+    ? 'removed from the spool by its retention'
+    : 'from before the newest epoch, or removed from the spool by its retention'
 }
 
 async function sizeOf(path: string): Promise<number> {

@@ -1,5 +1,5 @@
 import type { Connection, RowDataPacket } from 'mysql2/promise'
-import { LandbridgeError } from '../base/errors.ts'
+import { describeError, LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
 import { connectSql } from './servers/sql-connection.ts'
 
@@ -17,13 +17,20 @@ export interface TablesReport {
   readonly tables: number
   readonly rows: number
   readonly failures: readonly string[]
+  /** So many of the failures say that something could not be compared at all. */
+  readonly unproven: number
 }
 
 const ATTEMPTS_MAX = 5
 const SYSTEM_SCHEMAS = "('mysql','information_schema','performance_schema','sys')"
 
 /** Everything a table or another object of a schema is compared by, under its full name. */
-type Inventory = Map<string, { readonly rows: number; readonly text: string }>
+type Inventory = Map<string, Item>
+
+type Item =
+  | { readonly rows: number; readonly text: string }
+  /** The server's own words why it could not be read: a MERGE of tables that are gone, ... */
+  | { readonly unreadable: string }
 
 /**
  * `replica equals source`: waits until the replica has applied all that the source has committed,
@@ -40,7 +47,7 @@ export async function compareTables(options: CompareTablesOptions): Promise<Tabl
     for (let attempt = 1; ; attempt += 1) {
       const committed = await committedGtids(source, options.flavor)
       const behind = await waitForReplica(replica, committed, options)
-      if (behind !== null) return { equal: false, tables: 0, rows: 0, failures: [behind] }
+      if (behind !== null) return unequal(behind)
       const report = compareInventories(await takeInventory(source), await takeInventory(replica))
       const moved = (await committedGtids(source, options.flavor)) !== committed
       if (report.equal || !moved) return report
@@ -107,21 +114,37 @@ async function takeInventory(connection: Connection): Promise<Inventory> {
   )
   for (const { s, t, kind } of tables) {
     const name = `${quote(s)}.${quote(t)}`
-    const [created] = await ask(connection, `SHOW CREATE TABLE ${name}`)
-    const definition = normaliseDefinition(
-      String(created?.['Create Table'] ?? created?.['Create View']),
-    )
-    if (kind === 'VIEW') {
-      inventory.set(`view ${name}`, { rows: 0, text: definition })
-      continue
-    }
-    const [sum] = await ask(connection, `CHECKSUM TABLE ${name} EXTENDED`)
-    const [count] = await ask(connection, `SELECT COUNT(*) AS n FROM ${name}`)
-    const rows = Number(count?.n ?? 0)
-    inventory.set(`table ${name}`, { rows, text: `checksum ${sum?.Checksum}\n${definition}` })
+    const key = `${kind === 'VIEW' ? 'view' : 'table'} ${name}`
+    inventory.set(key, await readable(() => readTable(connection, name, kind === 'VIEW')))
   }
   await addPrograms(connection, inventory)
   return inventory
+}
+
+/** What one table or view does not let through is about that one: the rest is still compared. */
+async function readable(read: () => Promise<Item>): Promise<Item> {
+  try {
+    return await read()
+  } catch (error) {
+    if (!isAnswer(error)) throw error
+    return { unreadable: describeError(error) }
+  }
+}
+
+/** The server refused this statement; a lost connection has no SQL state, or ends all of them. */
+function isAnswer(error: unknown): boolean {
+  return error instanceof Error && 'sqlState' in error && !('fatal' in error && error.fatal)
+}
+
+async function readTable(connection: Connection, name: string, isView: boolean): Promise<Item> {
+  const [created] = await ask(connection, `SHOW CREATE TABLE ${name}`)
+  const definition = normaliseDefinition(
+    String(created?.['Create Table'] ?? created?.['Create View']),
+  )
+  if (isView) return { rows: 0, text: definition }
+  const [sum] = await ask(connection, `CHECKSUM TABLE ${name} EXTENDED`)
+  const [count] = await ask(connection, `SELECT COUNT(*) AS n FROM ${name}`)
+  return { rows: Number(count?.n ?? 0), text: `checksum ${sum?.Checksum}\n${definition}` }
 }
 
 /** Schemas, triggers, routines and events: what a failover would miss as much as rows. */
@@ -154,24 +177,44 @@ export function normaliseDefinition(text: string): string {
     .trim()
 }
 
+/** Nothing was compared. */
+export function unequal(failure: string): TablesReport {
+  return { equal: false, tables: 0, rows: 0, failures: [failure], unproven: 1 }
+}
+
 export function compareInventories(source: Inventory, replica: Inventory): TablesReport {
   const failures: string[] = []
   let rows = 0
   let tables = 0
+  let unproven = 0
   for (const [name, left] of source) {
+    const right = replica.get(name)
+    if (right === undefined) {
+      failures.push(`${name} is not at the replica`)
+      continue
+    }
+    const reasons = [unreadable('the source', left), unreadable('the replica', right)].flat()
+    if ('unreadable' in left || 'unreadable' in right) {
+      failures.push(`${name} cannot be compared: ${reasons.join('; ')}`)
+      unproven += 1
+      continue
+    }
     if (name.startsWith('table ')) tables += 1
     rows += left.rows
-    const right = replica.get(name)
-    if (right === undefined) failures.push(`${name} is not at the replica`)
-    else if (left.rows !== right.rows) {
+    if (left.rows !== right.rows) {
       failures.push(`${name} has ${left.rows} rows at the source, ${right.rows} at the replica`)
-    } else if (left.text !== right.text)
+    } else if (left.text !== right.text) {
       failures.push(`${name} differs: ${difference(left, right)}`)
+    }
   }
   for (const name of replica.keys()) {
     if (!source.has(name)) failures.push(`${name} is at the replica only`)
   }
-  return { equal: failures.length === 0, tables, rows, failures }
+  return { equal: failures.length === 0, tables, rows, failures, unproven }
+}
+
+function unreadable(site: string, item: Item): string[] {
+  return 'unreadable' in item ? [`${site} says: ${item.unreadable}`] : []
 }
 
 function difference(left: { readonly text: string }, right: { readonly text: string }): string {

@@ -5,7 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Connection } from 'mysql2/promise'
 import type { Flavor } from '../../src/base/flavor.ts'
-import { compareSpool, type SpoolReport } from '../../src/lab/compare-spool.ts'
+import {
+  type CompareSpoolOptions,
+  compareSpool,
+  type SpoolReport,
+} from '../../src/lab/compare-spool.ts'
 import { compareTables, type TablesReport } from '../../src/lab/compare-tables.ts'
 import { findServerBinaries, type ServerRelease } from '../../src/lab/servers/server-binaries.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
@@ -224,8 +228,12 @@ export class ReplicatedPair implements AsyncDisposable {
   }
 
   /** Closes the source's file and compares every closed file with the spool's. */
-  async compareSpool(waitSeconds = 60): Promise<SpoolReport> {
+  async compareSpool(
+    waitSeconds = 60,
+    options: Pick<CompareSpoolOptions, 'allowsOlder'> = {},
+  ): Promise<SpoolReport> {
     return await compareSpool({
+      ...options,
       sourceSocket: this.source.socket,
       sourceBinlogDirectory: this.source.binlogDirectory,
       spoolFiles: () => newestEpochFolder(this.pair.spoolDirectory),

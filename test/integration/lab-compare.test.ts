@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { compareSpool } from '../../src/lab/compare-spool.ts'
@@ -104,6 +105,62 @@ describeFlavors('a lab of %s', { needs: ['root'] }, (flavor) => {
     expect(report.identical).toBe(false)
     expect(report.failures).toHaveLength(1)
     expect(report.failures[0]).toContain(`${broken}: differs at offset ${offset}`)
+  })
+
+  test('files that retention removed are named as removed; nobody else may lack them', async () => {
+    const source = state.databases.source
+    const spool = {
+      ...sockets(),
+      sourceBinlogDirectory: source?.binlogDirectory ?? '',
+      waitSeconds: 0.2,
+      spoolFiles: async () => {
+        await cp(spool.sourceBinlogDirectory, copy, { recursive: true })
+        await rm(join(copy, 'binlog.000001'), { force: true })
+        return copy
+      },
+    }
+    await writeFile(join(copy, 'epoch.json'), '{"epoch":1}')
+    const report = await compareSpool({ ...spool, allowsOlder: true })
+    expect(report).toMatchObject({
+      identical: true,
+      failures: [],
+      older: ['binlog.000001'],
+      olderReason: 'removed from the spool by its retention',
+    })
+    expect(report.files).toBeGreaterThan(0)
+    await writeFile(join(copy, 'epoch.json'), '{"epoch":2}')
+    const anew = await compareSpool({ ...spool, allowsOlder: true })
+    expect(anew).toMatchObject({ identical: true, older: ['binlog.000001'] })
+    expect(anew.olderReason).toMatch(/^from before the newest epoch, or removed/)
+    expect((await compareSpool(spool)).failures.join()).toContain('binlog.000001 has 0 of')
+  })
+
+  test('a table that nobody can read is one line; LOAD DATA INFILE is allowed', async () => {
+    const rows = join(copy, 'rows.csv')
+    await writeFile(rows, '1\n2\n3\n')
+    await withRoot(state.databases.source ?? { socket: '' }, async (connection) => {
+      for (const statement of [
+        'CREATE DATABASE broken',
+        'CREATE TABLE broken.a (i INT) ENGINE=MyISAM',
+        'CREATE TABLE broken.m (i INT) ENGINE=MERGE UNION=(broken.a)',
+        'CREATE TABLE broken.loaded (i INT PRIMARY KEY)',
+        `LOAD DATA INFILE '${rows}' INTO TABLE broken.loaded`,
+        'DROP TABLE broken.a',
+      ]) {
+        await connection.query(statement)
+      }
+    })
+    const report = await compareTables(sockets())
+    expect(report).toMatchObject({ equal: false, unproven: 1 })
+    expect(report.failures).toEqual([
+      expect.stringMatching(/^table `broken`\.`m` cannot be compared: the source says: /),
+    ])
+    expect(report.rows).toBeGreaterThan(400)
+    await withRoot(state.databases.source ?? { socket: '' }, async (connection) => {
+      const [[said]] = await connection.query<RowDataPacket[][]>('SELECT @@secure_file_priv AS at')
+      expect(said?.at).toBe(flavor === 'mysql' ? '' : '/')
+      await connection.query('DROP DATABASE broken')
+    })
   })
 
   test('a row that only one side has is found, with the name of its table', async () => {

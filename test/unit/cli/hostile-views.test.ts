@@ -120,10 +120,11 @@ const tunnel = {
   keepaliveMs: 1,
 } as const
 const failures = ['x', 'y']
+const older = { older: failures, olderReason: 'x' }
 const comparison = hostile({
   ok: false,
-  spool: { identical: false, files: 1, bytes: 1, sourceBytes: 1, failures },
-  tables: { equal: false, tables: 1, rows: 1, failures },
+  spool: { ...{ identical: false, files: 1, bytes: 1, sourceBytes: 1, failures }, ...older },
+  tables: { equal: false, tables: 1, rows: 1, failures, unproven: 0 },
 })
 const setup: SetupReport = hostile({
   files: [{ path: 'x', outcome: 'created' }],

@@ -13,6 +13,28 @@ test('counts tables and rows of equal inventories', () => {
     tables: 1,
     rows: 3,
     failures: [],
+    unproven: 0,
+  })
+})
+
+test('what cannot be read is one line of the result, and the rest is compared', () => {
+  const unreadable = 'Unable to open underlying table'
+  const source = new Map<string, { rows: number; text: string } | { unreadable: string }>([
+    ['table broken', { unreadable }],
+    ['table d', table(3, 'checksum 1')],
+    ['table there', table(1, 'checksum 2')],
+  ])
+  const replica = new Map(source).set('table there', { unreadable: 'crashed' })
+  expect(compareInventories(source, replica)).toEqual({
+    equal: false,
+    tables: 1,
+    rows: 3,
+    failures: [
+      `table broken cannot be compared: the source says: ${unreadable}; ` +
+        `the replica says: ${unreadable}`,
+      'table there cannot be compared: the replica says: crashed',
+    ],
+    unproven: 2,
   })
 })
 

@@ -4,14 +4,22 @@ import { RestartingCounter } from '../../../src/lab/demo-sample.ts'
 import { bytesText, DemoScreen, msText } from '../../../src/lab/demo-screen.ts'
 import { type DemoOutcome, summarise, summaryLines } from '../../../src/lab/demo-summary.ts'
 
+const noOlder = { older: [], olderReason: null }
 const outcome: DemoOutcome = {
   flavor: 'mariadb',
   seconds: 30,
   transactions: 12_000,
   binlogBytes: 48_000_000,
   tunnelBytes: 21_000_000,
-  spool: { identical: true, files: 2, bytes: 48_000_000, sourceBytes: 48_000_000, failures: [] },
-  tables: { equal: true, tables: 7, rows: 50_000, failures: [] },
+  spool: {
+    identical: true,
+    files: 2,
+    bytes: 48_000_000,
+    sourceBytes: 48_000_000,
+    failures: [],
+    ...noOlder,
+  },
+  tables: { equal: true, tables: 7, rows: 50_000, failures: [], unproven: 0 },
   receiveLagMs: { p50: 17, p99: 41 },
   applyLagMs: { p50: 4, p99: 30 },
   failures: [],
@@ -47,13 +55,14 @@ test.each<[string, Partial<DemoOutcome>, string]>([
         bytes: 9,
         sourceBytes: 20,
         failures: ['binlog.000001: differs at offset 9'],
+        ...noOlder,
       },
     },
     'spool: binlog.000001: differs at offset 9',
   ],
   [
     'a table differs',
-    { tables: { equal: false, tables: 1, rows: 1, failures: ['table a differs'] } },
+    { tables: { equal: false, tables: 1, rows: 1, failures: ['table a differs'], unproven: 0 } },
     'replica: table a differs',
   ],
   ['something else failed', { failures: ['no gateway'] }, 'no gateway'],
