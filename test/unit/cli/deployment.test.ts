@@ -89,7 +89,9 @@ test.each(['ec2', 'azure'])(
           .replace('npm install', 'echo installs')
         const { status, stdout } = spawnSync('sh', ['-c', command], { encoding: 'utf8' })
         const isRight = digest === right
-        expect(stdout).toContain(isRight ? `installs --global --offline ${file}` : 'FAILED')
+        expect(stdout).toContain(
+          isRight ? `installs --global --prefix /usr/local --offline ${file}` : 'FAILED',
+        )
         expect(status === 0).toBe(isRight)
         expect(stdout.includes('installs')).toBe(isRight)
       }

@@ -1,0 +1,206 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Connection } from 'mysql2/promise'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Flavor } from '../../src/base/flavor.ts'
+import type { RunningServer } from '../../src/lab/servers/server-options.ts'
+import { connectSql } from '../../src/lab/servers/sql-connection.ts'
+import { LoopbackPair } from '../helpers/loopback-pair.ts'
+import { describeFlavors } from '../helpers/needs.ts'
+import { commandOf, type PageLine, pageLines } from '../helpers/page-commands.ts'
+import { TestServers } from '../helpers/test-servers.ts'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const PAGES = ['README.md', 'gateway/README.md']
+const PASSWORD = 'login-secret'
+
+/** What is on the pages and not run here, each with the reason. A rule that fits nothing fails. */
+const NOT_RUN: readonly (readonly [RegExp, string])[] = [
+  [/──▶/, 'a picture'],
+  [/^npm run demo$/, 'demo.test.ts runs it'],
+  [
+    /^(Building two clouds|Writing to the source|Summary|10 s, \d+ trans|✓ )/,
+    'printed by the demo',
+  ],
+  [/^(transactions committed at|receive lag|apply lag|bytes o)/, 'printed by the demo'],
+  [/^npm test$/, 'it would run itself'],
+  [/^npm run release$/, 'package.test.ts runs it'],
+  [/^(export npm_config_prefix=|sha256sum --check|npm install .*\.tgz$)/, 'package.test.ts'],
+  [/^npm install --global node@24$/, 'it fetches a Node'],
+  [/^(azure \(dr\): ok|tunnel$|lag$|failover$)/, 'printed by status'],
+  [/^landbridge tunnel show$/, 'there is no WireGuard on the loopback; tunnel.test.ts runs it'],
+  [/^(import|const|await|for await) |^}$/, 'a program: package.test.ts runs one'],
+  [/^npm run (landbridge -- lab|chaos --) /, 'lab.test.ts and chaos.test.ts run it'],
+  [
+    /^(useradd|chown|systemctl|systemd-run|cp .*systemd\/system\/$)/,
+    'it changes the whole machine',
+  ],
+  [/^printf .* modprobe wireguard$/, 'it changes the whole machine'],
+  [/^(docker compose|printf .*\.env$)/, 'docker-image.test.ts runs it'],
+]
+
+/** Which lines are run, and what runs them. */
+const RUN = {
+  init: /^landbridge init /,
+  gateway: /^landbridge run /,
+  command: /^(landbridge (check|status|replica) |openssl )/,
+  sql: /^(-- |(CREATE USER|GRANT|SET) .*;)/,
+} as const
+
+const lines = new Map<string, readonly PageLine[]>()
+for (const page of PAGES) {
+  lines.set(page, pageLines(page, await readFile(join(ROOT, page), 'utf8')))
+}
+const all = [...lines.values()].flat()
+
+test('every line of the pages is run, or left out for a reason that still holds', () => {
+  const rules = [...Object.values(RUN), ...NOT_RUN.map(([rule]) => rule)]
+  const unknown = all.filter((line) => !rules.some((rule) => rule.test(commandOf(line))))
+  expect(unknown.map(({ place, text }) => `${place} ${text}`)).toEqual([])
+  const idle = rules.filter((rule) => !all.some((line) => rule.test(commandOf(line))))
+  expect(idle).toEqual([])
+})
+
+/** Of SQL, what is meant for this flavour: by a remark behind the line, or above it. */
+function sqlFor(flavor: Flavor, user: string): string[] {
+  const word = { mysql: '-- MySQL', mariadb: '-- MariaDB' }[flavor]
+  let above: string | null = null
+  const found: string[] = []
+  for (const { text } of all.filter((line) => RUN.sql.test(commandOf(line)))) {
+    if (text.startsWith('SET SESSION sql_log_bin')) above = null
+    if (text.startsWith('-- ')) above = text
+    const remark = /;\s+(-- .*)$/.exec(text)?.[1] ?? above
+    if (!text.startsWith('-- ') && (remark ?? word).startsWith(word)) found.push(text)
+  }
+  const first = found.findIndex((text) => text.startsWith('SET SESSION sql_log_bin'))
+  return user === 'landbridge' ? found.slice(0, first) : found.slice(first)
+}
+
+describeFlavors('the instructions, step by step, for %s', (flavor) => {
+  let directory: string
+  let servers: TestServers
+  let source: RunningServer
+  let replica: RunningServer
+  let pair: LoopbackPair
+  const gateways: ChildProcess[] = []
+  const connections: Connection[] = []
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'lb-page-'))
+    await writeFile(join(directory, 'landbridge'), wrapper(), { mode: 0o755 })
+    servers = await TestServers.create()
+    ;[source, replica] = await Promise.all([
+      servers.start(flavor, { serverId: 1, durable: true }),
+      servers.start(flavor, { serverId: 2 }),
+    ])
+    pair = await LoopbackPair.create({
+      source: { port: source.port, user: 'landbridge', password: PASSWORD },
+      replica: { port: replica.port, user: 'landbridge_replica', password: PASSWORD },
+    })
+  }, 120_000)
+
+  afterAll(async () => {
+    for (const connection of connections) connection.destroy()
+    for (const gateway of gateways) {
+      if (gateway.exitCode !== null || gateway.signalCode !== null) continue
+      const exited = once(gateway, 'exit')
+      gateway.kill('SIGTERM')
+      await exited
+    }
+    await pair?.stop()
+    await servers?.stop()
+    await rm(directory, { recursive: true, force: true })
+  })
+
+  /** What stands on the pages for the reader's own machines, and what it is here. */
+  function substituted(command: string, folder: string): string {
+    const values: readonly (readonly [string, string])[] = [
+      ['/etc/landbridge/', `${folder}/`],
+      ['/var/lib/mysql/server-cert.pem', source.tls?.certificate ?? ''],
+      ['198.51.100.20:51820', '127.0.0.1:51820'],
+      ['198.51.100.10:3306', `127.0.0.1:${source.port}`],
+      ["BY '...'", `BY '${PASSWORD}'`],
+    ]
+    return values.reduce((text, [from, to]) => text.replaceAll(from, to), command)
+  }
+
+  async function run(command: string, folder = pair.directory) {
+    const env = { ...process.env, PATH: `${directory}:${process.env.PATH}` }
+    const argv = ['-ec', substituted(command, folder)]
+    const { promise, resolve } = Promise.withResolvers<{ exitCode: number; output: string }>()
+    const child = execFile('sh', argv, { cwd: folder, env }, (_error, stdout, stderr) => {
+      resolve({ exitCode: child.exitCode ?? -1, output: stdout + stderr })
+    })
+    return await promise
+  }
+
+  const on = (page: string, rule: RegExp) =>
+    (lines.get(page) ?? []).map(commandOf).filter((command) => rule.test(command))
+
+  async function runSql(server: RunningServer, user: string): Promise<Connection> {
+    const sql = await connectSql({ socket: server.socket })
+    connections.push(sql)
+    const statements = sqlFor(flavor, user)
+    expect(statements.length).toBeGreaterThan(1)
+    for (const statement of statements) await sql.query(substituted(statement, ''))
+    return sql
+  }
+
+  test('init makes the files of both gateways', async () => {
+    for (const page of PAGES) {
+      const folder = await mkdtemp(join(directory, 'init-'))
+      const [command = ''] = on(page, RUN.init)
+      expect(await run(command, folder)).toMatchObject({ exitCode: 0 })
+      for (const name of ['ec2', 'azure']) await stat(join(folder, `gateway/${name}.yaml`))
+    }
+  })
+
+  test('the logins are made as the page says, and the gateways run', async () => {
+    const sql = await runSql(source, 'landbridge')
+    await sql.query('CREATE DATABASE d')
+    await runSql(replica, 'landbridge_replica')
+    const [start = ''] = on('README.md', RUN.gateway)
+    for (const name of ['ec2', 'azure']) {
+      const argv = ['-ec', `exec ${start.replace('ec2', name)}`]
+      const env = { ...process.env, PATH: `${directory}:${process.env.PATH}` }
+      gateways.push(spawn('sh', argv, { cwd: pair.directory, env, stdio: 'ignore' }))
+    }
+    await pair.until('dr', ({ streams }) => (streams[0]?.spool?.synced?.gtids ?? '') !== '')
+  })
+
+  test('every command of the pages then ends as it should, in their order', async () => {
+    const commands = PAGES.flatMap((page) => on(page, RUN.command))
+    // Before the replica is attached its state is degraded, which `check` does not mind.
+    for (const command of commands) {
+      const isStatus = / status /.test(command)
+      if (isStatus) await pair.until('dr', ({ state }) => state === 'ok')
+      expect({ command, ...(await run(command)) }).toMatchObject({ exitCode: 0 })
+    }
+  })
+
+  test('a replica that is detached is missed, as the page says', async () => {
+    expect(await run('landbridge replica detach --config gateway/azure.yaml')).toMatchObject({
+      exitCode: 0,
+    })
+    await connections[0]?.query('CREATE TABLE d.t (id INT PRIMARY KEY)')
+    await pair.until('dr', ({ problems }) => problems.some(isStopped))
+    const status = await run('landbridge status --config gateway/azure.yaml')
+    expect([status.exitCode, status.output]).toEqual([
+      1,
+      expect.stringContaining('ERR_REPLICA_STOPPED'),
+    ])
+  })
+})
+
+function isStopped({ code }: { readonly code: string }): boolean {
+  return code === 'ERR_REPLICA_STOPPED'
+}
+
+/** `landbridge` on PATH, run from source. */
+function wrapper(): string {
+  return `#!/bin/sh\nexec '${process.execPath}' '${join(ROOT, 'src/cli/landbridge.mjs')}' "$@"\n`
+}
