@@ -9,9 +9,11 @@ export interface MariadbGtid {
 }
 
 interface Domain {
-  /** Server that made the newest transaction of this domain. */
+  /** Server that made the newest transaction of this domain, and the number of that. */
   newest: number
-  readonly sequences: Map<number, bigint>
+  sequence: bigint
+  /** Last numbers of the other servers. Null for none: a source may have thousands of domains. */
+  others: Map<number, bigint> | null
 }
 
 const ID_MAX = 0xffff_ffff
@@ -25,6 +27,9 @@ const SEQUENCE_MAX = 2n ** 64n - 1n
 export class MariadbGtidState implements GtidSet {
   readonly flavor = 'mariadb'
   readonly #domains = new Map<number, Domain>()
+  /** Their numbers in order, and what `toString` says; null when it has to be made anew. */
+  #sorted: readonly number[] | null = null
+  #text: string | null = null
 
   add(gtid: string): void {
     const { domainId, serverId, sequence } = parseMariadbGtid(gtid)
@@ -33,13 +38,21 @@ export class MariadbGtidState implements GtidSet {
 
   /** The added GTID is the newest of its domain, whatever its sequence number. */
   addParts(domainId: number, serverId: number, sequence: bigint | number): void {
-    let domain = this.#domains.get(domainId)
+    const number = BigInt(sequence)
+    const domain = this.#domains.get(domainId)
+    this.#text = null
     if (domain === undefined) {
-      domain = { newest: serverId, sequences: new Map() }
-      this.#domains.set(domainId, domain)
+      this.#domains.set(domainId, { newest: serverId, sequence: number, others: null })
+      this.#sorted = null
+      return
+    }
+    if (domain.newest !== serverId) {
+      domain.others ??= new Map()
+      domain.others.delete(serverId)
+      domain.others.set(domain.newest, domain.sequence)
     }
     domain.newest = serverId
-    domain.sequences.set(serverId, BigInt(sequence))
+    domain.sequence = number
   }
 
   addSet(other: GtidSet): void {
@@ -50,63 +63,69 @@ export class MariadbGtidState implements GtidSet {
 
   removeDomain(domainId: number): void {
     this.#domains.delete(domainId)
+    this.#sorted = null
+    this.#text = null
   }
 
   /** The newest GTID of a domain. */
   last(domainId: number): MariadbGtid | undefined {
     const domain = this.#domains.get(domainId)
     if (domain === undefined) return undefined
-    const sequence = domain.sequences.get(domain.newest) as bigint
-    return { domainId, serverId: domain.newest, sequence }
+    return { domainId, serverId: domain.newest, sequence: domain.sequence }
   }
 
   /** The last sequence number that `serverId` made in a domain. */
   lastOf(domainId: number, serverId: number): bigint | undefined {
-    return this.#domains.get(domainId)?.sequences.get(serverId)
+    const domain = this.#domains.get(domainId)
+    return domain?.newest === serverId ? domain.sequence : domain?.others?.get(serverId)
   }
 
   /** The GTID position: one GTID per domain, by domain. */
   position(): MariadbGtid[] {
-    const ids = [...this.#domains.keys()].sort((left, right) => left - right)
-    return ids.map((id) => this.last(id) as MariadbGtid)
+    this.#sorted ??= [...this.#domains.keys()].sort((left, right) => left - right)
+    return this.#sorted.map((id) => this.last(id) as MariadbGtid)
   }
 
   /** All (domain, server) pairs, the newest of each domain last. */
   *all(): Generator<MariadbGtid> {
     for (const newest of this.position()) {
       const { domainId } = newest
-      const servers = [...(this.#domains.get(domainId) as Domain).sequences]
-      servers.sort(([left], [right]) => left - right)
-      for (const [serverId, sequence] of servers) {
-        if (serverId !== newest.serverId) yield { domainId, serverId, sequence }
-      }
+      const others = [...(this.#domains.get(domainId)?.others ?? [])]
+      others.sort(([left], [right]) => left - right)
+      for (const [serverId, sequence] of others) yield { domainId, serverId, sequence }
       yield newest
     }
   }
 
   contains(other: GtidSet): boolean {
-    return this.#ahead(asMariadb(other), this).length === 0
+    for (const domainId of asMariadb(other).#domains.keys()) {
+      if (this.#sequenceOf(domainId) < asMariadb(other).#sequenceOf(domainId)) return false
+    }
+    return true
   }
 
   countMissingFrom(other: GtidSet): bigint {
     const target = asMariadb(other)
     let sum = 0n
-    for (const { domainId, sequence } of this.#ahead(this, target)) {
-      sum += sequence - (target.last(domainId)?.sequence ?? 0n)
+    for (const domainId of this.#domains.keys()) {
+      const ahead = this.#sequenceOf(domainId) - target.#sequenceOf(domainId)
+      if (ahead > 0n) sum += ahead
     }
     return sum
   }
 
   /** The newest GTID of each domain in which this state is ahead. */
   missingFrom(other: GtidSet): string {
-    return this.#ahead(this, asMariadb(other)).map(formatMariadbGtid).join(',')
+    const target = asMariadb(other)
+    const ahead = this.position().filter(({ domainId, sequence }) => {
+      return target.#sequenceOf(domainId) < sequence
+    })
+    return ahead.map(formatMariadbGtid).join(',')
   }
 
-  #ahead(source: MariadbGtidState, target: MariadbGtidState): MariadbGtid[] {
-    // Sequence numbers begin at 1: a GTID with 0 stands before the first transaction.
-    return source
-      .position()
-      .filter(({ domainId, sequence }) => (target.last(domainId)?.sequence ?? 0n) < sequence)
+  /** Sequence numbers begin at 1: a GTID with 0 stands before the first transaction. */
+  #sequenceOf(domainId: number): bigint {
+    return this.#domains.get(domainId)?.sequence ?? 0n
   }
 
   isEmpty(): boolean {
@@ -124,7 +143,8 @@ export class MariadbGtidState implements GtidSet {
   }
 
   toString(): string {
-    return this.position().map(formatMariadbGtid).join(',')
+    this.#text ??= this.position().map(formatMariadbGtid).join(',')
+    return this.#text
   }
 
   toStateString(): string {

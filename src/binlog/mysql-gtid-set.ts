@@ -21,6 +21,8 @@ const UUID = /^\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([
 export class MysqlGtidSet implements GtidSet {
   readonly flavor = 'mysql'
   readonly #members = new Map<string, GtidIntervals>()
+  /** What `toString` says; null when it has to be made anew. */
+  #text: string | null = null
 
   add(gtid: string): void {
     const match = /^\s*([^:\s]+)\s*:(?:\s*([^:\s]+)\s*:)?\s*(\d+)\s*$/.exec(gtid)
@@ -37,6 +39,7 @@ export class MysqlGtidSet implements GtidSet {
 
   addRange(uuid: string, tag: string, first: bigint, last: bigint): void {
     assert(first >= 1n && first <= last && last <= NUMBER_MAX, 'not an interval')
+    this.#text = null
     const key = keyOf(uuid, tag)
     let member = this.#members.get(key)
     if (member === undefined) {
@@ -55,6 +58,7 @@ export class MysqlGtidSet implements GtidSet {
   }
 
   addSet(other: GtidSet): void {
+    this.#text = null
     for (const [key, intervals] of asMysql(other).#members) {
       const member = this.#members.get(key)
       if (member === undefined) this.#members.set(key, intervals.clone())
@@ -63,6 +67,7 @@ export class MysqlGtidSet implements GtidSet {
   }
 
   removeSet(other: GtidSet): void {
+    this.#text = null
     for (const [key, intervals] of asMysql(other).#members) {
       const member = this.#members.get(key)
       if (member === undefined) continue
@@ -137,6 +142,11 @@ export class MysqlGtidSet implements GtidSet {
 
   /** `uuid:1-5:tag:1-3,uuid:7`; the server puts a line feed after each comma, this does not. */
   toString(): string {
+    this.#text ??= this.#format()
+    return this.#text
+  }
+
+  #format(): string {
     let text = ''
     let lastUuid = ''
     for (const [uuid, tag, intervals] of this.entries()) {

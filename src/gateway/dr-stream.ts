@@ -281,11 +281,11 @@ export class DrStream {
   }
 
   #tellSynced(): void {
-    const held = this.spool.held()
-    if (held === null) return
-    const gtids = (): string => this.spool.gtids()
-    this.receiveLag.synced({ file: held.file, offset: held.offset, gtids })
-    this.applyLag.synced({ gtids, bytesTotal: this.#bytesTotal })
+    const file = this.spool.newestFile()
+    if (file === undefined) return
+    const place = { file: file.name, offset: file.bytes }
+    this.receiveLag.synced({ ...place, gtids: () => this.spool.gtidSet() })
+    this.applyLag.synced({ gtids: () => this.spool.gtids(), bytesTotal: this.#bytesTotal })
   }
 
   #createRelay(config: RelayConfig): RelayServer {

@@ -22,6 +22,9 @@ export interface SpoolPlace {
 /** Answers further apart than this say that something was applied, but not when. */
 const ANSWER_GAP_MS_MAX = 2_500
 
+/** A mark writes the GTIDs down, and is read again: where they are many, marks are rarer. */
+const GTID_CHARACTERS_PER_MS = 500
+
 interface Mark {
   readonly syncedMs: number
   readonly gtids: string
@@ -59,6 +62,7 @@ export class ApplyLag {
     this.#markEveryMs = options.markEveryMs ?? 50
     this.#missing = new MarkRing({
       limit: options.marksMax ?? 512,
+      bytesOf: ({ gtids }) => gtids.length,
       merge: (older, newer) => ({ ...newer, syncedMs: older.syncedMs }),
     })
   }
@@ -72,7 +76,8 @@ export class ApplyLag {
     this.#spool = place
     this.#unmarkedMs = this.#clock.monotonicMs()
     const markedMs = this.#newest?.syncedMs ?? Number.NEGATIVE_INFINITY
-    if (this.#unmarkedMs - markedMs >= this.#markEveryMs) this.#mark()
+    const costMs = (this.#newest?.gtids.length ?? 0) / GTID_CHARACTERS_PER_MS
+    if (this.#unmarkedMs - markedMs >= this.#markEveryMs + costMs) this.#mark()
   }
 
   /** The replica has just said what it has applied. Throws ERR_GTID_SYNTAX. */

@@ -2,18 +2,28 @@ import assert from 'node:assert/strict'
 
 export interface MarkRingOptions<Mark> {
   readonly limit?: number
+  /** What one mark keeps, about. Default: nothing worth counting. */
+  readonly bytesOf?: (mark: Mark) => number
+  /** Default 8 MiB. At least four marks are kept all the same. */
+  readonly bytesMax?: number
   /** One mark for two neighbours: the time of the older, the place of the newer. */
   readonly merge: (older: Mark, newer: Mark) => Mark
 }
 
+const COUNT_MIN = 4
+const BYTES_MAX = 8 * 1024 * 1024
+
 /**
- * Marks ("at this time the place was that") in the order they were made, bounded in number. A full
- * ring merges neighbours in pairs, and from then on as many arrivals share one mark. A merged mark
- * is as old as its oldest part, so that a lag read from it is never too small; it is too large by
- * at most the time its parts span, which is under a hundredth of the whole at the default limit.
+ * Marks ("at this time the place was that") in the order they were made, bounded in number and
+ * bytes. A full ring merges neighbours in pairs, and from then on as many arrivals share one mark.
+ * A merged mark is as old as its oldest part, so that a lag read from it is never too small; it is
+ * too large by at most the time its parts span, which is under a hundredth of the whole at the
+ * default limit.
  */
 export class MarkRing<Mark> {
   readonly #limit: number
+  readonly #bytesOf: (mark: Mark) => number
+  readonly #bytesMax: number
   readonly #merge: (older: Mark, newer: Mark) => Mark
   #marks: Mark[] = []
   /** Arrivals that share a mark, and how many the newest mark holds so far. */
@@ -22,8 +32,10 @@ export class MarkRing<Mark> {
 
   constructor(options: MarkRingOptions<Mark>) {
     this.#limit = options.limit ?? 512
+    this.#bytesOf = options.bytesOf ?? (() => 0)
+    this.#bytesMax = options.bytesMax ?? BYTES_MAX
     this.#merge = options.merge
-    assert(this.#limit >= 4)
+    assert(this.#limit >= COUNT_MIN)
   }
 
   get length(): number {
@@ -45,9 +57,16 @@ export class MarkRing<Mark> {
       this.#inNewest += 1
       return
     }
-    if (this.#marks.length >= this.#limit) this.#halve()
+    if (this.#isFull(mark)) this.#halve()
     this.#marks.push(mark)
     this.#inNewest = 1
+  }
+
+  /** Marks are about as large as each other: what they say grows slowly. */
+  #isFull(mark: Mark): boolean {
+    const count = this.#marks.length
+    if (count >= this.#limit) return true
+    return count >= COUNT_MIN && (count + 1) * this.#bytesOf(mark) > this.#bytesMax
   }
 
   dropOldest(): void {

@@ -33,7 +33,7 @@ export interface SyncedPlace {
   readonly file: string
   readonly offset: number
   /** Called only when a sample must be judged, not for each sync: what is synced at that moment. */
-  readonly gtids: () => string
+  readonly gtids: () => GtidSet | null
 }
 
 /** GTIDs that a MySQL source has executed and none of its files has. */
@@ -96,7 +96,6 @@ export class ReceiveLag {
   readonly #delays = new Percentiles()
   readonly #sourceText = new GtidText()
   readonly #oldestText = new GtidText()
-  readonly #syncedText = new GtidText()
   readonly #unlogged = new UnloggedGtids()
   #unloggedSinceMs = 0
   /** The source stood further back than before: its places mean nothing until a new dump runs. */
@@ -118,6 +117,7 @@ export class ReceiveLag {
     this.#clock = options.clock
     this.#missing = new MarkRing({
       limit: options.samplesMax ?? 512,
+      bytesOf: ({ gtids }) => gtids?.length ?? 0,
       merge: (older, newer) => ({ ...newer, bornMs: older.bornMs }),
     })
   }
@@ -277,7 +277,7 @@ export class ReceiveLag {
   }
 
   #dropHeld(): void {
-    const held = this.#syncedText.parse(this.#flavor, this.#synced?.gtids() ?? null)
+    const held = this.#synced?.gtids() ?? null
     if (held !== null && this.#newest !== null && this.#missing.length > 0) {
       const wanted = this.#sourceText.parse(this.#flavor, this.#newest.gtids)
       this.#noteUnlogged(this.#newest, wanted, held)
@@ -318,7 +318,7 @@ export class ReceiveLag {
     if (this.#missing.length === 0) return 0
     const wanted = this.#sourceText.parse(this.#flavor, this.#newestGtids)
     if (wanted === null) return this.#restored?.transactions ?? null
-    const held = this.#syncedText.parse(this.#flavor, this.#synced?.gtids() ?? null)
+    const held = this.#synced?.gtids() ?? null
     return held === null ? null : Number(this.#unlogged.without(wanted).countMissingFrom(held))
   }
 }

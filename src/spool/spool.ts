@@ -168,7 +168,7 @@ export class Spool {
 
   /** Of the newest byte held. */
   heldEpoch(): EpochRecord | null {
-    const file = this.#lastServable()
+    const file = this.newestFile()
     return (file && this.#epochs.get(file.epoch)) ?? null
   }
 
@@ -181,6 +181,11 @@ export class Spool {
   files(): readonly SpoolFile[] {
     const from = this.#lineage?.epoch ?? 0
     return this.#files.filter((file) => file.bytes > 0 && file.epoch >= from)
+  }
+
+  /** The one in which what is held ends. */
+  newestFile(): SpoolFile | undefined {
+    return this.#files.findLast((file) => file.bytes > 0)
   }
 
   /** Also those of lineages that a reset of the source ended: kept, but not served. */
@@ -202,12 +207,12 @@ export class Spool {
   }
 
   end(): SpoolEnd | null {
-    const file = this.#lastServable()
+    const file = this.newestFile()
     return file === undefined ? null : { ordinal: file.ordinal, offset: file.bytes }
   }
 
   held(): HeldPoint | null {
-    const file = this.#lastServable()
+    const file = this.newestFile()
     // A newer epoch may have begun without a boundary yet: then the older one's end is held.
     const epoch = this.heldEpoch()
     if (file === undefined || epoch === null) return null
@@ -226,6 +231,11 @@ export class Spool {
 
   readableBytes(file: { readonly ordinal: number }): number {
     return this.#files.find((candidate) => candidate.ordinal === file.ordinal)?.bytes ?? 0
+  }
+
+  /** What is published at this moment; it changes with the next transaction. Not to be changed. */
+  gtidSet(): GtidSet | null {
+    return this.#gtids
   }
 
   gtids(): string {
@@ -255,7 +265,7 @@ export class Spool {
   }
 
   retain(id: string, file: FilePlace | null, reached = file): void {
-    const newest = this.#lastServable()?.ordinal ?? 0
+    const newest = this.newestFile()?.ordinal ?? 0
     if (file === null || reached === null) this.#pins.delete(id)
     // A crash must not forget whom this one served first.
     else if (this.#pins.set(id, file, { reached: reached.ordinal, newest })) void this.#savePins()
@@ -306,7 +316,7 @@ export class Spool {
    * the source. False when that says nothing new.
    */
   async releasePin(id: string): Promise<boolean> {
-    const epoch = this.#lastServable()?.epoch ?? 0
+    const epoch = this.newestFile()?.epoch ?? 0
     if (!this.#pins.release(id, epoch, this.#lineage?.epoch ?? null)) return false
     this.#options.log.info({ replica: id }, 'keeps nothing for a replica any more')
     // A crash must not bring back what somebody decided.
@@ -442,14 +452,14 @@ export class Spool {
   #rules(): RetentionRules {
     const { retention: policy, clock } = this.#options
     const neededFrom = this.#pins.neededFrom(this.#lineage?.epoch ?? 0)
-    const newest = this.#lastServable()?.epoch ?? 0
+    const newest = this.newestFile()?.epoch ?? 0
     const endedMs = lineageEnds([...this.#epochs.values()], newest)
     return { policy, neededFrom, nowMs: clock.wallMs(), endedMs }
   }
 
   /** False where `file` has no record and none can be written. */
   async #record(file: SpoolFile): Promise<boolean> {
-    if (file === this.#lastServable()) await this.#checkpoint(file)
+    if (file === this.newestFile()) await this.#checkpoint(file)
     return this.#records.has(file)
   }
 
@@ -482,10 +492,6 @@ export class Spool {
   }
 
   #newestLineage(): Lineage | null {
-    return newestLineage(this.#epochs.values(), this.#lastServable()?.epoch ?? 0)
-  }
-
-  #lastServable(): SpoolFile | undefined {
-    return this.#files.findLast((file) => file.bytes > 0)
+    return newestLineage(this.#epochs.values(), this.newestFile()?.epoch ?? 0)
   }
 }

@@ -22,6 +22,7 @@ export async function spoolRecovery(
 ): Promise<number | null> {
   const startedMs = performance.now()
   while (performance.now() - startedMs < waitMs) {
+    const askedMs = performance.now()
     try {
       const { streams } = await fetchStatus(drAdminSocket, { timeoutMs: 1_000, signal })
       const synced = streams[0]?.spool?.synced ?? null
@@ -30,7 +31,9 @@ export async function spoolRecovery(
       // It is starting, or gone for the moment: that is what is being measured.
       signal.throwIfAborted()
     }
-    await sleep(POLL_MS, undefined, { signal })
+    // An answer that costs much (a large GTID set) must not be what it recovers from.
+    const pauseMs = Math.max(POLL_MS, 4 * (performance.now() - askedMs))
+    await sleep(pauseMs, undefined, { signal })
   }
   return null
 }

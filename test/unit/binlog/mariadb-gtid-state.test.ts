@@ -65,3 +65,15 @@ test('a sequence number of zero stands before the first transaction: nobody lack
   expect(zero.countMissingFrom(none)).toBe(0n)
   expect(none.contains(zero)).toBe(true)
 })
+
+test('the text follows every change', () => {
+  const state = parseMariadbGtidState('5-1-1,0-1-1')
+  expect(`${state}`).toBe('0-1-1,5-1-1')
+  state.add('5-1-2')
+  expect(`${state}`).toBe('0-1-1,5-1-2')
+  state.addSet(parseMariadbGtidState('3-9-9'))
+  expect(`${state}`).toBe('0-1-1,3-9-9,5-1-2')
+  const copy = state.clone()
+  copy.removeDomain(3)
+  expect([`${copy}`, `${state}`]).toEqual(['0-1-1,5-1-2', '0-1-1,3-9-9,5-1-2'])
+})

@@ -185,3 +185,15 @@ test('reads a text with its numbers in any order in time that its length explain
   expect(set.count()).toBe(150_000n)
   expect(set.toString().startsWith(`${A}:2:4:6:`)).toBe(true)
 })
+
+test('the text follows every change', () => {
+  const uuid = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
+  const set = parseMysqlGtidSet(`${uuid}:1-3`)
+  expect(`${set}`).toBe(`${uuid}:1-3`)
+  set.add(`${uuid}:4`)
+  expect(`${set}`).toBe(`${uuid}:1-4`)
+  set.addSet(parseMysqlGtidSet(`${uuid}:9`))
+  expect(`${set}`).toBe(`${uuid}:1-4:9`)
+  set.removeSet(parseMysqlGtidSet(`${uuid}:2`))
+  expect(`${set}`).toBe(`${uuid}:1:3-4:9`)
+})

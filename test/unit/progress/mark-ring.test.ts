@@ -37,6 +37,19 @@ describe('mark ring', () => {
     expect(next).toBe(1000)
   })
 
+  test('stays bounded in bytes where marks are large, and keeps four at least', () => {
+    const bytesOf = () => 1_000
+    const ring = new MarkRing<Mark>({ limit: 512, bytesOf, bytesMax: 20_000, merge })
+    for (let ms = 0; ms < 1_000; ms += 1) {
+      ring.push({ ms, place: ms })
+      expect(ring.length).toBeLessThanOrEqual(20)
+    }
+    expect([ring.oldest?.ms, ring.newest?.place]).toEqual([0, 999])
+    const huge = new MarkRing<Mark>({ limit: 512, bytesOf, bytesMax: 1, merge })
+    for (let ms = 0; ms < 100; ms += 1) huge.push({ ms, place: ms })
+    expect([huge.oldest?.ms, huge.newest?.place, huge.length <= 4]).toEqual([0, 99, true])
+  })
+
   test('is exact again once it was empty', () => {
     const ring = new MarkRing<Mark>({ limit: 4, merge })
     for (let ms = 0; ms < 100; ms += 1) ring.push({ ms, place: ms })

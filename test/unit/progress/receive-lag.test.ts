@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { parseGtidSet } from '../../../src/binlog/gtid-set.ts'
 import { type KnownLag, ReceiveLag } from '../../../src/progress/receive-lag.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
@@ -40,7 +41,7 @@ class Pair {
     this.lag.synced({
       file: 'binlog.000001',
       offset: transactions * 100,
-      gtids: () => (this.#synced === 0 ? '' : `0-1-${this.#synced}`),
+      gtids: () => parseGtidSet('mariadb', this.#synced === 0 ? '' : `0-1-${this.#synced}`),
     })
   }
 
@@ -225,7 +226,7 @@ describe('receive lag', () => {
     const clock = new FakeClock()
     const lag = new ReceiveLag({ clock })
     lag.setFlavor('mariadb')
-    lag.synced({ file: 'binlog.000001', offset: 4, gtids: () => '' })
+    lag.synced({ file: 'binlog.000001', offset: 4, gtids: () => parseGtidSet('mariadb', '') })
     lag.recordTransaction(clock.wallMs() - 1e6, clock.wallMs())
     lag.sample({ atMs: 0, file: 'binlog.000001', offset: 9, gtids: '0-1-1', bytesTotal: null })
     await clock.advance(10)
@@ -262,7 +263,11 @@ describe('receive lag', () => {
     const pair = new Pair()
     pair.commit(1)
     pair.sample()
-    pair.lag.synced({ file: 'binlog.000002', offset: 198, gtids: () => '0-1-1' })
+    pair.lag.synced({
+      file: 'binlog.000002',
+      offset: 198,
+      gtids: () => parseGtidSet('mariadb', '0-1-1'),
+    })
     expect(pair.lag.status()).toMatchObject({ bytes: 0, transactions: 0, ms: 0 })
   })
 
@@ -271,7 +276,7 @@ describe('receive lag', () => {
     const at = (file: string, offset: number, bytesTotal: number): void =>
       lag.sample({ atMs: 0, file, offset, gtids: null, bytesTotal })
     const synced = (file: string, offset: number): void =>
-      lag.synced({ file, offset, gtids: () => '' })
+      lag.synced({ file, offset, gtids: () => null })
     synced('binlog.999999', 50)
     at('binlog.999999', 100, 1100)
     expect(lag.status()).toMatchObject({ bytes: 50, transactions: null })
@@ -289,7 +294,11 @@ describe('receive lag', () => {
     lag.setFlavor('mysql')
     const before = '00000000-0000-0000-0000-000000000001'
     const after = '00000000-0000-0000-0000-000000000002'
-    lag.synced({ file: 'binlog.000900', offset: 4, gtids: () => `${before}:1-10` })
+    lag.synced({
+      file: 'binlog.000900',
+      offset: 4,
+      gtids: () => parseGtidSet('mysql', `${before}:1-10`),
+    })
     const gtids = `${before}:1-10,${after}:1-2`
     lag.sample({ atMs: 0, file: 'binlog.000002', offset: 800, gtids, bytesTotal: null })
     expect(lag.status()).toMatchObject({ bytes: null, transactions: 2 })
@@ -311,7 +320,7 @@ describe('receive lag', () => {
       const clock = new FakeClock()
       const lag = new ReceiveLag({ clock })
       lag.setFlavor('mariadb')
-      if (held !== null) lag.synced({ ...held, gtids: () => held.gtids })
+      if (held !== null) lag.synced({ ...held, gtids: () => parseGtidSet('mariadb', held.gtids) })
       lag.restore(known)
       return { clock, lag }
     }
@@ -336,7 +345,7 @@ describe('receive lag', () => {
       const elsewhere = { file: 'binlog.000001', offset: 400, gtids: '0-1-6' }
       expect(restored(elsewhere).lag.status()).toMatchObject({ bytes: 900, transactions: 3 })
       const { lag } = restored(null)
-      lag.synced({ file: 'binlog.000001', offset: 4, gtids: () => '' })
+      lag.synced({ file: 'binlog.000001', offset: 4, gtids: () => parseGtidSet('mariadb', '') })
       lag.restore({ ...known, gtids: null })
       expect(lag.status()).toMatchObject({ bytes: 900, transactions: 4 })
     })
@@ -371,7 +380,7 @@ describe('GTIDs that are in no file of a MySQL source', () => {
       lag.sample({ atMs: clock.wallMs(), ...place, gtids, isOfHeld })
     }
     const synced = (offset: number, gtids: string): void => {
-      lag.synced({ file: 'binlog.000002', offset, gtids: () => gtids })
+      lag.synced({ file: 'binlog.000002', offset, gtids: () => parseGtidSet('mysql', gtids) })
     }
     return { clock, lag, sample, synced }
   }
