@@ -4,31 +4,28 @@ import { type Clock, systemClock } from './base/clock.ts'
 import { EventLoopDelay } from './base/event-loop-delay.ts'
 import { publicKeyFingerprint } from './base/fingerprint.ts'
 import type { Log } from './base/log.ts'
-import { openFilesMax } from './base/open-files.ts'
 import { roundNumbers } from './base/round-numbers.ts'
 import { untilAborted } from './base/until-aborted.ts'
 import { packageVersion } from './base/version.ts'
-import { formatHostPort } from './config/address.ts'
-import type { GatewayConfig, HostPort } from './config/config.ts'
+import type { GatewayConfig } from './config/config.ts'
 import { tunnelOptionsOf } from './config/tunnel-options.ts'
 import { CertificateExpiry } from './gateway/certificate-expiry.ts'
 import { holdDataDirectory, makeDataPrivate } from './gateway/data-directory.ts'
+import { DatabaseAttempts } from './gateway/database-attempts.ts'
 import { DrStream } from './gateway/dr-stream.ts'
 import { LinkPath } from './gateway/link-path.ts'
 import { linkProblems, tunnelProblems, worstState } from './gateway/problems.ts'
 import { ProductionStream } from './gateway/production-stream.ts'
 import { refusedBy } from './gateway/refused.ts'
-import { relayPlaces } from './gateway/relay-places.ts'
+import { relayPlacesOf } from './gateway/relay-places.ts'
 import { silenceProblems } from './gateway/silence.ts'
 import { loadStreamIdentity } from './gateway/stream-identity.ts'
 import { StreamSessions } from './gateway/stream-sessions.ts'
 import { LinkClient } from './link/link-client.ts'
 import { LinkServer } from './link/link-server.ts'
-import { ConnectAttempts } from './mysql/connect-attempts.ts'
 import { MetricsServer } from './observe/metrics-server.ts'
 import { renderMetrics, type TunnelPeerLabels } from './progress/metrics.ts'
 import type { GatewayStatus } from './progress/status.ts'
-import { RELAY_LIMITS } from './relay/relay-server.ts'
 import { ExternalTunnel } from './tunnel/external-tunnel.ts'
 import { Tunnel } from './tunnel/tunnel.ts'
 import { allowedAddress } from './tunnel/tunnel-backend.ts'
@@ -116,32 +113,21 @@ async function createStreams(
   clock: Clock,
 ): Promise<Stream[]> {
   const { name: gateway, site, link, dataDir } = config
-  const attempts = new Map<string, ConnectAttempts>()
-  const attemptsAt = (server: HostPort | null): ConnectAttempts => {
-    const key = server === null ? '' : formatHostPort(server)
-    const known = attempts.get(key) ?? new ConnectAttempts({ clock })
-    attempts.set(key, known)
-    return known
-  }
-  const relays = config.streams.filter(({ relay }) => relay !== null).length
-  const places = relayPlaces(openFilesMax(), Math.max(1, relays), RELAY_LIMITS)
-  if (relays > 0 && places.dumpsMax < RELAY_LIMITS.dumpsMax) {
-    const message = `the limit of open files leaves each relay ${places.dumpsMax} dumps`
-    log.warn({ remedy: 'Raise it: LimitNOFILE= in the unit, ulimit -n, --ulimit nofile' }, message)
-  }
+  const attempts = new DatabaseAttempts(clock)
+  const relayPlaces = relayPlacesOf(config.streams, log)
   return await Promise.all(
     config.streams.map(async (stream) => {
       const identity = await loadStreamIdentity(dataDir, stream.name)
       const common = { config: stream, identity, clock, log: log.child({ stream: stream.name }) }
       return site === 'production'
-        ? new ProductionStream({ ...common, gateway, link, attempts: attemptsAt(stream.source) })
+        ? new ProductionStream({ ...common, gateway, link, attempts: attempts.at(stream.source) })
         : new DrStream({
             ...common,
             dataDir,
             windowBytes: link.windowBytes,
-            relayPlaces: places,
+            relayPlaces,
             clockOffsetMs,
-            replicaAttempts: attemptsAt(stream.replica),
+            replicaAttempts: attempts.at(stream.replica),
           })
     }),
   )

@@ -1,4 +1,7 @@
-import type { RelayLimits } from '../relay/relay-server.ts'
+import type { Log } from '../base/log.ts'
+import { openFilesMax } from '../base/open-files.ts'
+import type { StreamConfig } from '../config/config.ts'
+import { RELAY_LIMITS, type RelayLimits } from '../relay/relay-server.ts'
 
 /** Without streams: Node, log, link and tunnel 30, two admin sockets and metrics 16 each. */
 const GATEWAY_FILES = 96
@@ -9,6 +12,17 @@ const DUMP_FILES = 2
 const FILES_MIN = 8
 
 export type RelayPlaces = Pick<RelayLimits, 'dumpsMax' | 'loginsMax' | 'greetingsMax'>
+
+/** For the relays of this process, with a warning where they get less than usual. */
+export function relayPlacesOf(streams: readonly StreamConfig[], log: Log): RelayPlaces {
+  const relays = streams.filter(({ relay }) => relay !== null).length
+  const places = relayPlaces(openFilesMax(), Math.max(1, relays), RELAY_LIMITS)
+  if (relays > 0 && places.dumpsMax < RELAY_LIMITS.dumpsMax) {
+    const message = `the limit of open files leaves each relay ${places.dumpsMax} dumps`
+    log.warn({ remedy: 'Raise it: LimitNOFILE= in the unit, ulimit -n, --ulimit nofile' }, message)
+  }
+  return places
+}
 
 /**
  * How many connections each of `relays` may have: the last descriptors of the process belong to the

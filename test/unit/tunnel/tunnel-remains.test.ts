@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { clearTunnel, peekTunnel } from '../../../src/tunnel/tunnel-remains.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { commandFailed, ScriptedRunner } from '../../helpers/scripted-runner.ts'
+import { tunnelSettings } from '../../helpers/tunnel-fixture.ts'
 
 const LIST = 'nft --stateless list table inet landbridge_lbunit0'
 const link = JSON.stringify([{ ifname: 'lbunit0', linkinfo: { info_kind: 'wireguard' } }])
@@ -13,14 +14,7 @@ const answers = {
   [LIST]: 'table inet landbridge_lbunit0 {}',
 }
 const options = {
-  settings: {
-    interfaceName: 'lbunit0',
-    listenPort: 51_820,
-    mtuBytes: 1340,
-    address: '10.77.0.1',
-    prefixLength: 30,
-    peer: { publicKey: 'PEER=', tunnelAddress: '10.77.0.2', keepaliveMs: 25_000 },
-  },
+  settings: tunnelSettings,
   firewall: { accept: [{ protocol: 'tcp', port: 7400 }], forward: false },
   publicKey: 'OWN=',
   userspaceArgv: ['wireguard-go'],

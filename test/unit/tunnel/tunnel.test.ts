@@ -10,6 +10,7 @@ import type { ProcessRunner } from '../../../src/tunnel/process-runner.ts'
 import { Tunnel } from '../../../src/tunnel/tunnel.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { commandFailed, ScriptedRunner } from '../../helpers/scripted-runner.ts'
+import { tunnelSettings } from '../../helpers/tunnel-fixture.ts'
 
 const folders: string[] = []
 afterEach(async () => {
@@ -28,14 +29,7 @@ async function tunnelWith(
 
 function createTunnel(runner: ProcessRunner, clock: FakeClock, log: Log, dataDir: string): Tunnel {
   return new Tunnel({
-    settings: {
-      interfaceName: 'lbunit0',
-      listenPort: 51_820,
-      mtuBytes: 1340,
-      address: '10.77.0.1',
-      prefixLength: 30,
-      peer: { publicKey: 'PEER=', tunnelAddress: '10.77.0.2', keepaliveMs: 25_000 },
-    },
+    settings: tunnelSettings,
     privateKey: new Secret('PRIVATE='),
     publicKey: 'OWN=',
     endpoints: [{ host: 'azure.example', port: 51_820 }],
