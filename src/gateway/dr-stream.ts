@@ -299,7 +299,10 @@ export class DrStream {
       serverId: config.serverId ?? identity.relayServerId,
       serverUuid: identity.relayUuid,
       appliedBy: (replica) => this.#appliedBy(replica),
-      sourceGtids: () => this.#sample?.sample.gtids ?? null,
+      atSource: () => ({
+        gtids: this.#sample?.sample.gtids ?? null,
+        unlogged: this.receiveLag.unlogged()?.gtids ?? null,
+      }),
       keepSentMs: requireSpool(this.#options.config).retention.replicaAgeMs,
       limits: this.#options.relayPlaces,
       clock,

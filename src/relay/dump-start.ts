@@ -37,10 +37,20 @@ export interface DumpStart {
 const HEAD_BYTES = 64 * 1024
 const GTID_LIST_BYTES_MAX = 16 * 1024 * 1024
 
+/** What the source itself says; null: it has not said, or there is none. */
+export interface AtSource {
+  /** All that it has executed. */
+  readonly gtids: string | null
+  /** What of it none of its binary logs has: it never comes here. */
+  readonly unlogged: string | null
+}
+
+export const SOURCE_UNHEARD: AtSource = { gtids: null, unlogged: null }
+
 /**
  * MySQL: the newest file before which the replica has everything, or the file that it names.
- * `atSource`: what the source has by its own word, null when that is not known. Null when what the
- * replica has is on its way from there (a spool that began anew): it is to try again.
+ * Null when what the replica has is on its way from the source (a spool that began anew): it is to
+ * try again.
  * Throws ERR_DUMP_REFUSED.
  */
 export async function startByMysqlSet(
@@ -51,7 +61,7 @@ export async function startByMysqlSet(
     readonly file: string
     readonly position: bigint
   },
-  atSource: string | null,
+  atSource: AtSource,
 ): Promise<DumpStart | null> {
   const held = decodeMysqlGtidSet(wanted.gtids ?? Buffer.alloc(8))
   if (wanted.file !== '') {
@@ -59,9 +69,11 @@ export async function startByMysqlSet(
     return { ...start, filter: new MysqlDumpFilter(held) }
   }
   const stored = parseMysqlGtidSet(store.gtids())
-  const ahead = source.serverUuid === null ? held : held.onlyOf(source.serverUuid)
+  const own = source.serverUuid === null ? held : held.onlyOf(source.serverUuid)
+  const ahead = own.minus(parseMysqlGtidSet(atSource.unlogged ?? ''))
   if (!stored.contains(ahead)) {
-    if (atSource !== null && parseMysqlGtidSet(atSource).contains(ahead)) return null
+    const { gtids } = atSource
+    if (gtids !== null && parseMysqlGtidSet(gtids).contains(ahead)) return null
     throw dumpRefusal(
       `the replica has transactions of the source that are not stored here: ` +
         `${shortGtids(ahead.missingFrom(stored))}. It ran ahead of this relay or has diverged`,
@@ -97,7 +109,7 @@ export async function startByMariadbState(
   options: {
     readonly connectState: string
     readonly strict: boolean
-    readonly atSource: string | null
+    readonly atSource: AtSource
     readonly until: DumpUntil | null
     /** It may have got transactions on another way, before this source has them. */
     readonly ignoreDuplicates: boolean
@@ -114,7 +126,7 @@ export async function startByMariadbState(
     }
     const newest = stored.last(unknown.domainId)?.sequence ?? 0n
     if (ignoreDuplicates && newest < unknown.sequence) continue
-    const atSource = parseMariadbGtidState(options.atSource ?? '').last(unknown.domainId)
+    const atSource = parseMariadbGtidState(options.atSource.gtids ?? '').last(unknown.domainId)
     if (atSource !== undefined && atSource.sequence >= unknown.sequence) return null
     throw unknownPosition(unknown)
   }

@@ -4,6 +4,7 @@ import type { BinlogStore, SourceIdentity } from './binlog-store.ts'
 import { dumpRefusal } from './dump-refusal.ts'
 import { type DumpCommand, DumpFlag, type Registration } from './dump-request.ts'
 import {
+  type AtSource,
   type DumpStart,
   startByMariadbState,
   startByMysqlSet,
@@ -85,7 +86,7 @@ export class DumpWish {
   async start(
     store: BinlogStore,
     source: SourceIdentity,
-    atSource: string | null,
+    atSource: AtSource,
   ): Promise<DumpStart | null> {
     const { command } = this
     if (store.end() === null || store.files().length === 0) return null

@@ -16,6 +16,7 @@ import { encodeEarlyServerError } from '../mysql/ok-packet.ts'
 import { PacketWriter } from '../mysql/packet-writer.ts'
 import type { ReplicaStatus } from '../progress/status.ts'
 import type { BinlogStore } from './binlog-store.ts'
+import { type AtSource, SOURCE_UNHEARD } from './dump-start.ts'
 import { LoginMemory } from './login-memory.ts'
 import { LoginPlaces } from './login-places.ts'
 import { PacketChannel } from './packet-channel.ts'
@@ -69,8 +70,8 @@ export interface RelayServerOptions {
   readonly limits?: Partial<RelayLimits>
   /** What a replica says that it has applied; null when nobody can ask it. Default: nobody can. */
   readonly appliedBy?: (replica: ReplicaName) => string | null
-  /** What the source has, as it said last; null when that is not known. Default: it never is. */
-  readonly sourceGtids?: () => string | null
+  /** What the source has, as it said last. Default: it never said. */
+  readonly atSource?: () => AtSource
   /** How long a file stays needed after it was sent to a replica that nobody can ask. */
   readonly keepSentMs?: number
 }
@@ -285,7 +286,7 @@ export class RelayServer {
       packetBytesMax: limits.packetBytesMax,
       idleMs: limits.idleMs,
       appliedBy: this.#options.appliedBy ?? (() => null),
-      sourceGtids: this.#options.sourceGtids ?? (() => null),
+      atSource: this.#options.atSource ?? (() => SOURCE_UNHEARD),
       keepSentMs: this.#options.keepSentMs ?? Number.POSITIVE_INFINITY,
       kill: (id, by) => this.#kill(id, by),
       server: () => this.#facts(),

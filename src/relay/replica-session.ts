@@ -15,7 +15,7 @@ import {
   decodeRegistration,
   type Registration,
 } from './dump-request.ts'
-import type { DumpStart } from './dump-start.ts'
+import type { AtSource, DumpStart } from './dump-start.ts'
 import { DumpStream } from './dump-stream.ts'
 import { DumpWish, uuidOf } from './dump-wish.ts'
 import { FilePin } from './file-pin.ts'
@@ -71,8 +71,8 @@ export interface SessionOptions {
   readonly idleMs: number
   /** What a replica says that it has applied; null when nobody can ask it. */
   readonly appliedBy: (replica: ReplicaName) => string | null
-  /** What the source has, as it said last; null when that is not known. */
-  readonly sourceGtids: () => string | null
+  /** What the source has, as it said last. */
+  readonly atSource: () => AtSource
   /** For how long a file stays needed after it was sent to a replica that nobody can ask. */
   readonly keepSentMs: number
   /** What there is to say of the relay itself. */
@@ -389,11 +389,11 @@ export class ReplicaSession implements Supersedable {
     // Reading goes on, or the end of the connection would not be noticed.
     void this.#listen()
     try {
-      const { store, source, sourceGtids } = this.#options
+      const { store, source, atSource } = this.#options
       if (key !== null) refuseOutdated(store, key)
       this.#share.keep('dump', wish.memoryBytes)
       if (channel.closed.aborted) return null
-      const start = await wish.start(store, source, sourceGtids())
+      const start = await wish.start(store, source, atSource())
       if (start === null) return null
       // Nothing is awaited between this and the pin: two new replicas do not get one place.
       if (key !== null) refuseOneTooMany(store, key)

@@ -9,6 +9,7 @@ import { Secret } from '../../../src/base/secret.ts'
 import { encodeMysqlGtidSet, parseMysqlGtidSet } from '../../../src/binlog/mysql-gtid-set.ts'
 import { Capability } from '../../../src/mysql/capability.ts'
 import { PacketWriter } from '../../../src/mysql/packet-writer.ts'
+import { SOURCE_UNHEARD } from '../../../src/relay/dump-start.ts'
 import { LoginMemory } from '../../../src/relay/login-memory.ts'
 import { LoginPlaces } from '../../../src/relay/login-places.ts'
 import { PacketChannel } from '../../../src/relay/packet-channel.ts'
@@ -83,7 +84,7 @@ function sessionOn(socket: MemorySocket, store: FolderBinlogStore, log: StrictLo
     },
     packetBytesMax: PACKET_BYTES_MAX,
     appliedBy: () => null,
-    sourceGtids: () => null,
+    atSource: () => SOURCE_UNHEARD,
     keepSentMs: 0,
     server: () => ({ uptimeSeconds: 7, refused: 0, tally: new RelayTally(), sessions: [] }),
     kill: (id) => (id === 5 ? 'killed' : 'unknown'),

@@ -60,7 +60,7 @@ describe('a MariaDB dump', () => {
     await startByMariadbState(store, {
       connectState,
       strict: false,
-      atSource,
+      atSource: { gtids: atSource, unlogged: null },
       until,
       ignoreDuplicates,
     })
@@ -168,10 +168,15 @@ test('a MySQL dump goes by what was counted, also before Previous_gtids is store
   const gtidsBefore = `${SOURCE_UUID}:1-3`
   const next = new BinlogBytes().previousGtids(gtidsBefore)
   await store.put({ ...NEXT, gtidsBefore }, next.take(), gtidsBefore, HEAD_ONLY)
-  const startAt = async (held: string, atSource: string | null = null) => {
+  const startAt = async (
+    held: string,
+    atSource: string | null = null,
+    unlogged: string | null = null,
+  ) => {
     const gtids = encodeMysqlGtidSet(parseMysqlGtidSet(held))
     const source = store.identity() as SourceIdentity
-    return await startByMysqlSet(store, source, { gtids, file: '', position: 4n }, atSource)
+    const wanted = { gtids, file: '', position: 4n }
+    return await startByMysqlSet(store, source, wanted, { gtids: atSource, unlogged })
   }
   expect((await startAt(`${SOURCE_UUID}:1-2`))?.file.name).toBe('binlog.000001')
   expect((await startAt(gtidsBefore))?.file.name).toBe('binlog.000002')
@@ -180,4 +185,8 @@ test('a MySQL dump goes by what was counted, also before Previous_gtids is store
   expect(await startAt(ahead, `${SOURCE_UUID}:1-12`)).toBeNull()
   await expect(startAt(ahead, `${SOURCE_UUID}:1-8`)).rejects.toMatchObject(refused)
   await expect(startAt(ahead)).rejects.toMatchObject(refused)
+  // What none of the source's logs has is not on its way: a replica that has it goes on.
+  const added = `${SOURCE_UUID}:4-9`
+  expect((await startAt(ahead, `${SOURCE_UUID}:1-9`, added))?.file.name).toBe('binlog.000002')
+  await expect(startAt(ahead, `${SOURCE_UUID}:1-3`, null)).rejects.toMatchObject(refused)
 })

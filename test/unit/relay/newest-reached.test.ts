@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { encodeMysqlGtidSet, parseMysqlGtidSet } from '../../../src/binlog/mysql-gtid-set.ts'
 import type { StoredFile } from '../../../src/relay/binlog-store.ts'
-import { startByMysqlSet } from '../../../src/relay/dump-start.ts'
+import { SOURCE_UNHEARD, startByMysqlSet } from '../../../src/relay/dump-start.ts'
 import { FilePin } from '../../../src/relay/file-pin.ts'
 import { newestReached } from '../../../src/relay/newest-reached.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
@@ -79,7 +79,7 @@ test.each([0, 17, 2_500, 4_999])(
     store.setsRead = 0
     // It lacks something of each file behind, so nothing else has to be looked at.
     const wish = { gtids, file: '', position: 4n }
-    const start = startByMysqlSet(store, identity, wish, null)
+    const start = startByMysqlSet(store, identity, wish, SOURCE_UNHEARD)
     const found = await start.catch((error: NodeJS.ErrnoException) => {
       // Whether the file before has a transaction at its end is read from the file: there is none.
       if (error.code !== 'ENOENT') throw error
