@@ -29,10 +29,13 @@ export async function presentedCertificate(
   const connection = createConnection({ host, port, user: '', ssl, connectTimeout: CONNECT_MS })
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   let presented: PresentedCertificate | null = null
-  judgeBeforeLogin(connection, (socket) => {
+  const enough = (): LandbridgeError =>
+    new LandbridgeError('ERR_SQL_TLS', 'only its certificate was wanted')
+  const afterHandshake = (socket: TLSSocket): LandbridgeError => {
     presented = describe(socket)
-    return new LandbridgeError('ERR_SQL_TLS', 'only its certificate was wanted')
-  })
+    return enough()
+  }
+  judgeBeforeLogin(connection, { afterHandshake, spokeEarly: enough })
   const abort = (): void => reject(signal.reason)
   connection.on('error', () => resolve())
   connection.once('connect', () => reject(new TypeError('mysql2 logged in')))

@@ -4,7 +4,14 @@ import { codeOf, type LandbridgeError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
 import { authPluginsFor } from './client-auth.ts'
 import type { AttemptBudget } from './connect-attempts.ts'
-import { refusalOf, refusePlainText, type SqlServer, sslOptionsOf, withoutTls } from './sql-tls.ts'
+import {
+  distrust,
+  refusalOf,
+  refusePlainText,
+  type SqlServer,
+  sslOptionsOf,
+  withoutTls,
+} from './sql-tls.ts'
 import { judgeBeforeLogin, type Verdict } from './tls-seam.ts'
 
 /** Where and as whom to log in to a database server, and how it proves to be that server. */
@@ -60,7 +67,12 @@ async function connectOnce(
   const stream = 'stream' in connection ? connection.stream : null
   if (stream instanceof Duplex) stream.once('connect', reached)
   const verdict: Verdict | null =
-    ssl === null ? null : judgeBeforeLogin(connection, (socket) => refusalOf(socket, address))
+    ssl === null
+      ? null
+      : judgeBeforeLogin(connection, {
+          afterHandshake: (socket) => refusalOf(socket, address),
+          spokeEarly: () => distrust(address, 'it said more than its greeting before TLS'),
+        })
   try {
     await connected(connection, signal)
     if (verdict !== null && !verdict.wasAsked) throw new TypeError('mysql2 asked nobody')

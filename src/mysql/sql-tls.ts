@@ -87,7 +87,8 @@ export function withoutTls(server: SqlServer): LandbridgeError {
   )
 }
 
-function distrust(server: SqlServer, reason: string): LandbridgeError {
+/** A server that does not prove who it is. */
+export function distrust(server: SqlServer, reason: string): LandbridgeError {
   const { host, port, tls } = server
   return tlsError(
     server,

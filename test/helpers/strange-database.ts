@@ -13,6 +13,8 @@ export interface StrangeDatabaseOptions {
   readonly tls: { readonly key: string; readonly certificate: string } | null
   /** What the client is asked to prove itself with. */
   readonly plugin: string
+  /** This comes in clear behind the greeting, in one piece with it, before there is TLS. */
+  readonly early?: 'all' | 'part'
 }
 
 const CAPABILITIES =
@@ -56,18 +58,24 @@ export class StrangeDatabase implements AsyncDisposable {
         clock: systemClock,
       })
       // A client that goes away in the middle is what the tests wait for.
-      strange?.talk(channel, options).catch(() => channel.destroy())
+      strange?.talk(channel, socket, options).catch(() => channel.destroy())
     })
     await once(server.listen(0, '127.0.0.1'), 'listening')
     strange = new StrangeDatabase(server, sockets)
     return strange
   }
 
-  async talk(channel: PacketChannel, { tls, plugin }: StrangeDatabaseOptions): Promise<void> {
+  async talk(
+    channel: PacketChannel,
+    socket: Socket,
+    { tls, plugin, early }: StrangeDatabaseOptions,
+  ): Promise<void> {
     const nonce = createNonce()
     const capabilities = CAPABILITIES | (tls === null ? 0 : Capability.Ssl)
     const greeting = { connectionId: 1, nonce, capabilities, authPlugin: plugin }
-    await channel.send(encodeGreeting({ ...greeting, serverVersion: '9.7.0' }))
+    const greeted = encodeGreeting({ ...greeting, serverVersion: '9.7.0' })
+    if (early === undefined) await channel.send(greeted)
+    else socket.write(Buffer.concat([packetOf(0, greeted), question(plugin, nonce, early)]))
     let packet = await channel.read()
     if (tls !== null && packet !== undefined && isSslRequest(packet.payload)) {
       const { key, certificate } = tls
@@ -93,6 +101,22 @@ export class StrangeDatabase implements AsyncDisposable {
     this.#server.close()
     await once(this.#server, 'close')
   }
+}
+
+/** What would make a client that listens say its password. */
+function question(plugin: string, nonce: Buffer, early: 'all' | 'part'): Buffer {
+  const bytes = Buffer.concat([
+    packetOf(2, encodeAuthSwitch(plugin, nonce)),
+    ...(plugin === 'caching_sha2_password' ? [packetOf(3, FULL_AUTHENTICATION)] : []),
+  ])
+  return early === 'all' ? bytes : bytes.subarray(0, 6)
+}
+
+function packetOf(sequence: number, payload: Buffer): Buffer {
+  const header = Buffer.alloc(4)
+  header.writeUIntLE(payload.length, 0, 3)
+  header.writeUInt8(sequence, 3)
+  return Buffer.concat([header, payload])
 }
 
 function passwordIn(payload: Buffer, nonce: Buffer): string {

@@ -21,12 +21,15 @@ let authority: CertificateAndKey
 let ours: CertificateAndKey
 /** The name is right, and nobody trusts who signed it. */
 let theirs: CertificateAndKey
+/** By the right authority, for another address. */
+let elsewhere: CertificateAndKey
 
 beforeAll(async () => {
   const nowMs = Date.now()
   const wanted = { name: 'db', tunnelAddress: '127.0.0.1', nowMs }
   authority = await createAuthority('ours', nowMs)
   ours = await issueGatewayCertificate({ ...wanted, authority })
+  elsewhere = await issueGatewayCertificate({ ...wanted, tunnelAddress: '127.0.0.2', authority })
   const other = await createAuthority('theirs', nowMs)
   theirs = await issueGatewayCertificate({ ...wanted, authority: other })
 })
@@ -109,6 +112,31 @@ describe('somebody in between with a certificate of his own', () => {
         remedy: expect.stringContaining('landbridge check'),
       })
       expect(server.heard).toEqual([])
+    },
+  )
+
+  test.each([
+    ['pinned', SHA2, 'all'],
+    ['pinned', 'sha256_password', 'all'],
+    ['pinned', 'mysql_native_password', 'all'],
+    ['verify-identity', 'sha256_password', 'all'],
+    ['verify-ca', 'sha256_password', 'all'],
+    ['pinned', 'sha256_password', 'part'],
+  ] as const)(
+    'is told nothing with mode %s where he asks by %s before TLS, %s of it',
+    async (mode, plugin, early) => {
+      await using server = await StrangeDatabase.create({
+        // Signed by the right authority for another name: only the judge can tell.
+        tls: certified(mode === 'verify-identity' ? elsewhere : theirs),
+        plugin,
+        early,
+      })
+      const tls = mode === 'pinned' ? pinned(ours) : { mode }
+      await expect(connect(addressOf(server, tls))).rejects.toMatchObject({
+        code: 'ERR_SQL_TLS',
+        message: expect.stringContaining('more than its greeting'),
+      })
+      expect([server.heard, server.passwords]).toEqual([[], []])
     },
   )
 
