@@ -256,7 +256,7 @@ async function loginsOf(
       host,
       password,
       caPath: flags.relayCa ?? null,
-      isNamed: isNamed(relay.certificatePem, host),
+      isNamed: (name) => isNamed(relay.certificatePem, name),
     },
   }
 }

@@ -244,9 +244,11 @@ export class DrStream {
     const offsetMs = this.#options.clockOffsetMs()
     if (offsetMs !== null) this.receiveLag.setClockOffset(offsetMs)
     if (sample.files !== undefined) this.receiveLag.setSourceFiles(sample.files)
-    const { serverUuid } = this.spool.identity() ?? {}
-    const isSame = sample.serverUuid != null && sample.serverUuid === serverUuid
-    const isOfHeld = isSame && this.receiver.status().state?.state === 'streaming'
+    const held = this.spool.heldEpoch()
+    // An epoch that was begun has no byte yet: what is held is the other server's.
+    const isHeld = held !== null && held === this.spool.epoch
+    const isSame = sample.serverUuid != null && sample.serverUuid === held?.source.serverUuid
+    const isOfHeld = isHeld && isSame && this.receiver.status().state?.state === 'streaming'
     this.receiveLag.sample({ ...sample, bytesTotal: null, isOfHeld })
   }
 

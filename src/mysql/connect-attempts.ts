@@ -24,6 +24,8 @@ type Cause = 'refused' | 'handshake' | 'crowded' | 'unreached' | 'passing'
 const FIRST_MS = 1_000
 const SLOW_MS = 60_000
 const HOUR_MS = 3_600_000
+/** What breaks off is found again within this time, also after hours: nobody mended anything. */
+const PASSING_MS_MAX = 5 * 60_000
 /** So many in a row come once a minute at most; then each waits twice as long, up to an hour. */
 const SLOW_ATTEMPTS = 40
 /** So many may break off in a row, as when a server comes up, before they are taken for lasting. */
@@ -110,7 +112,8 @@ export class ConnectAttempts implements AttemptBudget {
     if (cause === 'refused') return doubled(FIRST_MS, refused, SLOW_MS)
     const counted = handshake + Math.max(0, passing - PASSING_ATTEMPTS)
     if (counted <= SLOW_ATTEMPTS) return doubled(FIRST_MS, counted, SLOW_MS)
-    return doubled(2 * SLOW_MS, counted - SLOW_ATTEMPTS, HOUR_MS)
+    const msMax = cause === 'passing' ? PASSING_MS_MAX : HOUR_MS
+    return doubled(2 * SLOW_MS, counted - SLOW_ATTEMPTS, msMax)
   }
 }
 

@@ -278,6 +278,7 @@ export class ReceiveLag {
 
   #dropHeld(): void {
     const held = this.#synced?.gtids() ?? null
+    if (held !== null) this.#unlogged.drop(held)
     if (held !== null && this.#newest !== null && this.#missing.length > 0) {
       const wanted = this.#sourceText.parse(this.#flavor, this.#newest.gtids)
       this.#noteUnlogged(this.#newest, wanted, held)
@@ -294,6 +295,8 @@ export class ReceiveLag {
     if (this.#synced === null) return false
     const wanted = this.#oldestText.parse(this.#flavor, mark.gtids)
     if (wanted === null || held === null) return this.#isReached(mark)
+    // Transactions without a GTID move the place alone.
+    if (mark.isOfHeld && !this.#isReached(mark)) return false
     if (held.contains(this.#unlogged.without(wanted))) return true
     this.#noteUnlogged(mark, wanted, held)
     return held.contains(this.#unlogged.without(wanted))

@@ -27,6 +27,11 @@ export class UnloggedGtids {
     this.#set.addSet(executed.minus(held))
   }
 
+  /** Whatever came all the same was in a file. */
+  drop(held: GtidSet): void {
+    if (held instanceof MysqlGtidSet && !this.#set.isEmpty()) this.#set.removeSet(held)
+  }
+
   /** What may still come of `gtids`. */
   without(gtids: GtidSet): GtidSet {
     if (!(gtids instanceof MysqlGtidSet) || this.#set.isEmpty()) return gtids

@@ -103,7 +103,7 @@ export function* verificationFindings({ caPath, isNamed, host }: AttachTarget): 
         "copy certs/ca.crt to the replica's machine, readable for its server, and attach again " +
         'with --relay-ca PATH-THERE',
     }
-  } else if (!isNamed) {
+  } else if (!isNamed(host)) {
     yield {
       severity: 'warning',
       message: `the relay's certificate does not name ${host}: only who signed it is verified`,

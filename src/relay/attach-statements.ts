@@ -9,8 +9,8 @@ export interface AttachTarget extends RelayAddress {
   readonly password: Secret
   /** Path on the replica's machine of the authority to verify the relay with; null for none. */
   readonly caPath: string | null
-  /** Whether the relay's certificate names `host`: then the name is verified too. */
-  readonly isNamed: boolean
+  /** Whether the relay's certificate names a host: then the name is verified too. */
+  readonly isNamed: (host: string) => boolean
 }
 
 export interface Statement {
@@ -130,6 +130,6 @@ function quoteText(text: string, backslashEscapes: boolean): string {
 }
 
 /** With the authority alone the replica verifies who signed the certificate, not its name. */
-function verifiesName({ caPath, isNamed }: AttachTarget): boolean {
-  return caPath !== null && isNamed
+function verifiesName({ caPath, isNamed, host }: AttachTarget): boolean {
+  return caPath !== null && isNamed(host)
 }

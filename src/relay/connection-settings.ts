@@ -26,10 +26,10 @@ function choice(option: string, column: string, value = "''"): Setting {
  */
 const SETTINGS: Readonly<Record<Flavor, readonly Setting[]>> = {
   mysql: [
-    { option: 'SOURCE_CONNECT_RETRY', column: 'CONNECTION_RETRY_INTERVAL', value: '1' },
+    choice('SOURCE_CONNECT_RETRY', 'CONNECTION_RETRY_INTERVAL', '1'),
     // Without an end: a relay that is away for a day is found again.
     { option: 'SOURCE_RETRY_COUNT', column: 'CONNECTION_RETRY_COUNT', value: '0' },
-    { option: 'SOURCE_HEARTBEAT_PERIOD', column: 'HEARTBEAT_INTERVAL', value: '2' },
+    choice('SOURCE_HEARTBEAT_PERIOD', 'HEARTBEAT_INTERVAL', '2'),
     {
       option: 'SOURCE_COMPRESSION_ALGORITHMS',
       column: 'COMPRESSION_ALGORITHM',
@@ -65,8 +65,8 @@ const SETTINGS: Readonly<Record<Flavor, readonly Setting[]>> = {
     choice('GTID_ONLY', 'GTID_ONLY', '0'),
   ],
   mariadb: [
-    { option: 'MASTER_CONNECT_RETRY', column: 'Connect_Retry', value: '1' },
-    { option: 'MASTER_HEARTBEAT_PERIOD', column: 'Slave_heartbeat_period', value: '2' },
+    choice('MASTER_CONNECT_RETRY', 'Connect_Retry', '1'),
+    choice('MASTER_HEARTBEAT_PERIOD', 'Slave_heartbeat_period', '2'),
     choice('MASTER_DELAY', 'SQL_Delay', '0'),
     choice('MASTER_SSL_CAPATH', 'Master_SSL_CA_Path'),
     choice('MASTER_SSL_CERT', 'Master_SSL_Cert'),

@@ -139,6 +139,7 @@ export class DumpStream {
       if (this.#offset < limit && (await this.#sendUpTo(handle, limit, signal))) continue
       await this.#reportLeftOut()
       if (this.#pump.isDone) return
+      if (store.readableBytes(this.#file) < this.#offset) throw removed(this.#file.name)
       if (this.#next() !== undefined) return
       if (this.#offset < limit) {
         throw new LandbridgeError('ERR_SPOOL_FILE', 'the end of the stored events is no event', {
@@ -300,4 +301,11 @@ function asEventPayload(event: Buffer): Buffer {
   const payload = Buffer.alloc(event.length + 1)
   event.copy(payload, 1)
   return payload
+}
+
+/** `hardLimit` may remove what is being sent. The file after it must not take its place unnoticed. */
+function removed(name: string): LandbridgeError {
+  return new LandbridgeError('ERR_SPOOL_REMOVED', `${name} was removed while it was sent`, {
+    retryable: true,
+  })
 }

@@ -108,6 +108,8 @@ const Command = {
 /** Errors that trying again cannot help: the replica is to stop and say so. */
 const REFUSALS = new Set(['ERR_DUMP_REFUSED', 'ERR_GTID_SYNTAX', 'ERR_REPLICA_LIMIT'])
 const FAREWELL_MS = 2_000
+/** An answer of semi-sync or a farewell: nothing large is said while a dump runs. */
+const DUMPING_BYTES_MAX = 1024
 /** What every login may have of a packet that is not whole yet. */
 const PACKET_BYTES_FREE = 64 * 1024
 
@@ -133,7 +135,13 @@ export class ReplicaSession implements Supersedable {
     this.#options = options
     this.#sinceMs = options.clock.monotonicMs()
     // What it holds has to be free at once: no farewell.
-    this.#share = options.memory.share(options.host, () => options.channel.destroy())
+    this.#share = options.memory.share(options.host, () => {
+      options.log.warn(
+        { code: 'ERR_RELAY_MEMORY' },
+        'reader: let go, since it made the relay keep most',
+      )
+      options.channel.destroy()
+    })
     this.#statements = new SessionStatements({
       ...options,
       session: this.#variables,
@@ -474,6 +482,7 @@ export class ReplicaSession implements Supersedable {
   /** A replica says nothing during its dump; whatever comes is its end. */
   async #listen(): Promise<void> {
     const { channel } = this.#options
+    channel.payloadBytesMax = DUMPING_BYTES_MAX
     await channel.read().catch(() => undefined)
     channel.destroy()
   }

@@ -5,6 +5,8 @@ export interface Progress {
 }
 
 interface Course {
+  /** Where it began. */
+  readonly from: number
   reached: number
   /** Fewest files to the newest one since the target was set. */
   behind: number
@@ -30,8 +32,10 @@ export class PinProgress {
   note(id: string, { reached, newest }: Progress, nowMs: number): boolean {
     const course = this.#courses.get(id)
     const behind = newest - reached
-    if (course === undefined || reached >= course.target) {
-      this.#courses.set(id, { reached, behind, target: newest, targetSinceMs: nowMs })
+    // One that begins before its course did was made anew from an older backup.
+    if (course === undefined || reached >= course.target || reached < course.from) {
+      const start = { from: reached, reached, behind }
+      this.#courses.set(id, { ...start, target: newest, targetSinceMs: nowMs })
       return true
     }
     const isNearer = behind < course.behind

@@ -61,6 +61,7 @@ export class PlainBinlogStore implements BinlogStore {
 
   readableBytes(file: StoredFile): number {
     const { end, sizes } = this.#content ?? {}
+    if (file.ordinal < this.firstOrdinal) return 0
     return end?.ordinal === file.ordinal ? end.offset : (sizes?.get(file.ordinal) ?? 0)
   }
 

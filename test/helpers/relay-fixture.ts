@@ -113,7 +113,7 @@ export class RelayFixture {
       {
         replica: replica.login,
         relay: { role: 'relay', ...address, tls: tlsOf(this.source) },
-        target: { ...address, caPath: this.source.tls?.authority ?? null, isNamed: true },
+        target: { ...address, caPath: this.source.tls?.authority ?? null, isNamed: () => true },
         replace: false,
         dryRun: false,
         waitMs: 15_000,

@@ -385,6 +385,29 @@ describe('GTIDs that are in no file of a MySQL source', () => {
     return { clock, lag, sample, synced }
   }
 
+  test('transactions without a GTID move the place alone, and are waited for', async () => {
+    const { clock, lag, sample, synced } = mysqlLag()
+    synced(1_000, `${uuid}:1-9`)
+    sample(1_000, `${uuid}:1-9`)
+    expect(lag.status()).toMatchObject({ ms: 0, bytes: 0 })
+    sample(50_000, `${uuid}:1-9`)
+    await clock.advance(3_000)
+    expect(lag.status()).toMatchObject({ ms: 3_000, bytes: 49_000, transactions: 0 })
+    synced(50_000, `${uuid}:1-9`)
+    expect(lag.status()).toMatchObject({ ms: 0, bytes: 0 })
+  })
+
+  test('that come in a file all the same are named no more', () => {
+    const { lag, sample, synced } = mysqlLag()
+    synced(1_000, `${uuid}:1-9`)
+    sample(1_000, `${uuid}:1-9,${added}`)
+    lag.status()
+    expect(lag.unlogged()?.count).toBe(100)
+    synced(2_000, `${uuid}:1-9,${added}`)
+    lag.status()
+    expect(lag.unlogged()).toBeNull()
+  })
+
   test('are named and not counted as waiting once all bytes are held', async () => {
     const { clock, lag, sample, synced } = mysqlLag()
     synced(500, `${uuid}:1-5`)

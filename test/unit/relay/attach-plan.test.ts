@@ -62,7 +62,7 @@ const target = {
   user: 'replica',
   password: new Secret("a'b\\c"),
   caPath: '/etc/mysql/ca.crt',
-  isNamed: true,
+  isNamed: () => true,
 }
 
 function findings(ofReplica: Partial<ReplicaFacts>, ofRelay: Partial<RelayFacts> = {}): string[] {
@@ -144,7 +144,7 @@ describe('the relay', () => {
   })
 
   test('is verified by authority alone where its certificate has another name', () => {
-    const { findings: found, statements } = planFor({ isNamed: false })
+    const { findings: found, statements } = planFor({ isNamed: () => false })
     expect(found).toMatchObject([
       { severity: 'warning', message: expect.stringContaining('does not name relay.example') },
     ])

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { EventType } from '../../../src/binlog/event-type.ts'
 import { BinlogBytes } from '../../helpers/binlog-bytes.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { FolderBinlogStore, SOURCE_UUID } from '../../helpers/folder-binlog-store.ts'
@@ -200,4 +201,21 @@ describe('a MariaDB dump until a place', () => {
     await dumpFromState(client, '', { until: 'nonsense' })
     expect((await endOf(client)).errno).toBe(1236)
   })
+})
+
+test('a file that is removed while it is sent ends the dump: the next one does not follow', async () => {
+  const store = new FolderBinlogStore(directory, 'mysql')
+  const first = new BinlogBytes().previousGtids('').mysqlTransaction(SOURCE_UUID, 1)
+  await store.put(FIRST, first.take(), `${SOURCE_UUID}:1`)
+  const client = await connected(store)
+  await dumpByGtid(client, '')
+  await expect.poll(() => store.retained.size).toBe(1)
+  // It grew, was closed and was removed before the dump looked again.
+  const held = `${SOURCE_UUID}:1-100`
+  const second = new BinlogBytes().previousGtids(held).mysqlTransaction(SOURCE_UUID, 101)
+  store.firstOrdinal = 2
+  await store.put({ ordinal: 2, name: 'b.000002', gtidsBefore: held }, second.take(), held)
+  const end = await endOf(client)
+  expect(end.errno).toBeUndefined()
+  expect(end.types.filter((type) => type === EventType.MysqlGtid)).toHaveLength(1)
 })

@@ -110,8 +110,8 @@ describe('a statement', () => {
     const client = await login(port)
     const value = 'x'.repeat(60_000)
     for (const name of ['@a', '@b', '@c', '@d']) await client.ok(`SET ${name}='${value}'`)
-    expect(await numberOf(client, `SET @a=1, @e=@b, @f=@b`)).toBe(1038)
-    client.command(QUERY, 'SELECT @e, @a')
+    expect(await numberOf(client, `SET @a=1, @y=@b, @z=@b`)).toBe(1038)
+    client.command(QUERY, 'SELECT @y, @a')
     const packets: Buffer[] = []
     while (packets.length < 5) packets.push(await client.need())
     expect(packets[3]?.length).toBeGreaterThan(value.length)

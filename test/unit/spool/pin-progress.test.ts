@@ -39,6 +39,17 @@ describe('progress is', () => {
     expect(Math.max(...gaps)).toBeGreaterThan(WEEK)
   })
 
+  test('to begin anew from an older backup', () => {
+    const progress = new PinProgress(WEEK)
+    expect(progress.note('id', { reached: 90, newest: 100 }, 0)).toBe(true)
+    expect(progress.note('id', { reached: 90, newest: 100 }, 1)).toBe(false)
+    // It is sent again what it had got and not applied: nothing new.
+    expect(progress.note('id', { reached: 95, newest: 101 }, 2)).toBe(true)
+    expect(progress.note('id', { reached: 91, newest: 101 }, 3)).toBe(false)
+    const days = Array.from({ length: 40 }, (_, day) => ({ reached: 10 + day, newest: 101 }))
+    expect(days.every((place, day) => progress.note('id', place, 4 + day / 10))).toBe(true)
+  })
+
   test('to come back as a new one after it was forgotten', () => {
     const progress = new PinProgress(WEEK)
     const place = { reached: 1, newest: 5 }
