@@ -303,7 +303,7 @@ function asEventPayload(event: Buffer): Buffer {
   return payload
 }
 
-/** `hardLimit` may remove what is being sent. The file after it must not take its place unnoticed. */
+/** `hardLimit` may remove what is being sent. The next file must not take its place unnoticed. */
 function removed(name: string): LandbridgeError {
   return new LandbridgeError('ERR_SPOOL_REMOVED', `${name} was removed while it was sent`, {
     retryable: true,
