@@ -333,6 +333,7 @@ describeFlavors('%s replicas', (flavor) => {
           const shown = ({ rows }: Answer) => rows.map(({ Info: _, ...row }) => row)
           // MariaDB adds a checkpoint by itself, some time after a file was begun.
           const [server, relay] = await vi.waitFor(async () => {
+            await fixture.store.refresh()
             const answers = await both(query)
             expect(shown(answers[1]), query).toEqual(shown(answers[0]))
             return answers
