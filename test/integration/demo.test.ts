@@ -39,7 +39,7 @@ async function demo(words: readonly string[], during?: During): Promise<DemoRun>
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     output.stderr += text
     lab = labOf(output.stderr)
-    if (during !== undefined && interfering === undefined && / 5 s, /.test(output.stderr)) {
+    if (during !== undefined && interfering === undefined && / \d+ s, /.test(output.stderr)) {
       interfering = during(output.stderr, lab)
     }
   })
