@@ -243,6 +243,11 @@ export class TwinReplicas {
     }, WAIT)
   }
 
+  /** File and offset up to which it has received; nothing before the colon: none yet. */
+  async #received(replica: TestReplica): Promise<string> {
+    return (await this.outcome(replica)).positions.slice(0, 2).join(':')
+  }
+
   /** Both go on from where they are, to the end, and have the same then: which GTIDs. */
   async finish(): Promise<string> {
     await this.fixture.store.refresh()
@@ -250,6 +255,17 @@ export class TwinReplicas {
     await this.control('START')
     await this.caughtUp()
     const running = { io: 'Yes', sql: 'Yes', ioErrno: 0, sqlErrno: 0 }
-    return (await this.same(running, 'positions')).gtids
+    const { gtids } = await this.same(running, 'positions')
+    // One that is refused at once keeps the place that it had: both must have come to the same.
+    await vi.waitFor(async () => {
+      await this.fixture.store.refresh()
+      const [native, relayed] = await Promise.all([
+        this.#received(this.native),
+        this.#received(this.relayed),
+      ])
+      expect(native).not.toMatch(/^:/)
+      expect(relayed).toBe(native)
+    }, WAIT)
+    return gtids
   }
 }
