@@ -80,9 +80,10 @@ export class LastProof {
   async #read(): Promise<z.infer<typeof schema> | null> {
     const { path, disk = realDisk } = this.#options
     try {
-      return schema.parse(JSON.parse(await disk.readText(path)))
+      const text = await disk.readText(path).catch(ignoreMissing)
+      return text === undefined ? null : schema.parse(JSON.parse(text))
     } catch (error) {
-      if (!isMissing(error)) this.#warn('it cannot be read', error)
+      this.#warn('it cannot be read', error)
       return null
     }
   }
@@ -120,15 +121,5 @@ export class LastProof {
         'of this gateway forgets until when the source was known.',
     })
     this.#reasons.warnOf('what was last known of the source is not remembered', error)
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  try {
-    ignoreMissing(error)
-    return true
-  } catch {
-    // It is there.
-    return false
   }
 }

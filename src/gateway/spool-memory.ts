@@ -83,11 +83,8 @@ export interface SpoolOfStream {
 /** Null where nothing is remembered of a spool in `directory`. */
 export async function recallSpool(spool: SpoolOfStream): Promise<KnownSpool | null> {
   const path = memoryPath(spool)
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    ignoreMissing(error)
-    return null
-  })
-  if (text === null) return null
+  const text = await readFile(path, 'utf8').catch(ignoreMissing)
+  if (text === undefined) return null
   const record = parse(text)
   if (record === null) return { epoch: null, path }
   return record.directory === spool.directory ? { epoch: record, path } : null

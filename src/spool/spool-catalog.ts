@@ -160,10 +160,7 @@ async function readRemoved(
 /** Names of the binlog files that have an index record, in their order. */
 async function listRecorded({ directory, disk }: SpoolPlace, epoch: number): Promise<string[]> {
   const folder = dirname(indexPath(directory, epoch, ''))
-  const names = await disk.readdir(folder).catch((error: unknown) => {
-    ignoreMissing(error)
-    return []
-  })
+  const names = (await disk.readdir(folder).catch(ignoreMissing)) ?? []
   return inOrder(names.flatMap((name) => (name.endsWith('.json') ? [name.slice(0, -5)] : [])))
 }
 

@@ -19,10 +19,7 @@ export interface KnownSpool {
  */
 export async function refuseAbsent(spool: SpoolPlace, known: KnownSpool): Promise<void> {
   const { directory, disk } = spool
-  const epochs: number[] = await listEpochs(spool).catch((error: unknown) => {
-    ignoreMissing(error)
-    return []
-  })
+  const epochs = (await listEpochs(spool).catch(ignoreMissing)) ?? []
   if (epochs.length === 0)
     throw absent(`${directory} is empty, but a spool was there`, spool, known)
   if (known.epoch === null) return
