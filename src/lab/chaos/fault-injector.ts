@@ -9,6 +9,7 @@ import { withRoot } from '../lab-databases.ts'
 import { ADDRESSES, type LabPaths, PORTS } from '../lab-paths.ts'
 import { readPassword } from '../lab-secrets.ts'
 import { type GatewayRecord, type LabState, type ProcessName, requireState } from '../lab-state.ts'
+import { onHost } from '../namespaces.ts'
 import { pidStartTicks, signalProcess, waitForExit } from '../servers/process-identity.ts'
 import { fillSpoolDisk, freeSpoolDisk } from '../spool-disk.ts'
 import type { WanSettings } from '../wan-settings.ts'
@@ -214,7 +215,9 @@ export class FaultInjector {
     const identity = { flavor, serverId, serverUuid: await serverUuidOf(replica) }
     const at = { host: ADDRESSES.drGw, port: PORTS.relay, user: login.user, gtids }
     const reader = { ...identity, ...at, password: readPassword(login) }
-    const twin = runTwin(paths, reader, stopping.signal)
+    const twin = runTwin(onHost(paths, 'dr-db'), reader, stopping.signal)
+    // Whatever it fails with is reported by the heal.
+    twin.catch(() => undefined)
     return async () => {
       stopping.abort()
       await twin

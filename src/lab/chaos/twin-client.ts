@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers'
 import type { Flavor } from '../../base/flavor.ts'
 import { Secret } from '../../base/secret.ts'
 import {
@@ -8,7 +9,7 @@ import {
 } from '../../source/dump-request.ts'
 import { SourceConnection } from '../../source/source-connection.ts'
 
-/** What `node twin-client.ts '<TwinReader as JSON>'` is told. */
+/** What `node twin-client.ts` reads from its standard input, as JSON. */
 export interface TwinReader {
   readonly flavor: Flavor
   readonly host: string
@@ -54,4 +55,8 @@ async function readAsTwin(reader: TwinReader): Promise<void> {
   setTimeout(() => socket.write(dump), SECOND_PACKET_MS)
 }
 
-if (import.meta.main) await readAsTwin(JSON.parse(process.argv[2] ?? '{}'))
+async function readJson(): Promise<TwinReader> {
+  return JSON.parse(await text(process.stdin))
+}
+
+if (import.meta.main) await readAsTwin(await readJson())
