@@ -108,6 +108,13 @@ export class StreamSender {
   }
 }
 
+interface Stuck {
+  /** Where the refused dump got to, which the receiver says next; null until then. */
+  readonly place: string | null
+  readonly code: string
+  readonly sinceMs: number
+}
+
 interface SessionReports {
   target(target: FrameTarget | null): void
   source(source: OpenedSource['source']): void
@@ -129,7 +136,7 @@ export class SenderSession {
   /** Told as blocked until a dump lasts or something else is wrong, not a look long. */
   #isBlocked = false
   /** A source took a dump and then refused: what repeats at the same place is one problem. */
-  #stuck: { readonly place: string; readonly code: string; readonly sinceMs: number } | null = null
+  #stuck: Stuck | null = null
   #isAccepted = false
 
   constructor(
@@ -163,6 +170,7 @@ export class SenderSession {
         const { held, windowBytes } = await raceAbort(this.#resumed.promise, signal)
         this.#resumed = Promise.withResolvers<Resume>()
         this.#held = held
+        if (this.#stuck?.place === null) this.#stuck = { ...this.#stuck, place: placeOf(held) }
         this.#isAccepted = false
         await this.#oneDump(held, windowBytes, signal)
       }
@@ -248,7 +256,7 @@ export class SenderSession {
     const isParked = code === 'ERR_PARKED'
     this.#isBlocked = !isParked && isLandbridgeError(error) && !error.retryable
     if (this.#isBlocked && this.#isAccepted) {
-      this.#stuck = { place: placeOf(this.#held), code, sinceMs }
+      this.#stuck = { place: null, code, sinceMs }
     }
     if (isParked) {
       this.#tell('parked')

@@ -376,7 +376,8 @@ function refuse(payload: Buffer): never {
     details: { errno },
     remedy:
       'The message has the reason of the source. If an event is too large for its ' +
-      'max_allowed_packet, no replica can get past it: reseed DR from a backup taken after it, ' +
-      'with a new spool directory. Else compare its files with SHOW BINARY LOGS.',
+      'max_allowed_packet, no replica can get past it: FLUSH BINARY LOGS there, PURGE BINARY ' +
+      'LOGS TO the new file, and reseed DR from a backup taken after that, with a new spool ' +
+      'directory. Else compare its files with SHOW BINARY LOGS.',
   })
 }

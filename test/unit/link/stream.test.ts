@@ -226,6 +226,10 @@ describe('a stream over the link', () => {
     const refusal = new LandbridgeError('ERR_SOURCE_DUMP', 'too large', { remedy: 'Reseed.' })
     let looks = 0
     let isMended = false
+    const refusing = new AbortController()
+    const flowing = async (dump: Promise<never>): Promise<void> => {
+      await Promise.race([dump, until(() => all.fixture.syncedBytes > 1_000)])
+    }
     const source: SourcePort = {
       host: all.source.host,
       open: async (held) => {
@@ -234,8 +238,11 @@ describe('a stream over the link', () => {
           ...opened,
           run: async (target, signal) => {
             looks += 1
-            if (looks === 1 || isMended) return await opened.run(target, signal)
-            target.accepted()
+            if (isMended) return await opened.run(target, signal)
+            if (looks > 1) target.accepted()
+            // What is in front of the event comes once.
+            else await flowing(opened.run(target, AbortSignal.any([signal, refusing.signal])))
+            refusing.abort()
             throw refusal
           },
         }
@@ -245,9 +252,6 @@ describe('a stream over the link', () => {
     const told: object[] = []
     const log = { ...silentLog, warn: (fields: object) => void told.push(fields) }
     const seen: Frame[] = []
-    const first = all.link({ source, clock, log }).connect()
-    await until(() => all.fixture.syncedBytes > 1_000)
-    await first.stop()
     const session = all.link({ source, clock, log }).connect({ production: listening(seen) })
     const advance = async (isReached: () => boolean) => {
       while (!isReached()) {
