@@ -63,10 +63,12 @@ describeFlavors('a %s source that turns logins away', (flavor) => {
     await setSource(pair.pair, { mode: 'verify-ca', ca: '../certs/ca.crt' })
     await pair.restartGateway('production')
     await status('production', 'ERR_SQL_TLS', true)
-    expect(await attemptsInEightSeconds()).toBeLessThanOrEqual(4)
+    // Each part by itself waits long as well: what they share shows late.
+    const attempts = await attemptsWithin(16_000)
     await setSource(pair.pair, { mode: 'off' })
     await pair.restartGateway('production')
     await pair.pair.until('production', ({ streams }) => streams[0]?.state === 'streaming')
+    expect(attempts).toBeLessThanOrEqual(5)
   })
 
   test('is asked ever more rarely while it refuses the login, and lets in by itself', async () => {
@@ -74,20 +76,21 @@ describeFlavors('a %s source that turns logins away', (flavor) => {
     await atSource(`ALTER USER ${account} IDENTIFIED BY 'another'`)
     await pair.restartGateway('production')
     await status('production', 'ERR_SOURCE_LOGIN', true)
-    expect(await attemptsInEightSeconds()).toBeLessThanOrEqual(4)
+    const attempts = await attemptsWithin(8_000)
     await atSource(`ALTER USER ${account} IDENTIFIED BY '${SOURCE_PASSWORD}'`)
     await pair.pair.until('production', ({ streams }) => streams[0]?.state === 'streaming')
     await status('production', 'ERR_SOURCE_LOGIN', false)
+    expect(attempts).toBeLessThanOrEqual(4)
   })
 
   /** Connections that ended before a login, as the server counts them. */
-  async function attemptsInEightSeconds(): Promise<number> {
+  async function attemptsWithin(ms: number): Promise<number> {
     const count = async (): Promise<number> => {
       const [row] = await atSource("SHOW GLOBAL STATUS LIKE 'Aborted_connects'")
       return Number(row?.Value)
     }
     const before = await count()
-    await sleep(8_000)
+    await sleep(ms)
     return (await count()) - before
   }
 })
