@@ -185,8 +185,10 @@ describeFlavors('a %s pair with a full disk at DR', { needs: ['root'] }, (flavor
   test('serves what is stored when the DR gateway starts on it', async () => {
     onTestFailed(async () => console.error(await pair.logTails()))
     const sql = await pair.sql()
+    // What a gateway leaves behind when it ends in order is there no more.
+    await pair.pair.kill('dr', 'SIGTERM')
     await fillSpoolDisk(pair.pair.spoolDirectory, 0)
-    await pair.restartGateway('dr')
+    await pair.pair.start('dr')
     const isServed = ({ streams: [stream] }: GatewayStatus): boolean =>
       stream?.replicas[0]?.state === 'caught-up'
     await pair.pair.until('dr', isServed)
@@ -201,8 +203,9 @@ describeFlavors('a %s pair with a full disk at DR', { needs: ['root'] }, (flavor
     onTestFailed(async () => console.error(await pair.logTails()))
     const sql = await pair.sql()
     const { spoolDirectory } = pair.pair
+    await pair.pair.kill('dr', 'SIGTERM')
     await fillSpoolInodes(spoolDirectory)
-    await pair.restartGateway('dr')
+    await pair.pair.start('dr')
     const isServed = ({ streams: [stream] }: GatewayStatus): boolean =>
       stream?.replicas[0]?.state === 'caught-up'
     await pair.pair.until('dr', isServed)
