@@ -370,20 +370,32 @@ describeFlavors('%s replicas', (flavor) => {
       const client = await RelayClient.login({ ...address, tls: true })
       client.command(0x09)
       const line = (await client.need()).toString()
+      client.command(0x0a)
+      const columns = (await client.need())[0]
       client.destroy()
+      expect(columns).toBe((await ask(fixture.sql, 'SHOW PROCESSLIST')).columns.length)
       const opens = flavor === 'mysql' ? 'Opens: #  Flush tables: #' : 'Opens: #'
       expect(words(line)).toBe(
         `Uptime: #  Threads: #  Questions: #  Slow queries: #  ${opens}  Open tables: #  ` +
           'Queries per second avg: #',
       )
       if (flavor === 'mysql') return
-      const { stdout } = await run('mariadb-admin', [
-        '-uroot',
-        '-S',
-        fixture.source.socket,
-        'status',
-      ])
-      expect(words(stdout)).toBe(words(line))
+      const tool = async (flags: readonly string[], word: string, password = '') => {
+        const env = { ...process.env, MYSQL_PWD: password }
+        return (await run('mariadb-admin', ['--no-defaults', ...flags, word], { env })).stdout
+      }
+      const atSource = (word: string) => tool(['-uroot', '-S', fixture.source.socket], word)
+      const atRelay = (word: string) => {
+        const flags = ['-h127.0.0.1', `-P${address.port}`, `-u${RELAY_USER}`, '--ssl']
+        return tool([...flags, '--disable-ssl-verify-server-cert'], word, RELAY_PASSWORD)
+      }
+      expect(words(await atSource('status'))).toBe(words(line))
+      expect(words(await atRelay('status'))).toBe(words(line))
+      const [, title] = (await atSource('processlist')).split('\n')
+      const shown = (await atRelay('processlist')).split('\n')
+      const names = (row = '') => row.split('|').map((name) => name.trim())
+      expect(names(shown[1])).toEqual(names(title))
+      expect(shown.filter((row) => row.includes('Binlog Dump'))).toHaveLength(2)
     })
   })
 
