@@ -71,6 +71,14 @@ describeFlavors('landbridge check asks the database, %s', (flavor) => {
     ])
   })
 
+  test('beside the databases the machine is asked: for its clock, and a way to the peer', async () => {
+    expect(await found('gateway/azure.yaml', 'clock')).toHaveLength(1)
+    // The kernel of this machine may have one or not.
+    expect(await found('gateway/azure.yaml', 'route')).toMatchObject([
+      { message: expect.stringMatching(/route to .*198\.51\.100\.20/) },
+    ])
+  })
+
   test('at production: who is in, and every item of the preflight', async () => {
     const findings = await found('gateway/ec2.yaml', 'source')
     expect(findings[0]).toMatchObject({

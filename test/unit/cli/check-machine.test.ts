@@ -1,13 +1,15 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import {
   backendFindings,
   checkClock,
+  checkTools,
   elsewhereFindings,
   tunDeviceFindings,
 } from '../../../src/cli/check-machine.ts'
+import type { GatewayConfig } from '../../../src/config/config.ts'
 import { ScriptedRunner } from '../../helpers/scripted-runner.ts'
 
 const machine = { program: 'wireguard-go', wg: true, userspace: true, kernel: true }
@@ -63,7 +65,17 @@ test('a program that only the caller has is named with its place, and what to se
     expect(await elsewhereFindings('/opt/wireguard-go', folder)).toMatchObject([
       { message: '/opt/wireguard-go (tunnel.userspaceBinary) cannot be run' },
     ])
+    // As `check` looks for it, in the caller's own PATH.
+    await rename(place, join(folder, 'lb-wireguard'))
+    vi.stubEnv('PATH', `${process.env.PATH}:${folder}`)
+    const tunnel = { kind: 'wireguard', backend: 'userspace', userspaceArgv: ['lb-wireguard'] }
+    expect(await checkTools({ tunnel } as unknown as GatewayConfig)).toContainEqual(
+      expect.objectContaining({
+        remedy: `set tunnel.userspaceBinary: ${join(folder, 'lb-wireguard')}`,
+      }),
+    )
   } finally {
+    vi.unstubAllEnvs()
     await rm(folder, { recursive: true })
   }
 })
