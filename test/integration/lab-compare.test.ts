@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
@@ -12,12 +14,18 @@ import { killLabProcess, startLabProcess } from '../../src/lab/lab-control.ts'
 import { withRoot } from '../../src/lab/lab-databases.ts'
 import { downLab } from '../../src/lab/lab-down.ts'
 import { labPaths } from '../../src/lab/lab-paths.ts'
-import { type LabState, listLabs } from '../../src/lab/lab-state.ts'
+import { type LabState, listLabs, updateState } from '../../src/lab/lab-state.ts'
 import { upLab } from '../../src/lab/lab-up.ts'
 import { Workload } from '../../src/lab/workload.ts'
 import { describeFlavors } from '../helpers/needs.ts'
 
 const signal = new AbortController().signal
+const LANDBRIDGE = fileURLToPath(new URL('../../src/cli/landbridge.mjs', import.meta.url))
+const GATEWAY = { name: 'x', config: 'x', adminSocket: 'x', interface: 'x' } as const
+const GATEWAYS = {
+  production: { ...GATEWAY, site: 'production' },
+  dr: { ...GATEWAY, site: 'dr' },
+} as const
 
 describeFlavors('a lab of %s', { needs: ['root'] }, (flavor) => {
   const paths = labPaths(`c-${randomBytes(4).toString('hex')}`)
@@ -187,5 +195,27 @@ describeFlavors('a lab of %s', { needs: ['root'] }, (flavor) => {
       connection.query('SELECT COUNT(*) AS held FROM landbridge_load.ledger'),
     )
     expect(rows).toEqual([{ held: 400 }])
+  })
+
+  test('the command tells what it found of the spool, whatever is with the replica', async () => {
+    const spoolDirectory = join(copy, 'spool')
+    const epoch = join(spoolDirectory, '000001')
+    await mkdir(epoch, { recursive: true })
+    await writeFile(join(epoch, 'epoch.json'), '{"epoch":1}')
+    const binlogs = state.databases.source?.binlogDirectory ?? ''
+    const [first = '', ...others] = (await readdir(binlogs)).filter((name) => /\.\d+$/.test(name))
+    for (const name of others) await symlink(join(binlogs, name), join(epoch, name))
+    // The command looks at the state alone; there is nothing else of these gateways.
+    await updateState(paths, (before) => ({ ...before, gateways: GATEWAYS, spoolDirectory }))
+    await killLabProcess(paths, 'replica', 'SIGKILL')
+    const argv = [LANDBRIDGE, 'lab', 'compare', '--name', paths.name, '--wait-seconds', '20']
+    const { status, stdout } = spawnSync(process.execPath, argv, { encoding: 'utf8' })
+    await updateState(paths, (before) => ({ ...before, gateways: null }))
+    expect(stdout).toContain('spool identical to source {"identical":true')
+    expect(stdout).toContain(
+      `1 file not compared, removed from the spool by its retention: ${first}`,
+    )
+    expect(stdout).toContain('NOT PROVEN replica equals source:\n  cannot be compared: ')
+    expect(status).toBe(1)
   })
 })
