@@ -71,7 +71,7 @@ describeFlavors('landbridge check asks the database, %s', (flavor) => {
     ])
   })
 
-  test('beside the databases the machine is asked: for its clock, and a way to the peer', async () => {
+  test('the machine is asked too: for its clock, and for a way to the peer', async () => {
     expect(await found('gateway/azure.yaml', 'clock')).toHaveLength(1)
     // The kernel of this machine may have one or not.
     expect(await found('gateway/azure.yaml', 'route')).toMatchObject([

@@ -77,8 +77,9 @@ describe('a mysql source whose GTIDs are no longer those of its log', needs('mys
     })
   })
 
-  const WITHOUT_GTIDS = `SET GLOBAL gtid_mode = ON_PERMISSIVE; SET GLOBAL gtid_mode = OFF_PERMISSIVE;
-    SET GLOBAL gtid_mode = OFF; INSERT INTO d.t VALUES (); INSERT INTO d.t VALUES ();
+  const WITHOUT_GTIDS = `SET GLOBAL gtid_mode = ON_PERMISSIVE;
+    SET GLOBAL gtid_mode = OFF_PERMISSIVE; SET GLOBAL gtid_mode = OFF;
+    INSERT INTO d.t VALUES (); INSERT INTO d.t VALUES ();
     SET GLOBAL gtid_mode = OFF_PERMISSIVE; SET GLOBAL gtid_mode = ON_PERMISSIVE;
     SET GLOBAL gtid_mode = ON; INSERT INTO d.t VALUES ()`
 

@@ -25,7 +25,7 @@ async function nextAfterDenied(first: string, then: string): Promise<number> {
   return await tried
 }
 
-test('streams whose databases are on one server share its attempts, and nobody else’s', async () => {
+test('streams whose databases are on one server share its attempts alone', async () => {
   expect(await nextAfterDenied('db 3306', 'db 3306')).toBe(1_000)
   expect(await nextAfterDenied('db 3306', 'db 3307')).toBe(0)
   expect(await nextAfterDenied('db 3306', 'other 3306')).toBe(0)
