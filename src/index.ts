@@ -20,7 +20,7 @@
 export { createGateway, type Gateway, type GatewayDependencies } from './gateway.ts'
 export type * from './config/config.ts'
 export { type LoadConfigOptions, loadConfig } from './config/load-config.ts'
-export type * from './progress/status.ts'
+export type * from './status/status.ts'
 
 // The raw binlog of a source, and the finished files of a spool on this machine.
 export { type FollowSourceOptions, followSource, type RawBytes } from './source/follow-source.ts'

@@ -4,7 +4,7 @@ import { Secret } from './secret.ts'
 
 /*
  * A WireGuard key is a raw X25519 key: the last 32 bytes of what Node exports. Files and `wg` carry
- * it in base64, the userspace socket in hex.
+ * it in base64.
  */
 
 const KEY_BYTES = 32
@@ -39,18 +39,9 @@ export function wireguardPublicKey(privateKey: Secret): string {
   return der.subarray(-KEY_BYTES).toString('base64')
 }
 
-export function isWireguardKey(value: string): boolean {
+function isWireguardKey(value: string): boolean {
   // 32 bytes leave 4 unused bits in the last digit; only zeros there are canonical.
   return /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/.test(value)
-}
-
-export function wireguardKeyToHex(value: string): string {
-  return decodeKey(value).toString('hex')
-}
-
-export function wireguardKeyFromHex(hex: string): string {
-  if (!/^[0-9a-f]{64}$/i.test(hex)) throw keyError()
-  return Buffer.from(hex, 'hex').toString('base64')
 }
 
 function decodeKey(value: string): Buffer {

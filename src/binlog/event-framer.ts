@@ -1,7 +1,11 @@
-import { crc32 } from '../base/crc32.ts'
 import { LandbridgeError } from '../base/errors.ts'
-import { EventKernel, KERNEL_CHUNK_BYTES_MAX, KERNEL_EVENT_BYTES_MAX } from './event-kernel.ts'
 import { EVENT_CHECKSUM_BYTES, EVENT_HEADER_BYTES, EventFlag, EventType } from './event-type.ts'
+import { crc32 } from './kernel/crc32.ts'
+import {
+  EventKernel,
+  KERNEL_CHUNK_BYTES_MAX,
+  KERNEL_EVENT_BYTES_MAX,
+} from './kernel/event-kernel.ts'
 
 /** The fixed 19 bytes. One object per framer, overwritten by each event: copy what must last. */
 export interface EventHeader {

@@ -15,47 +15,47 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'init',
     summary: 'make keys, certificates, peer files and configurations',
-    load: async () => (await import('./init-command.ts')).addInitCommand,
+    load: async () => (await import('./init/init-command.ts')).addInitCommand,
   },
   {
     name: 'check',
     summary: 'find what would not work, before it matters',
-    load: async () => (await import('./check-command.ts')).addCheckCommand,
+    load: async () => (await import('./check/check-command.ts')).addCheckCommand,
   },
   {
     name: 'run',
     summary: 'run a gateway in the foreground',
-    load: async () => (await import('./run-command.ts')).addRunCommand,
+    load: async () => (await import('./run/run-command.ts')).addRunCommand,
   },
   {
     name: 'status',
     summary: 'tunnel, lag, and what a failover would lose',
-    load: async () => (await import('./status-command.ts')).addStatusCommand,
+    load: async () => (await import('./status/status-command.ts')).addStatusCommand,
   },
   {
     name: 'tunnel',
     summary: 'show, make or remove the WireGuard tunnel alone',
-    load: async () => (await import('./tunnel-command.ts')).addTunnelCommand,
+    load: async () => (await import('./tunnel/tunnel-command.ts')).addTunnelCommand,
   },
   {
     name: 'replica',
     summary: 'attach the DR replica to this gateway, or detach it',
-    load: async () => (await import('./replica-command.ts')).addReplicaCommand,
+    load: async () => (await import('./replica/replica-command.ts')).addReplicaCommand,
   },
   {
     name: 'demo',
     summary: 'two clouds on this machine, under load, compared at the end',
-    load: async () => (await import('./demo-command.ts')).addDemoCommand,
+    load: async () => (await import('./lab/demo-command.ts')).addDemoCommand,
   },
   {
     name: 'chaos',
     summary: 'break a lab at random under load, then count every transaction',
-    load: async () => (await import('./chaos-command.ts')).addChaosCommand,
+    load: async () => (await import('./lab/chaos-command.ts')).addChaosCommand,
   },
   {
     name: 'lab',
     summary: 'two clouds on this machine, for trying and testing',
-    load: async () => (await import('./lab-command.ts')).addLabCommand,
+    load: async () => (await import('./lab/lab-command.ts')).addLabCommand,
   },
   {
     name: 'version',
@@ -65,6 +65,6 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'completion',
     summary: 'print a completion script for bash, zsh or fish',
-    load: async () => (await import('./completion-command.ts')).addCompletionCommand,
+    load: async () => (await import('./completion/completion-command.ts')).addCompletionCommand,
   },
 ]

@@ -1,10 +1,10 @@
 import { Command, CommanderError } from 'commander'
 import { packageVersion } from '../base/version.ts'
 import { COMMANDS } from './commands.ts'
+import { addExamples } from './completion/help-examples.ts'
 import { errorJson, formatError } from './error-report.ts'
 import { ExitCode, exitCodeFor } from './exit-code.ts'
-import { addExamples } from './help-examples.ts'
-import { errorOutput, output } from './terminal.ts'
+import { errorOutput, output } from './terminal/terminal.ts'
 
 const HELP_COLUMNS_MAX = 104
 

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { packageVersion } from '../base/version.ts'
-import { output } from './terminal.ts'
+import { output } from './terminal/terminal.ts'
 
 export function addVersionCommand(program: Command): void {
   program

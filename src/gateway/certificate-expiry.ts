@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import type { Problem } from '../progress/status.ts'
+import type { Problem } from '../status/status.ts'
 
 const DAY_MS = 86_400_000
 /** So many days before the end it is told, and told anew: a new time since when. */

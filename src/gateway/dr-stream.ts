@@ -4,21 +4,21 @@ import type { Clock } from '../base/clock.ts'
 import { describeError, errorFields, isLandbridgeError, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { RelayConfig, SpoolConfig, StreamConfig } from '../config/config.ts'
+import { losesData } from '../database/replica-filters.ts'
+import { ReplicaPoller } from '../database/replica-poller.ts'
+import { openReplica } from '../database/replica-queries.ts'
 import type { Open, Sample } from '../link/messages.ts'
 import { StreamReceiver } from '../link/stream-receiver.ts'
 import type { ConnectAttempts } from '../mysql/connect-attempts.ts'
+import { type ReplicaName, replicaKey } from '../mysql/replica-name.ts'
 import { ApplyLag } from '../progress/apply-lag.ts'
 import { ReceiveLag } from '../progress/receive-lag.ts'
-import { losesData } from '../progress/replica-filters.ts'
-import { ReplicaPoller } from '../progress/replica-poller.ts'
-import { openReplica } from '../progress/replica-queries.ts'
-import type { Problem, StreamStatus } from '../progress/status.ts'
 import { RelayServer } from '../relay/relay-server.ts'
-import { type ReplicaName, replicaKey } from '../relay/replica-registry.ts'
 import { diskFull, failedCall, isDiskFull } from '../spool/disk-failure.ts'
 import { Spool } from '../spool/spool.ts'
 import type { EpochRecord } from '../spool/spool-file.ts'
 import { SpoolWriter } from '../spool/spool-writer.ts'
+import type { Problem, StreamStatus } from '../status/status.ts'
 import { makeSpoolPrivate } from './data-directory.ts'
 import { drStreamProblems, drStreamStatus } from './dr-stream-status.ts'
 import { LastProof } from './last-proof.ts'
@@ -249,7 +249,7 @@ export class DrStream {
     const isHeld = held !== null && held === this.spool.epoch
     const isSame = sample.serverUuid != null && sample.serverUuid === held?.source.serverUuid
     const isOfHeld = isHeld && isSame && this.receiver.status().state?.state === 'streaming'
-    this.receiveLag.sample({ ...sample, bytesTotal: null, isOfHeld })
+    this.receiveLag.sample({ ...sample, isOfHeld })
   }
 
   #synced(bytes: number, commitMs: readonly number[]): void {

@@ -1,6 +1,7 @@
-import type { Problem } from '../progress/status.ts'
-import { lineageRemedy, resetText } from '../relay/lineage-guard.ts'
-import { replicaKey } from '../relay/replica-registry.ts'
+import { replicaKey } from '../mysql/replica-name.ts'
+import { resetText } from '../relay/replica/lineage-guard.ts'
+import { standingRemedy } from '../status/replica-standing.ts'
+import type { Problem } from '../status/status.ts'
 import type { DrStream } from './dr-stream.ts'
 
 /** What a reset of the source, or a lost record of who was served, leaves for a person to do. */
@@ -73,7 +74,7 @@ function refusedProblem(
           `and ${is ? 'is' : 'are'} not served`
         : `${who} ${is ? 'is' : 'are'} not served: the record of who was served is lost, ` +
           'and the data may be of before the source was reset',
-    remedy: lineageRemedy(is ? id : 'ID', standing),
+    remedy: standingRemedy(is ? id : 'ID', standing),
     sinceMs,
   }
 }

@@ -1,6 +1,6 @@
 import { LinkClient } from '../link/link-client.ts'
 import type { LinkServer } from '../link/link-server.ts'
-import type { RefusedStatus } from '../progress/status.ts'
+import type { RefusedStatus } from '../status/status.ts'
 import { DrStream } from './dr-stream.ts'
 import type { ProductionStream } from './production-stream.ts'
 

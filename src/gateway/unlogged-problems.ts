@@ -1,6 +1,6 @@
 import { parseMysqlGtidSet } from '../binlog/mysql-gtid-set.ts'
 import type { Unlogged } from '../progress/receive-lag.ts'
-import type { Problem } from '../progress/status.ts'
+import type { Problem } from '../status/status.ts'
 import type { DrStream } from './dr-stream.ts'
 
 const GTIDS_CHARACTERS_MAX = 300

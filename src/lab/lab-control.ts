@@ -1,9 +1,9 @@
 import { LandbridgeError } from '../base/errors.ts'
-import { serverProcess, startDatabase } from './lab-databases.ts'
+import { isRunning, type ProcessRecord } from './hosts/lab-process.ts'
+import { onHost } from './hosts/namespaces.ts'
 import { startGateway } from './lab-gateways.ts'
 import { withLabLock } from './lab-lock.ts'
 import { type HostName, isHostName, type LabPaths } from './lab-paths.ts'
-import { isRunning, type ProcessRecord } from './lab-process.ts'
 import {
   type LabState,
   PROCESSES,
@@ -12,13 +12,13 @@ import {
   requireState,
   updateState,
 } from './lab-state.ts'
-import { startWan } from './lab-wan.ts'
-import { onHost } from './namespaces.ts'
+import { serverProcess, startDatabase } from './servers/lab-databases.ts'
 import { signalProcess, waitForExit } from './servers/process-identity.ts'
-import { requestWan } from './wan.ts'
-import { closeKernelPath } from './wan-kernel-path.ts'
-import type { WanReport } from './wan-relay.ts'
-import type { WanSettings } from './wan-settings.ts'
+import { startWan } from './wan/lab-wan.ts'
+import { requestWan } from './wan/wan.ts'
+import { closeKernelPath } from './wan/wan-kernel-path.ts'
+import type { WanReport } from './wan/wan-relay.ts'
+import type { WanSettings } from './wan/wan-settings.ts'
 
 const LOCK_WAIT_MS = 10_000
 

@@ -1,13 +1,13 @@
-import type { GatewayStatus } from '../progress/status.ts'
+import type { GatewayStatus } from '../status/status.ts'
+import { newestEpochFolder } from './compare/spool-files.ts'
+import { isRunning } from './hosts/lab-process.ts'
 import { landbridgeCommand, missingOfPair, readPair } from './lab-gateways.ts'
 import { lockOwner } from './lab-lock.ts'
 import { ADDRESSES, HOSTS, type LabPaths, PORTS } from './lab-paths.ts'
-import { isRunning } from './lab-process.ts'
 import { type LabState, processNames } from './lab-state.ts'
 import type { ServerRecord } from './servers/server-options.ts'
-import { newestEpochFolder } from './spool-files.ts'
-import { requestWan } from './wan.ts'
-import type { WanReport } from './wan-relay.ts'
+import { requestWan } from './wan/wan.ts'
+import type { WanReport } from './wan/wan-relay.ts'
 
 /** All that a stranger needs to use a lab: `lab up --json` and `lab status --json`. */
 export async function describeLab(paths: LabPaths, state: LabState) {

@@ -1,10 +1,10 @@
 import { readdir, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { stopProcess } from './hosts/lab-process.ts'
+import { removeNamespaces } from './hosts/namespaces.ts'
+import { unmountBelow } from './hosts/spool-disk.ts'
 import { type LabPaths, labsDataDirectory, labsRunDirectory } from './lab-paths.ts'
-import { stopProcess } from './lab-process.ts'
 import { readState } from './lab-state.ts'
-import { removeNamespaces } from './namespaces.ts'
-import { unmountBelow } from './spool-disk.ts'
 
 /** Where wireguard-go and the kernel's tools meet; shared by all namespaces of the machine. */
 const WIREGUARD_SOCKETS = '/var/run/wireguard'

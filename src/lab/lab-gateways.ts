@@ -2,16 +2,16 @@ import { readFile } from 'node:fs/promises'
 import { relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { fetchStatus } from '../admin/admin-client.ts'
+import { fetchStatus } from '../api/admin-client.ts'
 import { LandbridgeError } from '../base/errors.ts'
-import type { GatewayStatus } from '../progress/status.ts'
+import type { GatewayStatus } from '../status/status.ts'
+import { isRunning, type ProcessRecord, startProcess } from './hosts/lab-process.ts'
+import { onHost } from './hosts/namespaces.ts'
 import type { LabPaths } from './lab-paths.ts'
-import { isRunning, type ProcessRecord, startProcess } from './lab-process.ts'
 import type { GatewayRecord } from './lab-state.ts'
-import { onHost } from './namespaces.ts'
 
 /** The program that people run, from source and as built: a lab's gateways are real ones. */
-const LANDBRIDGE = fileURLToPath(new URL('../../src/cli/landbridge.mjs', import.meta.url))
+const LANDBRIDGE = fileURLToPath(new URL('../cli/landbridge.mjs', import.meta.url))
 
 /** How to type `landbridge` on this machine, from this folder, so that a line can be copied. */
 export function landbridgeCommand(): string {

@@ -2,11 +2,11 @@ import { readdir, readFile } from 'node:fs/promises'
 import { replaceFile } from '../base/atomic-file.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
+import type { ProcessRecord } from './hosts/lab-process.ts'
+import { listNamespaces } from './hosts/namespaces.ts'
 import { HOSTS, type LabPaths, labPaths, labsDataDirectory, labsRunDirectory } from './lab-paths.ts'
-import type { ProcessRecord } from './lab-process.ts'
-import { listNamespaces } from './namespaces.ts'
 import type { ServerRecord } from './servers/server-options.ts'
-import type { WanSettings } from './wan-settings.ts'
+import type { WanSettings } from './wan/wan-settings.ts'
 
 export const PROCESSES = ['source', 'replica', 'prod-gateway', 'dr-gateway', 'wan'] as const
 export type ProcessName = (typeof PROCESSES)[number]

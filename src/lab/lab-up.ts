@@ -1,15 +1,16 @@
 import { mkdir } from 'node:fs/promises'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
-import { runCommand, tryCommand } from './command.ts'
+import { runCommand, tryCommand } from './hosts/command.ts'
+import { isRunning, thisProcess } from './hosts/lab-process.ts'
+import { addDirectWire, createNamespaces, onHost } from './hosts/namespaces.ts'
+import { mountSpoolDisk } from './hosts/spool-disk.ts'
 import { spoolDirectory, writeLabConfig } from './lab-config.ts'
 import { startLabProcess } from './lab-control.ts'
-import { attachReplica, createAccounts, serverProcess, startDatabase } from './lab-databases.ts'
 import { downLab } from './lab-down.ts'
 import { landbridgeArgv, startGateway, waitForPair } from './lab-gateways.ts'
 import { withLabLock } from './lab-lock.ts'
 import { ADDRESSES, type LabPaths, PORTS } from './lab-paths.ts'
-import { isRunning, thisProcess } from './lab-process.ts'
 import { createSecrets, type LoginName } from './lab-secrets.ts'
 import {
   type GatewayRecord,
@@ -20,12 +21,16 @@ import {
   updateState,
   writeState,
 } from './lab-state.ts'
-import { startWan } from './lab-wan.ts'
-import { addDirectWire, createNamespaces, onHost } from './namespaces.ts'
+import {
+  attachReplica,
+  createAccounts,
+  serverProcess,
+  startDatabase,
+} from './servers/lab-databases.ts'
 import type { ServerRecord } from './servers/server-options.ts'
-import { mountSpoolDisk } from './spool-disk.ts'
-import { requestWan } from './wan.ts'
-import { clearWan, type WanSettings } from './wan-settings.ts'
+import { startWan } from './wan/lab-wan.ts'
+import { requestWan } from './wan/wan.ts'
+import { clearWan, type WanSettings } from './wan/wan-settings.ts'
 
 export interface LabUpOptions {
   readonly paths: LabPaths

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { describeError, errorFields } from '../base/errors.ts'
-import type { LinkStatus } from '../progress/status.ts'
+import type { LinkStatus } from '../status/status.ts'
 import type { Channel } from './channel.ts'
 
 /** A session that lasted so long was no flicker. */

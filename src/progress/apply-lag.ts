@@ -1,9 +1,9 @@
 import type { Clock } from '../base/clock.ts'
 import type { Flavor } from '../base/flavor.ts'
+import type { LagStatus } from '../status/status.ts'
 import { GtidText } from './gtid-text.ts'
 import { MarkRing } from './mark-ring.ts'
 import { Percentiles } from './percentiles.ts'
-import type { LagStatus } from './status.ts'
 
 export interface ApplyLagOptions {
   readonly clock: Clock

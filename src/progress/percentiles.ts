@@ -51,20 +51,6 @@ export class Percentiles {
     return this.#maxMs
   }
 
-  merge(other: Percentiles): void {
-    for (let bucket = 0; bucket < BUCKETS; bucket += 1) {
-      this.#counts[bucket] = (this.#counts[bucket] ?? 0) + (other.#counts[bucket] ?? 0)
-    }
-    this.#count += other.#count
-    this.#maxMs = Math.max(this.#maxMs, other.#maxMs)
-  }
-
-  reset(): void {
-    this.#counts.fill(0)
-    this.#count = 0
-    this.#maxMs = 0
-  }
-
   /** The shape of `LagStatus.recent`: null before the first record. */
   summary(): { p50Ms: number; p99Ms: number; maxMs: number; count: number } | null {
     if (this.#count === 0) return null

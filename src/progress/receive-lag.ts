@@ -2,11 +2,11 @@ import type { Clock } from '../base/clock.ts'
 import type { Flavor } from '../base/flavor.ts'
 import { compareBinlogNames } from '../binlog/binlog-name.ts'
 import type { GtidSet } from '../binlog/gtid-set.ts'
+import type { LagStatus } from '../status/status.ts'
 import { GtidText } from './gtid-text.ts'
 import { MarkRing } from './mark-ring.ts'
 import { Percentiles } from './percentiles.ts'
 import { type SourceFile, SourceFiles } from './source-files.ts'
-import type { LagStatus } from './status.ts'
 import { UnloggedGtids } from './unlogged-gtids.ts'
 
 export interface ReceiveLagOptions {
@@ -23,8 +23,6 @@ export interface SourceSample {
   readonly offset: number
   /** Null in a heartbeat, which carries only a place. */
   readonly gtids: string | null
-  /** Bytes from the start of the oldest file the source lists to this place, where known. */
-  readonly bytesTotal: number | null
   /** The server that said so is the one whose files the spool goes on with, by a dump that runs. */
   readonly isOfHeld?: boolean
 }
@@ -141,7 +139,6 @@ export class ReceiveLag {
     const nowMs = this.#clock.monotonicMs()
     const bornMs = this.#bornMs(sample.atMs, nowMs)
     this.#provenMs = bornMs
-    if (sample.bytesTotal !== null) this.#files.observe(sample, sample.bytesTotal)
     const before = this.#newest
     const samePlace = before?.file === sample.file && before.offset === sample.offset
     const isSame = samePlace && (sample.gtids === null || sample.gtids === before.gtids)
@@ -175,11 +172,6 @@ export class ReceiveLag {
     const delayMs = Math.min(claimedMs, this.#clock.monotonicMs() - this.#allHeldMs)
     this.#delays.record(delayMs)
     this.#lastDelayMs = delayMs
-  }
-
-  /** The percentiles start anew. */
-  resetRecent(): void {
-    this.#delays.reset()
   }
 
   /** Another source, or a new epoch: what was known of the one before no longer counts. */

@@ -1,5 +1,6 @@
 import type { ReadableFile } from '../base/disk.ts'
 import type { Flavor } from '../base/flavor.ts'
+import type { ReplicaStanding } from '../status/replica-standing.ts'
 
 /** One stored binlog file. Names may repeat in another epoch; `ordinal` never does. */
 export interface StoredFile {
@@ -23,12 +24,6 @@ export interface StoredLineage {
   readonly epoch: number
   readonly startedAtMs: number
 }
-
-/**
- * After a reset of the source. `outdated`: a replica that was last served from before. `unseen`:
- * one that was never served. `doubtful`: nobody knows which of these. `sound` is any other.
- */
-export type ReplicaStanding = 'sound' | 'unseen' | 'outdated' | 'doubtful'
 
 export interface SourceIdentity {
   readonly flavor: Flavor

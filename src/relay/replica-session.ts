@@ -6,6 +6,7 @@ import type { Log } from '../base/log.ts'
 import type { Secret } from '../base/secret.ts'
 import { encodeEof, encodeOk, encodeServerError, type ServerError } from '../mysql/ok-packet.ts'
 import type { Packet } from '../mysql/packet-decoder.ts'
+import { type ReplicaName, replicaKey } from '../mysql/replica-name.ts'
 import type { BinlogStore, SourceIdentity } from './binlog-store.ts'
 import {
   type DumpCommand,
@@ -14,25 +15,14 @@ import {
   decodeDumpGtid,
   decodeRegistration,
   type Registration,
-} from './dump-request.ts'
-import type { AtSource, DumpStart } from './dump-start.ts'
-import { DumpStream } from './dump-stream.ts'
-import { DumpWish, uuidOf } from './dump-wish.ts'
-import { FilePin } from './file-pin.ts'
-import { refuseLineageEnd, refuseOutdated } from './lineage-guard.ts'
-import type { LoginMemory, MemoryShare } from './login-memory.ts'
-import type { LoginPlaces, Place } from './login-places.ts'
-import type { PacketChannel } from './packet-channel.ts'
-import { refuseOneTooMany } from './replica-limit.ts'
-import {
-  type DumpError,
-  type ReplicaName,
-  type ReplicaRecord,
-  type ReplicaRegistry,
-  replicaKey,
-  type Supersedable,
-  sentPosition,
-} from './replica-registry.ts'
+} from './dump/dump-request.ts'
+import type { AtSource, DumpStart } from './dump/dump-start.ts'
+import { DumpStream } from './dump/dump-stream.ts'
+import { DumpWish, uuidOf } from './dump/dump-wish.ts'
+import type { LoginMemory, MemoryShare } from './login/login-memory.ts'
+import type { LoginPlaces, Place } from './login/login-places.ts'
+import type { PacketChannel } from './login/packet-channel.ts'
+import { login, type SessionDoor } from './login/session-login.ts'
 import {
   dumpRefused,
   inactive,
@@ -40,12 +30,21 @@ import {
   placeNeeded,
   tooManyConnections,
   unknownCommand,
-} from './server-errors.ts'
-import type { ServerFacts, SessionFacts } from './server-facts.ts'
-import { type RelayIdentity, relayVersion } from './server-variables.ts'
-import { login, type SessionDoor } from './session-login.ts'
-import { type KillResult, SessionStatements } from './session-statements.ts'
-import { SessionVariables } from './session-variables.ts'
+} from './query/server-errors.ts'
+import type { ServerFacts, SessionFacts } from './query/server-facts.ts'
+import { type RelayIdentity, relayVersion } from './query/server-variables.ts'
+import { type KillResult, SessionStatements } from './query/session-statements.ts'
+import { SessionVariables } from './query/session-variables.ts'
+import { FilePin } from './replica/file-pin.ts'
+import { refuseLineageEnd, refuseOutdated } from './replica/lineage-guard.ts'
+import {
+  type DumpError,
+  type ReplicaRecord,
+  type ReplicaRegistry,
+  refuseOneTooMany,
+  type Supersedable,
+  sentPosition,
+} from './replica/replica-registry.ts'
 
 export interface SessionOptions {
   readonly store: BinlogStore

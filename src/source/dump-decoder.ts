@@ -3,8 +3,8 @@ import { LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
 import { isBinlogName, unusableName } from '../binlog/binlog-name.ts'
 import { EventFramer, type EventHeader } from '../binlog/event-framer.ts'
-import { EventKernel, KERNEL_CHUNK_BYTES_MAX } from '../binlog/event-kernel.ts'
 import { BINLOG_MAGIC, EVENT_HEADER_BYTES, EventFlag, EventType } from '../binlog/event-type.ts'
+import { EventKernel, KERNEL_CHUNK_BYTES_MAX } from '../binlog/kernel/event-kernel.ts'
 
 /** Where the dump's file bytes go. Ranges are valid only during the call. */
 export interface DumpSink {

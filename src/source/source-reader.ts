@@ -11,13 +11,13 @@ import {
   sessionStatements,
 } from './dump-request.ts'
 import { DumpWatch, type SourcePlace } from './dump-watch.ts'
-import type { FileTimes } from './file-times.ts'
 import { FirstEventProbe } from './first-event-probe.ts'
 import { type PreflightFinding, preflight, refuseErrors } from './preflight.ts'
 import { readPreflightFacts } from './preflight-facts.ts'
 import { silenceLimitMs } from './silence-limit.ts'
 import { type SourceAddress, SourceConnection } from './source-connection.ts'
 import { readSourceFacts, type SourceFacts } from './source-facts.ts'
+import type { FileTimes } from './start-plan.ts'
 import {
   divergence,
   type HeldState,

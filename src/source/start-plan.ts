@@ -8,7 +8,6 @@ import {
   parseMariadbGtidState,
 } from '../binlog/mariadb-gtid-state.ts'
 import { parseMysqlGtidSet } from '../binlog/mysql-gtid-set.ts'
-import type { FileTimes } from './file-times.ts'
 import type { SourceFacts } from './source-facts.ts'
 
 /** What the receiver holds, as it said on resume. */
@@ -62,6 +61,14 @@ export function planStart(
     return { gtids, expect: null, newEpoch }
   }
   return { gtids, expect: nextByte(held, facts), newEpoch: null }
+}
+
+/** When the source began files of its, by their first events: seconds since 1970, its own clock. */
+export interface FileTimes {
+  /** The oldest file that the source has; null when it was not looked at. */
+  readonly oldest: number | null
+  /** The file that is named like the one that the spool ends in; null when not looked at. */
+  readonly held: number | null
 }
 
 const NO_TIMES: FileTimes = { oldest: null, held: null }

@@ -2,6 +2,7 @@ import { ignoreMissing } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Disk } from '../base/disk.ts'
 import type { Log } from '../base/log.ts'
+import type { ReplicaStanding } from '../status/replica-standing.ts'
 import { PinProgress, type Progress } from './pin-progress.ts'
 import {
   damagedPath,
@@ -27,12 +28,6 @@ export interface ReplicaPin {
   /** How long ago it last made progress, in time that the spool was open. */
   readonly ageMs: number
 }
-
-/**
- * Whether a replica may be judged by its GTIDs after a reset of the source. `outdated`: it was last
- * served from before. `unseen`: it was never served. `doubtful`: nobody knows which of these.
- */
-export type ReplicaStanding = 'sound' | 'unseen' | 'outdated' | 'doubtful'
 
 const DAY_MS = 86_400_000
 const SAVE_EVERY_MS = 60 * 60_000

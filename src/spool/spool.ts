@@ -5,17 +5,13 @@ import { type Disk, type ReadableFile, realDisk } from '../base/disk.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
+import type { ReplicaStanding } from '../status/replica-standing.ts'
 import { diskFailure } from './disk-failure.ts'
 import { FencedDisk } from './fenced-disk.ts'
 import { FileRemoval } from './file-removal.ts'
 import { IndexRecords } from './index-records.ts'
 import type { LeftOut } from './replica-file.ts'
-import {
-  type FilePlace,
-  type ReplicaPin,
-  ReplicaPins,
-  type ReplicaStanding,
-} from './replica-pins.ts'
+import { type FilePlace, type ReplicaPin, ReplicaPins } from './replica-pins.ts'
 import {
   filesToRemove,
   type HeldBack,
@@ -24,13 +20,14 @@ import {
   type RetentionRules,
 } from './retention.ts'
 import { type FileEnd, loadCatalog, writeEpoch } from './spool-catalog.ts'
-import { isPast, type SpoolEnd } from './spool-end.ts'
 import {
   type EpochRecord,
   type EpochSource,
   epochFolder,
   type HeldPoint,
   indexPath,
+  isPast,
+  type SpoolEnd,
   type SpoolFile,
 } from './spool-file.ts'
 import { refuseOtherFlavor } from './spool-flavor.ts'

@@ -1,4 +1,4 @@
-import type { Problem, TunnelStatus } from '../progress/status.ts'
+import type { Problem, TunnelStatus } from '../status/status.ts'
 import type { TunnelPath } from './tunnel-path.ts'
 
 export interface ExternalTunnelOptions {

@@ -1,5 +1,5 @@
 import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
-import type { TunnelFirewallStatus } from '../progress/status.ts'
+import type { TunnelFirewallStatus } from '../status/status.ts'
 import { missingProgram, type ProcessRunner } from './process-runner.ts'
 
 /*

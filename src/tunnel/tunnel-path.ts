@@ -1,4 +1,4 @@
-import type { Problem, TunnelStatus } from '../progress/status.ts'
+import type { Problem, TunnelStatus } from '../status/status.ts'
 
 /** The way to the other gateway, whoever made it. */
 export interface TunnelPath {

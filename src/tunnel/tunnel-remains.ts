@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
-import type { TunnelStatus } from '../progress/status.ts'
+import type { TunnelStatus } from '../status/status.ts'
 import { firewallStatus, listFirewall, removeFirewall } from './firewall.ts'
 import { interfaceKind } from './interface-plan.ts'
 import { KernelBackend } from './kernel-backend.ts'

@@ -10,7 +10,7 @@ import {
 } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Secret } from '../base/secret.ts'
-import type { Problem, TunnelStatus } from '../progress/status.ts'
+import type { Problem, TunnelStatus } from '../status/status.ts'
 import { type BackendChoice, createBackend } from './backend-choice.ts'
 import { type Endpoint, EndpointResolver, type Lookup } from './endpoint-resolver.ts'
 import {

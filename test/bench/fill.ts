@@ -1,4 +1,4 @@
-import { sourceGrants } from '../../src/lab/lab-databases.ts'
+import { sourceGrants } from '../../src/lab/servers/lab-databases.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { LOGINS } from './logins.ts'

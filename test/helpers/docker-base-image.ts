@@ -1,10 +1,10 @@
 import { chmod, cp, realpath, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { runCommand } from '../../src/lab/command.ts'
-import { findOnPath, sidRoot } from '../../src/lab/setup/cache.mjs'
-import { machine } from '../../src/lab/setup/machine.mjs'
-import { SID_CONTAINER } from '../../src/lab/setup/needs.mjs'
+import { runCommand } from '../../src/lab/hosts/command.ts'
+import { findOnPath, sidRoot } from '../../src/setup/cache.mjs'
+import { machine } from '../../src/setup/machine.mjs'
+import { SID_CONTAINER } from '../../src/setup/needs.mjs'
 import type { DockerEngine } from './docker-engine.ts'
 
 const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url))

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ignoreMissing } from '../../src/base/atomic-file.ts'
-import { runCommand, tryCommand } from '../../src/lab/command.ts'
+import { runCommand, tryCommand } from '../../src/lab/hosts/command.ts'
 import {
   pidStartTicks,
   signalProcess,
   waitForExit,
 } from '../../src/lab/servers/process-identity.ts'
-import { findOnPath } from '../../src/lab/setup/cache.mjs'
+import { findOnPath } from '../../src/setup/cache.mjs'
 
 const START_MS_MAX = 30_000
 const STOP_MS_MAX = 20_000

@@ -1,5 +1,5 @@
-import { verdictsOf } from '../../src/cli/status-verdict.ts'
-import type { GatewayStatus } from '../../src/progress/status.ts'
+import type { GatewayStatus } from '../../src/status/status.ts'
+import { verdictsOf } from '../../src/status/verdicts.ts'
 
 /** What `landbridge status` says to the question whether DR can take over. */
 export function failoverAnswer(status: GatewayStatus): string {

@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { codeOf } from '../../src/base/errors.ts'
-import { tryLock } from '../../src/lab/setup/lock.mjs'
+import { tryLock } from '../../src/setup/lock.mjs'
 
 const PORTS = 20_000
 export const PORTS_MIN = 1_000

@@ -1,5 +1,5 @@
 import { codeOf } from '../../src/base/errors.ts'
-import type { Random } from '../../src/lab/workload-statements.ts'
+import type { Random } from '../../src/lab/load/workload-statements.ts'
 import type { HeldPoint } from '../../src/spool/spool-file.ts'
 import type { Lineage, LineageFile } from './recorded-lineage.ts'
 import { epochBeginning, type SpoolFixture } from './spool-fixture.ts'

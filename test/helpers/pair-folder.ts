@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type PairPlan, setUpPair } from '../../src/cli/pair-setup.ts'
+import { type PairPlan, setUpPair } from '../../src/provision/pair-setup.ts'
 
 /** What `landbridge init` is asked for when a test does not care. */
 export function pairPlan(directory: string, changes: Partial<PairPlan> = {}): PairPlan {

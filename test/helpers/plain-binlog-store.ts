@@ -2,12 +2,12 @@ import { EventEmitter, once } from 'node:events'
 import { type FileHandle, open } from 'node:fs/promises'
 import type {
   BinlogStore,
-  ReplicaStanding,
   SourceIdentity,
   StoredFile,
   StoredLineage,
   StorePosition,
 } from '../../src/relay/binlog-store.ts'
+import type { ReplicaStanding } from '../../src/status/replica-standing.ts'
 
 export interface StoreContent {
   readonly identity: SourceIdentity

@@ -1,4 +1,4 @@
-import type { Random } from '../../src/lab/workload-statements.ts'
+import type { Random } from '../../src/lab/load/workload-statements.ts'
 import { applyChange, type FileNode, type Outcome } from './memory-file-system.ts'
 
 /** No change that was not synced had reached the disk. */

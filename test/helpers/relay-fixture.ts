@@ -5,16 +5,16 @@ import { systemClock } from '../../src/base/clock.ts'
 import type { Flavor } from '../../src/base/flavor.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { Secret } from '../../src/base/secret.ts'
-import type { RunningServer } from '../../src/lab/servers/server-options.ts'
-import { connectSql } from '../../src/lab/servers/sql-connection.ts'
-import type { SqlLoginOptions } from '../../src/mysql/sql-login.ts'
-import { MYSQL_THREADS_GRANT } from '../../src/progress/replica-queries.ts'
 import {
   ATTACH_GRANTS,
   type AttachOptions,
   type AttachResult,
   attachReplica,
-} from '../../src/relay/attach.ts'
+} from '../../src/database/attach.ts'
+import { MYSQL_THREADS_GRANT } from '../../src/database/replica-queries.ts'
+import type { RunningServer } from '../../src/lab/servers/server-options.ts'
+import { connectSql } from '../../src/lab/servers/sql-connection.ts'
+import type { SqlLoginOptions } from '../../src/mysql/sql-login.ts'
 import { RelayServer } from '../../src/relay/relay-server.ts'
 import { ServerBinlogStore } from './server-binlog-store.ts'
 import { tlsOf } from './server-tls.ts'

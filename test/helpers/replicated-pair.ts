@@ -5,17 +5,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Connection } from 'mysql2/promise'
 import type { Flavor } from '../../src/base/flavor.ts'
+import { ATTACH_GRANTS } from '../../src/database/attach.ts'
 import {
   type CompareSpoolOptions,
   compareSpool,
   type SpoolReport,
-} from '../../src/lab/compare-spool.ts'
-import { compareTables, type TablesReport } from '../../src/lab/compare-tables.ts'
+} from '../../src/lab/compare/compare-spool.ts'
+import { compareTables, type TablesReport } from '../../src/lab/compare/compare-tables.ts'
+import { newestEpochFolder } from '../../src/lab/compare/spool-files.ts'
 import { findServerBinaries, type ServerRelease } from '../../src/lab/servers/server-binaries.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
-import { newestEpochFolder } from '../../src/lab/spool-files.ts'
-import { ATTACH_GRANTS } from '../../src/relay/attach.ts'
 import { LoopbackPair, type LoopbackPairOptions, type Site } from './loopback-pair.ts'
 import { type TestServerOptions, TestServers } from './test-servers.ts'
 

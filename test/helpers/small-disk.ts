@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, open, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { codeOf } from '../../src/base/errors.ts'
-import { runCommand } from '../../src/lab/command.ts'
+import { runCommand } from '../../src/lab/hosts/command.ts'
 
 const DISK_BYTES = 8 * 1024 * 1024
 

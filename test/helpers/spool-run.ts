@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { codeOf } from '../../src/base/errors.ts'
-import { seededRandom } from '../../src/lab/workload-statements.ts'
+import { seededRandom } from '../../src/lab/load/workload-statements.ts'
 import type { Spool } from '../../src/spool/spool.ts'
 import { LineagePlayer } from './lineage-player.ts'
 import type { DiskCall, Fault, MemoryDisk } from './memory-disk.ts'

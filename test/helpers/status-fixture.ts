@@ -1,4 +1,4 @@
-import type { GatewayStatus, ReplicaStatus, StreamStatus } from '../../src/progress/status.ts'
+import type { GatewayStatus, ReplicaStatus, StreamStatus } from '../../src/status/status.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 22, 12, 0, 0)
 const UUID = '3e11fa47-71ca-11e1-9e33-c80aa9429562'

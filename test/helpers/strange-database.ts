@@ -6,7 +6,7 @@ import { systemClock } from '../../src/base/clock.ts'
 import { Capability } from '../../src/mysql/capability.ts'
 import { createNonce } from '../../src/mysql/server-auth.ts'
 import { encodeAuthSwitch, encodeGreeting, isSslRequest } from '../../src/mysql/server-handshake.ts'
-import { PacketChannel } from '../../src/relay/packet-channel.ts'
+import { PacketChannel } from '../../src/relay/login/packet-channel.ts'
 
 export interface StrangeDatabaseOptions {
   /** Null: the greeting offers no TLS, as when somebody in between took the offer out. */

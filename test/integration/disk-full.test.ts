@@ -7,6 +7,7 @@ import { systemClock } from '../../src/base/clock.ts'
 import { checkLedger, readHistory } from '../../src/lab/chaos/ledger-check.ts'
 import { LEDGER_SCHEMA } from '../../src/lab/chaos/ledger-statements.ts'
 import { LedgerWriter } from '../../src/lab/chaos/ledger-writer.ts'
+import { epochFolders } from '../../src/lab/compare/spool-files.ts'
 import {
   fillSpoolDisk,
   fillSpoolInodes,
@@ -14,9 +15,8 @@ import {
   freeSpoolInodes,
   mountSpoolDisk,
   unmountBelow,
-} from '../../src/lab/spool-disk.ts'
-import { epochFolders } from '../../src/lab/spool-files.ts'
-import type { GatewayStatus } from '../../src/progress/status.ts'
+} from '../../src/lab/hosts/spool-disk.ts'
+import type { GatewayStatus } from '../../src/status/status.ts'
 import { describeFlavors } from '../helpers/needs.ts'
 import { processBytes, ReplicatedPair } from '../helpers/replicated-pair.ts'
 import { runStatusCommand } from '../helpers/status-command.ts'

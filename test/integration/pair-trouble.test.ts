@@ -1,6 +1,6 @@
 import type { Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
-import type { Problem } from '../../src/progress/status.ts'
+import type { Problem } from '../../src/status/status.ts'
 import { describeFlavors } from '../helpers/needs.ts'
 import { ReplicatedPair, SOURCE_PASSWORD } from '../helpers/replicated-pair.ts'
 import { runStatusCommand } from '../helpers/status-command.ts'

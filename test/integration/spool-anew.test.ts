@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { expect, onTestFailed, test } from 'vitest'
-import type { Problem } from '../../src/progress/status.ts'
+import type { Problem } from '../../src/status/status.ts'
 import { describeFlavors } from '../helpers/needs.ts'
 import { ReplicatedPair } from '../helpers/replicated-pair.ts'
 

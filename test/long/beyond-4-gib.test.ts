@@ -9,9 +9,9 @@ import {
   freeSpoolDisk,
   mountSpoolDisk,
   unmountBelow,
-} from '../../src/lab/spool-disk.ts'
-import type { PositionStatus } from '../../src/progress/status.ts'
+} from '../../src/lab/hosts/spool-disk.ts'
 import { FileScanner } from '../../src/spool/file-scanner.ts'
+import type { PositionStatus } from '../../src/status/status.ts'
 import {
   createBeyondTables,
   HUGE_BYTES,

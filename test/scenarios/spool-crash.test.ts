@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { isBinlogName } from '../../src/binlog/binlog-name.ts'
-import { type Random, seededRandom } from '../../src/lab/workload-statements.ts'
+import { type Random, seededRandom } from '../../src/lab/load/workload-statements.ts'
 import type { Spool } from '../../src/spool/spool.ts'
 import { type DiskCall, type Fault, MemoryDisk } from '../helpers/memory-disk.ts'
 import { ALL_KEPT, ALL_LOST, anyOutcome } from '../helpers/power-loss.ts'

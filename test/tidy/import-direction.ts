@@ -1,26 +1,33 @@
 import { posix } from 'node:path'
 import type { Finding, SourceFile } from './source-file.ts'
 
-const LANGUAGES = ['binlog', 'mysql']
+const LANGUAGES = ['mysql', 'binlog']
+const GROUND = ['status', 'config', 'keys', 'observe']
 const STATIONS = ['source', 'link', 'tunnel', 'spool', 'relay', 'stream']
-const CONTROL_PLANE = ['config', 'keys', 'observe']
 
-const BELOW_STATIONS = ['base', ...LANGUAGES, 'progress']
-const BELOW_GATEWAY = [...BELOW_STATIONS, ...STATIONS, ...CONTROL_PLANE]
+const BELOW_PROGRESS = ['base', ...LANGUAGES, ...GROUND]
+const BELOW_STATIONS = [...BELOW_PROGRESS, 'progress']
+const BELOW_API = [...BELOW_STATIONS, ...STATIONS, 'database']
+const BELOW_GATEWAY = [...BELOW_API, 'api']
+const BELOW_COMMANDS = [...BELOW_GATEWAY, 'gateway', 'provision']
 
 /** What each folder of src (and each file beside them) may import besides itself. */
 export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
   ...Object.fromEntries(LANGUAGES.map((name) => [name, ['base']])),
-  progress: ['base', ...LANGUAGES],
-  ...Object.fromEntries(STATIONS.map((name) => [name, BELOW_STATIONS])),
-  ...Object.fromEntries(CONTROL_PLANE.map((name) => [name, ['base']])),
-  // It shows a status that is handed to it: it knows neither the gateway nor the stations.
-  admin: [...BELOW_STATIONS, 'observe'],
-  gateway: [...BELOW_GATEWAY, 'admin'],
-  lab: [...BELOW_GATEWAY, 'gateway', 'admin'],
-  cli: [...BELOW_GATEWAY, 'gateway', 'admin', 'lab'],
-  index: [...BELOW_GATEWAY, 'gateway', 'admin'],
+  ...Object.fromEntries(GROUND.map((name) => [name, ['base', ...LANGUAGES]])),
+  progress: BELOW_PROGRESS,
+  // Stations and databases do not import each other: they meet where they are joined.
+  ...Object.fromEntries([...STATIONS, 'database'].map((name) => [name, BELOW_STATIONS])),
+  // What `init` writes, for the commands, the lab and the tests.
+  provision: ['base', 'config', 'keys'],
+  api: BELOW_API,
+  gateway: BELOW_GATEWAY,
+  lab: BELOW_COMMANDS,
+  cli: [...BELOW_COMMANDS, 'lab'],
+  // Plain JavaScript that prepares a machine before anything of the rest can run.
+  setup: [],
+  index: BELOW_GATEWAY.concat('gateway'),
 }
 
 export const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*['"](\.[^'"]+)['"]/g

@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import type { RowDataPacket } from 'mysql2/promise'
 import { describeError } from '../../base/errors.ts'
 import type { Flavor } from '../../base/flavor.ts'
-import { compareSpool, type SpoolReport } from '../compare-spool.ts'
-import { compareTables, type TablesReport } from '../compare-tables.ts'
+import { compareSpool, type SpoolReport } from '../compare/compare-spool.ts'
+import { compareTables, type TablesReport } from '../compare/compare-tables.ts'
+import { epochFolders } from '../compare/spool-files.ts'
 import { startLabProcess } from '../lab-control.ts'
-import { withRoot } from '../lab-databases.ts'
 import { waitForPair } from '../lab-gateways.ts'
 import type { LabPaths } from '../lab-paths.ts'
 import { type LabState, processNames } from '../lab-state.ts'
-import { epochFolders } from '../spool-files.ts'
+import { withRoot } from '../servers/lab-databases.ts'
 import {
   byFault,
   type ChaosSummary,

@@ -1,4 +1,4 @@
-import type { WanSettings } from '../wan-settings.ts'
+import type { WanSettings } from '../wan/wan-settings.ts'
 
 export const TARGETS = [
   'prod-gateway',

@@ -1,4 +1,4 @@
-import type { GatewayStatus } from '../../progress/status.ts'
+import type { GatewayStatus } from '../../status/status.ts'
 
 /** What is looked at about twice a second, while faults last and after. */
 export interface FlowSample {

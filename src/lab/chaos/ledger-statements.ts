@@ -1,4 +1,4 @@
-import type { Random } from '../workload-statements.ts'
+import type { Random } from '../load/workload-statements.ts'
 
 export const LEDGER_SCHEMA = 'landbridge_ledger'
 

@@ -3,8 +3,8 @@ import type { Connection } from 'mysql2/promise'
 import { Backoff } from '../../base/backoff.ts'
 import type { Clock } from '../../base/clock.ts'
 import { codeOf, isAbortError } from '../../base/errors.ts'
+import { seededRandom } from '../load/workload-statements.ts'
 import { connectSql } from '../servers/sql-connection.ts'
-import { seededRandom } from '../workload-statements.ts'
 import { ledgerSchema, ledgerTransaction } from './ledger-statements.ts'
 
 export interface LedgerWriterOptions {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { runCommand, tryCommand } from '../command.ts'
+import { runCommand, tryCommand } from '../hosts/command.ts'
+import { onHost } from '../hosts/namespaces.ts'
 import { type LabPaths, PORTS } from '../lab-paths.ts'
-import { onHost } from '../namespaces.ts'
 
 /** A table of the production gateway's host alone, so that nothing else is touched. */
 const TABLE = 'landbridge_lab_flap'

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RowDataPacket } from 'mysql2/promise'
-import { fetchStatus } from '../../admin/admin-client.ts'
+import { fetchStatus } from '../../api/admin-client.ts'
 import type { Flavor } from '../../base/flavor.ts'
-import { withRoot } from '../lab-databases.ts'
+import { withRoot } from '../servers/lab-databases.ts'
 import { reaches, type SourcePosition } from './source-position.ts'
 
 export interface RecoveryOptions {

@@ -1,4 +1,4 @@
-import { type Random, seededRandom } from '../workload-statements.ts'
+import { type Random, seededRandom } from '../load/workload-statements.ts'
 import {
   areaOf,
   type CertificateFlaw,

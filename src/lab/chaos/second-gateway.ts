@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { open, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { parseDocument } from 'yaml'
+import { onHost } from '../hosts/namespaces.ts'
 import { landbridgeArgv } from '../lab-gateways.ts'
 import { ADDRESSES, type LabPaths } from '../lab-paths.ts'
 import type { GatewayRecord } from '../lab-state.ts'
-import { onHost } from '../namespaces.ts'
 
 export interface SecondGatewayOptions {
   readonly paths: LabPaths

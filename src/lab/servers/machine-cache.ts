@@ -6,7 +6,7 @@ const SYSTEM_CACHE = '/var/cache/landbridge'
 
 /**
  * Where what is expensive to make and belongs to the machine is kept: the root of Debian sid and
- * the initialised data directories. src/lab/setup/cache.mjs decides the same in plain JavaScript.
+ * the initialised data directories. src/setup/cache.mjs decides the same in plain JavaScript.
  */
 export function cacheDirectory(): string {
   const chosen = process.env.LANDBRIDGE_CACHE

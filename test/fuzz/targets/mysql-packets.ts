@@ -5,7 +5,11 @@ import { Capability } from '../../../src/mysql/capability.ts'
 import { PacketDecoder } from '../../../src/mysql/packet-decoder.ts'
 import { PacketWriter } from '../../../src/mysql/packet-writer.ts'
 import { decodeHandshakeResponse, isSslRequest } from '../../../src/mysql/server-handshake.ts'
-import { decodeDump, decodeDumpGtid, decodeRegistration } from '../../../src/relay/dump-request.ts'
+import {
+  decodeDump,
+  decodeDumpGtid,
+  decodeRegistration,
+} from '../../../src/relay/dump/dump-request.ts'
 import { attempt } from '../engine/contract.ts'
 import type { FuzzTarget } from '../engine/target.ts'
 import { chunksOf } from '../input/chunks.ts'

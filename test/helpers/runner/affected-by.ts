@@ -4,7 +4,7 @@ import { isCode, type SourceFile } from '../../tidy/source-file.ts'
 
 /** Changes of these can affect any test. */
 const FILES_OF_ALL = /^(?:package(?:-lock)?\.json|vitest\.config\.ts|tsconfig.*\.json)$/
-const FOLDERS_OF_ALL = ['src/lab/setup/', 'test/helpers/runner/', '.ci/']
+const FOLDERS_OF_ALL = ['src/setup/', 'test/helpers/runner/', '.ci/']
 
 /** Types are gone when the code runs; `tsc` judges them. */
 const TYPE_IMPORT = /^(?:import|export) type [^'"]*['"][^'"]+['"]/gm

@@ -1,4 +1,4 @@
-import { PACKAGES_OF_NEED } from '../../../src/lab/setup/needs.mjs'
+import { PACKAGES_OF_NEED } from '../../../src/setup/needs.mjs'
 
 /**
  * What a test can need of its machine. `root`: network namespaces, tunnels and mounts, with the
@@ -6,7 +6,7 @@ import { PACKAGES_OF_NEED } from '../../../src/lab/setup/needs.mjs'
  */
 export type Need = 'root' | 'mariadb' | 'newer-mariadb' | 'mysql'
 
-/** What src/lab/setup/main.mjs could not give this machine, with the reason. */
+/** What src/setup/main.mjs could not give this machine, with the reason. */
 export interface Missing {
   readonly root: boolean
   readonly packages: readonly string[]

@@ -63,7 +63,7 @@ describe('a path that is refused', needs('root'), () => {
     await new Promise((resolve) => server.once('listening', resolve))
     await chmod(socket, 0o660)
     const call = `m.fetchStatus(${JSON.stringify(socket)}).catch((error) => error.remedy)`
-    expect(asNobody('admin/admin-client.ts', call)).toMatch(
+    expect(asNobody('api/admin-client.ts', call)).toMatch(
       /a\.sock belongs to root:root, mode 0660\. Use sudo, or join the group: sudo usermod/,
     )
     server.close()

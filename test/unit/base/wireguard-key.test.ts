@@ -1,12 +1,6 @@
 import { expect, test } from 'vitest'
 import { Secret } from '../../../src/base/secret.ts'
-import {
-  generateWireguardKeyPair,
-  isWireguardKey,
-  wireguardKeyFromHex,
-  wireguardKeyToHex,
-  wireguardPublicKey,
-} from '../../../src/base/wireguard-key.ts'
+import { generateWireguardKeyPair, wireguardPublicKey } from '../../../src/base/wireguard-key.ts'
 
 test('derives the public key that RFC 7748 gives for Bob in section 6.1', () => {
   const pairs = [
@@ -16,8 +10,8 @@ test('derives the public key that RFC 7748 gives for Bob in section 6.1', () => 
     ],
   ] as const
   for (const [privateHex, publicHex] of pairs) {
-    const publicKey = wireguardPublicKey(new Secret(wireguardKeyFromHex(privateHex)))
-    expect(wireguardKeyToHex(publicKey)).toBe(publicHex)
+    const privateKey = new Secret(Buffer.from(privateHex, 'hex').toString('base64'))
+    expect(wireguardPublicKey(privateKey)).toBe(Buffer.from(publicHex, 'hex').toString('base64'))
   }
 })
 
@@ -32,7 +26,6 @@ test('makes a new pair every time, clamped as wg genkey does', () => {
 
 test('refuses what is not 32 bytes of canonical base64, without repeating it', () => {
   const { publicKey } = generateWireguardKeyPair()
-  expect(isWireguardKey(publicKey)).toBe(true)
   for (const bad of [
     '',
     publicKey.slice(1),
@@ -40,8 +33,7 @@ test('refuses what is not 32 bytes of canonical base64, without repeating it', (
     publicKey.replace('=', ''),
     `${'x'.repeat(43)}=`,
   ]) {
-    expect(isWireguardKey(bad)).toBe(false)
-    expect(() => wireguardKeyToHex(bad)).toThrow(
+    expect(() => wireguardPublicKey(new Secret(bad))).toThrow(
       expect.objectContaining({
         code: 'ERR_WIREGUARD_KEY',
         message: 'a value is not a WireGuard key of 32 bytes',

@@ -53,7 +53,7 @@ test('the flags that init is given on new machines are looked at', async () => {
 
 test('the unit waits for what the service manager is told', async () => {
   const unit = await readFile(`${ROOT}gateway/landbridge@.service`, 'utf8')
-  const teller = await readFile(`${ROOT}src/cli/service-manager.ts`, 'utf8')
+  const teller = await readFile(`${ROOT}src/cli/run/service-manager.ts`, 'utf8')
   for (const line of ['Type=notify', 'NotifyAccess=all']) {
     expect(unit).toContain(`\n${line}\n`)
     expect(teller).toContain(line)

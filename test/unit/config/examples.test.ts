@@ -1,8 +1,8 @@
 import { cp, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { setUpPair } from '../../../src/cli/pair-setup.ts'
 import { loadConfig } from '../../../src/config/load-config.ts'
+import { setUpPair } from '../../../src/provision/pair-setup.ts'
 import { PairFolder, pairPlan } from '../../helpers/pair-folder.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))

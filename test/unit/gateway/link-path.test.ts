@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { LinkPath } from '../../../src/gateway/link-path.ts'
-import type { TunnelStatus } from '../../../src/progress/status.ts'
+import type { TunnelStatus } from '../../../src/status/status.ts'
 import type { TunnelPath } from '../../../src/tunnel/tunnel-path.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { drStatus } from '../../helpers/status-fixture.ts'

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
+import type { ReplicaPollerStatus } from '../../../src/database/replica-poller.ts'
+import { describeMysqlReplica } from '../../../src/database/replica-threads.ts'
 import type { DrStream } from '../../../src/gateway/dr-stream.ts'
 import { drStreamProblems } from '../../../src/gateway/dr-stream-status.ts'
 import type { ReceiveLag } from '../../../src/progress/receive-lag.ts'
-import type { ReplicaPollerStatus } from '../../../src/progress/replica-poller.ts'
-import { describeMysqlReplica } from '../../../src/progress/replica-threads.ts'
 import type { RelayStatus } from '../../../src/relay/relay-server.ts'
 import type { LeftOut } from '../../../src/spool/replica-file.ts'
-import type { ReplicaStanding } from '../../../src/spool/replica-pins.ts'
+import type { ReplicaStanding } from '../../../src/status/replica-standing.ts'
 import { replicaStatus } from '../../helpers/status-fixture.ts'
 
 const up: ReplicaPollerStatus = {

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { checkSpools } from '../../../src/cli/check-spool.ts'
+import { checkSpools } from '../../../src/cli/check/check-spool.ts'
 import type { GatewayConfig } from '../../../src/config/config.ts'
 import { DrStreamFixture } from '../../helpers/dr-stream-fixture.ts'
 import { recordedFile } from '../../helpers/fixtures.ts'

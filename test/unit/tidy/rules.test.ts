@@ -35,7 +35,7 @@ test('terminalWriters finds what writes to a terminal by itself', () => {
   const line = `process.stdout.write('a')`
   expect(terminalWriters(file('src/cli/a.ts', line))).toHaveLength(1)
   expect(terminalWriters(file('src/lab/a.ts', 'console.log(1)'))).toHaveLength(1)
-  expect(terminalWriters(file('src/cli/terminal.ts', line))).toEqual([])
+  expect(terminalWriters(file('src/cli/terminal/terminal.ts', line))).toEqual([])
   expect(terminalWriters(file('test/bench/main.ts', line))).toEqual([])
 })
 

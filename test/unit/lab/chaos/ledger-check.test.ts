@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { checkLedger, type History } from '../../../../src/lab/chaos/ledger-check.ts'
 import { ledgerTransaction, marksIn } from '../../../../src/lab/chaos/ledger-statements.ts'
-import { seededRandom } from '../../../../src/lab/workload-statements.ts'
+import { seededRandom } from '../../../../src/lab/load/workload-statements.ts'
 
 const ledger = {
   acknowledged: new Set([1, 2, 3]),

@@ -1,0 +1,77 @@
+import { systemClock } from '../../base/clock.ts'
+import { describeError, isLandbridgeError } from '../../base/errors.ts'
+import { formatHostPort } from '../../config/address.ts'
+import type { GatewayConfig, SourceConfig } from '../../config/config.ts'
+import { findStreamIdentity } from '../../gateway/stream-identity.ts'
+import { preflight } from '../../source/preflight.ts'
+import { type PreflightSelf, readPreflightFacts } from '../../source/preflight-facts.ts'
+import { SourceConnection } from '../../source/source-connection.ts'
+import { readSourceFacts, type SourceFacts } from '../../source/source-facts.ts'
+import { presentedFindings, tlsFindings } from './check-database-tls.ts'
+import type { CheckFinding } from './check-list.ts'
+
+const CHECK_MS_MAX = 20_000
+
+/** What the gateway itself looks at before each dump, for every source of the configuration. */
+export async function checkSources(config: GatewayConfig): Promise<CheckFinding[]> {
+  const findings: CheckFinding[] = []
+  for (const { name, source } of config.streams) {
+    if (source === null) continue
+    const prefix = config.streams.length > 1 ? `${name}: ` : ''
+    const identity = await findStreamIdentity(config.dataDir, name)
+    const self: PreflightSelf = {
+      serverId: source.serverId ?? identity?.sourceServerId ?? null,
+      replicaUuid: identity?.replicaUuid ?? null,
+      reportHost: config.name,
+    }
+    for (const finding of await checkSource(source, self)) {
+      findings.push({ ...finding, message: `${prefix}${finding.message}` })
+    }
+  }
+  return findings
+}
+
+/** Also what cannot be asked is a finding: the other sources are still looked at. */
+export async function checkSource(
+  source: SourceConfig,
+  self: PreflightSelf,
+): Promise<CheckFinding[]> {
+  const signal = AbortSignal.timeout(CHECK_MS_MAX)
+  try {
+    const connection = await SourceConnection.open(source, signal)
+    try {
+      const facts = await readSourceFacts(connection)
+      const judged = preflight(await readPreflightFacts(connection, facts, self, systemClock))
+      const found = judged.map(({ severity, message, fix }) => ({
+        severity,
+        message,
+        ...(fix !== null && { remedy: fix }),
+      }))
+      return [...serverFindings(source, facts), ...tlsFindings(source, 'source'), ...found]
+    } finally {
+      connection.close()
+    }
+  } catch (error) {
+    const remedy = isLandbridgeError(error) ? error.remedy : undefined
+    const message = describeError(error)
+    return [
+      { severity: 'error', message, ...(remedy !== undefined && { remedy }) },
+      ...(await presentedFindings(source, error, signal)),
+    ]
+  }
+}
+
+function serverFindings(source: SourceConfig, { flavor, serverVersion }: SourceFacts) {
+  const where = formatHostPort(source)
+  const findings: CheckFinding[] = [
+    { severity: 'ok', message: `${source.user} is in at ${where}: ${flavor} ${serverVersion}` },
+  ]
+  if (source.flavor !== 'auto' && source.flavor !== flavor) {
+    findings.push({
+      severity: 'error',
+      message: `the source is ${flavor}, the configuration says ${source.flavor}`,
+      remedy: `source: { flavor: auto }, or ${flavor}`,
+    })
+  }
+  return findings
+}

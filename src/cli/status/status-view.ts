@@ -1,0 +1,210 @@
+import { hanging } from '../../base/plain-text.ts'
+import { agoText, bytesText, durationText, plural } from '../../base/quantity-text.ts'
+import type {
+  GatewayStatus,
+  LagStatus,
+  PositionStatus,
+  Problem,
+  ReplicaStatus,
+  StreamStatus,
+} from '../../status/status.ts'
+import { type Verdict, verdictsOf } from '../../status/verdicts.ts'
+import type { Paint } from '../terminal/paint.ts'
+
+type Row = readonly [label: string, value: string]
+
+const LABEL_COLUMNS = 18
+
+/** The whole status for people: the answers first, then each station, then what is wrong. */
+export function renderStatus(status: GatewayStatus, paint: Paint): string {
+  return [
+    headline(status, paint),
+    verdictsOf(status)
+      .map((verdict) => verdictLine(verdict, paint))
+      .join('\n'),
+    problemsBlock(status, paint),
+    tunnelBlock(status, paint),
+    linkBlock(status, paint),
+    ...status.streams.map((stream) => streamBlock(stream, paint)),
+  ]
+    .filter((block) => block !== '')
+    .map((block) => `${block}\n`)
+    .join('\n')
+}
+
+/** One line, for `--watch` where there is no terminal to repaint. */
+export function renderStatusLine(status: GatewayStatus): string {
+  const time = new Date(status.nowMs).toISOString().slice(0, 19)
+  const parts = [`${time}Z ${status.name} ${status.state}`, `tunnel ${status.tunnel.state}`]
+  parts.push(`link ${status.link.state}`)
+  for (const { name, state, receiveLag, replicas } of status.streams) {
+    parts.push(`${name} ${state}`)
+    if (receiveLag !== null) parts.push(`lag ${lagText(receiveLag)}`)
+    for (const { serverId, applyLag } of replicas) {
+      parts.push(`replica ${serverId} ${applyLag === null ? '-' : lagText(applyLag)}`)
+    }
+  }
+  for (const { code, where } of status.problems) parts.push(`${code} at ${where}`)
+  return `${parts.join(' | ')}\n`
+}
+
+function headline(status: GatewayStatus, paint: Paint): string {
+  const color = { ok: paint.good, degraded: paint.warn, blocked: paint.bad }[status.state]
+  const upFor = durationText(status.nowMs - status.startedAtMs)
+  const who = `${paint.head(status.name)} (${status.site})`
+  return `${who}: ${color(status.state)}, landbridge ${status.version}, running ${upFor}`
+}
+
+function verdictLine({ question, stream, mood, answer }: Verdict, paint: Paint): string {
+  const color = { good: paint.good, warn: paint.warn, bad: paint.bad }[mood]
+  const subject = stream === null ? '' : `${stream}: `
+  return `  ${question.padEnd(LABEL_COLUMNS)}${color(`${subject}${answer}`)}`
+}
+
+function problemsBlock({ problems, nowMs }: GatewayStatus, paint: Paint): string {
+  if (problems.length === 0) return ''
+  const lines = problems.flatMap((problem) => problemLines(problem, nowMs, paint))
+  return [paint.head('problems'), ...lines].join('\n')
+}
+
+function problemLines(problem: Problem, nowMs: number, paint: Paint): string[] {
+  const { severity, where, message, code, remedy, sinceMs } = problem
+  const color = { warning: paint.warn, error: paint.bad, blocked: paint.bad }[severity]
+  const since = sinceMs === 0 ? '' : `, for ${durationText(Math.max(0, nowMs - sinceMs))}`
+  const age = paint.dim(`(${code}${since})`)
+  const lines = [`  ${color(severity)} ${where}: ${hanging(message, 6)} ${age}`]
+  if (remedy !== undefined) lines.push(`    remedy: ${hanging(remedy, 6)}`)
+  return lines
+}
+
+function tunnelBlock({ tunnel }: GatewayStatus, paint: Paint): string {
+  if (tunnel.backend === 'external') return ''
+  return block(paint, `tunnel: ${tunnel.interface ?? '-'}`, [
+    ['state', `${tunnel.state}, ${tunnel.backend} back end`],
+    ['addresses', `${tunnel.localAddress ?? '-'} to ${tunnel.peerAddress ?? '-'}`],
+    ['endpoint', tunnel.endpoint ?? '(none)'],
+    ['mtu', tunnel.mtu === null ? '-' : String(tunnel.mtu)],
+    ['latest handshake', agoText(tunnel.handshakeAgeMs)],
+    ['transfer', transferText(tunnel)],
+  ])
+}
+
+function linkBlock({ link, nowMs }: GatewayStatus, paint: Paint): string {
+  const since = link.sinceMs === null ? '' : ` for ${durationText(nowMs - link.sinceMs)}`
+  const rows: Row[] = [
+    ['state', `${link.state}${since}, ${plural(link.sessions, 'session')} since start`],
+    ['round trip', durationText(link.roundTripMs)],
+    ['clock offset', link.clockOffsetMs === null ? '-' : `${link.clockOffsetMs.toFixed(1)} ms`],
+    ['transfer', transferText(link)],
+  ]
+  if (link.lastError !== null) {
+    const { code, message, atMs } = link.lastError
+    const text = hanging(message, LABEL_COLUMNS + 4)
+    rows.push(['last error', `${text} (${code}, ${agoText(nowMs - atMs)})`])
+  }
+  return block(paint, `link: ${link.peer}`, rows)
+}
+
+function streamBlock(stream: StreamStatus, paint: Paint): string {
+  const { source, spool, throttle } = stream
+  const rows: Row[] = [
+    ['state', stream.state],
+    ['source', sourceText(stream)],
+    ['source position', positionText(source.position)],
+  ]
+  if (spool !== null) rows.push(['synced position', positionText(spool.synced)])
+  rows.push(...lagRows('lag', stream.receiveLag))
+  const bytes = bytesText(stream.bytesReceived)
+  // Production reads bytes and passes them on: transactions are counted where they are synced.
+  if (spool === null) rows.push(['read', bytes])
+  else rows.push(['received', `${plural(stream.transactionsReceived, 'transaction')}, ${bytes}`])
+  if (spool !== null) {
+    const from = `from ${spool.oldestFile ?? '-'} in ${spool.directory}`
+    rows.push(['spool', `${plural(spool.files, 'file')}, ${bytesText(spool.bytes)}, ${from}`])
+    rows.push(...absentRows(spool.pins, stream.replicas))
+  }
+  if (throttle.bytesPerSecond !== null) {
+    rows.push(['rate limit', `${bytesText(throttle.bytesPerSecond)} per second`])
+  }
+  const flavor = stream.flavor === null ? '' : ` (${stream.flavor})`
+  const head = block(paint, `stream: ${stream.name}${flavor}`, rows)
+  return [head, ...stream.replicas.map((replica) => replicaLines(replica, paint))].join('\n')
+}
+
+/** What is kept for replicas that have not connected since the gateway started. */
+function absentRows(
+  pins: NonNullable<StreamStatus['spool']>['pins'],
+  replicas: readonly ReplicaStatus[],
+): Row[] {
+  const known = new Set(replicas.flatMap((one) => [one.serverUuid, `id:${one.serverId}`]))
+  const absent = pins.filter(({ replica }) => !known.has(replica))
+  return absent.map(({ replica, file, ageMs }) => [
+    'kept for',
+    `${replica}, from ${file ?? '-'}, heard of ${agoText(ageMs)}`,
+  ])
+}
+
+function replicaLines(replica: ReplicaStatus, paint: Paint): string {
+  const rows: Row[] = [['state', replica.state]]
+  if (replica.sent !== null) rows.push(['sent', `${replica.sent.file}:${replica.sent.offset}`])
+  if (replica.retainsFile !== null) rows.push(['needs', `from ${replica.retainsFile}`])
+  rows.push(...lagRows('apply lag', replica.applyLag))
+  rows.push(...delayRows(replica))
+  const { filters, leftOut } = replica
+  if (filters?.length) rows.push(['leaves out data', paint.bad(filters.join(', '))])
+  else if (leftOut) rows.push(['left out data', paint.bad(`while it had ${leftOut}`)])
+  if (replica.applyError !== null) rows.push(['error', paint.bad(replica.applyError)])
+  const title = `replica: ${replica.serverId} at ${replica.address}`
+  return block(paint, title, rows).replaceAll(/^/gm, '  ')
+}
+
+/** What somebody chose, so that an error can be caught before it is applied. */
+function delayRows({ delaySeconds, remainingDelaySeconds: left }: ReplicaStatus): Row[] {
+  if (!delaySeconds) return []
+  const next = left === null ? '' : `, the next in ${durationText(left * 1000)}`
+  return [['applies late', `${durationText(delaySeconds * 1000)} on purpose${next}`]]
+}
+
+function lagRows(label: string, lag: LagStatus | null): Row[] {
+  if (lag === null) return []
+  const proof = lag.provenAgoMs === null ? '' : `, confirmed ${agoText(lag.provenAgoMs)}`
+  const rows: Row[] = [[label, `${lagText(lag)}${proof}`]]
+  if (lag.recent !== null) {
+    const { p50Ms, p99Ms, maxMs } = lag.recent
+    const [p50, p99, max] = [p50Ms, p99Ms, maxMs].map(durationText)
+    rows.push(['delay', `p50 ${p50}, p99 ${p99}, max ${max}`])
+  }
+  return rows
+}
+
+function lagText({ ms, transactions, bytes }: LagStatus): string {
+  if (ms === null) return 'unknown'
+  return [durationText(ms), plural(transactions, 'transaction'), bytesText(bytes)].join(', ')
+}
+
+function sourceText({ source }: StreamStatus): string {
+  const version = source.serverVersion === null ? '' : `, ${source.serverVersion}`
+  const id = source.serverId === null ? '' : `, server id ${source.serverId}`
+  const heard = source.connected
+    ? 'connected'
+    : `not connected, heard ${agoText(source.heardAgoMs)}`
+  return `${source.host ?? '-'}${version}${id}, ${heard}`
+}
+
+function positionText(position: PositionStatus | null): string {
+  if (position === null) return '-'
+  const epoch = position.epoch === null ? '' : ` (epoch ${position.epoch})`
+  return `${position.file}:${position.offset}${epoch}`
+}
+
+function transferText(bytes: {
+  readonly receivedBytes: number
+  readonly sentBytes: number
+}): string {
+  return `${bytesText(bytes.receivedBytes)} received, ${bytesText(bytes.sentBytes)} sent`
+}
+
+function block(paint: Paint, title: string, rows: readonly Row[]): string {
+  const lines = rows.map(([label, value]) => `  ${label.padEnd(LABEL_COLUMNS)}${value}`)
+  return [paint.head(title), ...lines].join('\n')
+}

@@ -1,0 +1,30 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { LandbridgeError } from '../../base/errors.ts'
+import type { WanReport } from './wan-relay.ts'
+import type { WanSettings } from './wan-settings.ts'
+
+/** Asks the WAN process of a lab to change something (or nothing), and for what is then so. */
+export async function requestWan(
+  controlSocket: string,
+  changes: Partial<WanSettings> = {},
+): Promise<WanReport> {
+  const socket = connect(controlSocket)
+  socket.setTimeout(10_000, () => socket.destroy(new Error('no answer within 10 s')))
+  try {
+    await once(socket, 'connect')
+    socket.write(`${JSON.stringify({ set: changes })}\n`)
+    let answer = ''
+    for await (const chunk of socket) answer += chunk
+    const report: WanReport | { error: string } = JSON.parse(answer)
+    if ('error' in report) throw new Error(report.error)
+    return report
+  } catch (cause) {
+    throw new LandbridgeError('ERR_LAB_WAN', `the WAN of the lab does not answer`, {
+      remedy: 'landbridge lab start wan',
+      cause,
+    })
+  } finally {
+    socket.destroy()
+  }
+}

@@ -1,0 +1,158 @@
+import { bytesText, durationText, plural } from '../base/quantity-text.ts'
+import type { GatewayStatus, LagStatus, ReplicaStatus, StreamStatus } from './status.ts'
+
+/** One of the questions of the person on call, answered in a line. */
+export interface Verdict {
+  readonly question: 'tunnel' | 'lag' | 'failover'
+  /** Null where there is only one stream, or where it is not about a stream. */
+  readonly stream: string | null
+  readonly mood: 'good' | 'warn' | 'bad'
+  readonly answer: string
+}
+
+/** A replica is asked every second: what is older than this does not prove the present. */
+const PROOF_MS_MAX = 10_000
+/** So are samples of the source, and a lost one may say that production just vanished. */
+const SAMPLE_MS_MAX = 4_000
+const LAG_MS_FINE = 5_000
+const PROOF_MS_OLD = 60_000
+/** An error of a replica can be half a page; the problem below has all of it. */
+const REASON_CHARACTERS_MAX = 60
+
+export function verdictsOf(status: GatewayStatus): Verdict[] {
+  const verdicts = [tunnelVerdict(status)]
+  const several = status.streams.length > 1
+  for (const stream of status.streams) {
+    const name = several ? stream.name : null
+    verdicts.push(
+      { ...lagVerdict(stream, status), question: 'lag', stream: name },
+      { ...failoverVerdict(stream, status), question: 'failover', stream: name },
+    )
+  }
+  return verdicts
+}
+
+type Answer = Pick<Verdict, 'mood' | 'answer'>
+
+function tunnelVerdict({ tunnel, link, nowMs }: GatewayStatus): Verdict {
+  const words = {
+    up: `up, handshake ${durationText(tunnel.handshakeAgeMs)} ago`,
+    stale: `stale, last handshake ${durationText(tunnel.handshakeAgeMs)} ago`,
+    down: 'down',
+    never: 'never was up: no handshake yet',
+    external: 'not ours (external)',
+  }
+  const works = tunnel.state === 'up' || tunnel.state === 'external'
+  const downFor = link.sinceMs === null ? '' : ` for ${durationText(nowMs - link.sinceMs)}`
+  const linkText =
+    link.state === 'up'
+      ? `link to ${link.peer} up, round trip ${durationText(link.roundTripMs)}`
+      : `link to ${link.peer} ${link.state}${downFor}`
+  const mood = works && link.state === 'up' ? 'good' : 'bad'
+  const answer = `${words[tunnel.state]}; ${linkText}`
+  return { question: 'tunnel', stream: null, mood, answer }
+}
+
+function lagVerdict({ receiveLag: lag, source }: StreamStatus, status: GatewayStatus): Answer {
+  const { site, link } = status
+  if (lag === null && site === 'production') {
+    return { mood: 'good', answer: `is measured at the other site: ask ${link.peer}` }
+  }
+  if (lag === null || lag.ms === null) {
+    return { mood: 'warn', answer: 'unknown: nothing was heard of the source yet' }
+  }
+  // With the link or the source gone, commits may pass unseen from that moment on.
+  const isWatched = link.state === 'up' && source.connected
+  const stale = !isWatched || !isProven(lag, SAMPLE_MS_MAX)
+  const proof = `confirmed ${proofText(lag.provenAgoMs ?? 0, status)}`
+  if (lag.ms === 0 && !stale) return { mood: 'good', answer: `none, ${proof}: nothing is exposed` }
+  if (lag.ms === 0) {
+    const answer = `none known, last ${proof}: all commits since then are exposed`
+    return { mood: 'warn', answer }
+  }
+  const exposed = `${stale ? 'at least ' : ''}${exposedText(lag)} exposed`
+  const parts = [`${durationText(lag.ms)} behind`, exposed, stale ? `last ${proof}` : proof]
+  return { mood: lag.ms <= LAG_MS_FINE && !stale ? 'good' : 'warn', answer: parts.join(', ') }
+}
+
+/** Of an old proof also the moment: that is what was lost, when production does not come back. */
+function proofText(ageMs: number, { nowMs, startedAtMs }: GatewayStatus): string {
+  const ago = `${durationText(ageMs)} ago`
+  const atMs = nowMs - ageMs
+  const isBeforeStart = atMs < startedAtMs
+  if (ageMs < PROOF_MS_OLD && !isBeforeStart) return ago
+  const time = new Date(atMs).toISOString().slice(0, 19).replace('T', ' ')
+  return `${ago} (${isBeforeStart ? 'before this start, ' : ''}${time} UTC)`
+}
+
+/** What would be lost if production vanished now. */
+function exposedText({ transactions, bytes }: LagStatus): string {
+  if (transactions === null) return bytes === null ? 'an unknown amount' : bytesText(bytes)
+  const size = bytes === null ? '' : ` (${bytesText(bytes)})`
+  return `${plural(transactions, 'transaction')}${size}`
+}
+
+function failoverVerdict(stream: StreamStatus, { site, link }: GatewayStatus): Answer {
+  if (site === 'production') {
+    return { mood: 'good', answer: `is decided at the other site: ask ${link.peer}` }
+  }
+  if (stream.replicas.length === 0) return { mood: 'bad', answer: 'no: no replica is fed here' }
+  const best = [...stream.replicas].sort((a, b) => readiness(a) - readiness(b))[0]
+  return best === undefined ? { mood: 'bad', answer: 'no' } : replicaVerdict(best)
+}
+
+/** How far a replica is from taking over; the smallest is the best candidate. */
+function readiness({ applyError, applyLag, filters, leftOut, unlogged }: ReplicaStatus): number {
+  if (applyError !== null || filters?.length || leftOut || unlogged) return Number.POSITIVE_INFINITY
+  return applyLag?.transactions ?? Number.MAX_SAFE_INTEGER
+}
+
+function replicaVerdict(replica: ReplicaStatus): Answer {
+  const { serverId, applyError, applyLag, state, delaySeconds } = replica
+  const who = `replica ${serverId}`
+  if (applyError !== null) {
+    const lacks = applyLag?.transactions ?? null
+    const left = !lacks ? '' : ` and lacks ${plural(lacks, 'transaction')}`
+    const answer = `no: ${who} does not apply${left}: ${shortened(applyError)}`
+    return { mood: 'bad', answer }
+  }
+  const missing = missingData(replica)
+  if (missing !== null) return { mood: 'bad', answer: `no: ${who} ${missing}` }
+  if (applyLag === null || applyLag.transactions === null || applyLag.ms === null) {
+    return { mood: 'warn', answer: `unknown: ${who} cannot be asked what it has applied` }
+  }
+  if (!isProven(applyLag)) {
+    const since = durationText(applyLag.provenAgoMs)
+    return { mood: 'warn', answer: `unknown: ${who} has not answered for ${since}` }
+  }
+  if (applyLag.transactions === 0) {
+    return { mood: 'good', answer: `yes: ${who} has applied all that is held` }
+  }
+  const left = `${plural(applyLag.transactions, 'transaction')} (${durationText(applyLag.ms)})`
+  const connected = state !== 'disconnected'
+  if (connected && delaySeconds !== null && delaySeconds > 0) {
+    const late = `it applies ${durationText(delaySeconds * 1000)} late on purpose`
+    return { mood: 'warn', answer: `once ${who} has applied ${left}; ${late}` }
+  }
+  const how = connected ? `once ${who} has applied` : `not yet: ${who} is disconnected and lacks`
+  return {
+    mood: connected && applyLag.ms <= LAG_MS_FINE ? 'good' : 'warn',
+    answer: `${how} ${left}`,
+  }
+}
+
+/** Why it has not all that it has applied. */
+function missingData({ filters, leftOut, unlogged }: ReplicaStatus): string | null {
+  if (filters?.length) return `leaves out data: ${shortened(filters.join(', '))}`
+  if (leftOut) return `left out data while it had ${shortened(leftOut)}`
+  return !unlogged ? null : `lacks what the source never wrote to its log: ${shortened(unlogged)}`
+}
+
+function isProven(lag: LagStatus, ageMsMax = PROOF_MS_MAX): boolean {
+  return lag.provenAgoMs !== null && lag.provenAgoMs <= ageMsMax
+}
+
+function shortened(reason: string): string {
+  if (reason.length <= REASON_CHARACTERS_MAX) return reason
+  return `${reason.slice(0, REASON_CHARACTERS_MAX)}...`
+}

@@ -1,0 +1,242 @@
+import { execFile } from 'node:child_process'
+import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { fetchStatus, releaseReplica } from '../../../src/api/admin-client.ts'
+import { AdminServer, type AdminServerOptions } from '../../../src/api/admin-server.ts'
+import { listSockets, operateSocket } from '../../../src/api/socket-list.ts'
+import type { GatewayStatus } from '../../../src/status/status.ts'
+import { needs } from '../../helpers/needs.ts'
+import { drStatus } from '../../helpers/status-fixture.ts'
+
+const run = promisify(execFile)
+let directory: string
+let socketPath: string
+let stopping: AbortController
+let running: Promise<void> | null
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'lb-'))
+  socketPath = join(directory, 'run', 'azure.sock')
+  stopping = new AbortController()
+  running = null
+})
+
+afterEach(async () => {
+  stopping.abort()
+  await running
+  await rm(directory, { recursive: true })
+})
+
+function serverOf(
+  status: () => GatewayStatus,
+  released: AdminServerOptions['releaseReplica'] = {},
+): AdminServer {
+  const metrics = async () => 'landbridge_info 1\n'
+  return new AdminServer({ socketPath, status, metrics, releaseReplica: released })
+}
+
+async function start(status: () => GatewayStatus = () => drStatus): Promise<void> {
+  running = serverOf(status).run(stopping.signal)
+  await expect
+    .poll(() =>
+      stat(socketPath).then(
+        () => true,
+        () => false,
+      ),
+    )
+    .toBe(true)
+}
+
+function ask(
+  path: string,
+  method = 'GET',
+  body = '',
+  at = socketPath,
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const headers = { connection: 'close' }
+    const asked = request({ socketPath: at, path, method, headers }, async (response) => {
+      const text = (await response.toArray()).map(String).join('')
+      resolve({ status: response.statusCode ?? 0, text })
+    })
+    asked.on('error', reject)
+    asked.end(body)
+  })
+}
+
+const NOBODY = 65_534
+
+/** Whether a user of the group of this process may open a socket. */
+async function connectAs(uid: number, path: string): Promise<string> {
+  const code =
+    'use IO::Socket::UNIX; print IO::Socket::UNIX->new(Peer => $ARGV[0]) ? "connected" : $!'
+  const asUser = ['--reuid', `${uid}`, '--regid', '0', '--clear-groups', '--']
+  const { stdout } = await run('setpriv', [...asUser, 'perl', '-e', code, path])
+  return stdout
+}
+
+describe('admin server', () => {
+  test('serves the status to its client, over a socket that others cannot open', async () => {
+    await start()
+    expect(await fetchStatus(socketPath)).toEqual(drStatus)
+    expect((await stat(socketPath)).mode & 0o777).toBe(0o660)
+    expect(await listSockets(join(directory, 'run'))).toEqual([socketPath])
+  })
+
+  test('whoever may only read has a socket of their own', needs('root'), async () => {
+    const release = async () => true
+    running = serverOf(() => drStatus, { main: release }).run(stopping.signal)
+    const operate = operateSocket(socketPath)
+    await expect.poll(() => fetchStatus(socketPath).catch(() => null)).toEqual(drStatus)
+    expect((await stat(operate)).mode & 0o777).toBe(0o600)
+    const path = '/v1/streams/main/replicas/id:9'
+    const refused = await ask(path, 'DELETE')
+    expect(refused).toMatchObject({ status: 403, text: expect.stringContaining(operate) })
+    expect(await ask(path, 'DELETE', '', operate)).toMatchObject({ status: 200 })
+    expect((await ask('/v1/live', 'GET', '', operate)).status).toBe(200)
+    // A person of the group, which is root's here.
+    await chmod(directory, 0o750)
+    expect(await connectAs(NOBODY, socketPath)).toBe('connected')
+    expect(await connectAs(NOBODY, operate)).toBe('Permission denied')
+  })
+
+  test('the path of the second socket is told from that of the first', () => {
+    expect(operateSocket('/run/landbridge/ec2.sock')).toBe('/run/landbridge/ec2.operate.sock')
+    expect(operateSocket('/run/admin')).toBe('/run/admin.operate.sock')
+  })
+
+  test('tells health with reasons, liveness and metrics', async () => {
+    let status = drStatus
+    await start(() => status)
+    expect(await ask('/v1/health')).toMatchObject({ status: 200 })
+    const problem = {
+      code: 'ERR_LINK',
+      severity: 'error',
+      where: 'link',
+      message: 'no route',
+      sinceMs: 0,
+    } as const
+    status = { ...drStatus, state: 'degraded', problems: [problem] }
+    const health = await ask('/v1/health')
+    expect(health.status).toBe(503)
+    expect(JSON.parse(health.text)).toEqual({
+      healthy: false,
+      state: 'degraded',
+      reasons: ['link: no route (ERR_LINK)'],
+    })
+    expect((await ask('/v1/live')).status).toBe(200)
+    expect((await ask('/metrics?x=1')).text).toBe('landbridge_info 1\n')
+  })
+
+  test('lets go of what a replica of a stream needs', async () => {
+    const released: string[] = []
+    const release = async (replica: string) => {
+      released.push(replica)
+      return replica === 'id:9'
+    }
+    running = serverOf(() => drStatus, { 'a/b': release }).run(stopping.signal)
+    const gone = (stream: string, id: string) =>
+      releaseReplica(socketPath, { stream, id }, stopping.signal)
+    await expect.poll(() => gone('a/b', 'id:9').catch(() => null)).toBe(true)
+    expect(await gone('a/b', 'id:8/..')).toBe(false)
+    expect(released.slice(-2)).toEqual(['id:9', 'id:8/..'])
+    const count = released.length
+    expect(await gone('other', 'id:9')).toBe(false)
+    const malformed = '/v1/streams/a%2Fb/replicas/%E0%A4'
+    expect((await ask(malformed, 'DELETE', '', operateSocket(socketPath))).status).toBe(400)
+    expect((await ask('/v1/streams/a%2Fb/replicas/id:9', 'GET')).status).toBe(404)
+    expect((await ask('/v1/status', 'DELETE')).status).toBe(405)
+    expect(released.length).toBe(count)
+    stopping.abort()
+    await running
+    stopping = new AbortController()
+    await expect(gone('a/b', 'id:9')).rejects.toMatchObject({ code: 'ERR_GATEWAY_NOT_RUNNING' })
+  })
+
+  test('a release that fails is told, and the gateway lives on', async () => {
+    const release = () => Promise.reject(new Error('the disk is gone'))
+    running = serverOf(() => drStatus, { main: release }).run(stopping.signal)
+    await expect.poll(() => fetchStatus(socketPath).catch(() => null)).toEqual(drStatus)
+    const replica = { stream: 'main', id: 'id:9' }
+    await expect(releaseReplica(socketPath, replica, stopping.signal)).rejects.toMatchObject({
+      code: 'ERR_GATEWAY_ANSWER',
+      message: expect.stringContaining('the disk is gone'),
+    })
+    expect((await ask('/v1/live')).status).toBe(200)
+  })
+
+  test('refuses other paths, methods and large headers, survives a failing status', async () => {
+    await start(() => {
+      throw new Error('broken')
+    })
+    expect((await ask('/v1/status')).status).toBe(500)
+    expect((await ask('/')).status).toBe(404)
+    expect((await ask('/constructor')).status).toBe(404)
+    expect((await ask('/v1/live', 'POST', 'x'.repeat(100_000))).status).toBe(405)
+    expect((await ask(`/${'x'.repeat(20_000)}`)).status).toBe(431)
+    expect((await ask('/v1/live')).status).toBe(200)
+    await expect(fetchStatus(socketPath)).rejects.toMatchObject({ code: 'ERR_GATEWAY_ANSWER' })
+  })
+
+  test('replaces the socket of a crashed gateway and removes its own when it stops', async () => {
+    await start()
+    stopping.abort()
+    await running
+    await expect(stat(socketPath)).rejects.toMatchObject({ code: 'ENOENT' })
+    await writeFile(socketPath, '')
+    stopping = new AbortController()
+    await start()
+    await expect.poll(() => fetchStatus(socketPath).catch(() => null)).toEqual(drStatus)
+  })
+
+  test('does not take the socket from a living gateway', async () => {
+    await start()
+    const second = serverOf(() => drStatus).run(stopping.signal)
+    await expect(second).rejects.toMatchObject({ code: 'ERR_ADMIN_SOCKET_BUSY' })
+    expect(await fetchStatus(socketPath)).toEqual(drStatus)
+  })
+
+  test('names a path that is too long or cannot be made', async () => {
+    socketPath = join(directory, 'x'.repeat(120))
+    const code = 'ERR_ADMIN_SOCKET'
+    await expect(serverOf(() => drStatus).run(stopping.signal)).rejects.toMatchObject({ code })
+    await writeFile(join(directory, 'file'), '')
+    socketPath = join(directory, 'file', 'a.sock')
+    await expect(serverOf(() => drStatus).run(stopping.signal)).rejects.toMatchObject({ code })
+  })
+})
+
+describe('admin client', () => {
+  test('says that no gateway runs, and what to do', async () => {
+    await expect(fetchStatus(socketPath)).rejects.toMatchObject({
+      code: 'ERR_GATEWAY_NOT_RUNNING',
+      remedy: expect.stringContaining('landbridge run'),
+    })
+    expect(await listSockets(join(directory, 'none'))).toEqual([])
+  })
+
+  test('gives up on a gateway that does not answer, and on another kind of server', async () => {
+    const path = join(directory, 'mute.sock')
+    let answer: string | null = null
+    const server = createServer((socket) => {
+      socket.on('error', () => {})
+      socket.on('data', () => void (answer !== null && socket.end(answer)))
+    })
+    await new Promise<void>((resolve) => server.listen(path, resolve))
+    const mute = fetchStatus(path, { timeoutMs: 50 })
+    await expect(mute).rejects.toMatchObject({ code: 'ERR_GATEWAY_UNREACHABLE' })
+    const stopped = new AbortController()
+    const aborted = fetchStatus(path, { signal: stopped.signal })
+    stopped.abort()
+    await expect(aborted).rejects.toMatchObject({ name: 'AbortError' })
+    answer = 'HTTP/1.1 200 OK\r\n\r\n{"schema":2}'
+    const other = fetchStatus(path)
+    await expect(other).rejects.toMatchObject({ code: 'ERR_GATEWAY_ANSWER' })
+    await new Promise((resolve) => server.close(resolve))
+  })
+})

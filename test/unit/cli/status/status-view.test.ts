@@ -1,0 +1,209 @@
+import { describe, expect, test } from 'vitest'
+import { renderStatus, renderStatusLine } from '../../../../src/cli/status/status-view.ts'
+import { createPaint } from '../../../../src/cli/terminal/paint.ts'
+import type { GatewayStatus, ReplicaStatus } from '../../../../src/status/status.ts'
+import {
+  drStatus,
+  drStream,
+  productionStatus,
+  replicaStatus,
+} from '../../../helpers/status-fixture.ts'
+
+const golden = (name: string): string => `golden/status-${name}.txt`
+const plain = createPaint(false)
+const proof = { provenAgoMs: 350, recent: drStream.receiveLag?.recent ?? null }
+
+const underLoad: GatewayStatus = {
+  ...drStatus,
+  streams: [
+    {
+      ...drStream,
+      receiveLag: { bytes: 412_876, transactions: 231, ms: 118, ...proof },
+      replicas: [
+        {
+          ...replicaStatus,
+          state: 'streaming',
+          applyLag: { bytes: 5_242_880, transactions: 2911, ms: 1430, ...proof },
+        },
+      ],
+    },
+  ],
+}
+
+const linkDown: GatewayStatus = {
+  ...drStatus,
+  state: 'degraded',
+  problems: [
+    {
+      code: 'ERR_LINK_LOST',
+      severity: 'error',
+      where: 'link',
+      message: 'ec2 does not answer on 10.77.0.1:7400',
+      remedy: 'Nothing to do if the WAN is down: it reconnects by itself.',
+      sinceMs: drStatus.nowMs - 185_000,
+    },
+  ],
+  tunnel: { ...drStatus.tunnel, state: 'stale', handshakeAgeMs: 301_000 },
+  link: {
+    ...drStatus.link,
+    state: 'down',
+    sinceMs: drStatus.nowMs - 185_000,
+    roundTripMs: null,
+    clockOffsetMs: null,
+    lastError: { code: 'ECONNREFUSED', message: 'connect refused', atMs: drStatus.nowMs - 2100 },
+  },
+  streams: [
+    {
+      ...drStream,
+      state: 'idle',
+      source: { ...drStream.source, connected: false, heardAgoMs: 186_000 },
+      receiveLag: { bytes: 9000, transactions: 3, ms: 186_200, provenAgoMs: 186_000, recent: null },
+    },
+  ],
+}
+
+const blocked: GatewayStatus = {
+  ...drStatus,
+  state: 'blocked',
+  problems: [
+    {
+      code: 'ERR_SOURCE_PURGED',
+      severity: 'blocked',
+      where: 'source:main',
+      message: 'the source has purged 3e11fa47-71ca-11e1-9e33-c80aa9429562:120001-120400',
+      remedy: 'Restore the spool from a backup that has them,\nor start a new epoch.',
+      sinceMs: drStatus.nowMs - 3_600_000,
+    },
+  ],
+  streams: [
+    {
+      ...drStream,
+      state: 'blocked',
+      receiveLag: { bytes: null, transactions: 400, ms: 3_600_000, provenAgoMs: 500, recent: null },
+      replicas: [{ ...replicaStatus, applyError: "worker: Duplicate entry '1' for key 'PRIMARY'" }],
+    },
+  ],
+}
+
+describe('status for people', () => {
+  test('DR, idle and well', async () => {
+    await expect(renderStatus(drStatus, plain)).toMatchFileSnapshot(golden('dr-idle'))
+  })
+
+  test('DR, under load', async () => {
+    await expect(renderStatus(underLoad, plain)).toMatchFileSnapshot(golden('dr-load'))
+  })
+
+  test('DR, link down', async () => {
+    await expect(renderStatus(linkDown, plain)).toMatchFileSnapshot(golden('dr-link-down'))
+  })
+
+  test('DR, blocked by missing GTIDs', async () => {
+    await expect(renderStatus(blocked, plain)).toMatchFileSnapshot(golden('dr-blocked'))
+  })
+
+  test('production', async () => {
+    await expect(renderStatus(productionStatus, plain)).toMatchFileSnapshot(golden('production'))
+  })
+
+  test('what is kept for a replica that is away is named', () => {
+    const pins = [{ replica: 'id:3', file: 'binlog.000012', ageMs: 7_200_000 }]
+    const spool = drStream.spool && { ...drStream.spool, pins }
+    const text = renderStatus({ ...drStatus, streams: [{ ...drStream, spool }] }, plain)
+    expect(text).toMatch(/kept for +id:3, from binlog\.000012, heard of 2 h/)
+  })
+
+  test('nothing is known yet, and the tunnel is somebody else’s', async () => {
+    const lag = { bytes: null, transactions: null, ms: null, provenAgoMs: null, recent: null }
+    const source = {
+      ...drStream.source,
+      host: null,
+      serverVersion: null,
+      serverId: null,
+      position: null,
+      connected: false,
+      heardAgoMs: null,
+    }
+    const fresh: GatewayStatus = {
+      ...drStatus,
+      tunnel: { ...drStatus.tunnel, state: 'external', backend: 'external' },
+      link: { ...drStatus.link, state: 'down', sinceMs: null, roundTripMs: null },
+      streams: [
+        { ...drStream, flavor: null, source, receiveLag: lag, replicas: [] },
+        { ...drStream, name: 'second', replicas: [{ ...replicaStatus, applyLag: null }] },
+      ],
+    }
+    await expect(renderStatus(fresh, plain).split('\n\n')[1]).toMatchFileSnapshot(
+      golden('dr-unknown'),
+    )
+  })
+
+  test('nothing is called exposed-free once link or source are gone, or a sample is late', () => {
+    const lag = { bytes: 0, transactions: 0, ms: 0, provenAgoMs: 3000, recent: null }
+    const line = (
+      changes: Partial<GatewayStatus>,
+      connected = true,
+      provenAgoMs = 3000,
+    ): string => {
+      const source = { ...drStream.source, connected }
+      const stream = { ...drStream, source, receiveLag: { ...lag, provenAgoMs } }
+      const text = renderStatus({ ...drStatus, streams: [stream], ...changes }, plain)
+      return text.split('\n').find((one) => one.startsWith('  lag')) ?? ''
+    }
+    const exposed = /none known, last confirmed 3.0 s ago: all commits since then are exposed$/
+    expect(line({})).toMatch(/none, confirmed 3.0 s ago: nothing is exposed$/)
+    expect(line({ link: { ...drStatus.link, state: 'down' } })).toMatch(exposed)
+    expect(line({}, false)).toMatch(exposed)
+    expect(line({}, true, 4100)).toMatch(/all commits since then are exposed$/)
+  })
+
+  test('with production gone and DR restarted: until when it was proven, what is missing', () => {
+    const { nowMs } = drStatus
+    const lagOf = (transactions: number, ms: number) => {
+      const receiveLag = { bytes: 900 * transactions, transactions, ms, provenAgoMs: 300_000 }
+      const stream = { ...drStream, receiveLag: { ...receiveLag, recent: null } }
+      const link = { ...drStatus.link, state: 'down' } as const
+      const shown = { ...drStatus, startedAtMs: nowMs - 60_000, link, streams: [stream] }
+      const text = renderStatus(shown, plain)
+      return text.split('\n').find((line) => line.startsWith('  lag ')) ?? ''
+    }
+    const proof = 'last confirmed 5 minutes ago (before this start, 2026-11-22 11:55:00 UTC)'
+    expect(lagOf(0, 0)).toContain(`none known, ${proof}: all commits since then are exposed`)
+    expect(lagOf(4, 301_000)).toContain(
+      `5 minutes, 1 second behind, at least 4 transactions (3.52 KiB) exposed, ${proof}`,
+    )
+  })
+
+  test('a replica that does not apply: how much it lacks, and the start of the reason', () => {
+    const applyLag = { bytes: 9, transactions: 3, ms: 9000, provenAgoMs: 100, recent: null }
+    const replica = { ...replicaStatus, applyLag, applyError: `worker: ${'x'.repeat(300)}` }
+    const streams = [{ ...drStream, replicas: [replica] }]
+    const text = renderStatus({ ...drStatus, streams }, plain)
+    expect(text).toMatch(/does not apply and lacks 3 transactions: worker: x{52}\.\.\.\n/)
+  })
+
+  test('a replica that leaves out data cannot take over; one that waits on purpose not yet', () => {
+    const textOf = (replica: Partial<ReplicaStatus>) => {
+      const streams = [{ ...drStream, replicas: [{ ...replicaStatus, ...replica }] }]
+      return renderStatus({ ...drStatus, streams }, plain)
+    }
+    const filtered = textOf({ filters: ['IGNORE_DOMAIN_IDS=7'] })
+    expect(filtered).toMatch(/failover +no: replica 2 leaves out data: IGNORE_DOMAIN_IDS=7\n/)
+    expect(filtered).toMatch(/leaves out data +IGNORE_DOMAIN_IDS=7\n/)
+    const applyLag = { bytes: 9, transactions: 3, ms: 900, provenAgoMs: 100, recent: null }
+    const late = textOf({ applyLag, delaySeconds: 3600, remainingDelaySeconds: 3540 })
+    expect(late).toMatch(/failover +once .* 3 transactions .*; it applies 1 hour late on purpose\n/)
+    expect(late).toMatch(/applies late +1 hour on purpose, the next in 59 minutes\n/)
+    expect(textOf({ delaySeconds: 3600 })).toMatch(/failover +yes/)
+  })
+
+  test('one line for logs', async () => {
+    await expect(renderStatusLine(underLoad)).toMatchFileSnapshot(golden('dr-line'))
+    expect(renderStatusLine(blocked)).toContain('| ERR_SOURCE_PURGED at source:main\n')
+  })
+
+  test('colours only where they are wanted', () => {
+    expect(renderStatus(blocked, plain)).not.toContain('\u001b')
+    expect(renderStatus(blocked, createPaint(true))).toContain('\u001b[1;31mblocked\u001b[0m')
+  })
+})
