@@ -12,12 +12,12 @@ import type { GatewayConfig } from './config/config.ts'
 import { tunnelOptionsOf } from './config/tunnel-options.ts'
 import { DatabaseAttempts } from './database/database-attempts.ts'
 import { CertificateExpiry } from './gateway/certificate-expiry.ts'
+import { CopyHalf } from './gateway/copy-half.ts'
 import { holdDataDirectory, makeDataPrivate } from './gateway/data-directory.ts'
-import { DrStream } from './gateway/dr-stream.ts'
 import { LinkPath } from './gateway/link-path.ts'
-import { ProductionStream } from './gateway/production-stream.ts'
-import { refusedBy } from './gateway/refused.ts'
+import { OriginHalf } from './gateway/origin-half.ts'
 import { relayPlacesOf } from './gateway/relay-places.ts'
+import type { StreamHalf } from './gateway/stream-half.ts'
 import { loadStreamIdentity } from './gateway/stream-identity.ts'
 import { StreamSessions } from './gateway/stream-sessions.ts'
 import { LinkClient } from './link/link-client.ts'
@@ -53,13 +53,16 @@ export async function createGateway(
   const streams = await createStreams(config, () => link.status().clockOffsetMs, log, clock)
   // 3. The link that joins the two halves of each stream. DR dials, production listens.
   const path = new LinkPath(tunnel, clock)
-  const link = createLink(config, new StreamSessions(streams, clock), path, { log, clock })
+  const link = createLink(config, new StreamSessions(streams, config.site === 'dr', clock), path, {
+    log,
+    clock,
+  })
   // 4. What people and machines ask of it.
   const status = createStatus({ config, tunnel, link, streams, clock })
   let delay: EventLoopDelay | null = null
   const metrics = () => renderMetrics(status(), peerLabels(config), delay?.maxMs() ?? null)
   const { socketPath } = config.admin
-  const releaseReplica = Object.fromEntries(streams.filter(isDr).map(releaseOf))
+  const releaseReplica = Object.fromEntries(streams.map(releaseOf))
   const admin = new AdminServer({ socketPath, status, metrics, releaseReplica })
   const scraped = config.metrics && new MetricsServer({ ...config.metrics, metrics })
 
@@ -96,14 +99,8 @@ export async function createGateway(
   return { run, status }
 }
 
-type Stream = ProductionStream | DrStream
-
-function isDr(stream: Stream): stream is DrStream {
-  return stream instanceof DrStream
-}
-
-function releaseOf({ name, spool }: DrStream): [string, (replica: string) => Promise<boolean>] {
-  return [name, (replica) => spool.releasePin(replica)]
+function releaseOf(stream: StreamHalf): [string, (replica: string) => Promise<boolean>] {
+  return [stream.name, (replica) => stream.releaseReplica(replica)]
 }
 
 async function createStreams(
@@ -111,7 +108,7 @@ async function createStreams(
   clockOffsetMs: () => number | null,
   log: Log,
   clock: Clock,
-): Promise<Stream[]> {
+): Promise<StreamHalf[]> {
   const { name: gateway, site, link, dataDir } = config
   const attempts = new DatabaseAttempts(clock)
   const relayPlaces = relayPlacesOf(config.streams, log)
@@ -120,8 +117,8 @@ async function createStreams(
       const identity = await loadStreamIdentity(dataDir, stream.name)
       const common = { config: stream, identity, clock, log: log.child({ stream: stream.name }) }
       return site === 'production'
-        ? new ProductionStream({ ...common, gateway, link, attempts: attempts.at(stream.source) })
-        : new DrStream({
+        ? new OriginHalf({ ...common, gateway, link, attempts: attempts.at(stream.source) })
+        : new CopyHalf({
             ...common,
             dataDir,
             windowBytes: link.windowBytes,
@@ -137,7 +134,7 @@ interface StatusParts {
   readonly config: GatewayConfig
   readonly tunnel: TunnelPath
   readonly link: LinkClient | LinkServer
-  readonly streams: readonly Stream[]
+  readonly streams: readonly StreamHalf[]
   readonly clock: Clock
 }
 
@@ -168,7 +165,7 @@ function createStatus({ config, tunnel, link, streams, clock }: StatusParts): ()
       problems,
       tunnel: tunnel.status(),
       ...shown,
-      refused: refusedBy(link, streams),
+      refused: [...link.refused(), ...streams.flatMap((stream) => stream.refused())],
     })
   }
 }

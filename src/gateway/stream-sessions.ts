@@ -4,35 +4,30 @@ import type { Channel } from '../link/channel.ts'
 import { type Frame, FrameType } from '../link/frame.ts'
 import type { SessionBody } from '../link/link-session.ts'
 import type { Hello, State } from '../link/messages.ts'
-import { DrStream } from './dr-stream.ts'
-import type { ProductionStream } from './production-stream.ts'
+import type { StreamHalf } from './stream-half.ts'
 
 /**
  * Gives each stream its number in a session: its place in the DR gateway's hello. Frames are
  * handed to the stream that they name.
  */
 export class StreamSessions {
-  readonly #streams: readonly (ProductionStream | DrStream)[]
-
+  readonly #streams: readonly StreamHalf[]
+  readonly #receives: boolean
   readonly #clock: Clock
 
-  constructor(streams: readonly (ProductionStream | DrStream)[], clock: Clock) {
+  /** `receives`: the streams are copied here, so this gateway's order counts. */
+  constructor(streams: readonly StreamHalf[], receives: boolean, clock: Clock) {
     this.#streams = streams
+    this.#receives = receives
     this.#clock = clock
   }
 
   readonly create = (channel: Channel, peer: Hello): SessionBody => {
-    const isDr = this.#streams[0] instanceof DrStream
-    const names = isDr ? this.#streams.map((stream) => stream.name) : peer.streams
-    for (const stream of this.#streams) {
-      if (!(stream instanceof DrStream)) stream.namedByPeer(names.includes(stream.name))
-    }
+    for (const stream of this.#streams) stream.namedByPeer(peer.streams.includes(stream.name))
+    const names = this.#receives ? this.#streams.map(({ name }) => name) : peer.streams
     const sessions = names.map((name, number) => {
       const stream = this.#streams.find((candidate) => candidate.name === name)
-      if (stream instanceof DrStream) return stream.receiver.session(channel, number)
-      return (
-        stream?.sender.session(channel, number) ?? unknownStream(channel, name, number, this.#clock)
-      )
+      return stream?.session(channel, number) ?? unknownStream(channel, name, number, this.#clock)
     })
     return {
       onFrame(frame) {

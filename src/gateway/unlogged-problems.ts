@@ -1,14 +1,16 @@
 import { parseMysqlGtidSet } from '../binlog/mysql-gtid-set.ts'
+import type { ReplicaPollerStatus } from '../database/replica-poller.ts'
 import type { Unlogged } from '../progress/receive-lag.ts'
 import type { Problem } from '../status/status.ts'
-import type { DrStream } from './dr-stream.ts'
+
+/** What the replica last said of itself; null where none can be asked. */
+type Asked = Pick<ReplicaPollerStatus, 'identity' | 'appliedGtids'> | null
 
 const GTIDS_CHARACTERS_MAX = 300
 
 /** What no dump will bring and the replica has not got on another way either; null for none. */
-export function lackedUnlogged(stream: DrStream): Unlogged | null {
-  const unlogged = stream.receiveLag.unlogged()
-  const applied = appliedGtids(stream)
+export function lackedUnlogged(unlogged: Unlogged | null, asked: Asked): Unlogged | null {
+  const applied = appliedGtids(asked)
   if (unlogged === null || applied === null) return unlogged
   const lacked = parseMysqlGtidSet(unlogged.gtids).minus(parseMysqlGtidSet(applied))
   if (lacked.isEmpty()) return null
@@ -16,11 +18,15 @@ export function lackedUnlogged(stream: DrStream): Unlogged | null {
 }
 
 /** Until the replica has them, or for good where it cannot be asked. */
-export function unloggedProblems(stream: DrStream): Problem[] {
-  const lacked = lackedUnlogged(stream)
+export function unloggedProblems(
+  stream: string,
+  unlogged: Unlogged | null,
+  asked: Asked,
+): Problem[] {
+  const lacked = lackedUnlogged(unlogged, asked)
   if (lacked === null) return []
   const { gtids, count, sinceMs } = lacked
-  const isKnown = appliedGtids(stream) !== null
+  const isKnown = appliedGtids(asked) !== null
   const transactions = count === 1 ? '1 transaction' : `${count} transactions`
   const isShort = gtids.length <= GTIDS_CHARACTERS_MAX
   const shown = isShort ? gtids : `${gtids.slice(0, GTIDS_CHARACTERS_MAX)}…`
@@ -29,7 +35,7 @@ export function unloggedProblems(stream: DrStream): Problem[] {
       code: 'ERR_SOURCE_UNLOGGED',
       // Where nobody can ask the replica, it may have them.
       severity: isKnown ? 'error' : 'warning',
-      where: `replica:${stream.name}`,
+      where: `replica:${stream}`,
       message:
         `the source counts ${transactions} as executed that none of its binary logs has, so DR ` +
         `never gets them: ${shown}`,
@@ -44,7 +50,7 @@ export function unloggedProblems(stream: DrStream): Problem[] {
 }
 
 /** Of the replica that can be asked; null when none can. */
-function appliedGtids({ poller }: DrStream): string | null {
-  const { identity, appliedGtids: applied } = poller?.status() ?? {}
+function appliedGtids(asked: Asked): string | null {
+  const { identity, appliedGtids: applied } = asked ?? {}
   return identity?.flavor === 'mysql' ? (applied ?? null) : null
 }

@@ -6,7 +6,7 @@ import type { Clock } from '../base/clock.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { ReasonLog } from '../base/reason-log.ts'
-import type { LinkStatus } from '../status/status.ts'
+import type { LinkStatus, RefusedStatus } from '../status/status.ts'
 import { FRAME_BYTES_MAX } from './frame.ts'
 import { type LinkSessionOptions, runLinkSession } from './link-session.ts'
 import { LinkState } from './link-state.ts'
@@ -45,6 +45,11 @@ export class LinkClient {
 
   status(): LinkStatus {
     return this.state.status()
+  }
+
+  /** Nobody knocks at the end that dials. */
+  refused(): RefusedStatus[] {
+    return []
   }
 
   async run(signal: AbortSignal): Promise<void> {

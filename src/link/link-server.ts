@@ -8,8 +8,8 @@ import { Doorstep, type DoorstepLimits, type Guest } from '../base/doorstep.ts'
 import { codeOf, isAbortError, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { ReasonLog } from '../base/reason-log.ts'
-import { Refusals, type RefusedStatus } from '../base/refusals.ts'
-import type { LinkStatus } from '../status/status.ts'
+import { Refusals } from '../base/refusals.ts'
+import type { LinkStatus, RefusedStatus } from '../status/status.ts'
 import { FRAME_BYTES_MAX } from './frame.ts'
 import { LINK_PATH } from './link-client.ts'
 import { type LinkSessionOptions, runLinkSession, superseded } from './link-session.ts'
@@ -70,8 +70,8 @@ export class LinkServer {
   }
 
   /** Connections that were turned away before they had shown the peer's certificate. */
-  refused(): readonly RefusedStatus[] {
-    return this.#refusals.status()
+  refused(): RefusedStatus[] {
+    return this.#refusals.status().map((refused) => ({ where: 'link', ...refused }))
   }
 
   /** Connections that have not shown the peer's certificate yet. */

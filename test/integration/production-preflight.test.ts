@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { Secret } from '../../src/base/secret.ts'
-import { ProductionStream } from '../../src/gateway/production-stream.ts'
+import { OriginHalf } from '../../src/gateway/origin-half.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import type { Channel } from '../../src/link/channel.ts'
@@ -12,8 +12,8 @@ import { testFlavors } from '../helpers/needs.ts'
 import { tlsOf } from '../helpers/server-tls.ts'
 import { TestServers } from '../helpers/test-servers.ts'
 
-function streamOf(server: RunningServer, user: string): ProductionStream {
-  return new ProductionStream({
+function streamOf(server: RunningServer, user: string): OriginHalf {
+  return new OriginHalf({
     gateway: 'ec2',
     config: {
       name: 'main',
@@ -45,11 +45,11 @@ function streamOf(server: RunningServer, user: string): ProductionStream {
 }
 
 /** A session with a DR gateway that holds nothing and never answers. */
-async function during(stream: ProductionStream, look: () => Promise<void>): Promise<void> {
+async function during(stream: OriginHalf, look: () => Promise<void>): Promise<void> {
   const deaf = { send: () => undefined, say: () => undefined, sendJson: () => undefined }
   const channel = { ...deaf, fail: () => undefined } as unknown as Channel
   const stop = new AbortController()
-  const session = stream.sender.session(channel, 0)
+  const session = stream.session(channel, 0)
   const body = { held: null, windowBytes: 1024 ** 2 }
   session.onFrame({ type: FrameType.Resume, stream: 0, body })
   const running = session.run(stop.signal).catch((error: unknown) => error)

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { RetentionPolicy } from '../../src/spool/retention.ts'
-import { DrStreamFixture } from '../helpers/dr-stream-fixture.ts'
+import { CopyHalfFixture } from '../helpers/copy-half-fixture.ts'
 import { recordedFacts, recordedFile } from '../helpers/fixtures.ts'
 import { needs } from '../helpers/needs.ts'
 import { SmallDisk } from '../helpers/small-disk.ts'
@@ -72,7 +72,7 @@ describe('a spool on a disk that is unmounted under it', needs('root'), () => {
     const directory = join(disk.path, 'main')
     await (await begun(disk))[Symbol.asyncDispose]()
     {
-      await using stream = new DrStreamFixture(directory, { dataDir: data.path })
+      await using stream = new CopyHalfFixture(directory, { dataDir: data.path })
       await stream.untilProblem(undefined)
     }
     const fixture = await SpoolFixture.open(directory)
@@ -89,7 +89,7 @@ describe('a spool on a disk that is unmounted under it', needs('root'), () => {
     expect(fixture.syncedBytes).toBe(1)
     await fixture.crash()
 
-    await using stream = new DrStreamFixture(directory, { dataDir: data.path })
+    await using stream = new CopyHalfFixture(directory, { dataDir: data.path })
     await stream.untilProblem('ERR_SPOOL_ABSENT')
     expect(await namesIn(disk.path)).toEqual([])
     await disk.mount()

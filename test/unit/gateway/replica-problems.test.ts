@@ -1,8 +1,12 @@
 import { expect, test } from 'vitest'
 import type { ReplicaPollerStatus } from '../../../src/database/replica-poller.ts'
 import { describeMysqlReplica } from '../../../src/database/replica-threads.ts'
-import type { DrStream } from '../../../src/gateway/dr-stream.ts'
-import { drStreamProblems } from '../../../src/gateway/dr-stream-status.ts'
+import {
+  relayProblems,
+  replicaProblems,
+  resetProblems,
+} from '../../../src/gateway/replica-problems.ts'
+import { unloggedProblems } from '../../../src/gateway/unlogged-problems.ts'
 import type { ReceiveLag } from '../../../src/progress/receive-lag.ts'
 import type { RelayStatus } from '../../../src/relay/relay-server.ts'
 import type { LeftOut } from '../../../src/spool/replica-file.ts'
@@ -44,24 +48,23 @@ function problemsOf(
   unlogged: ReturnType<ReceiveLag['unlogged']> = null,
 ) {
   const lineage = { epoch: 2, startedAtMs: 1_700_000_000_000, reason: 'was reset' }
-  const stream = {
-    name: 'main',
-    loadProblem: null,
-    receiver: { status: () => ({ state: null, receivedBytes: 0 }) },
-    writer: { problem: null },
-    receiveLag: { unlogged: () => unlogged },
-    relay: { status: () => ({ ...listening, ...relay }) },
-    poller: { status: () => ({ ...up, ...asked }) },
+  const facts = {
+    stream: 'main',
+    relay: { ...listening, ...relay },
+    asked: { ...up, ...asked },
     spool: {
       lineage: () => lineage,
-      heldBack: () => null,
       outdatedReplicas: () => outdated,
       standing: (id: string) => standings[id] ?? (outdated.includes(id) ? 'outdated' : 'sound'),
-      damagedPins: null,
       leftOut: (id: string) => leftOut[id] ?? null,
     },
-  }
-  return drStreamProblems(stream as unknown as DrStream, nowMs)
+  } as const
+  return [
+    ...resetProblems(facts),
+    ...unloggedProblems('main', unlogged, facts.asked),
+    ...relayProblems(facts),
+    ...replicaProblems(facts, nowMs),
+  ]
 }
 
 const notSetUp = describeMysqlReplica([])

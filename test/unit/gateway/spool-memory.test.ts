@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { checkSpools } from '../../../src/cli/check/check-spool.ts'
 import type { GatewayConfig } from '../../../src/config/config.ts'
-import { DrStreamFixture } from '../../helpers/dr-stream-fixture.ts'
+import { CopyHalfFixture } from '../../helpers/copy-half-fixture.ts'
 import { recordedFile } from '../../helpers/fixtures.ts'
 import {
   epochBeginning,
@@ -16,7 +16,7 @@ import {
 /** A spool with a byte, of which `path`-data knows. */
 async function knownSpool(path: string): Promise<void> {
   await storeOne(path)
-  await using fixture = new DrStreamFixture(path)
+  await using fixture = new CopyHalfFixture(path)
   await fixture.untilProblem(undefined)
 }
 
@@ -35,7 +35,7 @@ describe('a spool that is not where it was', () => {
     const path = join(folder.path, 'spool')
     await knownSpool(path)
     await rename(path, join(folder.path, 'away'))
-    await using fixture = new DrStreamFixture(path)
+    await using fixture = new CopyHalfFixture(path)
     await fixture.untilProblem('ERR_SPOOL_ABSENT')
     expect(fixture.stream.problems()).toMatchObject([
       {
@@ -66,7 +66,7 @@ describe('a spool that is not where it was', () => {
     await using folder = await temporaryFolder()
     const path = join(folder.path, 'spool')
     await knownSpool(path)
-    await using fixture = new DrStreamFixture(path)
+    await using fixture = new CopyHalfFixture(path)
     await fixture.untilProblem(undefined)
     await rename(path, join(folder.path, 'away'))
     await mkdir(path)
@@ -83,7 +83,7 @@ describe('a spool that is not where it was', () => {
     await knownSpool(path)
     await rm(path, { recursive: true })
     await mkdir(path)
-    await using fixture = new DrStreamFixture(path)
+    await using fixture = new CopyHalfFixture(path)
     await fixture.untilProblem('ERR_SPOOL_ABSENT')
     expect(await namesIn(path)).toEqual([])
     await rm(fixture.memoryPath)
@@ -102,13 +102,13 @@ describe('a spool that is not where it was', () => {
       { ...known, epoch: known.epoch + 1 },
     ]) {
       await writeFile(memory, JSON.stringify(other))
-      await using fixture = new DrStreamFixture(path)
+      await using fixture = new CopyHalfFixture(path)
       await fixture.untilProblem('ERR_SPOOL_ABSENT')
       expect(fixture.stream.problems()[0]?.message).toContain('holds another spool')
     }
     await rm(memory)
     {
-      await using fixture = new DrStreamFixture(path)
+      await using fixture = new CopyHalfFixture(path)
       await fixture.untilProblem(undefined)
     }
     expect(JSON.parse(await readFile(memory, 'utf8'))).toEqual(known)
@@ -120,12 +120,12 @@ describe('a spool that is not where it was', () => {
     await knownSpool(path)
     await writeFile(`${path}-data/spool-main.json`, '{"format":1,')
     {
-      await using fixture = new DrStreamFixture(path)
+      await using fixture = new CopyHalfFixture(path)
       await fixture.untilProblem(undefined)
     }
     await writeFile(`${path}-data/spool-main.json`, '{"format":1,')
     await rm(path, { recursive: true })
-    await using fixture = new DrStreamFixture(path)
+    await using fixture = new CopyHalfFixture(path)
     await fixture.untilProblem('ERR_SPOOL_ABSENT')
   })
 
@@ -133,7 +133,7 @@ describe('a spool that is not where it was', () => {
     await using folder = await temporaryFolder()
     const path = join(folder.path, 'spool')
     await knownSpool(path)
-    await using fixture = new DrStreamFixture(join(folder.path, 'other'), {
+    await using fixture = new CopyHalfFixture(join(folder.path, 'other'), {
       dataDir: `${path}-data`,
     })
     await fixture.untilProblem(undefined)

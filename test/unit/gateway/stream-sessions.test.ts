@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { ProductionStream } from '../../../src/gateway/production-stream.ts'
+import type { StreamHalf } from '../../../src/gateway/stream-half.ts'
 import { StreamSessions } from '../../../src/gateway/stream-sessions.ts'
 import type { Channel } from '../../../src/link/channel.ts'
 import { decodeFrame, encodeJson, type Frame, FrameType } from '../../../src/link/frame.ts'
@@ -8,18 +8,18 @@ import { FakeClock } from '../../helpers/fake-clock.ts'
 
 type Run = (signal: AbortSignal) => Promise<void>
 
-/** A stream of a production gateway whose sessions do what the test says. */
-function streamOf(name: string, run: Run, seen: Frame[] = []): ProductionStream {
+/** A stream whose sessions do what the test says. */
+function streamOf(name: string, run: Run, seen: Frame[] = []): StreamHalf {
   const session = () => ({ onFrame: (frame: Frame) => seen.push(frame), run })
-  const stream = { name, sender: { session }, namedByPeer: () => undefined }
-  return stream as unknown as ProductionStream
+  const stream = { name, session, namedByPeer: () => undefined }
+  return stream as unknown as StreamHalf
 }
 
 const untilAbort: Run = async (signal) => {
   await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
 }
 
-function bodyOf(streams: ProductionStream[], names: string[], sent: Buffer[] = []) {
+function bodyOf(streams: StreamHalf[], names: string[], sent: Buffer[] = []) {
   const sendJson = (...frame: Parameters<typeof encodeJson>) => sent.push(encodeJson(...frame))
   const channel = { sendJson } as unknown as Channel
   const peer: Hello = {
@@ -29,7 +29,7 @@ function bodyOf(streams: ProductionStream[], names: string[], sent: Buffer[] = [
     software: 'test',
     streams: names,
   }
-  return new StreamSessions(streams, new FakeClock()).create(channel, peer)
+  return new StreamSessions(streams, false, new FakeClock()).create(channel, peer)
 }
 
 describe('the streams of a session', () => {

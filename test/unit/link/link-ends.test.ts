@@ -153,7 +153,7 @@ describe('the two ends of a link', () => {
     await until(() => ends.server.waiting === 16)
     const { client } = await ends.client()
     await until(() => client.status().state === 'up')
-    expect(ends.server.refused()).toEqual([{ reason: 'crowded', connections: 1 }])
+    expect(ends.server.refused()).toEqual([{ where: 'link', reason: 'crowded', connections: 1 }])
     await strangers[0]?.closed
     for (const stranger of strangers) stranger.destroy()
     expect(client.status().sessions).toBe(1)

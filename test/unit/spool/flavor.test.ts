@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Flavor } from '../../../src/base/flavor.ts'
 import { encodeJson, FrameType } from '../../../src/link/frame.ts'
-import { DrStreamFixture } from '../../helpers/dr-stream-fixture.ts'
+import { CopyHalfFixture } from '../../helpers/copy-half-fixture.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
 import { HandmadePeer } from '../../helpers/handmade-peer.ts'
 import { MemoryLink } from '../../helpers/memory-link.ts'
@@ -139,7 +139,7 @@ describe.each(PAIRS)('a spool of %s', (flavor, other) => {
   test(`with an epoch of ${other} in it blocks its stream until that is gone`, async () => {
     await using folder = await temporaryFolder()
     await mixedSpool(folder.path, flavor, other)
-    await using fixture = new DrStreamFixture(folder.path)
+    await using fixture = new CopyHalfFixture(folder.path)
     const { stream, clock, told } = fixture
     await until(() => stream.problems()[0]?.code === 'ERR_SPOOL_FLAVOR')
     expect(stream.problems()).toMatchObject([

@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Flavor } from '../../../src/base/flavor.ts'
-import { DrStreamFixture } from '../../helpers/dr-stream-fixture.ts'
+import { CopyHalfFixture } from '../../helpers/copy-half-fixture.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
 import {
@@ -194,7 +194,7 @@ describe.each(FLAVORS)('a spool of %s whose source is reset by an intruder', (fl
       await using fixture = await resetSpool(folder.path, flavor)
       await store(fixture, flavor, 1)
     }
-    await using fixture = new DrStreamFixture(folder.path, { sizeBytes: 1 })
+    await using fixture = new CopyHalfFixture(folder.path, { sizeBytes: 1 })
     const isHeld = () => fixture.stream.problems().find(({ code }) => code === 'ERR_SPOOL_HELD')
     await until(() => isHeld() !== undefined)
     expect(isHeld()).toMatchObject({
@@ -205,7 +205,7 @@ describe.each(FLAVORS)('a spool of %s whose source is reset by an intruder', (fl
     })
     await until(() => {
       void fixture.clock.advance(DAY_MS)
-      return fixture.stream.spool.storedFiles().length === 1
+      return fixture.stream.spool.spool.storedFiles().length === 1
     })
     expect(isHeld()).toBeUndefined()
   })

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type Log, silentLog } from '../../src/base/log.ts'
-import { DrStream } from '../../src/gateway/dr-stream.ts'
+import { CopyHalf } from '../../src/gateway/copy-half.ts'
 import { ConnectAttempts } from '../../src/mysql/connect-attempts.ts'
 import { RELAY_LIMITS } from '../../src/relay/relay-server.ts'
 import { FakeClock } from './fake-clock.ts'
@@ -9,8 +9,8 @@ import { until } from './spool-fixture.ts'
 const HOLD_MS = 7 * 86_400_000
 
 /** The DR half of a stream without relay and replica, on a folder; its data directory is beside. */
-export class DrStreamFixture implements AsyncDisposable {
-  readonly stream: DrStream
+export class CopyHalfFixture implements AsyncDisposable {
+  readonly stream: CopyHalf
   readonly clock = new FakeClock()
   /** What it logged as an error. */
   readonly told: object[] = []
@@ -39,7 +39,7 @@ export class DrStreamFixture implements AsyncDisposable {
       minimumHoldMs: HOLD_MS,
     }
     const log: Log = { ...silentLog, error: (fields) => void this.told.push(fields) }
-    this.stream = new DrStream({
+    this.stream = new CopyHalf({
       config: {
         name: 'main',
         source: null,

@@ -3,6 +3,8 @@ import { errorFields, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { formatHostPort } from '../config/address.ts'
 import type { LinkConfig, StreamConfig } from '../config/config.ts'
+import type { Channel } from '../link/channel.ts'
+import type { SessionBody } from '../link/link-session.ts'
 import type { Sample } from '../link/messages.ts'
 import type { OpenedSource, SourcePort } from '../link/source-port.ts'
 import { StreamSender } from '../link/stream-sender.ts'
@@ -10,11 +12,12 @@ import type { ConnectAttempts } from '../mysql/connect-attempts.ts'
 import { Throttle } from '../progress/throttle.ts'
 import { SourceMonitor } from '../source/source-monitor.ts'
 import { SourceReader } from '../source/source-reader.ts'
-import type { Problem, StreamStatus } from '../status/status.ts'
+import type { Problem, RefusedStatus, StreamStatus } from '../status/status.ts'
 import { SourceWarnings } from './source-warnings.ts'
+import type { StreamHalf } from './stream-half.ts'
 import type { StreamIdentity } from './stream-identity.ts'
 
-export interface ProductionStreamOptions {
+export interface OriginHalfOptions {
   readonly gateway: string
   readonly config: StreamConfig
   readonly link: LinkConfig
@@ -25,17 +28,17 @@ export interface ProductionStreamOptions {
   readonly log: Log
 }
 
-/** The production half of a stream: source, throttle and sender joined. */
-export class ProductionStream {
+/** The sending half of a stream: source, throttle and sender joined. */
+export class OriginHalf implements StreamHalf {
   readonly name: string
-  readonly sender: StreamSender
-  readonly #options: ProductionStreamOptions
+  readonly #sender: StreamSender
+  readonly #options: OriginHalfOptions
   readonly #throttle: Throttle
   #unnamedSinceMs: number | null = null
   readonly #warnings: SourceWarnings
   readonly #monitor: SourceMonitor
 
-  constructor(options: ProductionStreamOptions) {
+  constructor(options: OriginHalfOptions) {
     const { config, link, clock, log } = options
     this.#options = options
     this.name = config.name
@@ -43,7 +46,7 @@ export class ProductionStream {
     this.#warnings = new SourceWarnings({ stream: config.name, clock, log })
     const { port, monitor } = createSourcePort(options, this.#warnings)
     this.#monitor = monitor
-    this.sender = new StreamSender({
+    this.#sender = new StreamSender({
       name: config.name,
       source: port,
       throttle: this.#throttle,
@@ -54,7 +57,6 @@ export class ProductionStream {
     })
   }
 
-  /** Whether the DR gateway has this stream too, as it said in its hello. */
   namedByPeer(isNamed: boolean): void {
     const sinceMs = this.#unnamedSinceMs ?? this.#options.clock.wallMs()
     this.#unnamedSinceMs = isNamed ? null : sinceMs
@@ -63,8 +65,22 @@ export class ProductionStream {
   /** The sender lives in the link's sessions; between them there is nothing to run. */
   async run(_signal: AbortSignal): Promise<void> {}
 
+  session(channel: Channel, stream: number): SessionBody {
+    return this.#sender.session(channel, stream)
+  }
+
+  /** Nothing is kept for anybody here. */
+  async releaseReplica(): Promise<boolean> {
+    return false
+  }
+
+  /** It has no door of its own. */
+  refused(): RefusedStatus[] {
+    return []
+  }
+
   problems(): Problem[] {
-    const { problem, state } = this.sender.status()
+    const { problem, state } = this.#sender.status()
     const warnings = [
       ...this.#unnamed(),
       ...this.#unmonitored(),
@@ -104,7 +120,7 @@ export class ProductionStream {
   }
 
   status(): StreamStatus {
-    const { state, source, sample, sampledMs, sentBytes } = this.sender.status()
+    const { state, source, sample, sampledMs, sentBytes } = this.#sender.status()
     const { config } = this.#options
     const heardAgoMs = sampledMs === null ? null : this.#options.clock.monotonicMs() - sampledMs
     return {
@@ -135,7 +151,7 @@ export class ProductionStream {
 }
 
 function createSourcePort(
-  options: ProductionStreamOptions,
+  options: OriginHalfOptions,
   warnings: SourceWarnings,
 ): { readonly port: SourcePort; readonly monitor: SourceMonitor } {
   const { config, identity, gateway, attempts, clock, log } = options

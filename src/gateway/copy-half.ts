@@ -1,0 +1,167 @@
+import type { Clock } from '../base/clock.ts'
+import { LandbridgeError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { SpoolConfig, StreamConfig } from '../config/config.ts'
+import type { Channel } from '../link/channel.ts'
+import type { SessionBody } from '../link/link-session.ts'
+import type { State } from '../link/messages.ts'
+import { StreamReceiver } from '../link/stream-receiver.ts'
+import type { ConnectAttempts } from '../mysql/connect-attempts.ts'
+import type { Problem, RefusedStatus, StreamStatus } from '../status/status.ts'
+import { LagMeter } from './lag-meter.ts'
+import type { RelayPlaces } from './relay-places.ts'
+import { ReplicaWatch } from './replica-watch.ts'
+import { SpoolSupervisor } from './spool-supervisor.ts'
+import type { StreamHalf } from './stream-half.ts'
+import type { StreamIdentity } from './stream-identity.ts'
+
+export interface CopyHalfOptions {
+  readonly dataDir: string
+  readonly config: StreamConfig
+  readonly windowBytes: number
+  /** How many connections the relay may have. */
+  readonly relayPlaces: RelayPlaces
+  readonly identity: StreamIdentity
+  /** Of the replica's server, shared with every stream that has the same. */
+  readonly replicaAttempts: ConnectAttempts
+  /** Peer clock minus own, as the link knows it now. */
+  readonly clockOffsetMs: () => number | null
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/**
+ * The receiving half of a stream. Bytes go from the receiver into the spool, and from there to the
+ * replicas; lag is measured beside them.
+ */
+export class CopyHalf implements StreamHalf {
+  readonly name: string
+  readonly spool: SpoolSupervisor
+  readonly #options: CopyHalfOptions
+  readonly #receiver: StreamReceiver
+  readonly #lag: LagMeter
+  readonly #replicas: ReplicaWatch
+
+  constructor(options: CopyHalfOptions) {
+    const { config, clock, log } = options
+    const spoolConfig = requireSpool(config)
+    this.#options = options
+    this.name = config.name
+    this.spool = new SpoolSupervisor({
+      ...{ stream: config.name, dataDir: options.dataDir, config: spoolConfig, clock, log },
+      onSynced: (bytes, commitMs) => this.#synced(bytes, commitMs),
+      onBroken: (error) => this.#receiver.broken(error),
+      beforeRetention: () => this.#replicas.confirmPins(),
+    })
+    const { spool } = this.spool
+    this.#lag = new LagMeter({ ...options, stream: config.name, spool })
+    this.#receiver = new StreamReceiver({
+      name: config.name,
+      windowBytes: options.windowBytes,
+      clock,
+      spool: this.spool.port(),
+      onSample: (sample) => this.#lag.sampled(sample, this.#told()?.state === 'streaming'),
+      onOpen: (opened) => this.#lag.opened(opened),
+    })
+    const keepSentMs = spoolConfig.retention.replicaAgeMs
+    this.#replicas = new ReplicaWatch({ ...options, spool, lag: this.#lag, keepSentMs })
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.spool.load(signal)
+      if (signal.aborted) return
+      await this.#lag.loaded()
+      await this.#runParts(signal)
+    } finally {
+      await this.spool.close()
+    }
+  }
+
+  session(channel: Channel, stream: number): SessionBody {
+    return this.#receiver.session(channel, stream)
+  }
+
+  /** A sender that lacks the stream says so in the session. */
+  namedByPeer(): void {}
+
+  async releaseReplica(replica: string): Promise<boolean> {
+    return await this.spool.spool.releasePin(replica)
+  }
+
+  refused(): RefusedStatus[] {
+    return this.#replicas.refused()
+  }
+
+  problems(): Problem[] {
+    return [...this.#sourceProblems(), ...this.spool.problems(), ...this.#replicas.problems()]
+  }
+
+  status(): StreamStatus {
+    const { config, clock } = this.#options
+    const received = this.#receiver.status()
+    const told = received.state
+    const identity = this.spool.spool.identity()
+    return {
+      name: this.name,
+      flavor: identity?.flavor ?? null,
+      state: told?.state ?? 'idle',
+      source: {
+        host: told?.host ?? null,
+        serverVersion: identity?.serverVersion ?? null,
+        serverId: identity?.serverId ?? null,
+        serverUuid: identity?.serverUuid ?? null,
+        connected: told?.state === 'streaming',
+        ...this.#lag.sourceStatus(),
+      },
+      spool: this.spool.status(),
+      receiveLag: this.#lag.receiveStatus(),
+      transactionsReceived: this.#lag.transactions,
+      bytesReceived: received.receivedBytes,
+      receivedAgoMs:
+        received.receivedMs === null ? null : clock.monotonicMs() - received.receivedMs,
+      throttle: { bytesPerSecond: config.throttle.bytesPerSecond },
+      replicas: this.#replicas.status(),
+    }
+  }
+
+  async #runParts(signal: AbortSignal): Promise<void> {
+    const ending = new AbortController()
+    const stop = AbortSignal.any([signal, ending.signal])
+    const parts = [this.spool, this.#replicas, this.#lag].map((part) => part.run(stop))
+    try {
+      await Promise.all(parts)
+    } finally {
+      ending.abort()
+      await Promise.allSettled(parts)
+    }
+  }
+
+  /** The acknowledgement first: nothing that is only measured stands before it. */
+  #synced(bytes: number, commitMs: readonly number[]): void {
+    this.#receiver.synced(bytes)
+    this.#lag.synced(bytes, commitMs)
+    this.#replicas.nudge()
+  }
+
+  /** As the sender last said; null without a session. */
+  #told(): State | null {
+    return this.#receiver.status().state
+  }
+
+  /** What the sender says is wrong with the source. */
+  #sourceProblems(): Problem[] {
+    const told = this.#told()
+    if (!told?.problem) return []
+    const { code, message, remedy } = told.problem
+    const sinceMs = this.#lag.ownTimeOf(told.problem.sinceMs)
+    const severity = told.state === 'blocked' ? 'blocked' : 'error'
+    const where = `source:${this.name}`
+    return [{ code, severity, where, message, sinceMs, ...(remedy !== null && { remedy }) }]
+  }
+}
+
+function requireSpool(config: StreamConfig): SpoolConfig {
+  if (config.spool !== null) return config.spool
+  throw new LandbridgeError('ERR_CONFIG', `stream ${config.name} has no spool`)
+}

@@ -1,0 +1,186 @@
+import { join } from 'node:path'
+import type { Clock } from '../base/clock.ts'
+import type { Flavor } from '../base/flavor.ts'
+import type { Log } from '../base/log.ts'
+import type { Open, Sample } from '../link/messages.ts'
+import { ApplyLag } from '../progress/apply-lag.ts'
+import { ReceiveLag, type Unlogged } from '../progress/receive-lag.ts'
+import type { Spool } from '../spool/spool.ts'
+import type { LagStatus, PositionStatus } from '../status/status.ts'
+import { LastProof } from './last-proof.ts'
+
+export interface LagMeterOptions {
+  readonly stream: string
+  readonly dataDir: string
+  readonly spool: Pick<
+    Spool,
+    'bytes' | 'epoch' | 'gtids' | 'gtidSet' | 'heldEpoch' | 'identity' | 'lineage' | 'newestFile'
+  >
+  /** Peer clock minus own, as the link knows it now. */
+  readonly clockOffsetMs: () => number | null
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** A place of the source, and when it was heard of on this gateway's monotonic clock. */
+interface KnownPlace {
+  readonly file: string
+  readonly offset: number
+  readonly gtids: string | null
+  readonly atMs: number
+}
+
+/** What is known of the source against what is held, and of what is held against the replica. */
+export class LagMeter {
+  readonly #options: LagMeterOptions
+  readonly #receive: ReceiveLag
+  readonly #apply: ApplyLag
+  readonly #lastProof: LastProof
+  #transactions = 0
+  #bytesTotal = 0
+  /** First epoch of the lineage that lag is measured in; 0 for the only one. */
+  #lineageEpoch = 0
+  #sample: { readonly sample: Sample; readonly atMs: number } | null = null
+  /** As last measured: a link that is down has none. */
+  #clockOffsetMs = 0
+  #remembered: KnownPlace | null = null
+
+  constructor(options: LagMeterOptions) {
+    const { stream, dataDir, clock, log } = options
+    this.#options = options
+    this.#receive = new ReceiveLag({ clock })
+    this.#apply = new ApplyLag({ clock })
+    this.#lastProof = new LastProof({
+      path: join(dataDir, `last-proof-${stream}.json`),
+      ...{ clock, log },
+      known: () => this.#receive.known(),
+      lineage: () => this.#lineageEpoch,
+    })
+  }
+
+  /** Transactions that were synced since the start. */
+  get transactions(): number {
+    return this.#transactions
+  }
+
+  /** GTIDs of the source when it was last heard of; null before that. */
+  get sourceGtids(): string | null {
+    return this.#sample?.sample.gtids ?? null
+  }
+
+  /** Whether the replica has not applied all that is held. */
+  get isBehind(): boolean {
+    return this.#apply.isBehind
+  }
+
+  /** What the source has executed and none of its files has; null for none. */
+  unlogged(): Unlogged | null {
+    return this.#receive.unlogged()
+  }
+
+  receiveStatus(): LagStatus {
+    return this.#receive.status()
+  }
+
+  applyStatus(): LagStatus {
+    return this.#apply.status()
+  }
+
+  /** Where the source was when it was last heard of, be it before this start. */
+  sourceStatus(): { position: PositionStatus | null; heardAgoMs: number | null } {
+    const heard = this.#sample
+    const newest = heard === null ? this.#remembered : { ...heard.sample, atMs: heard.atMs }
+    if (newest === null) return { position: null, heardAgoMs: null }
+    const { file, offset, gtids, atMs } = newest
+    return {
+      position: { epoch: null, file, offset, gtids: gtids ?? '' },
+      heardAgoMs: this.#options.clock.monotonicMs() - atMs,
+    }
+  }
+
+  /** A time of the peer's clock, by this gateway's. */
+  ownTimeOf(peerMs: number): number {
+    this.#clockOffsetMs = this.#options.clockOffsetMs() ?? this.#clockOffsetMs
+    return peerMs - this.#clockOffsetMs
+  }
+
+  /** The spool was opened. Until production is heard of, what was known of it before counts. */
+  async loaded(): Promise<void> {
+    const { spool, clock } = this.#options
+    const flavor = spool.identity()?.flavor
+    if (flavor !== undefined) this.#setFlavor(flavor)
+    this.#bytesTotal = spool.bytes
+    this.#lineageEpoch = spool.lineage()?.epoch ?? 0
+    this.#measure()
+    const known = await this.#lastProof.load()
+    if (known === null) return
+    this.#receive.restore(known)
+    const { file, offset, gtids, provenAgoMs } = known
+    this.#remembered = { file, offset, gtids, atMs: clock.monotonicMs() - provenAgoMs }
+  }
+
+  /** Keeps on disk what is known of the source, until abort. */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#lastProof.run(signal)
+  }
+
+  /** A dump begins: who the source is. */
+  opened(opened: Open): void {
+    this.#setFlavor(opened.source.flavor)
+    if (opened.newEpoch !== null) this.#receive.reset()
+  }
+
+  /** `isStreaming`: what comes is of the server that said so. */
+  sampled(sample: Sample, isStreaming: boolean): void {
+    const { spool, clock, clockOffsetMs } = this.#options
+    this.#sample = { sample, atMs: clock.monotonicMs() }
+    const offsetMs = clockOffsetMs()
+    if (offsetMs !== null) this.#receive.setClockOffset(offsetMs)
+    if (sample.files !== undefined) this.#receive.setSourceFiles(sample.files)
+    const held = spool.heldEpoch()
+    // An epoch that was begun has no byte yet: what is held is the other server's.
+    const isHeld = held !== null && held === spool.epoch
+    const isSame = sample.serverUuid != null && sample.serverUuid === held?.source.serverUuid
+    this.#receive.sample({ ...sample, isOfHeld: isHeld && isSame && isStreaming })
+  }
+
+  synced(bytes: number, commitMs: readonly number[]): void {
+    const syncedMs = this.#options.clock.wallMs()
+    for (const ms of commitMs) this.#receive.recordTransaction(ms, syncedMs)
+    this.#transactions += commitMs.length
+    this.#bytesTotal += bytes
+    this.#followLineage()
+    this.#measure()
+  }
+
+  /** The replica has applied these. */
+  applied(gtids: string): void {
+    this.#apply.applied(gtids)
+  }
+
+  #setFlavor(flavor: Flavor): void {
+    this.#receive.setFlavor(flavor)
+    this.#apply.setFlavor(flavor)
+  }
+
+  /** With the first bytes after a reset of the source, what was waited for will never come. */
+  #followLineage(): void {
+    const lineage = this.#options.spool.lineage()
+    if (lineage === null || lineage.epoch === this.#lineageEpoch) return
+    this.#lineageEpoch = lineage.epoch
+    this.#receive.reset()
+    this.#apply.reset()
+    const { epoch, reason } = lineage
+    const message = `${reason}: replicas that were served before must be made anew`
+    this.#options.log.warn({ code: 'ERR_SOURCE_RESET', epoch }, message)
+  }
+
+  #measure(): void {
+    const { spool } = this.#options
+    const file = spool.newestFile()
+    if (file === undefined) return
+    const place = { file: file.name, offset: file.bytes }
+    this.#receive.synced({ ...place, gtids: () => spool.gtidSet() })
+    this.#apply.synced({ gtids: () => spool.gtids(), bytesTotal: this.#bytesTotal })
+  }
+}

@@ -1,0 +1,63 @@
+import { errorFields, type LandbridgeError } from '../base/errors.ts'
+import type { Spool } from '../spool/spool.ts'
+import type { Problem } from '../status/status.ts'
+
+/** What the writer of a spool runs into; null while it goes well. */
+export type DiskTrouble = { readonly error: LandbridgeError; readonly sinceMs: number } | null
+
+/** These only a person can mend. A disk may have room again. */
+const BLOCKING = ['ERR_SPOOL_FLAVOR', 'ERR_BINLOG_NAME']
+
+export function diskProblems(stream: string, disk: DiskTrouble): Problem[] {
+  if (disk === null) return []
+  const { error, sinceMs } = disk
+  const severity = BLOCKING.includes(error.code) ? 'blocked' : 'error'
+  const where = `spool:${stream}`
+  return [{ ...errorFields(error), severity, where, message: error.message, sinceMs }]
+}
+
+/** As long as what is of before a reset stays beyond the limits that are set. */
+export function heldProblems(
+  stream: string,
+  spool: Pick<Spool, 'heldBack' | 'lineage'>,
+  isFull: boolean,
+): Problem[] {
+  const held = spool.heldBack()
+  if (held === null) return []
+  const { files, bytes, untilMs } = held
+  const until = new Date(untilMs).toISOString().slice(0, 16)
+  return [
+    {
+      code: 'ERR_SPOOL_HELD',
+      severity: isFull ? 'error' : 'warning',
+      where: `spool:${stream}`,
+      message:
+        `${files} files (${Math.ceil(bytes / 1e6)} MB) would go, but the source was reset: ` +
+        `they stay until ${until} UTC${isFull ? ', and the disk is full' : ''}`,
+      remedy:
+        'If you did not reset the source, somebody else may have, to get rid of them: copy the ' +
+        "spool's folders of before away. If it was you and you need the room, set a shorter " +
+        'retention.minimumHold and restart the gateway.',
+      sinceMs: spool.lineage()?.startedAtMs ?? untilMs,
+    },
+  ]
+}
+
+/** Until a person has removed the file that lies aside. */
+export function recordProblems(stream: string, damaged: Spool['damagedPins']): Problem[] {
+  if (damaged === null) return []
+  const { path, sinceMs } = damaged
+  return [
+    {
+      code: 'ERR_SPOOL_REPLICAS',
+      severity: 'warning',
+      where: `spool:${stream}`,
+      message: `the record of which replicas were served could not be read; it is kept as ${path}`,
+      remedy:
+        'See that each replica connects again: only then files are kept for it. After a reset of ' +
+        'the source those that are not remembered are refused until `landbridge replica detach ' +
+        `ID\`. Then remove ${path}.`,
+      sinceMs,
+    },
+  ]
+}

@@ -1,0 +1,191 @@
+import { Backoff } from '../base/backoff.ts'
+import type { Clock } from '../base/clock.ts'
+import {
+  describeError,
+  errorFields,
+  isLandbridgeError,
+  type LandbridgeError,
+} from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { SpoolConfig } from '../config/config.ts'
+import type { SpoolPort } from '../link/source-port.ts'
+import { diskFull, failedCall, isDiskFull } from '../spool/disk-failure.ts'
+import { Spool } from '../spool/spool.ts'
+import type { EpochRecord } from '../spool/spool-file.ts'
+import { SpoolWriter } from '../spool/spool-writer.ts'
+import type { Problem, StreamStatus } from '../status/status.ts'
+import { makeSpoolPrivate } from './data-directory.ts'
+import { SpoolMemory } from './spool-memory.ts'
+import { diskProblems, heldProblems, recordProblems } from './spool-problems.ts'
+
+export interface SpoolSupervisorOptions {
+  readonly stream: string
+  readonly dataDir: string
+  readonly config: SpoolConfig
+  readonly clock: Clock
+  readonly log: Log
+  /** `bytes` more are synced, with the transactions in them by when each was committed. */
+  readonly onSynced: (bytes: number, commitMs: readonly number[]) => void
+  /** The writer gave up what is under way. */
+  readonly onBroken: (error: LandbridgeError) => void
+  /** Retention is about to look at what is kept for whom. */
+  readonly beforeRetention: () => void
+}
+
+const RETENTION_EVERY_MS = 60_000
+
+/** Opens the spool of a stream, keeps it within its limits, and says what is wrong with it. */
+export class SpoolSupervisor {
+  readonly spool: Spool
+  readonly writer: SpoolWriter
+  readonly #options: SpoolSupervisorOptions
+  readonly #memory: SpoolMemory
+  #knownEpoch: EpochRecord | null = null
+  #loadProblem: Problem | null = null
+
+  constructor(options: SpoolSupervisorOptions) {
+    this.#options = options
+    this.spool = createSpool(options)
+    this.#memory = new SpoolMemory({ ...options, spool: this.spool })
+    this.writer = new SpoolWriter({
+      spool: this.spool,
+      clock: options.clock,
+      log: options.log,
+      onSynced: (bytes, commitMs) => {
+        options.onSynced(bytes, commitMs)
+        if (this.spool.heldEpoch() !== this.#knownEpoch) this.#enterEpoch()
+      },
+      onBroken: options.onBroken,
+    })
+  }
+
+  /** What the receiver writes to. */
+  port(): SpoolPort {
+    const { writer } = this
+    return {
+      rewind: () => writer.rewind(),
+      beginEpoch: (...epoch) => writer.beginEpoch(...epoch),
+      renewSource: (source) => writer.renewSource(source),
+      beginFile: (name, offset) => writer.beginFile(name, offset),
+      append: (offset, bytes, readAtMs, written) => writer.append(offset, bytes, readAtMs, written),
+    }
+  }
+
+  /** Tries until it is open, or until abort. */
+  async load(signal: AbortSignal): Promise<void> {
+    const { clock, log, stream } = this.#options
+    const backoff = new Backoff({ clock })
+    this.#loadProblem = {
+      code: 'ERR_SPOOL_RECOVERING',
+      severity: 'warning',
+      where: `spool:${stream}`,
+      message: 'the spool is being read and checked after a start',
+      sinceMs: clock.wallMs(),
+    }
+    while (!signal.aborted) {
+      try {
+        await this.spool.load(signal, await this.#memory.recall())
+        break
+      } catch (error) {
+        if (signal.aborted) return
+        this.#failed(await spoolUnusable(this.spool, error))
+        await backoff.wait({ signal }).catch(() => undefined)
+      }
+    }
+    await makeSpoolPrivate(this.spool.directory, log)
+    this.#loadProblem = null
+    await this.#memory.remember()
+  }
+
+  /** Once it is open: writes, and removes what is due. */
+  async run(signal: AbortSignal): Promise<void> {
+    const ending = new AbortController()
+    const stop = AbortSignal.any([signal, ending.signal])
+    const writing = this.writer.run(stop)
+    try {
+      await Promise.all([writing, this.#retain(stop)])
+    } finally {
+      ending.abort()
+      await Promise.allSettled([writing])
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.spool.close()
+  }
+
+  problems(): Problem[] {
+    const { stream } = this.#options
+    const loading = this.#loadProblem === null ? [] : [this.#loadProblem]
+    const disk = diskProblems(stream, this.writer.problem)
+    const isFull = disk.some(({ code }) => code === 'ERR_DISK_FULL')
+    const held = heldProblems(stream, this.spool, isFull)
+    return [...loading, ...disk, ...held, ...recordProblems(stream, this.spool.damagedPins)]
+  }
+
+  status(): NonNullable<StreamStatus['spool']> {
+    const held = this.spool.held()
+    const files = this.spool.storedFiles()
+    return {
+      directory: this.spool.directory,
+      synced:
+        held === null
+          ? null
+          : { epoch: held.epoch, file: held.file, offset: held.offset, gtids: held.gtids },
+      files: files.length,
+      bytes: this.spool.bytes,
+      oldestFile: files[0]?.name ?? null,
+      pins: this.spool.pins().map(({ id, file, ageMs }) => ({ replica: id, file, ageMs })),
+    }
+  }
+
+  #failed(failure: LandbridgeError): void {
+    const { clock, log, stream } = this.#options
+    const { message, retryable } = failure
+    const severity = retryable ? 'error' : 'blocked'
+    const before = this.#loadProblem
+    const isKnown = before?.code === failure.code
+    const sinceMs = isKnown ? before.sinceMs : clock.wallMs()
+    if (!isKnown) log.error(errorFields(failure), describeError(failure))
+    this.#loadProblem = {
+      ...errorFields(failure),
+      ...{ message, severity, where: `spool:${stream}`, sinceMs },
+    }
+  }
+
+  async #retain(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#options.beforeRetention()
+      await this.spool.applyRetention()
+      await this.#memory.remember()
+      await this.writer.checkPlace()
+      await this.#options.clock.sleep(RETENTION_EVERY_MS, { signal }).catch(() => undefined)
+    }
+  }
+
+  /** Its first bytes are held: from now on an empty folder is no spool that is to begin. */
+  #enterEpoch(): void {
+    this.#knownEpoch = this.spool.heldEpoch()
+    void this.#memory.remember()
+  }
+}
+
+/** A folder that cannot be read or written is the world's failure, like any other. */
+async function spoolUnusable(spool: Spool, cause: unknown): Promise<LandbridgeError> {
+  if (isLandbridgeError(cause)) return cause
+  if (isDiskFull(cause)) return await diskFull(spool, cause)
+  if (!(cause instanceof Error && 'syscall' in cause)) throw cause
+  return failedCall('ERR_SPOOL_OPEN', `cannot open the spool ${spool.directory}`, cause)
+}
+
+function createSpool({ config, clock, log }: SpoolSupervisorOptions): Spool {
+  const { ageMs, sizeBytes, hardLimit, replicaAgeMs, minimumHoldMs } = config.retention
+  const retention = {
+    ageMsMax: ageMs,
+    bytesMax: sizeBytes,
+    hardLimit,
+    minimumHoldMs,
+    replicaAgeMsMax: replicaAgeMs,
+  }
+  return new Spool({ directory: config.directory, retention, clock, log })
+}
