@@ -26,6 +26,7 @@ import { MetricsServer } from './observe/metrics-server.ts'
 import { linkProblems, tunnelProblems, worstState } from './status/path-problems.ts'
 import { silenceProblems } from './status/silence-problems.ts'
 import type { GatewayStatus } from './status/status.ts'
+import { verdictsOf } from './status/verdicts.ts'
 import { ExternalTunnel } from './tunnel/external-tunnel.ts'
 import { Tunnel } from './tunnel/tunnel.ts'
 import { allowedAddress } from './tunnel/tunnel-backend.ts'
@@ -154,7 +155,7 @@ function createStatus({ config, tunnel, link, streams, clock }: StatusParts): ()
       ...streams.flatMap((stream) => stream.problems()),
     ]
     const problems = [...told, ...silenceProblems({ ...shown, problems: told })]
-    return roundNumbers({
+    const facts = {
       schema: 1,
       name,
       site,
@@ -166,7 +167,8 @@ function createStatus({ config, tunnel, link, streams, clock }: StatusParts): ()
       tunnel: tunnel.status(),
       ...shown,
       refused: [...link.refused(), ...streams.flatMap((stream) => stream.refused())],
-    })
+    } as const
+    return roundNumbers({ ...facts, verdicts: verdictsOf(facts) })
   }
 }
 

@@ -18,11 +18,22 @@ export interface GatewayStatus {
   /** The worst of the problems below. `blocked`: a person must act before data flows again. */
   readonly state: 'ok' | 'degraded' | 'blocked'
   readonly problems: readonly Problem[]
+  /** Is it up, how far is it behind, can it take over: for each stream. */
+  readonly verdicts: readonly Verdict[]
   readonly tunnel: TunnelStatus
   readonly link: LinkStatus
   readonly streams: readonly StreamStatus[]
   /** Connections that were turned away before they proved who they are, since the start. */
   readonly refused: readonly RefusedStatus[]
+}
+
+/** One of the questions of the person on call, answered in a line. */
+export interface Verdict {
+  readonly question: 'tunnel' | 'lag' | 'failover'
+  /** Null where there is only one stream, or where it is not about a stream. */
+  readonly stream: string | null
+  readonly mood: 'good' | 'warn' | 'bad'
+  readonly answer: string
 }
 
 export interface RefusedStatus {

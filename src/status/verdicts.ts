@@ -1,14 +1,5 @@
 import { bytesText, durationText, plural } from '../base/quantity-text.ts'
-import type { GatewayStatus, LagStatus, ReplicaStatus, StreamStatus } from './status.ts'
-
-/** One of the questions of the person on call, answered in a line. */
-export interface Verdict {
-  readonly question: 'tunnel' | 'lag' | 'failover'
-  /** Null where there is only one stream, or where it is not about a stream. */
-  readonly stream: string | null
-  readonly mood: 'good' | 'warn' | 'bad'
-  readonly answer: string
-}
+import type { GatewayStatus, LagStatus, ReplicaStatus, StreamStatus, Verdict } from './status.ts'
 
 /** A replica is asked every second: what is older than this does not prove the present. */
 const PROOF_MS_MAX = 10_000
@@ -19,7 +10,8 @@ const PROOF_MS_OLD = 60_000
 /** An error of a replica can be half a page; the problem below has all of it. */
 const REASON_CHARACTERS_MAX = 60
 
-export function verdictsOf(status: GatewayStatus): Verdict[] {
+/** The judgement of a status: what a person on call asks first. */
+export function verdictsOf(status: Facts): Verdict[] {
   const verdicts = [tunnelVerdict(status)]
   const several = status.streams.length > 1
   for (const stream of status.streams) {
@@ -32,9 +24,10 @@ export function verdictsOf(status: GatewayStatus): Verdict[] {
   return verdicts
 }
 
+type Facts = Omit<GatewayStatus, 'verdicts'>
 type Answer = Pick<Verdict, 'mood' | 'answer'>
 
-function tunnelVerdict({ tunnel, link, nowMs }: GatewayStatus): Verdict {
+function tunnelVerdict({ tunnel, link, nowMs }: Facts): Verdict {
   const words = {
     up: `up, handshake ${durationText(tunnel.handshakeAgeMs)} ago`,
     stale: `stale, last handshake ${durationText(tunnel.handshakeAgeMs)} ago`,
@@ -53,7 +46,7 @@ function tunnelVerdict({ tunnel, link, nowMs }: GatewayStatus): Verdict {
   return { question: 'tunnel', stream: null, mood, answer }
 }
 
-function lagVerdict({ receiveLag: lag, source }: StreamStatus, status: GatewayStatus): Answer {
+function lagVerdict({ receiveLag: lag, source }: StreamStatus, status: Facts): Answer {
   const { site, link } = status
   if (lag === null && site === 'production') {
     return { mood: 'good', answer: `is measured at the other site: ask ${link.peer}` }
@@ -76,7 +69,7 @@ function lagVerdict({ receiveLag: lag, source }: StreamStatus, status: GatewaySt
 }
 
 /** Of an old proof also the moment: that is what was lost, when production does not come back. */
-function proofText(ageMs: number, { nowMs, startedAtMs }: GatewayStatus): string {
+function proofText(ageMs: number, { nowMs, startedAtMs }: Facts): string {
   const ago = `${durationText(ageMs)} ago`
   const atMs = nowMs - ageMs
   const isBeforeStart = atMs < startedAtMs
@@ -92,7 +85,7 @@ function exposedText({ transactions, bytes }: LagStatus): string {
   return `${plural(transactions, 'transaction')}${size}`
 }
 
-function failoverVerdict(stream: StreamStatus, { site, link }: GatewayStatus): Answer {
+function failoverVerdict(stream: StreamStatus, { site, link }: Facts): Answer {
   if (site === 'production') {
     return { mood: 'good', answer: `is decided at the other site: ask ${link.peer}` }
   }

@@ -1,4 +1,5 @@
 import type { GatewayStatus, ReplicaStatus, StreamStatus } from '../../src/status/status.ts'
+import { verdictsOf } from '../../src/status/verdicts.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 22, 12, 0, 0)
 const UUID = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
@@ -63,8 +64,13 @@ export const drStream: StreamStatus = {
   replicas: [replicaStatus],
 }
 
+/** `status` with the verdicts that it deserves, whatever verdicts it comes with. */
+export function judged(status: Omit<GatewayStatus, 'verdicts'>): GatewayStatus {
+  return { ...status, verdicts: verdictsOf(status) }
+}
+
 /** A DR gateway that is idle and well. */
-export const drStatus: GatewayStatus = {
+export const drStatus: GatewayStatus = judged({
   schema: 1,
   name: 'azure',
   site: 'dr',
@@ -103,10 +109,10 @@ export const drStatus: GatewayStatus = {
   },
   refused: [{ where: 'relay:main', reason: 'password', connections: 3 }],
   streams: [drStream],
-}
+})
 
 /** The production gateway of the same pair. */
-export const productionStatus: GatewayStatus = {
+export const productionStatus: GatewayStatus = judged({
   ...drStatus,
   name: 'ec2',
   site: 'production',
@@ -130,4 +136,4 @@ export const productionStatus: GatewayStatus = {
       throttle: { bytesPerSecond: 52_428_800 },
     },
   ],
-}
+})

@@ -7,8 +7,8 @@ import type {
   Problem,
   ReplicaStatus,
   StreamStatus,
+  Verdict,
 } from '../../status/status.ts'
-import { type Verdict, verdictsOf } from '../../status/verdicts.ts'
 import type { Paint } from '../terminal/paint.ts'
 
 type Row = readonly [label: string, value: string]
@@ -19,9 +19,7 @@ const LABEL_COLUMNS = 18
 export function renderStatus(status: GatewayStatus, paint: Paint): string {
   return [
     headline(status, paint),
-    verdictsOf(status)
-      .map((verdict) => verdictLine(verdict, paint))
-      .join('\n'),
+    status.verdicts.map((verdict) => verdictLine(verdict, paint)).join('\n'),
     problemsBlock(status, paint),
     tunnelBlock(status, paint),
     linkBlock(status, paint),

@@ -49,7 +49,7 @@ const problem: Problem = {
 }
 const lastError = { code: 'ERR_LINK_DIAL', message: HOSTILE, remedy: HOSTILE, atMs: 1 }
 /** What the code chooses by; all else comes from databases, peers and files. */
-const CHOSEN = ['state', 'severity', 'site', 'backend']
+const CHOSEN = ['state', 'severity', 'site', 'backend', 'mood', 'question']
 const replicas = [
   { ...replicaStatus, applyError: 'x', filters: ['x'], leftOut: 'x' },
   { ...replicaStatus, applyError: null, filters: ['x'], delaySeconds: 60 },

@@ -1,14 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import { renderStatus, renderStatusLine } from '../../../../src/cli/status/status-view.ts'
-import { createPaint } from '../../../../src/cli/terminal/paint.ts'
+import { createPaint, type Paint } from '../../../../src/cli/terminal/paint.ts'
 import type { GatewayStatus, ReplicaStatus } from '../../../../src/status/status.ts'
 import {
   drStatus,
   drStream,
+  judged,
   productionStatus,
   replicaStatus,
 } from '../../../helpers/status-fixture.ts'
 
+const render = (status: GatewayStatus, paint: Paint): string => renderStatus(judged(status), paint)
 const golden = (name: string): string => `golden/status-${name}.txt`
 const plain = createPaint(false)
 const proof = { provenAgoMs: 350, recent: drStream.receiveLag?.recent ?? null }
@@ -87,29 +89,29 @@ const blocked: GatewayStatus = {
 
 describe('status for people', () => {
   test('DR, idle and well', async () => {
-    await expect(renderStatus(drStatus, plain)).toMatchFileSnapshot(golden('dr-idle'))
+    await expect(render(drStatus, plain)).toMatchFileSnapshot(golden('dr-idle'))
   })
 
   test('DR, under load', async () => {
-    await expect(renderStatus(underLoad, plain)).toMatchFileSnapshot(golden('dr-load'))
+    await expect(render(underLoad, plain)).toMatchFileSnapshot(golden('dr-load'))
   })
 
   test('DR, link down', async () => {
-    await expect(renderStatus(linkDown, plain)).toMatchFileSnapshot(golden('dr-link-down'))
+    await expect(render(linkDown, plain)).toMatchFileSnapshot(golden('dr-link-down'))
   })
 
   test('DR, blocked by missing GTIDs', async () => {
-    await expect(renderStatus(blocked, plain)).toMatchFileSnapshot(golden('dr-blocked'))
+    await expect(render(blocked, plain)).toMatchFileSnapshot(golden('dr-blocked'))
   })
 
   test('production', async () => {
-    await expect(renderStatus(productionStatus, plain)).toMatchFileSnapshot(golden('production'))
+    await expect(render(productionStatus, plain)).toMatchFileSnapshot(golden('production'))
   })
 
   test('what is kept for a replica that is away is named', () => {
     const pins = [{ replica: 'id:3', file: 'binlog.000012', ageMs: 7_200_000 }]
     const spool = drStream.spool && { ...drStream.spool, pins }
-    const text = renderStatus({ ...drStatus, streams: [{ ...drStream, spool }] }, plain)
+    const text = render({ ...drStatus, streams: [{ ...drStream, spool }] }, plain)
     expect(text).toMatch(/kept for +id:3, from binlog\.000012, heard of 2 h/)
   })
 
@@ -133,9 +135,7 @@ describe('status for people', () => {
         { ...drStream, name: 'second', replicas: [{ ...replicaStatus, applyLag: null }] },
       ],
     }
-    await expect(renderStatus(fresh, plain).split('\n\n')[1]).toMatchFileSnapshot(
-      golden('dr-unknown'),
-    )
+    await expect(render(fresh, plain).split('\n\n')[1]).toMatchFileSnapshot(golden('dr-unknown'))
   })
 
   test('nothing is called exposed-free once link or source are gone, or a sample is late', () => {
@@ -147,7 +147,7 @@ describe('status for people', () => {
     ): string => {
       const source = { ...drStream.source, connected }
       const stream = { ...drStream, source, receiveLag: { ...lag, provenAgoMs } }
-      const text = renderStatus({ ...drStatus, streams: [stream], ...changes }, plain)
+      const text = render({ ...drStatus, streams: [stream], ...changes }, plain)
       return text.split('\n').find((one) => one.startsWith('  lag')) ?? ''
     }
     const exposed = /none known, last confirmed 3.0 s ago: all commits since then are exposed$/
@@ -164,7 +164,7 @@ describe('status for people', () => {
       const stream = { ...drStream, receiveLag: { ...receiveLag, recent: null } }
       const link = { ...drStatus.link, state: 'down' } as const
       const shown = { ...drStatus, startedAtMs: nowMs - 60_000, link, streams: [stream] }
-      const text = renderStatus(shown, plain)
+      const text = render(shown, plain)
       return text.split('\n').find((line) => line.startsWith('  lag ')) ?? ''
     }
     const proof = 'last confirmed 5 minutes ago (before this start, 2026-11-22 11:55:00 UTC)'
@@ -178,14 +178,14 @@ describe('status for people', () => {
     const applyLag = { bytes: 9, transactions: 3, ms: 9000, provenAgoMs: 100, recent: null }
     const replica = { ...replicaStatus, applyLag, applyError: `worker: ${'x'.repeat(300)}` }
     const streams = [{ ...drStream, replicas: [replica] }]
-    const text = renderStatus({ ...drStatus, streams }, plain)
+    const text = render({ ...drStatus, streams }, plain)
     expect(text).toMatch(/does not apply and lacks 3 transactions: worker: x{52}\.\.\.\n/)
   })
 
   test('a replica that leaves out data cannot take over; one that waits on purpose not yet', () => {
     const textOf = (replica: Partial<ReplicaStatus>) => {
       const streams = [{ ...drStream, replicas: [{ ...replicaStatus, ...replica }] }]
-      return renderStatus({ ...drStatus, streams }, plain)
+      return render({ ...drStatus, streams }, plain)
     }
     const filtered = textOf({ filters: ['IGNORE_DOMAIN_IDS=7'] })
     expect(filtered).toMatch(/failover +no: replica 2 leaves out data: IGNORE_DOMAIN_IDS=7\n/)
@@ -203,7 +203,7 @@ describe('status for people', () => {
   })
 
   test('colours only where they are wanted', () => {
-    expect(renderStatus(blocked, plain)).not.toContain('\u001b')
-    expect(renderStatus(blocked, createPaint(true))).toContain('\u001b[1;31mblocked\u001b[0m')
+    expect(render(blocked, plain)).not.toContain('\u001b')
+    expect(render(blocked, createPaint(true))).toContain('\u001b[1;31mblocked\u001b[0m')
   })
 })
