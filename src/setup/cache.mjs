@@ -4,7 +4,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The checkout or the installed package. */
-export const projectDirectory = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
+export const projectDirectory = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 
 const SYSTEM_CACHE = '/var/cache/landbridge'
 
