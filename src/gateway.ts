@@ -1,6 +1,10 @@
 import type { X509Certificate } from 'node:crypto'
+import { join } from 'node:path'
 import { AdminServer } from './api/admin-server.ts'
+import { Journal } from './api/journal.ts'
 import { renderMetrics, type TunnelPeerLabels } from './api/metrics.ts'
+import { OperationTable } from './api/operation-table.ts'
+import { ownOperations } from './api/own-operations.ts'
 import { type Clock, systemClock } from './base/clock.ts'
 import { EventLoopDelay } from './base/event-loop-delay.ts'
 import { publicKeyFingerprint } from './base/fingerprint.ts'
@@ -17,6 +21,7 @@ import { holdDataDirectory, makeDataPrivate } from './gateway/data-directory.ts'
 import { LinkPath } from './gateway/link-path.ts'
 import { OriginHalf } from './gateway/origin-half.ts'
 import { relayPlacesOf } from './gateway/relay-places.ts'
+import { replicaRelease } from './gateway/replica-release.ts'
 import type { StreamHalf } from './gateway/stream-half.ts'
 import { loadStreamIdentity } from './gateway/stream-identity.ts'
 import { StreamSessions } from './gateway/stream-sessions.ts'
@@ -59,12 +64,16 @@ export async function createGateway(
     clock,
   })
   // 4. What people and machines ask of it.
-  const status = createStatus({ config, tunnel, link, streams, clock })
+  const journal = new Journal({ path: join(config.dataDir, 'journal.jsonl'), clock, log })
+  const status = createStatus({ config, tunnel, link, streams, journal, clock })
   let delay: EventLoopDelay | null = null
   const metrics = () => renderMetrics(status(), peerLabels(config), delay?.maxMs() ?? null)
   const { socketPath } = config.admin
-  const releaseReplica = Object.fromEntries(streams.map(releaseOf))
-  const admin = new AdminServer({ socketPath, status, metrics, releaseReplica })
+  const operations = new OperationTable(
+    [...ownOperations(status, journal), replicaRelease(() => streams)],
+    journal,
+  )
+  const admin = new AdminServer({ socketPath, status, metrics, operations })
   const scraped = config.metrics && new MetricsServer({ ...config.metrics, metrics })
 
   const run = async (signal: AbortSignal): Promise<void> => {
@@ -73,8 +82,10 @@ export async function createGateway(
     delay = measured
     try {
       await makeDataPrivate(config, log)
+      await journal.open()
       await runStations(signal)
     } finally {
+      await journal.close()
       await held.release()
     }
   }
@@ -98,10 +109,6 @@ export async function createGateway(
     await all
   }
   return { run, status }
-}
-
-function releaseOf(stream: StreamHalf): [string, (replica: string) => Promise<boolean>] {
-  return [stream.name, (replica) => stream.releaseReplica(replica)]
 }
 
 async function createStreams(
@@ -136,10 +143,18 @@ interface StatusParts {
   readonly tunnel: TunnelPath
   readonly link: LinkClient | LinkServer
   readonly streams: readonly StreamHalf[]
+  readonly journal: Journal
   readonly clock: Clock
 }
 
-function createStatus({ config, tunnel, link, streams, clock }: StatusParts): () => GatewayStatus {
+function createStatus({
+  config,
+  tunnel,
+  link,
+  streams,
+  journal,
+  clock,
+}: StatusParts): () => GatewayStatus {
   const { name, site } = config
   const version = packageVersion()
   const startedAtMs = clock.wallMs()
@@ -153,6 +168,7 @@ function createStatus({ config, tunnel, link, streams, clock }: StatusParts): ()
       ...tunnelProblems(tunnel.status(), { nowMs, startedAtMs }),
       ...linkProblems(shown.link, nowMs),
       ...streams.flatMap((stream) => stream.problems()),
+      ...journal.problems(),
     ]
     const problems = [...told, ...silenceProblems({ ...shown, problems: told })]
     const facts = {

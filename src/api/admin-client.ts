@@ -1,7 +1,9 @@
 import { type IncomingMessage, request } from 'node:http'
+import { z } from 'zod'
 import { deniedRemedy, isDenied } from '../base/denied.ts'
 import { codeOf, LandbridgeError } from '../base/errors.ts'
 import type { GatewayStatus } from '../status/status.ts'
+import { PERMISSIONS, type Permission } from './operation.ts'
 import { operateSocket } from './socket-list.ts'
 
 export interface FetchOptions {
@@ -9,7 +11,8 @@ export interface FetchOptions {
   readonly timeoutMs?: number
 }
 
-const RELEASE_MS_MAX = 5_000
+const SILENT_MS_MAX = 60_000
+const LIST_MS_MAX = 5_000
 const ANSWER_BYTES_MAX = 16 * 1024 * 1024
 
 /**
@@ -33,29 +36,25 @@ export async function fetchStatus(
   }
 }
 
-/**
- * Lets the gateway keep no files for a replica any more, which is named by its server_uuid or `id:`
- * and its server_id. False when it kept none. Asks the socket that may change something, beside the
- * one that is given. Throws as `fetchStatus` does.
- */
-export async function releaseReplica(
-  readSocketPath: string,
-  replica: { readonly stream: string; readonly id: string },
+export interface OperationFacts {
+  readonly name: string
+  readonly summary: string
+  readonly permission: Permission
+}
+
+/** `GET /v1/operations`. Throws as `fetchStatus` does. */
+export async function fetchOperations(
+  socketPath: string,
   signal: AbortSignal,
-): Promise<boolean> {
-  const [stream, id] = [replica.stream, replica.id].map(encodeURIComponent)
-  const path = `/v1/streams/${stream}/replicas/${id}`
-  const socketPath = operateSocket(readSocketPath)
-  const timeout = AbortSignal.timeout(RELEASE_MS_MAX)
+): Promise<readonly OperationFacts[]> {
+  const timeout = AbortSignal.timeout(LIST_MS_MAX)
   const either = AbortSignal.any([signal, timeout])
   try {
-    const response = await ask('DELETE', { socketPath, path, signal: either })
-    const { statusCode = 0 } = response
-    const said = await textOf(response)
-    if (statusCode === 200 || statusCode === 404) return statusCode === 200
-    throw new LandbridgeError('ERR_GATEWAY_ANSWER', `${socketPath}: HTTP ${statusCode}, ${said}`, {
-      remedy: 'Look at the log of the gateway.',
-    })
+    const response = await ask('GET', { socketPath, path: '/v1/operations', signal: either })
+    const text = await textOf(response)
+    const { data } = z.array(factsSchema).safeParse(jsonOrNull(text))
+    if (response.statusCode === 200 && data !== undefined) return data
+    throw failureOf(null, response.statusCode ?? 0)
   } catch (error) {
     signal.throwIfAborted()
     if (error instanceof LandbridgeError) throw error
@@ -63,17 +62,124 @@ export async function releaseReplica(
   }
 }
 
+const factsSchema = z.looseObject({
+  name: z.string(),
+  summary: z.string(),
+  permission: z.enum(PERMISSIONS),
+})
+
+export interface CallOptions {
+  readonly signal: AbortSignal
+  /** Without an answer, or a step, for so long it is given up. Default: 60 s. */
+  readonly silentMsMax?: number
+  readonly onProgress?: (step: string) => void
+}
+
+/**
+ * `POST /v1/operations/NAME`. `readSocketPath`: the gateway's admin socket; what changes something
+ * is asked of the one beside it. Throws as `fetchStatus` does, and what the operation failed with.
+ */
+export async function callOperation<Output>(
+  readSocketPath: string,
+  operation: { readonly name: string; readonly permission: Permission },
+  input: object,
+  { signal, silentMsMax = SILENT_MS_MAX, onProgress = () => undefined }: CallOptions,
+): Promise<Output> {
+  const isRead = operation.permission === 'read'
+  const socketPath = isRead ? readSocketPath : operateSocket(readSocketPath)
+  const silence = new AbortController()
+  const timer = setTimeout(() => silence.abort(), silentMsMax)
+  const either = AbortSignal.any([signal, silence.signal])
+  try {
+    const path = `/v1/operations/${operation.name}`
+    const response = await ask('POST', { socketPath, path, signal: either, input })
+    for await (const line of linesOf(response)) {
+      timer.refresh()
+      if ('output' in line) return line.output as Output
+      if ('error' in line) throw failureOf(line.error, response.statusCode ?? 0)
+      if (typeof line.progress === 'string') onProgress(line.progress)
+    }
+    throw new LandbridgeError('ERR_GATEWAY_ANSWER', `${socketPath} broke off its answer`, {
+      remedy: 'Look at the log of the gateway.',
+    })
+  } catch (error) {
+    signal.throwIfAborted()
+    if (error instanceof LandbridgeError) throw error
+    throw explain(socketPath, silence.signal.aborted, error)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+const errorSchema = z.object({
+  code: z.string().startsWith('ERR_'),
+  message: z.string(),
+  remedy: z.string().optional(),
+  retryable: z.boolean().optional(),
+  details: z.record(z.string(), z.unknown()).optional(),
+})
+
+/** What the gateway says went wrong there, as an error here. */
+function failureOf(raw: unknown, httpStatus: number): LandbridgeError {
+  const { data } = errorSchema.safeParse(raw)
+  if (data === undefined) {
+    const text = typeof raw === 'string' ? raw : `HTTP ${httpStatus}`
+    return new LandbridgeError('ERR_GATEWAY_ANSWER', `the gateway answered: ${text}`, {
+      remedy: 'Use the landbridge command of the same version as the gateway.',
+    })
+  }
+  const { code, message, remedy, retryable, details } = data
+  return new LandbridgeError(code as `ERR_${string}`, message, {
+    ...(remedy !== undefined && { remedy }),
+    ...(retryable !== undefined && { retryable }),
+    ...(details !== undefined && { details }),
+  })
+}
+
+async function* linesOf(response: IncomingMessage): AsyncGenerator<Record<string, unknown>> {
+  let rest = ''
+  let bytes = 0
+  for await (const chunk of response.setEncoding('utf8') as AsyncIterable<string>) {
+    bytes += chunk.length
+    if (bytes > ANSWER_BYTES_MAX) throw tooLong()
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) yield objectOf(line)
+  }
+  if (rest !== '') yield objectOf(rest)
+}
+
+function objectOf(line: string): Record<string, unknown> {
+  const value = jsonOrNull(line)
+  if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
+  return { error: 'something that is no JSON' }
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw error
+  }
+}
+
+function tooLong(): LandbridgeError {
+  return new LandbridgeError('ERR_GATEWAY_ANSWER', `the answer is over ${ANSWER_BYTES_MAX} bytes`)
+}
+
 interface Asked {
   readonly socketPath: string
   readonly path: string
   readonly signal: AbortSignal
+  readonly input?: object
 }
 
-function ask(method: 'GET' | 'DELETE', asked: Asked): Promise<IncomingMessage> {
+function ask(method: 'GET' | 'POST', { input, ...asked }: Asked): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
-  const headers = { connection: 'close' }
+  const headers = { connection: 'close', ...(input && { accept: 'application/x-ndjson' }) }
   const sent = request({ ...asked, method, headers, host: 'gateway' }, resolve)
-  sent.on('error', reject).end()
+  sent.on('error', reject).end(input && JSON.stringify(input))
   return promise
 }
 
@@ -82,24 +188,14 @@ async function textOf(response: IncomingMessage): Promise<string> {
   let bytes = 0
   for await (const chunk of response as AsyncIterable<Buffer>) {
     bytes += chunk.length
-    if (bytes > ANSWER_BYTES_MAX) {
-      throw new LandbridgeError(
-        'ERR_GATEWAY_ANSWER',
-        `the answer is over ${ANSWER_BYTES_MAX} bytes`,
-      )
-    }
+    if (bytes > ANSWER_BYTES_MAX) throw tooLong()
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString()
 }
 
 function checkStatus(socketPath: string, httpStatus: number, text: string): GatewayStatus {
-  let parsed: unknown = null
-  try {
-    parsed = JSON.parse(text)
-  } catch {
-    // Judged below: null is no status either.
-  }
+  const parsed = jsonOrNull(text)
   const schema = (parsed as { schema?: unknown } | null)?.schema
   if (httpStatus === 200 && schema === 1) return parsed as GatewayStatus
   throw new LandbridgeError(

@@ -1,13 +1,21 @@
 import { chmod, mkdir, unlink } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
+import { z } from 'zod'
 import { ignoreMissing } from '../base/atomic-file.ts'
 import { deniedRemedy, isDenied } from '../base/denied.ts'
-import { codeOf, LandbridgeError } from '../base/errors.ts'
+import {
+  codeOf,
+  describeError,
+  errorFields,
+  isLandbridgeError,
+  LandbridgeError,
+} from '../base/errors.ts'
 import { untilAborted } from '../base/until-aborted.ts'
+import { packageVersion } from '../base/version.ts'
 import {
   type HttpAnswer,
-  type HttpDeletes,
+  type HttpPost,
   type HttpRoutes,
   HttpService,
   jsonAnswer,
@@ -15,6 +23,9 @@ import {
 } from '../observe/http-service.ts'
 import { healthOf } from '../status/health.ts'
 import type { GatewayStatus } from '../status/status.ts'
+import { openApiOf } from './open-api.ts'
+import type { Operation, Permission } from './operation.ts'
+import type { OperationTable } from './operation-table.ts'
 import { operateSocket } from './socket-list.ts'
 
 export interface AdminServerOptions {
@@ -22,11 +33,16 @@ export interface AdminServerOptions {
   readonly status: () => GatewayStatus
   /** The body of `GET /metrics`. */
   readonly metrics: () => Promise<string>
-  /** By stream: lets go of what a replica needs; false when nothing was kept for it. */
-  readonly releaseReplica?: Readonly<Record<string, Release>>
+  readonly operations: OperationTable
 }
 
-type Release = (replica: string) => Promise<boolean>
+export const OPERATION_PATH = '/v1/operations/'
+const HTTP_STATUS: Readonly<Record<string, number>> = {
+  ERR_OPERATION_UNKNOWN: 404,
+  ERR_OPERATION_DENIED: 403,
+  ERR_OPERATION_INPUT: 400,
+  ERR_OPERATION_BUSY: 503,
+}
 
 /** The kernel's limit of a socket's path, without the closing NUL byte. */
 const PATH_BYTES_MAX = 107
@@ -36,15 +52,18 @@ const READ_MODE = 0o660
 const OPERATE_MODE = 0o600
 
 /**
- * HTTP over two Unix sockets; who may ask is decided by the permissions of the files. The first
- * (0660) reads, the second (0600, NAME.operate.sock) changes something as well:
+ * HTTP over two Unix sockets; who may ask is decided by the permissions of the files. Whoever may
+ * open the first (0660) may read, whoever may open the second (0600, NAME.operate.sock) may do
+ * everything:
  *
- *     GET /v1/status   GatewayStatus
- *     GET /v1/health   200 when data flows, else 503; with the reasons
- *     GET /v1/live     200 as long as the process answers
- *     GET /metrics     Prometheus text
- *     DELETE /v1/streams/NAME/replicas/ID   200 when files were kept for it, else 404
- *                      (403 on the first socket)
+ *     GET /v1/status             GatewayStatus
+ *     GET /v1/health             200 when data flows, else 503; with the reasons
+ *     GET /v1/live               200 as long as the process answers
+ *     GET /metrics               Prometheus text
+ *     GET /v1/operations         name, summary, permission and schemas of every operation
+ *     GET /v1/openapi.json       the same as an OpenAPI description
+ *     POST /v1/operations/NAME   its input as JSON; answers {"output": ...} or {"error": ...}. With
+ *                                `accept: application/x-ndjson`, lines of {"progress": "..."} first
  */
 export class AdminServer {
   readonly #options: AdminServerOptions
@@ -57,7 +76,7 @@ export class AdminServer {
    * Rejects with ERR_ADMIN_SOCKET or ERR_ADMIN_SOCKET_BUSY; afterwards only stops with `signal`.
    */
   async run(signal: AbortSignal): Promise<void> {
-    const { socketPath, status, metrics } = this.#options
+    const { socketPath, status, metrics, operations } = this.#options
     const operatePath = operateSocket(socketPath)
     for (const path of [socketPath, operatePath]) await makeWayFor(path)
     const routes: HttpRoutes = {
@@ -68,13 +87,11 @@ export class AdminServer {
       },
       '/v1/live': () => jsonAnswer({ live: true }),
       '/metrics': async () => metricsAnswer(await metrics()),
+      '/v1/operations': () => jsonAnswer(operations.list().map(describeOperation)),
+      '/v1/openapi.json': () => jsonAnswer(openApiOf(operations.list(), packageVersion())),
     }
-    const operating = new HttpService(routes, this.#deletes(released))
-    const forbidden = jsonAnswer({ error: `this socket only reads; ask ${operatePath}` }, 403)
-    const reading = new HttpService(
-      routes,
-      this.#deletes(async () => forbidden),
-    )
+    const operating = new HttpService(routes, (path) => this.#asked(path, 'recover'))
+    const reading = new HttpService(routes, (path) => this.#asked(path, 'read'))
     try {
       await listen(operating, operatePath, OPERATE_MODE)
       // Last: who waits for this one finds both.
@@ -86,20 +103,39 @@ export class AdminServer {
     }
   }
 
-  #deletes(answer: (release: Release, replica: string) => Promise<HttpAnswer>): HttpDeletes {
-    const streams = Object.entries(this.#options.releaseReplica ?? {})
-    return Object.fromEntries(
-      streams.map(([name, release]) => [
-        `/v1/streams/${encodeURIComponent(name)}/replicas`,
-        (replica: string) => answer(release, replica),
-      ]),
-    )
+  /** Null where the path is of no operation. */
+  #asked(path: string, granted: Permission): ((post: HttpPost) => Promise<HttpAnswer>) | null {
+    if (!path.startsWith(OPERATION_PATH)) return null
+    const name = path.slice(OPERATION_PATH.length)
+    return async ({ body, signal, line }) => {
+      const progress = (step: string): void => line({ progress: step })
+      const request = { name, input: body, granted, caller: 'socket', signal, progress }
+      try {
+        return jsonAnswer({ output: await this.#options.operations.call(request) })
+      } catch (error) {
+        return refusal(error)
+      }
+    }
   }
 }
 
-async function released(release: Release, replica: string): Promise<HttpAnswer> {
-  const isReleased = await release(replica)
-  return jsonAnswer({ released: isReleased }, isReleased ? 200 : 404)
+function refusal(error: unknown): HttpAnswer {
+  const { code, remedy } = errorFields(error)
+  const details = isLandbridgeError(error) ? error.details : {}
+  const retryable = isLandbridgeError(error) && error.retryable
+  const told = {
+    code,
+    message: describeError(error),
+    ...(remedy && { remedy }),
+    retryable,
+    details,
+  }
+  return jsonAnswer({ error: told }, HTTP_STATUS[code] ?? 500)
+}
+
+function describeOperation({ name, summary, permission, input, output }: Operation): object {
+  const schemas = { input: z.toJSONSchema(input, { io: 'input' }), output: z.toJSONSchema(output) }
+  return { name, summary, permission, ...schemas }
 }
 
 /** Removes what a crashed gateway left behind, but never takes the socket from a living one. */

@@ -43,6 +43,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./replica/replica-command.ts')).addReplicaCommand,
   },
   {
+    name: 'operation',
+    summary: 'list what a gateway can be asked, and ask it',
+    load: async () => (await import('./operation/operation-command.ts')).addOperationCommand,
+  },
+  {
     name: 'demo',
     summary: 'two clouds on this machine, under load, compared at the end',
     load: async () => (await import('./lab/demo-command.ts')).addDemoCommand,

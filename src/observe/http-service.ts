@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { ListenOptions } from 'node:net'
 import { plainJson } from '../base/plain-text.ts'
 
@@ -11,12 +11,26 @@ export interface HttpAnswer {
 /** Answers of GET, by path. */
 export type HttpRoutes = Readonly<Record<string, () => HttpAnswer | Promise<HttpAnswer>>>
 
-/** Answers of DELETE, by the path without its last part, which is given decoded. */
-export type HttpDeletes = Readonly<Record<string, (name: string) => Promise<HttpAnswer>>>
+/** What is posted, and the way back while it is worked on. */
+export interface HttpPost {
+  /** Parsed JSON; undefined for an empty body. */
+  readonly body: unknown
+  /** Aborted when whoever asked has gone. */
+  readonly signal: AbortSignal
+  /** A line of JSON before the answer, where lines were asked for (application/x-ndjson). */
+  readonly line: (value: object) => void
+}
+
+/** Who answers what is posted to a path; null where there is nobody. */
+export type HttpPosts = (path: string) => ((post: HttpPost) => Promise<HttpAnswer>) | null
 
 const REQUEST_MS_MAX = 5_000
 const SILENT_MS_MAX = 10_000
 const HEADER_BYTES_MAX = 8 * 1024
+const BODY_BYTES_MAX = 64 * 1024
+/** Lines that whoever asked does not take. */
+const UNSENT_BYTES_MAX = 1024 * 1024
+const LINES = 'application/x-ndjson'
 /** Of each of two admin sockets and the metrics port; gateway/relay-places.ts counts them. */
 const CONNECTIONS_MAX = 16
 
@@ -28,11 +42,11 @@ export function jsonAnswer(value: unknown, status = 200): HttpAnswer {
   return { status, contentType: 'application/json', body: `${plainJson(JSON.stringify(value))}\n` }
 }
 
-/** A small HTTP server for GET and DELETE without bodies, bounded in time, size and connections. */
+/** A small HTTP server for GET, and POST of JSON, bounded in time, size and connections. */
 export class HttpService {
   readonly #server: Server
 
-  constructor(routes: HttpRoutes, deletes: HttpDeletes = {}) {
+  constructor(routes: HttpRoutes, posts: HttpPosts = () => null) {
     this.#server = createServer(
       {
         maxHeaderSize: HEADER_BYTES_MAX,
@@ -41,7 +55,7 @@ export class HttpService {
         keepAliveTimeout: REQUEST_MS_MAX,
         connectionsCheckingInterval: 1_000,
       },
-      listener(routes, deletes),
+      (request, response) => void answer(request, response, routes, posts),
     )
     this.#server.maxConnections = CONNECTIONS_MAX
     // Of requests sent in one piece all would be answered before the first answer is taken.
@@ -76,36 +90,68 @@ export class HttpService {
   }
 }
 
-function listener(routes: HttpRoutes, deletes: HttpDeletes): RequestListener {
-  return async (request, response) => {
-    const { method = '', url = '' } = request
-    const removed = method === 'DELETE' ? await removedBy(url, deletes) : null
-    const answer = removed ?? (await answerTo(method, url, routes))
-    // A body nobody asked for is not read: the connection ends with the answer.
-    if (request.headers['content-length'] ?? request.headers['transfer-encoding']) {
-      response.setHeader('connection', 'close')
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  routes: HttpRoutes,
+  posts: HttpPosts,
+): Promise<void> {
+  const { method = '', url = '' } = request
+  const posted = method === 'POST' ? await postedTo(request, response, posts) : null
+  const given = posted ?? (await answerTo(method, url, routes))
+  if (response.headersSent) {
+    response.end(given.body)
+    return
+  }
+  // A body nobody asked for is not read: the connection ends with the answer.
+  if (!request.complete) response.setHeader('connection', 'close')
+  if (given.status === 405) response.setHeader('allow', 'GET, HEAD')
+  response.writeHead(given.status, {
+    'content-type': given.contentType,
+    'content-length': Buffer.byteLength(given.body),
+    'cache-control': 'no-store',
+  })
+  response.end(method === 'HEAD' ? undefined : given.body)
+}
+
+/** Null where nothing can be posted. */
+async function postedTo(
+  request: IncomingMessage,
+  response: ServerResponse,
+  posts: HttpPosts,
+): Promise<HttpAnswer | null> {
+  const work = posts(request.url?.split('?', 1)[0] ?? '')
+  if (work === null) return null
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  try {
+    const body = await bodyOf(request)
+    if (body === 'too large') return jsonAnswer({ error: `over ${BODY_BYTES_MAX} bytes` }, 413)
+    // From here on it takes as long as it takes.
+    request.socket.setTimeout(0)
+    const wantsLines = request.headers.accept === LINES
+    const line = (value: object): void => {
+      if (!wantsLines || response.writableLength > UNSENT_BYTES_MAX) return
+      if (!response.headersSent) response.writeHead(200, { 'content-type': LINES })
+      response.write(jsonAnswer(value).body)
     }
-    if (answer.status === 405) response.setHeader('allow', 'GET, HEAD')
-    response.writeHead(answer.status, {
-      'content-type': answer.contentType,
-      'content-length': Buffer.byteLength(answer.body),
-      'cache-control': 'no-store',
-    })
-    response.end(request.method === 'HEAD' ? undefined : answer.body)
+    return await work({ body: body.json, signal: gone.signal, line })
+  } catch (error) {
+    if (error instanceof SyntaxError) return jsonAnswer({ error: 'the body is not JSON' }, 400)
+    return failed(error)
   }
 }
 
-/** Null when nothing of that path can be deleted. */
-async function removedBy(url: string, deletes: HttpDeletes): Promise<HttpAnswer | null> {
-  const end = url.lastIndexOf('/')
-  const path = url.slice(0, end)
-  const remove = Object.hasOwn(deletes, path) ? deletes[path] : undefined
-  try {
-    return (await remove?.(decodeURIComponent(url.slice(end + 1)))) ?? null
-  } catch (error) {
-    if (error instanceof URIError) return jsonAnswer({ error: 'the path is malformed' }, 400)
-    return failed(error)
+async function bodyOf(request: IncomingMessage): Promise<{ json: unknown } | 'too large'> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > BODY_BYTES_MAX) return 'too large'
+    chunks.push(chunk)
   }
+  const text = Buffer.concat(chunks).toString()
+  return { json: text.trim() === '' ? undefined : JSON.parse(text) }
 }
 
 async function answerTo(method: string, url: string, routes: HttpRoutes): Promise<HttpAnswer> {

@@ -34,6 +34,12 @@ export const HELP_EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   ],
   'replica detach': ['replica detach --config gateway/azure.yaml --dry-run'],
   'replica status': ['replica status --config gateway/azure.yaml'],
+  'operation list': ['operation list', 'operation list --json'],
+  'operation call': [
+    'operation call health --config gateway/azure.yaml',
+    `operation call replica.release --input '{"stream":"main","replica":"id:9"}'`,
+  ],
+  'operation journal': ['operation journal --lines 20'],
   demo: ['demo --flavor mysql --seconds 60', 'demo --rtt 80 --loss 0.1 --keep'],
   chaos: ['chaos --flavor mysql --minutes 2 --seed 4', 'chaos --seed 4 --plan'],
   'lab up': ['lab up --flavor mysql --rtt 80 --loss 0.1', 'lab up --name second --json'],

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { releaseReplica } from '../../api/admin-client.ts'
+import { callOperation } from '../../api/admin-client.ts'
 import { systemClock } from '../../base/clock.ts'
 import { isLandbridgeError, LandbridgeError } from '../../base/errors.ts'
 import type { DatabaseConfig, RelayConfig } from '../../config/config.ts'
@@ -57,6 +57,7 @@ export function addReplicaCommand(program: Command): void {
 const ACCEPT_HELP = 'also when the replica leaves out data: it cannot take over'
 const DELAY_HELP =
   'apply so late on purpose (default: as now if it follows this relay, at once if it did not)'
+const RELEASE_MS_MAX = 5_000
 const CHANNEL_HELP = 'make it as this channel or named connection; others are left alone'
 
 function addCommon(command: Command): Command {
@@ -158,7 +159,7 @@ async function forget(id: string, flags: ReplicaFlags, signal: AbortSignal): Pro
   const config = await loadPublicConfig(flags.config)
   const dryRun = flags.dryRun === true
   const replica = { stream: streamOf(config.streams, flags).name, id }
-  const isKnown = dryRun ? null : await releaseReplica(config.admin.socketPath, replica, signal)
+  const isKnown = dryRun ? null : await forgetReplica(config.admin.socketPath, replica, signal)
   const text =
     isKnown === null
       ? 'dry run: nothing was changed'
@@ -168,6 +169,21 @@ async function forget(id: string, flags: ReplicaFlags, signal: AbortSignal): Pro
   print(flags, { ok: true, action: 'forget', dryRun, isKnown }, () => `${text}\n`)
 }
 
+/** The gateway keeps no files for it any more. False when it kept none. */
+async function forgetReplica(
+  socketPath: string,
+  { stream, id }: { readonly stream: string; readonly id: string },
+  signal: AbortSignal,
+): Promise<boolean> {
+  const operation = { name: 'replica.release', permission: 'operate' } as const
+  const input = { stream, replica: id }
+  const answer = await callOperation<{ readonly released: boolean }>(socketPath, operation, input, {
+    signal,
+    silentMsMax: RELEASE_MS_MAX,
+  })
+  return answer.released
+}
+
 /** Also when the replica had been detached already: what was kept for it may still be kept. */
 async function release(
   socketPath: string,
@@ -175,7 +191,7 @@ async function release(
   signal: AbortSignal,
 ): Promise<DetachReport['kept']> {
   try {
-    return (await releaseReplica(socketPath, replica, signal)) ? 'released' : 'nothing'
+    return (await forgetReplica(socketPath, replica, signal)) ? 'released' : 'nothing'
   } catch (error) {
     if (isLandbridgeError(error)) return 'unknown'
     throw error

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { createServer } from 'node:net'
@@ -6,11 +7,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { fetchStatus, releaseReplica } from '../../../src/api/admin-client.ts'
-import { AdminServer, type AdminServerOptions } from '../../../src/api/admin-server.ts'
+import { z } from 'zod'
+import { callOperation, fetchOperations, fetchStatus } from '../../../src/api/admin-client.ts'
+import { AdminServer } from '../../../src/api/admin-server.ts'
+import { defineOperation, type Operation } from '../../../src/api/operation.ts'
 import { listSockets, operateSocket } from '../../../src/api/socket-list.ts'
+import { LandbridgeError } from '../../../src/base/errors.ts'
 import type { GatewayStatus } from '../../../src/status/status.ts'
 import { needs } from '../../helpers/needs.ts'
+import { operationTableOf, releaseOf } from '../../helpers/operation-table-of.ts'
 import { drStatus } from '../../helpers/status-fixture.ts'
 
 const run = promisify(execFile)
@@ -32,12 +37,9 @@ afterEach(async () => {
   await rm(directory, { recursive: true })
 })
 
-function serverOf(
-  status: () => GatewayStatus,
-  released: AdminServerOptions['releaseReplica'] = {},
-): AdminServer {
+function serverOf(status: () => GatewayStatus, asked: readonly Operation[] = []): AdminServer {
   const metrics = async () => 'landbridge_info 1\n'
-  return new AdminServer({ socketPath, status, metrics, releaseReplica: released })
+  return new AdminServer({ socketPath, status, metrics, operations: operationTableOf(asked) })
 }
 
 async function start(status: () => GatewayStatus = () => drStatus): Promise<void> {
@@ -89,15 +91,19 @@ describe('admin server', () => {
   })
 
   test('whoever may only read has a socket of their own', needs('root'), async () => {
-    const release = async () => true
-    running = serverOf(() => drStatus, { main: release }).run(stopping.signal)
+    const release = releaseOf({ main: async () => true })
+    running = serverOf(() => drStatus, [release]).run(stopping.signal)
     const operate = operateSocket(socketPath)
     await expect.poll(() => fetchStatus(socketPath).catch(() => null)).toEqual(drStatus)
     expect((await stat(operate)).mode & 0o777).toBe(0o600)
-    const path = '/v1/streams/main/replicas/id:9'
-    const refused = await ask(path, 'DELETE')
-    expect(refused).toMatchObject({ status: 403, text: expect.stringContaining(operate) })
-    expect(await ask(path, 'DELETE', '', operate)).toMatchObject({ status: 200 })
+    const path = '/v1/operations/replica.release'
+    const input = JSON.stringify({ stream: 'main', replica: 'id:9' })
+    const refused = await ask(path, 'POST', input)
+    expect(refused).toMatchObject({ status: 403, text: expect.stringContaining('DENIED') })
+    expect(await ask(path, 'POST', input, operate)).toMatchObject({
+      status: 200,
+      text: '{"output":{"released":true}}\n',
+    })
     expect((await ask('/v1/live', 'GET', '', operate)).status).toBe(200)
     // A person of the group, which is root's here.
     await chmod(directory, 0o750)
@@ -133,38 +139,101 @@ describe('admin server', () => {
     expect((await ask('/metrics?x=1')).text).toBe('landbridge_info 1\n')
   })
 
+  test('serves operations to its client, with their steps and their errors', async () => {
+    const slow = defineOperation({
+      name: 'slow',
+      summary: 'take its time',
+      permission: 'operate',
+      input: z.strictObject({ fail: z.boolean().default(false) }),
+      output: z.strictObject({ ok: z.boolean() }),
+      run({ fail }, { progress }) {
+        progress('one')
+        progress('two')
+        if (!fail) return { ok: true }
+        throw new LandbridgeError('ERR_DISK_FULL', 'no room', { remedy: 'make some' })
+      },
+    })
+    running = serverOf(() => drStatus, [slow]).run(stopping.signal)
+    await expect.poll(() => fetchStatus(socketPath).catch(() => null)).toEqual(drStatus)
+    const { signal } = stopping
+    const [facts] = await fetchOperations(socketPath, signal)
+    expect(facts).toMatchObject({ name: 'slow', permission: 'operate', input: { type: 'object' } })
+    const steps: string[] = []
+    const call = (input: object, name = 'slow') => {
+      const operation = { name, permission: 'operate' } as const
+      const onProgress = (step: string) => void steps.push(step)
+      return callOperation(socketPath, operation, input, { signal, onProgress })
+    }
+    expect(await call({})).toEqual({ ok: true })
+    expect(steps).toEqual(['one', 'two'])
+    await expect(call({ fail: true })).rejects.toMatchObject({
+      ...{ code: 'ERR_DISK_FULL', message: 'no room', remedy: 'make some' },
+    })
+    await expect(call({ fail: 7 })).rejects.toMatchObject({ code: 'ERR_OPERATION_INPUT' })
+    await expect(call({}, 'other')).rejects.toMatchObject({ code: 'ERR_OPERATION_UNKNOWN' })
+    const path = '/v1/operations/slow'
+    const operate = operateSocket(socketPath)
+    expect((await ask(path, 'POST', '{', operate)).status).toBe(400)
+    expect((await ask(path, 'POST', `"${'x'.repeat(70_000)}"`, operate)).status).toBe(413)
+    expect((await ask(path, 'GET', '', operate)).status).toBe(404)
+    expect(JSON.parse((await ask('/v1/openapi.json')).text)).toMatchObject({ openapi: '3.1.0' })
+    stopping.abort()
+    await running
+    stopping = new AbortController()
+    const gone = callOperation(socketPath, slow, {}, { signal: stopping.signal })
+    await expect(gone).rejects.toMatchObject({ code: 'ERR_GATEWAY_NOT_RUNNING' })
+  })
+
+  test('cancels an operation when whoever asked has gone', async () => {
+    const begun = Promise.withResolvers<void>()
+    const ended = Promise.withResolvers<string>()
+    const endless = defineOperation({
+      name: 'endless',
+      summary: 'wait for ever',
+      permission: 'operate',
+      input: z.strictObject({}),
+      output: z.strictObject({}),
+      async run(_input, { signal }) {
+        begun.resolve()
+        await once(signal, 'abort')
+        ended.resolve('cancelled')
+        return {}
+      },
+    })
+    running = serverOf(() => drStatus, [endless]).run(stopping.signal)
+    await expect.poll(() => fetchStatus(socketPath).catch(() => null)).toEqual(drStatus)
+    const leaving = new AbortController()
+    const asked = callOperation(socketPath, endless, {}, { signal: leaving.signal })
+    await begun.promise
+    leaving.abort()
+    await expect(asked).rejects.toMatchObject({ name: 'AbortError' })
+    expect(await ended.promise).toBe('cancelled')
+  })
+
   test('lets go of what a replica of a stream needs', async () => {
     const released: string[] = []
     const release = async (replica: string) => {
       released.push(replica)
       return replica === 'id:9'
     }
-    running = serverOf(() => drStatus, { 'a/b': release }).run(stopping.signal)
-    const gone = (stream: string, id: string) =>
-      releaseReplica(socketPath, { stream, id }, stopping.signal)
-    await expect.poll(() => gone('a/b', 'id:9').catch(() => null)).toBe(true)
-    expect(await gone('a/b', 'id:8/..')).toBe(false)
-    expect(released.slice(-2)).toEqual(['id:9', 'id:8/..'])
-    const count = released.length
-    expect(await gone('other', 'id:9')).toBe(false)
-    const malformed = '/v1/streams/a%2Fb/replicas/%E0%A4'
-    expect((await ask(malformed, 'DELETE', '', operateSocket(socketPath))).status).toBe(400)
-    expect((await ask('/v1/streams/a%2Fb/replicas/id:9', 'GET')).status).toBe(404)
-    expect((await ask('/v1/status', 'DELETE')).status).toBe(405)
-    expect(released.length).toBe(count)
-    stopping.abort()
-    await running
-    stopping = new AbortController()
-    await expect(gone('a/b', 'id:9')).rejects.toMatchObject({ code: 'ERR_GATEWAY_NOT_RUNNING' })
+    running = serverOf(() => drStatus, [releaseOf({ 'a/b': release })]).run(stopping.signal)
+    await expect.poll(() => fetchStatus(socketPath).catch(() => null)).toEqual(drStatus)
+    const operation = { name: 'replica.release', permission: 'operate' } as const
+    const gone = (stream: string, replica: string) =>
+      callOperation(socketPath, operation, { stream, replica }, stopping)
+    expect(await gone('a/b', 'id:9')).toEqual({ released: true })
+    expect(await gone('a/b', 'id:8/..')).toEqual({ released: false })
+    await expect(gone('other', 'id:9')).rejects.toMatchObject({ code: 'ERR_STREAM_UNKNOWN' })
+    expect(released).toEqual(['id:9', 'id:8/..'])
   })
 
   test('a release that fails is told, and the gateway lives on', async () => {
     const release = () => Promise.reject(new Error('the disk is gone'))
-    running = serverOf(() => drStatus, { main: release }).run(stopping.signal)
+    running = serverOf(() => drStatus, [releaseOf({ main: release })]).run(stopping.signal)
     await expect.poll(() => fetchStatus(socketPath).catch(() => null)).toEqual(drStatus)
-    const replica = { stream: 'main', id: 'id:9' }
-    await expect(releaseReplica(socketPath, replica, stopping.signal)).rejects.toMatchObject({
-      code: 'ERR_GATEWAY_ANSWER',
+    const operation = { name: 'replica.release', permission: 'operate' } as const
+    const input = { stream: 'main', replica: 'id:9' }
+    await expect(callOperation(socketPath, operation, input, stopping)).rejects.toMatchObject({
       message: expect.stringContaining('the disk is gone'),
     })
     expect((await ask('/v1/live')).status).toBe(200)

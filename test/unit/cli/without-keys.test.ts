@@ -5,6 +5,7 @@ import { fetchStatus } from '../../../src/api/admin-client.ts'
 import { AdminServer } from '../../../src/api/admin-server.ts'
 import { addReplicaCommand } from '../../../src/cli/replica/replica-command.ts'
 import { addTunnelCommand } from '../../../src/cli/tunnel/tunnel-command.ts'
+import { operationTableOf, releaseOf } from '../../helpers/operation-table-of.ts'
 import { PairFolder } from '../../helpers/pair-folder.ts'
 import { drStatus } from '../../helpers/status-fixture.ts'
 
@@ -29,9 +30,10 @@ beforeEach(async () => {
   written = []
   released = []
   vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0)
-  const releaseReplica = { main: async (id: string) => released.push(id) > 0 }
+  const release = releaseOf({ main: async (id: string) => released.push(id) > 0 })
+  const operations = operationTableOf([release])
   const [status, metrics] = [() => drStatus, async () => '']
-  const server = new AdminServer({ socketPath, status, metrics, releaseReplica })
+  const server = new AdminServer({ socketPath, status, metrics, operations })
   serving = server.run(stopping.signal)
   await expect.poll(() => fetchStatus(socketPath).catch(() => null)).not.toBeNull()
 })

@@ -14,6 +14,11 @@ function leaves(command: Command, path: readonly string[] = []): string[] {
   return command.commands.flatMap((one) => leaves(one, [...path, one.name()]))
 }
 
+/** As a shell would: what is quoted here has no space in it. */
+function wordsOf(example: string): string[] {
+  return example.split(' ').map((word) => word.replaceAll("'", ''))
+}
+
 test('every command has examples, and there is none for a command that is not', async () => {
   const all = leaves(await buildProgram()).filter((path) => !OTHERWISE.includes(path))
   expect(Object.keys(HELP_EXAMPLES).sort()).toEqual(all.sort())
@@ -26,7 +31,7 @@ test('every example is taken by its command, up to what it would do', async () =
     command?.action(() => undefined)
     for (const example of examples) {
       expect(example.startsWith(path)).toBe(true)
-      await expect(program.parseAsync(example.split(' '), { from: 'user' })).resolves.toBe(program)
+      await expect(program.parseAsync(wordsOf(example), { from: 'user' })).resolves.toBe(program)
     }
   }
 })

@@ -7,6 +7,7 @@ import { AdminServer } from '../../../../src/api/admin-server.ts'
 import { addStatusCommand } from '../../../../src/cli/status/status-command.ts'
 import { repaint } from '../../../../src/cli/terminal/screen.ts'
 import type { GatewayStatus } from '../../../../src/status/status.ts'
+import { operationTableOf } from '../../../helpers/operation-table-of.ts'
 import { drStatus } from '../../../helpers/status-fixture.ts'
 
 let directory: string
@@ -24,7 +25,9 @@ beforeEach(async () => {
   vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0)
   stopping = new AbortController()
   const metrics = async (): Promise<string> => ''
-  serving = new AdminServer({ socketPath, status: () => status, metrics }).run(stopping.signal)
+  const operations = operationTableOf()
+  const server = new AdminServer({ socketPath, status: () => status, metrics, operations })
+  serving = server.run(stopping.signal)
 })
 
 afterEach(async () => {

@@ -1,0 +1,113 @@
+import { dirname } from 'node:path'
+import { createFolder, ignoreMissing } from '../base/atomic-file.ts'
+import type { Disk, DiskFile } from '../base/disk.ts'
+import { PRIVATE_FILE_MODE } from '../base/private-folder.ts'
+
+export interface JournalFileOptions {
+  /** The file that is written to; those before it are PATH.1, the newest, and so on. */
+  readonly path: string
+  readonly disk: Disk
+  /** A file that is larger is put aside. */
+  readonly fileBytesMax: number
+  /** So many are kept, with the one that is written to. */
+  readonly filesMax: number
+}
+
+/** Lines on a disk: added at the end, synced, and bounded by dropping the oldest file. */
+export class JournalFile {
+  readonly #options: JournalFileOptions
+  #file: DiskFile | null = null
+  /** Of whole, synced lines. Null: what is there is not known. */
+  #bytes: number | null = null
+
+  constructor(options: JournalFileOptions) {
+    this.#options = options
+  }
+
+  /** The lines of the file that is written to, and of the one before it. A torn one is cut off. */
+  async load(): Promise<{
+    readonly earlier: readonly string[]
+    readonly lines: readonly string[]
+  }> {
+    const { path, disk } = this.#options
+    await createFolder(dirname(path), disk)
+    const earlier = (await this.#text(`${path}.1`)) ?? ''
+    const text = await this.#text(path)
+    const whole = (text ?? '').slice(0, (text ?? '').lastIndexOf('\n') + 1)
+    this.#bytes = Buffer.byteLength(whole)
+    if (text !== null && whole.length < text.length) await disk.truncate(path, this.#bytes)
+    return { earlier: linesOf(earlier), lines: linesOf(whole) }
+  }
+
+  /** Settles when `text`, of whole lines, is synced. What a failure left is cut off next time. */
+  async add(text: string): Promise<void> {
+    const { fileBytesMax } = this.#options
+    const bytes = Buffer.from(text)
+    if (this.#bytes === null) await this.load()
+    if ((this.#bytes ?? 0) > 0 && (this.#bytes ?? 0) + bytes.length > fileBytesMax) {
+      await this.#rotate()
+    }
+    const at = this.#bytes ?? 0
+    this.#bytes = null
+    try {
+      this.#file ??= await this.#open(at)
+      let written = 0
+      while (written < bytes.length) {
+        const rest = bytes.subarray(written)
+        written += (await this.#file.writev([rest], at + written)).bytesWritten
+      }
+      await this.#file.datasync()
+      this.#bytes = at + bytes.length
+    } catch (error) {
+      await this.close().catch(() => undefined)
+      // Half a line, or a whole one that was not synced, must not stand before the next.
+      await this.#options.disk.truncate(this.#options.path, at).catch(() => undefined)
+      this.#bytes = at
+      throw error
+    }
+  }
+
+  /** Renames the file that is written to; the next line begins another. Returns its new name. */
+  async putAside(name: string): Promise<string> {
+    const { path, disk } = this.#options
+    await this.close()
+    await disk.rename(path, `${path}.${name}`)
+    this.#bytes = 0
+    return `${path}.${name}`
+  }
+
+  async close(): Promise<void> {
+    const file = this.#file
+    this.#file = null
+    await file?.close()
+  }
+
+  async #open(at: number): Promise<DiskFile> {
+    const { path, disk } = this.#options
+    if (at > 0) return await disk.open(path, 'r+')
+    const file = await disk.open(path, 'w', PRIVATE_FILE_MODE)
+    await disk.syncDirectory(dirname(path))
+    return file
+  }
+
+  async #rotate(): Promise<void> {
+    const { path, disk, filesMax } = this.#options
+    await this.close()
+    for (let number = filesMax - 2; number >= 0; number -= 1) {
+      const older = number === 0 ? path : `${path}.${number}`
+      await disk.rename(older, `${path}.${number + 1}`).catch(ignoreMissing)
+    }
+    this.#bytes = 0
+  }
+
+  async #text(path: string): Promise<string | null> {
+    return await this.#options.disk.readText(path).catch((error: unknown) => {
+      ignoreMissing(error)
+      return null
+    })
+  }
+}
+
+function linesOf(text: string): string[] {
+  return text.split('\n').filter((line) => line !== '')
+}

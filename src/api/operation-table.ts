@@ -1,0 +1,124 @@
+import { z } from 'zod'
+import { codeOf, describeError, LandbridgeError } from '../base/errors.ts'
+import type { Journal } from './journal.ts'
+import { type Operation, type OperationContext, type Permission, permits } from './operation.ts'
+
+export interface OperationRequest extends OperationContext {
+  readonly name: string
+  /** As it came: not checked yet. */
+  readonly input: unknown
+  readonly granted: Permission
+  /** For the journal: `socket`, or a peer's name. */
+  readonly caller: string
+}
+
+/** At once, over all callers. Each may hold connections to databases. */
+const RUNNING_MAX = 16
+
+/**
+ * Everything that can be asked of a gateway, for whoever asks: the admin socket, peers, the page.
+ * What changes something is written into the journal before it begins and when it has ended.
+ */
+export class OperationTable {
+  readonly #operations: ReadonlyMap<string, Operation>
+  readonly #journal: Journal
+  #running = 0
+
+  constructor(operations: readonly Operation[], journal: Journal) {
+    this.#operations = new Map(operations.map((operation) => [operation.name, operation]))
+    this.#journal = journal
+    if (this.#operations.size < operations.length) throw new TypeError('a name stands twice')
+  }
+
+  list(): readonly Operation[] {
+    return [...this.#operations.values()]
+  }
+
+  /**
+   * Throws ERR_OPERATION_UNKNOWN, ERR_OPERATION_DENIED, ERR_OPERATION_INPUT, ERR_OPERATION_BUSY,
+   * and what the operation itself fails with.
+   */
+  async call(request: OperationRequest): Promise<unknown> {
+    const operation = this.#find(request)
+    const input = checkedInput(operation, request.input)
+    if (this.#running >= RUNNING_MAX) throw busy()
+    this.#running += 1
+    try {
+      if (operation.permission === 'read') return await run(operation, input, request)
+      return await this.#journaled(operation, input, request)
+    } finally {
+      this.#running -= 1
+    }
+  }
+
+  #find({ name, granted }: OperationRequest): Operation {
+    const operation = this.#operations.get(name)
+    if (operation === undefined) {
+      throw new LandbridgeError('ERR_OPERATION_UNKNOWN', `there is no operation ${name}`, {
+        remedy: '`landbridge operation list` names them all.',
+      })
+    }
+    if (permits(granted, operation.permission)) return operation
+    throw new LandbridgeError(
+      'ERR_OPERATION_DENIED',
+      `${name} needs the permission ${operation.permission}, and this caller may ${granted}`,
+      { remedy: "On the gateway's machine root and the gateway's user may ask for everything." },
+    )
+  }
+
+  async #journaled(
+    operation: Operation,
+    input: unknown,
+    request: OperationRequest,
+  ): Promise<unknown> {
+    const { name } = operation
+    const { caller } = request
+    const number = await this.#journal.begin({ operation: name, caller, detail: input })
+    const line = { run: number, operation: name, caller }
+    const progress = (step: string): void => {
+      request.progress(step)
+      void this.#journal.add({ ...line, phase: 'step', detail: step })
+    }
+    try {
+      const output = await run(operation, input, { ...request, progress })
+      await this.#journal.add({ ...line, phase: 'done', detail: output })
+      return output
+    } catch (error) {
+      const detail = { code: codeOf(error), message: describeError(error) }
+      await this.#journal.add({ ...line, phase: 'failed', detail })
+      throw error
+    }
+  }
+}
+
+async function run(
+  operation: Operation,
+  input: unknown,
+  { signal, progress }: OperationContext,
+): Promise<unknown> {
+  signal.throwIfAborted()
+  return operation.output.parse(await operation.run(input, { signal, progress }))
+}
+
+function checkedInput(operation: Operation, raw: unknown): unknown {
+  const { data, error } = operation.input.safeParse(raw ?? {})
+  if (error === undefined) return data
+  const problems = error.issues.map(
+    ({ path, message }) => `${path.join('.') || 'input'}: ${message}`,
+  )
+  throw new LandbridgeError(
+    'ERR_OPERATION_INPUT',
+    `${operation.name} cannot be asked so: ${problems.join('; ')}`,
+    {
+      remedy: '`landbridge operation list --json` has the schema of its input.',
+      details: { schema: z.toJSONSchema(operation.input) },
+    },
+  )
+}
+
+function busy(): LandbridgeError {
+  return new LandbridgeError('ERR_OPERATION_BUSY', `${RUNNING_MAX} operations run already`, {
+    retryable: true,
+    remedy: 'Ask again when one of them has ended.',
+  })
+}

@@ -1,0 +1,50 @@
+import type { z } from 'zod'
+
+/** From the least to the most: who may `operate` may `read` as well. */
+export const PERMISSIONS = ['read', 'operate', 'recover'] as const
+/** `read` looks, `operate` changes what can be changed back, `recover` moves roles. */
+export type Permission = (typeof PERMISSIONS)[number]
+
+export function permits(granted: Permission, needed: Permission): boolean {
+  return PERMISSIONS.indexOf(granted) >= PERMISSIONS.indexOf(needed)
+}
+
+export interface OperationContext {
+  /** Aborted when whoever asked has gone or cancels. */
+  readonly signal: AbortSignal
+  /** One step of a long operation, for people. Goes to whoever asked, and into the journal. */
+  readonly progress: (step: string) => void
+}
+
+/** One thing that a person or a program can ask of a gateway. */
+export interface Operation {
+  /** Such as `replica.release`: what it is about, then what is done. */
+  readonly name: string
+  readonly summary: string
+  readonly permission: Permission
+  /** A strict object; every field has a description. */
+  readonly input: z.ZodObject
+  readonly output: z.ZodType
+  /** `input` has been checked. */
+  readonly run: (input: unknown, context: OperationContext) => Promise<unknown>
+}
+
+/** An operation whose `run` knows the types of its schemas. */
+export function defineOperation<Input extends z.ZodObject, Output extends z.ZodType>(operation: {
+  readonly name: string
+  readonly summary: string
+  readonly permission: Permission
+  readonly input: Input
+  readonly output: Output
+  readonly run: (
+    input: z.output<Input>,
+    context: OperationContext,
+  ) => Promise<z.input<Output>> | z.input<Output>
+}): Operation {
+  const { run } = operation
+  return {
+    ...operation,
+    // The table has parsed it by this very schema.
+    run: async (input, context) => await run(input as z.output<Input>, context),
+  }
+}

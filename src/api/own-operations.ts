@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import { healthOf } from '../status/health.ts'
+import type { GatewayStatus } from '../status/status.ts'
+import type { Journal } from './journal.ts'
+import { defineOperation, type Operation } from './operation.ts'
+
+const LINES_MAX = 1_000
+
+/** What every gateway can be asked, whatever it is configured to do. */
+export function ownOperations(status: () => GatewayStatus, journal: Journal): Operation[] {
+  return [
+    defineOperation({
+      name: 'status',
+      summary: 'say all that the gateway knows of itself',
+      permission: 'read',
+      input: z.strictObject({}),
+      output: z.looseObject({ schema: z.literal(1) }).describe('GatewayStatus of status/status.ts'),
+      run: () => ({ ...status() }),
+    }),
+    defineOperation({
+      name: 'health',
+      summary: 'say whether data flows, and why not',
+      permission: 'read',
+      input: z.strictObject({}),
+      output: z.strictObject({
+        healthy: z.boolean(),
+        state: z.enum(['ok', 'degraded', 'blocked']),
+        reasons: z.array(z.string()),
+      }),
+      run: () => {
+        const { healthy, state, reasons } = healthOf(status())
+        return { healthy, state, reasons: [...reasons] }
+      },
+    }),
+    defineOperation({
+      name: 'journal',
+      summary: 'show what was asked of the gateway that changes something',
+      permission: 'read',
+      input: z.strictObject({
+        lines: z.int().min(1).max(LINES_MAX).default(100).describe('How many of the newest lines'),
+      }),
+      output: z.strictObject({ entries: z.array(z.looseObject({})) }),
+      run: ({ lines }) => ({ entries: journal.entries(lines).map((entry) => ({ ...entry })) }),
+    }),
+  ]
+}
