@@ -16,7 +16,6 @@ import { encodeEarlyServerError } from '../mysql/ok-packet.ts'
 import { PacketWriter } from '../mysql/packet-writer.ts'
 import type { ReplicaName } from '../mysql/replica-name.ts'
 import type { ReplicaStatus } from '../status/status.ts'
-import type { BinlogStore } from './binlog-store.ts'
 import { type AtSource, SOURCE_UNHEARD } from './dump/dump-start.ts'
 import { LoginMemory } from './login/login-memory.ts'
 import { LoginPlaces } from './login/login-places.ts'
@@ -29,6 +28,7 @@ import { IDLE_SECONDS, WRITE_SECONDS } from './query/server-variables.ts'
 import type { KillResult } from './query/session-statements.ts'
 import { ReplicaRegistry } from './replica/replica-registry.ts'
 import { ReplicaSession } from './replica-session.ts'
+import type { ServedLog } from './served-log.ts'
 
 export interface RelayLimits {
   /** Connections that have logged in and do not dump, in all and of one address. */
@@ -55,7 +55,7 @@ export interface RelayLimits {
 }
 
 export interface RelayServerOptions {
-  readonly store: BinlogStore
+  readonly store: ServedLog
   /** Port 0 lets the system choose; `ready` says which. */
   readonly listen: { readonly host: string; readonly port: number }
   readonly user: string

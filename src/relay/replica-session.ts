@@ -4,10 +4,10 @@ import { ByteReader } from '../base/cursor.ts'
 import { codeOf, describeError, errorFields, isAbortError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Secret } from '../base/secret.ts'
+import type { SourceIdentity } from '../binlog/log.ts'
 import { encodeEof, encodeOk, encodeServerError, type ServerError } from '../mysql/ok-packet.ts'
 import type { Packet } from '../mysql/packet-decoder.ts'
 import { type ReplicaName, replicaKey } from '../mysql/replica-name.ts'
-import type { BinlogStore, SourceIdentity } from './binlog-store.ts'
 import {
   type DumpCommand,
   DumpFlag,
@@ -45,9 +45,10 @@ import {
   type Supersedable,
   sentPosition,
 } from './replica/replica-registry.ts'
+import type { ServedLog } from './served-log.ts'
 
 export interface SessionOptions {
-  readonly store: BinlogStore
+  readonly store: ServedLog
   readonly source: SourceIdentity
   readonly relay: RelayIdentity
   readonly user: string

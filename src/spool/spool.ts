@@ -5,6 +5,7 @@ import { type Disk, type ReadableFile, realDisk } from '../base/disk.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
+import type { BinaryLog } from '../binlog/log.ts'
 import type { ReplicaStanding } from '../status/replica-standing.ts'
 import { diskFailure } from './disk-failure.ts'
 import { FencedDisk } from './fenced-disk.ts'
@@ -62,7 +63,7 @@ const CHECKPOINT_BYTES = 64 * 1024 * 1024
  *
  * Invariant: everything before `end()` is synced, whole transactions, and never changes.
  */
-export class Spool {
+export class Spool implements BinaryLog {
   readonly directory: string
   /** Changes something only while this process has the lock of the folder. */
   readonly disk: FencedDisk

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Flavor } from '../../src/base/flavor.ts'
-import type { SourceIdentity, StoredFile } from '../../src/relay/binlog-store.ts'
+import type { LogFile, SourceIdentity } from '../../src/binlog/log.ts'
 import { PlainBinlogStore } from './plain-binlog-store.ts'
 
 export const SOURCE_UUID = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
@@ -26,7 +26,7 @@ export class FolderBinlogStore extends PlainBinlogStore {
 
   /** Adds a file, or replaces the newest one by a longer content; `end` defaults to its size. */
   async put(
-    file: Pick<StoredFile, 'ordinal' | 'name' | 'gtidsBefore'> & { readonly epoch?: number },
+    file: Pick<LogFile, 'ordinal' | 'name' | 'gtidsBefore'> & { readonly epoch?: number },
     content: Buffer,
     held: string,
     end = content.length,

@@ -1,30 +1,25 @@
 import { EventEmitter, once } from 'node:events'
 import { type FileHandle, open } from 'node:fs/promises'
-import type {
-  BinlogStore,
-  SourceIdentity,
-  StoredFile,
-  StoredLineage,
-  StorePosition,
-} from '../../src/relay/binlog-store.ts'
+import type { LogFile, LogLineage, LogPlace, SourceIdentity } from '../../src/binlog/log.ts'
+import type { ServedLog } from '../../src/relay/served-log.ts'
 import type { ReplicaStanding } from '../../src/status/replica-standing.ts'
 
 export interface StoreContent {
   readonly identity: SourceIdentity
-  readonly files: readonly StoredFile[]
+  readonly files: readonly LogFile[]
   /** Bytes of each file, by ordinal. */
   readonly sizes: ReadonlyMap<number, number>
-  readonly end: StorePosition
+  readonly end: LogPlace
   readonly gtids: string
 }
 
 /** A store of what it was last given; it retains nothing, but remembers what it was asked to. */
-export class PlainBinlogStore implements BinlogStore {
+export class PlainBinlogStore implements ServedLog {
   /** What each epoch stands on; where it is not said, nothing. */
   readonly epochs = new Map<number, string>()
   readonly retained = new Map<string, string>()
   outdated: readonly string[] = []
-  currentLineage: StoredLineage | null = null
+  currentLineage: LogLineage | null = null
   /** Files before this ordinal are taken for removed. */
   firstOrdinal = 1
   #content: StoreContent | null = null
@@ -43,7 +38,7 @@ export class PlainBinlogStore implements BinlogStore {
     return this.#content?.identity ?? null
   }
 
-  lineage(): StoredLineage | null {
+  lineage(): LogLineage | null {
     return this.currentLineage
   }
 
@@ -51,15 +46,15 @@ export class PlainBinlogStore implements BinlogStore {
     return this.outdated.includes(id) ? 'outdated' : 'sound'
   }
 
-  files(): readonly StoredFile[] {
+  files(): readonly LogFile[] {
     return (this.#content?.files ?? []).filter(({ ordinal }) => ordinal >= this.firstOrdinal)
   }
 
-  end(): StorePosition | null {
+  end(): LogPlace | null {
     return this.#content?.end ?? null
   }
 
-  readableBytes(file: StoredFile): number {
+  readableBytes(file: LogFile): number {
     const { end, sizes } = this.#content ?? {}
     if (file.ordinal < this.firstOrdinal) return 0
     return end?.ordinal === file.ordinal ? end.offset : (sizes?.get(file.ordinal) ?? 0)
@@ -77,14 +72,11 @@ export class PlainBinlogStore implements BinlogStore {
     return this.files()[0]?.gtidsBefore ?? ''
   }
 
-  open(file: StoredFile): Promise<FileHandle> {
+  open(file: LogFile): Promise<FileHandle> {
     return open(file.path, 'r')
   }
 
-  async waitPast(
-    position: StorePosition,
-    options: { readonly signal: AbortSignal },
-  ): Promise<void> {
+  async waitPast(position: LogPlace, options: { readonly signal: AbortSignal }): Promise<void> {
     for (;;) {
       const end = this.end()
       if (end !== null && end.ordinal > position.ordinal) return
@@ -102,7 +94,7 @@ export class PlainBinlogStore implements BinlogStore {
     return at < 0 ? Number.POSITIVE_INFINITY : at
   }
 
-  retain(id: string, file: StoredFile | null): void {
+  retain(id: string, file: LogFile | null): void {
     if (file === null) this.retained.delete(id)
     else this.retained.set(id, file.name)
   }

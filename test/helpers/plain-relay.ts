@@ -1,12 +1,12 @@
 import type { Clock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import { Secret } from '../../src/base/secret.ts'
-import type { BinlogStore } from '../../src/relay/binlog-store.ts'
 import { RelayServer, type RelayServerOptions } from '../../src/relay/relay-server.ts'
+import type { ServedLog } from '../../src/relay/served-log.ts'
 
 /** A relay on loopback without TLS, for `replica` with the password `right`. */
 export function plainRelay(
-  store: BinlogStore,
+  store: ServedLog,
   clock: Clock,
   options: Partial<RelayServerOptions> = {},
 ): RelayServer {

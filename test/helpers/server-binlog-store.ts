@@ -2,10 +2,10 @@ import { readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Connection } from 'mysql2/promise'
 import { EVENT_HEADER_BYTES, EventType } from '../../src/binlog/event-type.ts'
+import type { LogFile, SourceIdentity } from '../../src/binlog/log.ts'
 import { MariadbGtidState } from '../../src/binlog/mariadb-gtid-state.ts'
 import { decodeMysqlGtidSet } from '../../src/binlog/mysql-gtid-set.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
-import type { SourceIdentity, StoredFile } from '../../src/relay/binlog-store.ts'
 import { PlainBinlogStore } from './plain-binlog-store.ts'
 
 /**
@@ -31,7 +31,7 @@ export class ServerBinlogStore extends PlainBinlogStore {
     const lines = index.split('\n').filter((line) => line !== '')
     const names = lines.map((line) => basename(line))
     const count = names.indexOf(status?.File ?? '') + (options.withoutNewest === true ? 0 : 1)
-    const files: StoredFile[] = []
+    const files: LogFile[] = []
     for (const name of names.slice(0, count)) {
       const path = join(binlogDirectory, name)
       const gtidsBefore = gtidsAtHead(await readFile(path))

@@ -1,6 +1,7 @@
 import { LandbridgeError } from '../../base/errors.ts'
 import { BINLOG_MAGIC, EVENT_HEADER_BYTES, EventType } from '../../binlog/event-type.ts'
-import type { BinlogStore, StoredFile } from '../binlog-store.ts'
+import type { LogFile } from '../../binlog/log.ts'
+import type { ServedLog } from '../served-log.ts'
 import { anonymousRefusal } from './dump-refusal.ts'
 
 /** What the newest transaction of a file is. */
@@ -10,7 +11,7 @@ const WINDOW_BYTES = 256 * 1024
 const REMEMBERED_MAX = 10_000
 
 /** Of files that something newer follows: they do not change any more. */
-const remembered = new WeakMap<BinlogStore, Map<string, Tail>>()
+const remembered = new WeakMap<ServedLog, Map<string, Tail>>()
 
 /**
  * A MySQL file is chosen by the GTIDs before it, and transactions without a GTID (the source ran
@@ -19,7 +20,7 @@ const remembered = new WeakMap<BinlogStore, Map<string, Tail>>()
  * nothing that was written from `file` on must not begin there when the last transaction before it
  * has none. Throws ERR_DUMP_REFUSED.
  */
-export async function refuseBehindAnonymous(store: BinlogStore, file: StoredFile): Promise<void> {
+export async function refuseBehindAnonymous(store: ServedLog, file: LogFile): Promise<void> {
   const earlier = store.files().filter(({ ordinal }) => ordinal < file.ordinal)
   for (const before of earlier.toReversed()) {
     const tail = await tailOf(store, before)
@@ -29,7 +30,7 @@ export async function refuseBehindAnonymous(store: BinlogStore, file: StoredFile
   }
 }
 
-async function tailOf(store: BinlogStore, file: StoredFile): Promise<Tail> {
+async function tailOf(store: ServedLog, file: LogFile): Promise<Tail> {
   const known = remembered.get(store) ?? new Map<string, Tail>()
   remembered.set(store, known)
   const key = `${file.ordinal} ${file.epoch} ${file.name}`
@@ -41,7 +42,7 @@ async function tailOf(store: BinlogStore, file: StoredFile): Promise<Tail> {
 }
 
 /** Walks over all headers of a file, in constant memory. */
-async function readTail(store: BinlogStore, file: StoredFile): Promise<Tail> {
+async function readTail(store: ServedLog, file: LogFile): Promise<Tail> {
   const end = store.readableBytes(file)
   const window = Buffer.allocUnsafe(Math.min(WINDOW_BYTES, end))
   const handle = await store.open(file)
@@ -68,7 +69,7 @@ async function readTail(store: BinlogStore, file: StoredFile): Promise<Tail> {
   }
 }
 
-function refuseFile({ name }: StoredFile, offset: number): never {
+function refuseFile({ name }: LogFile, offset: number): never {
   throw new LandbridgeError('ERR_SPOOL_FILE', 'a stored file does not hold whole events', {
     details: { file: name, offset },
   })

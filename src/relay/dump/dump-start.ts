@@ -6,6 +6,7 @@ import {
   EVENT_HEADER_BYTES,
   EventType,
 } from '../../binlog/event-type.ts'
+import type { LogFile, SourceIdentity } from '../../binlog/log.ts'
 import {
   type MariadbGtid,
   type MariadbGtidState,
@@ -13,7 +14,7 @@ import {
 } from '../../binlog/mariadb-gtid-state.ts'
 import { decodeMysqlGtidSet, parseMysqlGtidSet } from '../../binlog/mysql-gtid-set.ts'
 import { shortGtids } from '../../binlog/short-gtids.ts'
-import type { BinlogStore, SourceIdentity, StoredFile } from '../binlog-store.ts'
+import type { ServedLog } from '../served-log.ts'
 import { refuseBehindAnonymous } from './anonymous-tail.ts'
 import {
   type DumpFilter,
@@ -28,7 +29,7 @@ import { newestReached } from './newest-reached.ts'
 
 /** Where a dump begins and what it leaves out. */
 export interface DumpStart {
-  readonly file: StoredFile
+  readonly file: LogFile
   readonly offset: number
   readonly filter: DumpFilter
   /** The replica has something of this file already and must keep its temporary tables. */
@@ -55,7 +56,7 @@ export const SOURCE_UNHEARD: AtSource = { gtids: null, unlogged: null }
  * Throws ERR_DUMP_REFUSED.
  */
 export async function startByMysqlSet(
-  store: BinlogStore,
+  store: ServedLog,
   source: SourceIdentity,
   wanted: {
     readonly gtids: Buffer | null
@@ -106,7 +107,7 @@ export async function startByMysqlSet(
  * Null when that list, or what the replica has, is still to come: the replica is to try again.
  */
 export async function startByMariadbState(
-  store: BinlogStore,
+  store: ServedLog,
   options: {
     readonly connectState: string
     readonly strict: boolean
@@ -203,9 +204,9 @@ function startsBefore(start: MariadbGtidState, list: readonly MariadbGtid[]): bo
  */
 function standsOn(
   start: MariadbGtidState,
-  store: BinlogStore,
-  file: StoredFile,
-  previous?: StoredFile,
+  store: ServedLog,
+  file: LogFile,
+  previous?: LogFile,
 ): boolean {
   if (previous === undefined) return true
   if (previous.epoch === file.epoch) {
@@ -215,7 +216,7 @@ function standsOn(
 }
 
 /** With a single file, its first events may not be stored yet. */
-async function isListToCome(store: BinlogStore): Promise<boolean> {
+async function isListToCome(store: ServedLog): Promise<boolean> {
   const [oldest] = store.files()
   if (oldest === undefined) return true
   if (store.end()?.ordinal !== oldest.ordinal) return false
@@ -223,7 +224,7 @@ async function isListToCome(store: BinlogStore): Promise<boolean> {
 }
 
 /** Null when the file has none, or not yet: the format description may be all that is stored. */
-async function readGtidList(store: BinlogStore, file: StoredFile): Promise<MariadbGtid[] | null> {
+async function readGtidList(store: ServedLog, file: LogFile): Promise<MariadbGtid[] | null> {
   const handle = await store.open(file)
   try {
     const head = await readAt(handle, 0, Math.min(HEAD_BYTES, store.readableBytes(file)))
@@ -267,7 +268,7 @@ function decodeGtidList(event: Buffer): MariadbGtid[] {
 
 /** A file and position by name, as `mysqlbinlog` asks for. Of equal names the newest is meant. */
 export async function startByPosition(
-  store: BinlogStore,
+  store: ServedLog,
   name: string,
   position: bigint,
 ): Promise<DumpStart> {
@@ -282,11 +283,7 @@ export async function startByPosition(
 }
 
 /** Walks over the headers up to `offset`: bytes from the middle of an event must not go out. */
-async function isEventStart(
-  store: BinlogStore,
-  file: StoredFile,
-  offset: number,
-): Promise<boolean> {
+async function isEventStart(store: ServedLog, file: LogFile, offset: number): Promise<boolean> {
   const end = store.readableBytes(file)
   if (offset < BINLOG_MAGIC.length || offset > end) return false
   const handle = await store.open(file)

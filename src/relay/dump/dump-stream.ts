@@ -3,8 +3,9 @@ import type { ReadableFile } from '../../base/disk.ts'
 import { LandbridgeError } from '../../base/errors.ts'
 import type { Flavor } from '../../base/flavor.ts'
 import { BINLOG_MAGIC } from '../../binlog/event-type.ts'
-import type { BinlogStore, StoredFile } from '../binlog-store.ts'
+import type { LogFile } from '../../binlog/log.ts'
 import type { PacketChannel } from '../login/packet-channel.ts'
+import type { ServedLog } from '../served-log.ts'
 import { dumpRefusal } from './dump-refusal.ts'
 import type { DumpStart } from './dump-start.ts'
 import { EventPump } from './event-pump.ts'
@@ -17,7 +18,7 @@ import {
 } from './made-up-events.ts'
 
 export interface DumpStreamOptions {
-  readonly store: BinlogStore
+  readonly store: ServedLog
   readonly channel: PacketChannel
   readonly clock: Clock
   readonly flavor: Flavor
@@ -32,11 +33,11 @@ export interface DumpStreamOptions {
   /** End at the end of what is stored instead of waiting. */
   readonly nonBlocking: boolean
   /** Called when a new file is begun, before its first byte is sent. */
-  readonly onFile: (file: StoredFile) => void
+  readonly onFile: (file: LogFile) => void
   /** Called when `file` was sent and something newer is stored; throws what forbids to go on. */
-  readonly beforeNext: (file: StoredFile) => void
+  readonly beforeNext: (file: LogFile) => void
   /** Called after bytes were sent, and with `caughtUp` when there is no more. */
-  readonly onProgress: (file: StoredFile, offset: number, caughtUp: boolean) => void
+  readonly onProgress: (file: LogFile, offset: number, caughtUp: boolean) => void
 }
 
 /** Larger ones are no faster, and every dump has one. */
@@ -56,7 +57,7 @@ export class DumpStream {
   readonly #pump: EventPump
   readonly #input = Buffer.allocUnsafeSlow(WINDOW_BYTES)
   readonly #output = Buffer.allocUnsafeSlow(OUTPUT_BYTES)
-  #file: StoredFile
+  #file: LogFile
   #offset: number
   #checksum: boolean
   #sentMs: number
@@ -154,7 +155,7 @@ export class DumpStream {
   }
 
   /** The file after this one, once something of it (or behind it) may be served. */
-  #next(): StoredFile | undefined {
+  #next(): LogFile | undefined {
     const { store, beforeNext } = this.#options
     beforeNext(this.#file)
     const next = store.files().find((file) => file.ordinal > this.#file.ordinal)

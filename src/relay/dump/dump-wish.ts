@@ -1,8 +1,9 @@
+import type { SourceIdentity } from '../../binlog/log.ts'
 import { parseMariadbGtidState } from '../../binlog/mariadb-gtid-state.ts'
 import { countMysqlGtidMembers } from '../../binlog/mysql-gtid-set.ts'
 import { replicaKey } from '../../mysql/replica-name.ts'
-import type { BinlogStore, SourceIdentity } from '../binlog-store.ts'
 import type { SessionVariables } from '../query/session-variables.ts'
+import type { ServedLog } from '../served-log.ts'
 import { dumpRefusal } from './dump-refusal.ts'
 import { type DumpCommand, DumpFlag, type Registration } from './dump-request.ts'
 import {
@@ -84,7 +85,7 @@ export class DumpWish {
 
   /** Null when what it needs is still to come: closing makes the replica try again. */
   async start(
-    store: BinlogStore,
+    store: ServedLog,
     source: SourceIdentity,
     atSource: AtSource,
   ): Promise<DumpStart | null> {

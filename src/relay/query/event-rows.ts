@@ -7,8 +7,9 @@ import {
   EVENT_HEADER_BYTES,
   EventType,
 } from '../../binlog/event-type.ts'
+import type { LogFile } from '../../binlog/log.ts'
 import type { ServerError } from '../../mysql/ok-packet.ts'
-import type { BinlogStore, StoredFile } from '../binlog-store.ts'
+import type { ServedLog } from '../served-log.ts'
 import { eventInfo, eventName } from './event-info.ts'
 import { binlogEventsFailed, tooManyEvents } from './server-errors.ts'
 import type { EventsWish } from './sql-statement.ts'
@@ -34,7 +35,7 @@ interface SeenEvent {
 
 /** The rows, at most EVENTS_MAX of them, or the error of a server. */
 export async function readEventRows(
-  store: BinlogStore,
+  store: ServedLog,
   flavor: Flavor,
   wish: EventsWish,
 ): Promise<string[][] | ServerError> {
@@ -54,12 +55,12 @@ export async function readEventRows(
 
 class EventWalk {
   readonly #handle: ReadableFile
-  readonly #file: StoredFile
+  readonly #file: LogFile
   readonly #end: number
   readonly #flavor: Flavor
   #checksumBytes = 0
 
-  constructor(handle: ReadableFile, file: StoredFile, end: number, flavor: Flavor) {
+  constructor(handle: ReadableFile, file: LogFile, end: number, flavor: Flavor) {
     this.#handle = handle
     this.#file = file
     this.#end = end

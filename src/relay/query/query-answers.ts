@@ -1,8 +1,9 @@
 import type { Clock } from '../../base/clock.ts'
+import type { SourceIdentity } from '../../binlog/log.ts'
 import type { ServerError } from '../../mysql/ok-packet.ts'
 import { REPLICA_ASKED_FOR, REPLICA_STANDING } from '../../mysql/relay-variables.ts'
 import type { ResultSet } from '../../mysql/result-set.ts'
-import type { BinlogStore, SourceIdentity } from '../binlog-store.ts'
+import type { ServedLog } from '../served-log.ts'
 import {
   tooManyColumns,
   tooMuchMemory,
@@ -36,7 +37,7 @@ export type Answer =
   | { readonly kind: 'events'; readonly wish: EventsWish }
 
 export interface QueryContext {
-  readonly store: BinlogStore
+  readonly store: ServedLog
   readonly source: SourceIdentity
   readonly relay: RelayIdentity
   readonly clock: Clock

@@ -1,6 +1,7 @@
 import { parseGtidSet } from '../../binlog/gtid-set.ts'
+import type { SourceIdentity } from '../../binlog/log.ts'
 import { MariadbGtidState } from '../../binlog/mariadb-gtid-state.ts'
-import type { BinlogStore, SourceIdentity } from '../binlog-store.ts'
+import type { ServedLog } from '../served-log.ts'
 
 /** A login that does not dump is let go after so long without a statement. */
 export const IDLE_SECONDS = 60
@@ -23,14 +24,14 @@ export function relayVersion(source: SourceIdentity): string {
 }
 
 /** When the reset was noticed that the present lineage began with; empty for none. */
-function resetTime(store: BinlogStore): string {
+function resetTime(store: ServedLog): string {
   const lineage = store.lineage()
   return lineage === null ? '' : new Date(lineage.startedAtMs).toISOString()
 }
 
 /** System variables by name, in lower case. Unknown ones are unknown to the server as well. */
 export function serverVariables(
-  store: BinlogStore,
+  store: ServedLog,
   source: SourceIdentity,
   relay: RelayIdentity,
 ): ReadonlyMap<string, string> {
@@ -69,7 +70,7 @@ export function serverVariables(
 }
 
 function mysqlVariables(
-  store: BinlogStore,
+  store: ServedLog,
   _source: SourceIdentity,
   relay: RelayIdentity,
 ): [string, string][] {
@@ -83,7 +84,7 @@ function mysqlVariables(
   ]
 }
 
-function mariadbVariables(store: BinlogStore, source: SourceIdentity): [string, string][] {
+function mariadbVariables(store: ServedLog, source: SourceIdentity): [string, string][] {
   const state = parseGtidSet('mariadb', store.gtids())
   const text = state instanceof MariadbGtidState ? state.toStateString() : ''
   return [

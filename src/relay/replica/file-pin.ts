@@ -1,10 +1,11 @@
 import type { Clock } from '../../base/clock.ts'
 import { parseGtidSet } from '../../binlog/gtid-set.ts'
-import type { BinlogStore, StoredFile } from '../binlog-store.ts'
+import type { LogFile } from '../../binlog/log.ts'
 import { newestReached } from '../dump/newest-reached.ts'
+import type { ServedLog } from '../served-log.ts'
 
 export interface FilePinOptions {
-  readonly store: BinlogStore
+  readonly store: ServedLog
   /** As the store names who needs the files. */
   readonly id: string
   readonly clock: Clock
@@ -15,7 +16,7 @@ export interface FilePinOptions {
 }
 
 interface SentFile {
-  readonly file: StoredFile
+  readonly file: LogFile
   /** When its end was sent; null while it is being sent. */
   sentMs: number | null
 }
@@ -35,7 +36,7 @@ export class FilePin {
   }
 
   /** The dump starts with `file`, or goes on to it. */
-  reach(file: StoredFile): void {
+  reach(file: LogFile): void {
     const before = this.#sent.at(-1)
     if (before !== undefined) before.sentMs = this.#options.clock.monotonicMs()
     this.#sent.push({ file, sentMs: null })
@@ -63,13 +64,13 @@ export class FilePin {
   }
 
   /** The newest file before which everything is applied; it may be older than the dump's start. */
-  #firstNotApplied(gtids: string, current: StoredFile): StoredFile {
+  #firstNotApplied(gtids: string, current: LogFile): LogFile {
     const { store } = this.#options
     const flavor = store.identity()?.flavor
     if (flavor === undefined) return current
     const applied = parseGtidSet(flavor, gtids)
     const files = store.files().filter(({ ordinal }) => ordinal <= current.ordinal)
-    const isReached = (file: StoredFile) => applied.contains(parseGtidSet(flavor, file.gtidsBefore))
+    const isReached = (file: LogFile) => applied.contains(parseGtidSet(flavor, file.gtidsBefore))
     return newestReached(files, isReached) ?? files[0] ?? current
   }
 }

@@ -1,12 +1,13 @@
 import type { LandbridgeError } from '../../base/errors.ts'
+import type { LogLineage } from '../../binlog/log.ts'
 import {
   isRefused,
   type RefusedStanding,
   standingReason,
   standingRemedy,
 } from '../../status/replica-standing.ts'
-import type { BinlogStore, StoredLineage } from '../binlog-store.ts'
 import { dumpRefusal } from '../dump/dump-refusal.ts'
+import type { ServedLog } from '../served-log.ts'
 
 /**
  * After a reset the source gives its GTIDs to other transactions. A replica that still has the
@@ -14,7 +15,7 @@ import { dumpRefusal } from '../dump/dump-refusal.ts'
  * from there with other data than the source. Its GTIDs cannot tell, so what it was served does.
  * Throws ERR_DUMP_REFUSED until a person has said, by detaching it, that it was made anew.
  */
-export function refuseOutdated(store: BinlogStore, replica: string): void {
+export function refuseOutdated(store: ServedLog, replica: string): void {
   const lineage = store.lineage()
   const standing = store.standing(replica)
   if (lineage === null || !isRefused(standing)) return
@@ -22,13 +23,13 @@ export function refuseOutdated(store: BinlogStore, replica: string): void {
 }
 
 /** The same for a dump that reaches the end of its lineage. */
-export function refuseLineageEnd(store: BinlogStore, replica: string, epoch: number): void {
+export function refuseLineageEnd(store: ServedLog, replica: string, epoch: number): void {
   const lineage = store.lineage()
   if (lineage !== null && epoch < lineage.epoch) throw lineageRefusal(lineage, replica, 'outdated')
 }
 
 function lineageRefusal(
-  { startedAtMs }: StoredLineage,
+  { startedAtMs }: LogLineage,
   replica: string,
   standing: RefusedStanding,
 ): LandbridgeError {

@@ -1,7 +1,8 @@
 import { LandbridgeError } from '../../base/errors.ts'
+import type { LogFile } from '../../binlog/log.ts'
 import type { ReplicaName } from '../../mysql/replica-name.ts'
 import type { ReplicaStatus } from '../../status/status.ts'
-import type { BinlogStore, StoredFile } from '../binlog-store.ts'
+import type { ServedLog } from '../served-log.ts'
 
 /** What the relay knows of one replica, connected or not. */
 export interface ReplicaRecord extends ReplicaName {
@@ -84,7 +85,7 @@ export class ReplicaRegistry {
   }
 }
 
-export function sentPosition(file: StoredFile, offset: number): ReplicaStatus['sent'] {
+export function sentPosition(file: LogFile, offset: number): ReplicaStatus['sent'] {
   return { epoch: file.epoch, file: file.name, offset }
 }
 
@@ -94,7 +95,7 @@ export function sentPosition(file: StoredFile, offset: number): ReplicaStatus['s
  * that is merely away: one that is remembered is always served, and a new one more is refused.
  * Throws ERR_REPLICA_LIMIT.
  */
-export function refuseOneTooMany(store: BinlogStore, replica: string): void {
+export function refuseOneTooMany(store: ServedLog, replica: string): void {
   if (store.hasPlaceFor(replica)) return
   throw new LandbridgeError(
     'ERR_REPLICA_LIMIT',

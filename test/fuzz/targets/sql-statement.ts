@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import type { SourceIdentity } from '../../../src/binlog/log.ts'
 import { encodeResultSet } from '../../../src/mysql/result-set.ts'
-import type { BinlogStore, SourceIdentity } from '../../../src/relay/binlog-store.ts'
 import { answerQuery } from '../../../src/relay/query/query-answers.ts'
 import { RelayTally } from '../../../src/relay/query/server-facts.ts'
 import { SessionVariables } from '../../../src/relay/query/session-variables.ts'
+import type { ServedLog } from '../../../src/relay/served-log.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { epochSource } from '../../helpers/spool-fixture.ts'
 import type { FuzzTarget } from '../engine/target.ts'
@@ -18,7 +19,7 @@ const GTIDS = {
 } as const
 
 /** A store that is asked for names and sets, never for bytes. */
-function storeOf(source: SourceIdentity): BinlogStore {
+function storeOf(source: SourceIdentity): ServedLog {
   const file = { ordinal: 1, epoch: 1, name: 'binlog.000001', path: '/nowhere', gtidsBefore: '' }
   const never = (): never => {
     throw new Error('a statement opens no file')

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { LogFile } from '../../../../src/binlog/log.ts'
 import { encodeMysqlGtidSet, parseMysqlGtidSet } from '../../../../src/binlog/mysql-gtid-set.ts'
-import type { StoredFile } from '../../../../src/relay/binlog-store.ts'
 import { SOURCE_UNHEARD, startByMysqlSet } from '../../../../src/relay/dump/dump-start.ts'
 import { newestReached } from '../../../../src/relay/dump/newest-reached.ts'
 import { FilePin } from '../../../../src/relay/replica/file-pin.ts'
@@ -42,7 +42,7 @@ class CountingStore extends PlainBinlogStore {
     const gaps = Array.from({ length: GAPS }, (_, at) => 2 * at + 1).join(':')
     const upTo = (number: number) => `${UUID}:${gaps}:${2 * GAPS + 2}-${2 * GAPS + 1 + number}`
     const store = this
-    const files = Array.from({ length: FILES }, (_, at): StoredFile => {
+    const files = Array.from({ length: FILES }, (_, at): LogFile => {
       const name = `b.${String(at + 1).padStart(6, '0')}`
       return {
         ...{ ordinal: at + 1, epoch: 1, name, path: '/nowhere' },
@@ -95,7 +95,7 @@ test('what such a replica needs is found by looking at few sets', () => {
   const options = { store, id: 'replica', clock: new FakeClock(), keepSentMs: 0 }
   const pin = new FilePin({ ...options, applied: () => applied })
   store.setsRead = 0
-  pin.reach(store.files().at(-1) as StoredFile)
+  pin.reach(store.files().at(-1) as LogFile)
   expect(store.retained.get('replica')).toBe('b.002501')
   expect(store.setsRead).toBeLessThanOrEqual(SETS_MAX)
 })

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { StoredFile } from '../../../../src/relay/binlog-store.ts'
+import type { LogFile } from '../../../../src/binlog/log.ts'
 import { FilePin, type FilePinOptions } from '../../../../src/relay/replica/file-pin.ts'
 import { FakeClock } from '../../../helpers/fake-clock.ts'
 import { FolderBinlogStore, SOURCE_UUID } from '../../../helpers/folder-binlog-store.ts'
@@ -27,7 +27,7 @@ afterEach(() => rm(directory, { recursive: true, force: true }))
 
 const upTo = (number: number) => `${SOURCE_UUID}:1-${number}`
 const needed = () => store.retained.get('replica')
-const file = (ordinal: number) => store.files()[ordinal - 1] as StoredFile
+const file = (ordinal: number) => store.files()[ordinal - 1] as LogFile
 
 function pinOf(options: Partial<FilePinOptions> = {}): FilePin {
   const keepSentMs = Number.POSITIVE_INFINITY
