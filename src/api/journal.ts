@@ -2,6 +2,8 @@ import type { Clock } from '../base/clock.ts'
 import { type Disk, realDisk } from '../base/disk.ts'
 import { describeError, errorFields, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { Trouble, type TroubleNow } from '../base/trouble.ts'
+import { problemOf } from '../status/problem-of.ts'
 import type { Problem } from '../status/status.ts'
 import {
   FIRST_PREVIOUS,
@@ -53,8 +55,8 @@ export class Journal {
   /** Lines for which there was no place any more. */
   #dropped = 0
   #last: Pick<JournalEntry, 'sequence' | 'hash'> = { sequence: 0, hash: FIRST_PREVIOUS }
-  #trouble: Problem | null = null
-  #damage: Problem | null = null
+  readonly #trouble: Trouble
+  #damage: TroubleNow<LandbridgeError> | null = null
   /** One after the other. */
   #working: Promise<unknown> = Promise.resolve()
 
@@ -62,6 +64,7 @@ export class Journal {
     const { path, disk = realDisk } = options
     const { fileBytesMax = FILE_BYTES_MAX, filesMax = FILES_MAX } = options
     this.#options = options
+    this.#trouble = new Trouble(options.clock)
     this.#file = new JournalFile({ path, disk, fileBytesMax, filesMax })
   }
 
@@ -88,7 +91,8 @@ export class Journal {
   }
 
   problems(): Problem[] {
-    return [this.#trouble, this.#damage].filter((problem) => problem !== null)
+    const troubles = [this.#trouble.now, this.#damage].filter((one) => one !== null)
+    return troubles.map((one) => problemOf(one, { severity: 'warning', where: 'journal' }))
   }
 
   /** The newest lines, oldest first. */
@@ -169,30 +173,24 @@ export class Journal {
       { remedy: 'Find out who changed it. The warning is gone after the next restart.' },
     )
     log.error(errorFields(error), error.message)
-    this.#damage = problemOf(error, nowMs)
+    this.#damage = { error, sinceMs: nowMs }
     this.#gap(`line ${line} was not as it was written; kept as ${aside}`)
   }
 
   async #attempt(work: () => Promise<void>): Promise<void> {
     try {
       await work()
-      this.#trouble = null
+      this.#trouble.over()
     } catch (cause) {
-      const { path, clock, log } = this.#options
+      const { path, log } = this.#options
       const error = new LandbridgeError('ERR_JOURNAL_WRITE', `cannot write the journal ${path}`, {
         cause,
         retryable: true,
         remedy: 'Make room on the disk of dataDir. What is asked meanwhile is done all the same.',
       })
-      if (this.#trouble === null) log.error(errorFields(error), describeError(error))
-      this.#trouble ??= problemOf(error, clock.wallMs())
+      if (this.#trouble.met(error) === 'begun') log.error(errorFields(error), describeError(error))
     }
   }
-}
-
-function problemOf(error: LandbridgeError, sinceMs: number): Problem {
-  const message = describeError(error)
-  return { ...errorFields(error), severity: 'warning', where: 'journal', message, sinceMs }
 }
 
 function cut(detail: unknown): unknown {

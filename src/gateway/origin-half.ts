@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import { errorFields, LandbridgeError } from '../base/errors.ts'
+import { LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { formatHostPort } from '../config/address.ts'
 import type { LinkConfig, StreamConfig } from '../config/config.ts'
@@ -12,6 +12,7 @@ import type { ConnectAttempts } from '../mysql/connect-attempts.ts'
 import { Throttle } from '../progress/throttle.ts'
 import { SourceMonitor } from '../source/source-monitor.ts'
 import { SourceReader } from '../source/source-reader.ts'
+import { problemOf } from '../status/problem-of.ts'
 import type { Problem, RefusedStatus, StreamStatus } from '../status/status.ts'
 import { SourceWarnings } from './source-warnings.ts'
 import type { StreamHalf } from './stream-half.ts'
@@ -98,10 +99,7 @@ export class OriginHalf implements StreamHalf {
   #unmonitored(): Problem[] {
     const { trouble } = this.#monitor
     if (trouble === null) return []
-    const { error, sinceMs } = trouble
-    const { message } = error
-    const where = `source:${this.name}`
-    return [{ ...errorFields(error), severity: 'error', where, message, sinceMs }]
+    return [problemOf(trouble, { severity: 'error', where: `source:${this.name}` })]
   }
 
   #unnamed(): Problem[] {

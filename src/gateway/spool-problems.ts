@@ -1,19 +1,20 @@
-import { errorFields, type LandbridgeError } from '../base/errors.ts'
+import type { LandbridgeError } from '../base/errors.ts'
+import type { TroubleNow } from '../base/trouble.ts'
 import type { Spool } from '../spool/spool.ts'
+import { problemOf } from '../status/problem-of.ts'
 import type { Problem } from '../status/status.ts'
-
-/** What the writer of a spool runs into; null while it goes well. */
-export type DiskTrouble = { readonly error: LandbridgeError; readonly sinceMs: number } | null
 
 /** These only a person can mend. A disk may have room again. */
 const BLOCKING = ['ERR_SPOOL_FLAVOR', 'ERR_BINLOG_NAME']
 
-export function diskProblems(stream: string, disk: DiskTrouble): Problem[] {
-  if (disk === null) return []
-  const { error, sinceMs } = disk
-  const severity = BLOCKING.includes(error.code) ? 'blocked' : 'error'
-  const where = `spool:${stream}`
-  return [{ ...errorFields(error), severity, where, message: error.message, sinceMs }]
+/** What the writer of a spool cannot get past; null while it goes well. */
+export function diskProblems(
+  stream: string,
+  trouble: TroubleNow<LandbridgeError> | null,
+): Problem[] {
+  if (trouble === null) return []
+  const severity = BLOCKING.includes(trouble.error.code) ? 'blocked' : 'error'
+  return [problemOf(trouble, { severity, where: `spool:${stream}` })]
 }
 
 /** As long as what is of before a reset stays beyond the limits that are set. */

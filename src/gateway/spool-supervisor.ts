@@ -7,12 +7,14 @@ import {
   type LandbridgeError,
 } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { Trouble } from '../base/trouble.ts'
 import type { SpoolConfig } from '../config/config.ts'
 import type { SpoolPort } from '../link/source-port.ts'
 import { diskFull, failedCall, isDiskFull } from '../spool/disk-failure.ts'
 import { Spool } from '../spool/spool.ts'
 import type { EpochRecord } from '../spool/spool-file.ts'
 import { SpoolWriter } from '../spool/spool-writer.ts'
+import { problemOf } from '../status/problem-of.ts'
 import type { Problem, StreamStatus } from '../status/status.ts'
 import { makeSpoolPrivate } from './data-directory.ts'
 import { SpoolMemory } from './spool-memory.ts'
@@ -41,10 +43,13 @@ export class SpoolSupervisor {
   readonly #options: SpoolSupervisorOptions
   readonly #memory: SpoolMemory
   #knownEpoch: EpochRecord | null = null
-  #loadProblem: Problem | null = null
+  /** Since when it has been opened; null once that is done. */
+  #loadingSinceMs: number | null = null
+  readonly #loadTrouble: Trouble<LandbridgeError>
 
   constructor(options: SpoolSupervisorOptions) {
     this.#options = options
+    this.#loadTrouble = new Trouble(options.clock)
     this.spool = createSpool(options)
     this.#memory = new SpoolMemory({ ...options, spool: this.spool })
     this.writer = new SpoolWriter({
@@ -73,27 +78,25 @@ export class SpoolSupervisor {
 
   /** Tries until it is open, or until abort. */
   async load(signal: AbortSignal): Promise<void> {
-    const { clock, log, stream } = this.#options
+    const { clock, log } = this.#options
     const backoff = new Backoff({ clock })
-    this.#loadProblem = {
-      code: 'ERR_SPOOL_RECOVERING',
-      severity: 'warning',
-      where: `spool:${stream}`,
-      message: 'the spool is being read and checked after a start',
-      sinceMs: clock.wallMs(),
-    }
+    this.#loadingSinceMs = clock.wallMs()
     while (!signal.aborted) {
       try {
         await this.spool.load(signal, await this.#memory.recall())
         break
       } catch (error) {
         if (signal.aborted) return
-        this.#failed(await spoolUnusable(this.spool, error))
+        const failure = await spoolUnusable(this.spool, error)
+        if (this.#loadTrouble.met(failure) === 'begun') {
+          log.error(errorFields(failure), describeError(failure))
+        }
         await backoff.wait({ signal }).catch(() => undefined)
       }
     }
     await makeSpoolPrivate(this.spool.directory, log)
-    this.#loadProblem = null
+    this.#loadingSinceMs = null
+    this.#loadTrouble.over()
     await this.#memory.remember()
   }
 
@@ -116,11 +119,15 @@ export class SpoolSupervisor {
 
   problems(): Problem[] {
     const { stream } = this.#options
-    const loading = this.#loadProblem === null ? [] : [this.#loadProblem]
-    const disk = diskProblems(stream, this.writer.problem)
+    const disk = diskProblems(stream, this.writer.trouble)
     const isFull = disk.some(({ code }) => code === 'ERR_DISK_FULL')
     const held = heldProblems(stream, this.spool, isFull)
-    return [...loading, ...disk, ...held, ...recordProblems(stream, this.spool.damagedPins)]
+    return [
+      ...this.#loadProblems(),
+      ...disk,
+      ...held,
+      ...recordProblems(stream, this.spool.damagedPins),
+    ]
   }
 
   status(): NonNullable<StreamStatus['spool']> {
@@ -139,18 +146,18 @@ export class SpoolSupervisor {
     }
   }
 
-  #failed(failure: LandbridgeError): void {
-    const { clock, log, stream } = this.#options
-    const { message, retryable } = failure
-    const severity = retryable ? 'error' : 'blocked'
-    const before = this.#loadProblem
-    const isKnown = before?.code === failure.code
-    const sinceMs = isKnown ? before.sinceMs : clock.wallMs()
-    if (!isKnown) log.error(errorFields(failure), describeError(failure))
-    this.#loadProblem = {
-      ...errorFields(failure),
-      ...{ message, severity, where: `spool:${stream}`, sinceMs },
+  #loadProblems(): Problem[] {
+    const where = `spool:${this.#options.stream}`
+    const trouble = this.#loadTrouble.now
+    if (trouble !== null) {
+      return [
+        problemOf(trouble, { severity: trouble.error.retryable ? 'error' : 'blocked', where }),
+      ]
     }
+    const sinceMs = this.#loadingSinceMs
+    if (sinceMs === null) return []
+    const message = 'the spool is being read and checked after a start'
+    return [{ code: 'ERR_SPOOL_RECOVERING', severity: 'warning', where, message, sinceMs }]
   }
 
   async #retain(signal: AbortSignal): Promise<void> {

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { Condition } from '../base/condition.ts'
 import { describeError, errorFields, isAbortError, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { Trouble, type TroubleNow } from '../base/trouble.ts'
 import { isBinlogName, unusableName } from '../binlog/binlog-name.ts'
 import type { EventHeader } from '../binlog/event-framer.ts'
 import type { GtidEvent } from '../binlog/gtid-event.ts'
@@ -64,18 +65,19 @@ export class SpoolWriter {
   #queuedBytes = 0
   #rewind: PromiseWithResolvers<void> | null = null
   #broken = false
-  #problem: { readonly error: LandbridgeError; readonly sinceMs: number } | null = null
-  /** A write went well since `#problem` was last told: it is over when a sync does as well. */
+  readonly #trouble: Trouble<LandbridgeError>
+  /** A write went well since the trouble was last met: it is over when a sync does as well. */
   #isOvercome = false
 
   constructor(options: SpoolWriterOptions) {
     this.#options = options
     this.#spool = options.spool
+    this.#trouble = new Trouble(options.clock)
   }
 
   /** What keeps bytes from being stored right now, for status. */
-  get problem(): { readonly error: LandbridgeError; readonly sinceMs: number } | null {
-    return this.#problem
+  get trouble(): TroubleNow<LandbridgeError> | null {
+    return this.#trouble.now
   }
 
   get queuedBytes(): number {
@@ -313,7 +315,7 @@ export class SpoolWriter {
     } catch (cause) {
       throw await syncFailure(this.#spool, file.path, cause)
     }
-    if (mayBeOver && this.#isOvercome) this.#problem = null
+    if (mayBeOver && this.#isOvercome) this.#trouble.over()
     if (this.#rewind !== null) return
     const commitMs = batches.flatMap((batch) => batch.commitMs)
     file.complete = last.complete
@@ -419,7 +421,7 @@ export class SpoolWriter {
   }
 
   get #isFull(): boolean {
-    return this.#problem?.error.code === 'ERR_DISK_FULL'
+    return this.#trouble.now?.error.code === 'ERR_DISK_FULL'
   }
 
   /** What the disk refused went with its session: only a look says whether there is room now. */
@@ -433,7 +435,7 @@ export class SpoolWriter {
       done.abort()
     }
     const isThere = await hasRoom(this.#spool.directory, this.#spool.disk).catch(() => false)
-    if (isThere && this.#queue.length === 0 && this.#rewind === null) this.#problem = null
+    if (isThere && this.#queue.length === 0 && this.#rewind === null) this.#trouble.over()
   }
 
   /** Ends with the next source that fits, and is shown until then: each session ends at once. */
@@ -442,7 +444,7 @@ export class SpoolWriter {
   }
 
   #over(...codes: readonly string[]): void {
-    if (codes.includes(this.#problem?.error.code ?? '')) this.#problem = null
+    if (codes.includes(this.#trouble.now?.error.code ?? '')) this.#trouble.over()
   }
 
   /** Files that are due may make room at once; the gateway's own round comes later. */
@@ -454,14 +456,7 @@ export class SpoolWriter {
 
   #tell(error: LandbridgeError): void {
     this.#isOvercome = false
-    const { error: before, sinceMs } = this.#problem ?? {}
-    if (before?.code === error.code && before.message === error.message) return
-    // The same trouble for another reason is no new trouble.
-    if (before?.code === error.code && sinceMs !== undefined) {
-      this.#problem = { error, sinceMs }
-      return
-    }
-    this.#problem = { error, sinceMs: this.#options.clock.wallMs() }
+    if (this.#trouble.met(error) !== 'begun') return
     this.#options.log.error(errorFields(error), describeError(error))
   }
 

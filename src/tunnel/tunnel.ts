@@ -10,6 +10,8 @@ import {
 } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Secret } from '../base/secret.ts'
+import { Trouble } from '../base/trouble.ts'
+import { problemOf } from '../status/problem-of.ts'
 import type { Problem, TunnelStatus } from '../status/status.ts'
 import { type BackendChoice, createBackend } from './backend-choice.ts'
 import { type Endpoint, EndpointResolver, type Lookup } from './endpoint-resolver.ts'
@@ -73,13 +75,14 @@ export class Tunnel implements TunnelPath {
   /** As nft lists it after it was set; null while there is none. */
   #firewall: string | null = null
   #heardAtMs: number | null = null
-  #problem: Problem | null = null
+  readonly #trouble: Trouble
   #warnings: readonly Problem[] = []
   #isUp = Promise.withResolvers<void>()
 
   constructor(options: TunnelOptions) {
     this.#options = options
     this.#clock = options.clock ?? systemClock
+    this.#trouble = new Trouble(this.#clock)
     this.#runner = options.runner ?? systemRunner
     this.#resolver = new EndpointResolver(options.endpoints, options.lookup)
     const { interfaceName } = options.settings
@@ -132,7 +135,9 @@ export class Tunnel implements TunnelPath {
   }
 
   problems(): readonly Problem[] {
-    return this.#problem === null ? this.#warnings : [this.#problem, ...this.#warnings]
+    const trouble = this.#trouble.now
+    if (trouble === null) return this.#warnings
+    return [problemOf(trouble, { severity: 'error', where: 'tunnel' }), ...this.#warnings]
   }
 
   /** From nothing to an interface, and back to nothing when it ends in whichever way. */
@@ -145,7 +150,7 @@ export class Tunnel implements TunnelPath {
       await this.#setFirewall()
       await backend.configure(this.#options.privateKey, await this.#firstEndpoint(signal))
       this.#kind = backend.kind
-      this.#problem = null
+      this.#trouble.over()
       this.#state = 'never'
       this.#isUp.resolve()
       log.info({ backend: backend.kind, reason }, `tunnel ${settings.interfaceName} is made`)
@@ -310,16 +315,8 @@ export class Tunnel implements TunnelPath {
   }
 
   #report(error: unknown): void {
-    const message = describeError(error)
-    const isSame = this.#problem?.message === message
-    this.#problem = {
-      ...errorFields(error),
-      severity: 'error',
-      where: 'tunnel',
-      message,
-      sinceMs: isSame ? (this.#problem?.sinceMs ?? 0) : this.#clock.wallMs(),
-    }
-    if (!isSame) this.#options.log.warn(errorFields(error), message)
+    if (this.#trouble.met(error) === 'same') return
+    this.#options.log.warn(errorFields(error), describeError(error))
   }
 
   /** Sets or, with a null message, takes back the warning of a code. */

@@ -51,7 +51,7 @@ describe('a spool whose source was reset, on an ext4', needs('root'), () => {
     await disk.fillBytes()
     fixture.writer.beginFile('binlog.000002', 0)
     fixture.append(0, SECOND)
-    await until(() => fixture.writer.problem?.error.code === 'ERR_DISK_FULL')
+    await until(() => fixture.writer.trouble?.error.code === 'ERR_DISK_FULL')
     expect(fixture.syncedBytes).toBe(0)
     expect(spool.storedFiles()).toHaveLength(3)
     expect(spool.heldBack()).toMatchObject({ files: 2 })
@@ -61,7 +61,7 @@ describe('a spool whose source was reset, on an ext4', needs('root'), () => {
       void clock.advance(1_000)
       return fixture.syncedBytes === SECOND.length
     })
-    expect(fixture.writer.problem).toBeNull()
+    expect(fixture.writer.trouble).toBeNull()
   })
 })
 
@@ -85,7 +85,7 @@ describe('a spool on a disk that is unmounted under it', needs('root'), () => {
     // The open file takes it, out of everybody's sight.
     fixture.append(held + 1, SECOND.subarray(held + 1))
     await until(() => fixture.broken.length > 0)
-    expect(fixture.writer.problem?.error.code).toBe('ERR_SPOOL_FENCED')
+    expect(fixture.writer.trouble?.error.code).toBe('ERR_SPOOL_FENCED')
     expect(fixture.syncedBytes).toBe(1)
     await fixture.crash()
 

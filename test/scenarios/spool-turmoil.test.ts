@@ -118,11 +118,11 @@ describe.each(['mysql', 'mariadb'] as const)('a spool of %s in turmoil', (flavor
     }
     turmoil.end()
     // The alarm of a full disk ends when a look finds room.
-    for (let looks = 0; looks < 100 && fixture.writer.problem !== null; looks += 1) {
+    for (let looks = 0; looks < 100 && fixture.writer.trouble !== null; looks += 1) {
       await fixture.turn()
     }
     expect(turmoil.broken).toEqual([])
-    expect(fixture.writer.problem).toBeNull()
+    expect(fixture.writer.trouble).toBeNull()
     expect(fixture.writer.queuedBytes).toBe(0)
     judge.expectComplete(disk, fixture.spool)
     await fixture[Symbol.asyncDispose]()

@@ -79,7 +79,7 @@ async function begun(path: string): Promise<SpoolFixture> {
   return fixture
 }
 
-const problemOf = ({ writer }: SpoolFixture): string | undefined => writer.problem?.error.code
+const problemOf = ({ writer }: SpoolFixture): string | undefined => writer.trouble?.error.code
 
 describe('a disk without room', () => {
   test('holds a new epoch back, says so, and lets it begin when there is room', async () => {

@@ -89,7 +89,7 @@ describe('a name that cannot be stored', () => {
     await using fixture = await begun(folder.path)
     fixture.writer.beginFile('../binlog.000001', 0)
     fixture.writer.append(0, FIRST, 0)
-    expect(fixture.writer.problem?.error).toMatchObject({
+    expect(fixture.writer.trouble?.error).toMatchObject({
       code: 'ERR_BINLOG_NAME',
       message: expect.stringContaining('../binlog.000001'),
     })
@@ -118,8 +118,8 @@ describe('a name that cannot be stored', () => {
     await using fixture = await begun(folder.path, disk)
     fixture.writer.beginFile(`${LONG}000001`, 0)
     fixture.writer.append(0, FIRST, 0)
-    await expect.poll(() => fixture.writer.problem?.error.code).toBe('ERR_BINLOG_NAME')
-    expect(fixture.writer.problem?.error.message).toContain(LONG)
+    await expect.poll(() => fixture.writer.trouble?.error.code).toBe('ERR_BINLOG_NAME')
+    expect(fixture.writer.trouble?.error.message).toContain(LONG)
     expect(await fixture.writer.rewind()).toBeNull()
     await goesOn(fixture)
   })
@@ -129,6 +129,6 @@ describe('a name that cannot be stored', () => {
     fixture.writer.beginFile('binlog.000001', 0)
     await fixture.write(0, FIRST)
     expect(fixture.broken).toEqual([])
-    expect(fixture.writer.problem).toBeNull()
+    expect(fixture.writer.trouble).toBeNull()
   }
 })

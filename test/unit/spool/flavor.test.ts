@@ -80,12 +80,12 @@ describe.each(PAIRS)('a spool of %s', (flavor, other) => {
       ...REFUSAL,
       message: `${folder.path} holds a ${flavor} stream, the source is ${other}`,
     })
-    expect(writer.problem?.error).toMatchObject(REFUSAL)
+    expect(writer.trouble?.error).toMatchObject(REFUSAL)
     expect(await contentOf(folder.path)).toEqual(before)
     expect(spool.held()).toMatchObject({ epoch: 1, source: { flavor } })
     // The right source again: nothing is blocked any more.
     await writer.renewSource(epochSource(flavor))
-    expect(writer.problem).toBeNull()
+    expect(writer.trouble).toBeNull()
   })
 
   test('that never got a byte takes a source of either flavor', async () => {
@@ -121,7 +121,7 @@ describe.each(PAIRS)('a spool of %s', (flavor, other) => {
       peer.say(encodeJson(FrameType.Open, 0, { source, newEpoch: opened }))
       expect(await over).toBe('ERR_SPOOL_FLAVOR')
     }
-    expect(fixture.writer.problem?.error).toMatchObject(REFUSAL)
+    expect(fixture.writer.trouble?.error).toMatchObject(REFUSAL)
     expect(fixture.spool.held()).toMatchObject({ epoch: 1, source: { flavor } })
   })
 

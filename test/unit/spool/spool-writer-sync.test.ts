@@ -86,7 +86,7 @@ describe('the spool writer, while it syncs', () => {
     expect(isCut).toBe(false)
     first.goOn()
     expect(await rewound).toMatchObject({ offset: 334 })
-    expect(fixture.writer.problem?.error.code).toBe('ERR_SPOOL_SYNC')
+    expect(fixture.writer.trouble?.error.code).toBe('ERR_SPOOL_SYNC')
     expect((await stored(folder.path)).length).toBe(334)
   })
 
@@ -116,7 +116,7 @@ describe('the spool writer, while it syncs', () => {
     holdNextSync(disk, 'EIO').goOn()
     fixture.append(0, FIRST)
     await until(() => fixture.broken.length === 1)
-    const alarm = writer.problem
+    const alarm = writer.trouble
     expect(alarm?.error.code).toBe('ERR_SPOOL_SYNC')
     const again = async (code?: string) => {
       await writer.rewind()
@@ -126,15 +126,15 @@ describe('the spool writer, while it syncs', () => {
       fixture.append(0, FIRST)
       await held.isHeld
       // Written, and so well: that says nothing of the sync.
-      expect(writer.problem).toBe(alarm)
+      expect(writer.trouble).toBe(alarm)
       held.goOn()
     }
     await again('EIO')
     await until(() => fixture.broken.length === 2)
-    expect(writer.problem).toBe(alarm)
+    expect(writer.trouble).toBe(alarm)
     await again()
     await until(() => fixture.syncedBytes === FIRST.length)
-    expect(writer.problem).toBeNull()
+    expect(writer.trouble).toBeNull()
   })
 
   test('does not take a sync for the end of an alarm that came while it ran', async () => {
@@ -152,12 +152,12 @@ describe('the spool writer, while it syncs', () => {
     await until(() => fixture.clock.sleeping === 1)
     held.goOn()
     await until(() => fixture.syncedBytes === 334)
-    expect(fixture.writer.problem?.error.code).toBe('ERR_DISK_FULL')
+    expect(fixture.writer.trouble?.error.code).toBe('ERR_DISK_FULL')
     disk.before = () => undefined
     await until(() => fixture.clock.sleeping > 0)
     await fixture.clock.advance(1_000)
     await until(() => fixture.syncedBytes === FIRST.length)
-    expect(fixture.writer.problem).toBeNull()
+    expect(fixture.writer.trouble).toBeNull()
   })
 
   test('ends a session once when a write fails and the sync beside it as well', async () => {

@@ -75,14 +75,14 @@ describe('the spool writer', () => {
     }
     fixture.append(0, FIRST)
     await until(() => fixture.clock.sleeping === 1)
-    expect(fixture.writer.problem?.error).toMatchObject({ code: 'ERR_DISK_FULL', retryable: true })
+    expect(fixture.writer.trouble?.error).toMatchObject({ code: 'ERR_DISK_FULL', retryable: true })
     await fixture.clock.advance(1_000)
     await until(() => fixture.clock.sleeping === 1)
     expect(fixture.syncedBytes).toBe(0)
     isFull = false
     await fixture.clock.advance(1_000)
     await until(() => fixture.syncedBytes === FIRST.length)
-    expect(fixture.writer.problem).toBeNull()
+    expect(fixture.writer.trouble).toBeNull()
     expect(fixture.broken).toEqual([])
     expect((await stored(folder.path)).equals(FIRST)).toBe(true)
   })
@@ -103,7 +103,7 @@ describe('the spool writer', () => {
       fixture.append(at, FIRST.subarray(at, at + 700))
     }
     await until(() => fixture.clock.sleeping === 1)
-    expect(fixture.writer.problem?.error.code).toBe('ERR_DISK_FULL')
+    expect(fixture.writer.trouble?.error.code).toBe('ERR_DISK_FULL')
     isFull = false
     await fixture.clock.advance(1_000)
     await until(() => fixture.syncedBytes === FIRST.length)

@@ -57,7 +57,7 @@ describe('the lock of a spool', () => {
     await mkdir(path)
     fixture.append(400, SECOND.subarray(400))
     await until(() => fixture.broken.length > 0)
-    expect(fixture.writer.problem?.error).toMatchObject({ code: 'ERR_SPOOL_FENCED' })
+    expect(fixture.writer.trouble?.error).toMatchObject({ code: 'ERR_SPOOL_FENCED' })
     expect(fixture.syncedBytes).toBe(syncedBytes)
   })
 
@@ -71,7 +71,7 @@ describe('the lock of a spool', () => {
     fixture.writer.beginFile('binlog.000002', 0)
     fixture.append(0, SECOND)
     await until(() => fixture.broken.length > 0)
-    expect(fixture.writer.problem?.error).toMatchObject({ code: 'ERR_SPOOL_FENCED' })
+    expect(fixture.writer.trouble?.error).toMatchObject({ code: 'ERR_SPOOL_FENCED' })
     await expect(fixture.writer.rewind()).rejects.toMatchObject({ code: 'ERR_SPOOL_FENCED' })
     expect(await fixture.spool.applyRetention()).toEqual([])
     for (const place of [path, join(folder.path, 'away')]) {
