@@ -11,9 +11,10 @@ const project = (name: string, include: string[], options: Record<string, unknow
     environment: 'node',
     setupFiles: ['test/helpers/runner/measure-cpu.ts'],
     // How long something may take to come true says nothing: the machine may be busy.
-    expect: { poll: { timeout: 20_000 } },
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // These limits are for what never comes true.
+    expect: { poll: { timeout: 60_000 } },
+    testTimeout: 90_000,
+    hookTimeout: 90_000,
     ...options,
   },
 })
@@ -26,17 +27,17 @@ export default defineConfig({
       // These share one pool. Tests with real servers wait more than they work, so there are more
       // workers than processors; the longest files begin first, the short ones fill the gaps.
       project('unit', ['test/unit/**/*.test.ts'], TOGETHER),
-      project('scenarios', ['test/scenarios/**/*.test.ts'], { ...TOGETHER, testTimeout: 60_000 }),
-      project('fuzz', ['test/fuzz/**/*.test.ts'], { ...TOGETHER, testTimeout: 120_000 }),
+      project('scenarios', ['test/scenarios/**/*.test.ts'], { ...TOGETHER, testTimeout: 180_000 }),
+      project('fuzz', ['test/fuzz/**/*.test.ts'], { ...TOGETHER, testTimeout: 300_000 }),
       project('integration', ['test/integration/**/*.test.ts'], {
         ...TOGETHER,
-        testTimeout: 180_000,
-        hookTimeout: 180_000,
+        testTimeout: 420_000,
+        hookTimeout: 420_000,
       }),
       // What measures, or changes what the whole machine shares, has the machine to itself.
       project('alone', ['test/alone/**/*.test.ts'], {
-        testTimeout: 180_000,
-        hookTimeout: 180_000,
+        testTimeout: 420_000,
+        hookTimeout: 420_000,
         fileParallelism: false,
         sequence: { groupOrder: 1 },
       }),

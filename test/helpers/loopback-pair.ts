@@ -202,7 +202,7 @@ export class LoopbackPair implements AsyncDisposable {
   async until(
     site: Site,
     accept: (status: GatewayStatus) => boolean,
-    { limitMs = 60_000, everyMs = 100 } = {},
+    { limitMs = 180_000, everyMs = 100 } = {},
   ): Promise<GatewayStatus> {
     const end = performance.now() + limitMs
     let last: GatewayStatus | null = null

@@ -23,7 +23,7 @@ import { type TestServerOptions, TestServers } from './test-servers.ts'
 export const RELAY_USER = 'replica'
 export const RELAY_PASSWORD = "it's a \\secret"
 const RELAY_UUID = '11111111-2222-3333-4444-555555555555'
-const WAIT_MS = 30_000
+const WAIT_MS = 90_000
 
 export interface TestReplica {
   readonly server: RunningServer

@@ -181,7 +181,7 @@ export class ReplicatedPair implements AsyncDisposable {
       return String((rows as { gtids: string }[])[0]?.gtids)
     }
     const before = await applied()
-    await this.eventually(async () => (await applied()) !== before, 60_000)
+    await this.eventually(async () => (await applied()) !== before)
     sql.destroy()
   }
 
@@ -281,7 +281,7 @@ export class ReplicatedPair implements AsyncDisposable {
     await run(command, [...leading, ...options, ...paths], { maxBuffer: 1024 ** 2 })
   }
 
-  async eventually(accept: () => Promise<boolean> | boolean, limitMs = 30_000): Promise<void> {
+  async eventually(accept: () => Promise<boolean> | boolean, limitMs = 90_000): Promise<void> {
     const end = performance.now() + limitMs
     while (!(await accept())) {
       if (performance.now() > end) throw new Error(`not reached in ${limitMs} ms: ${accept}`)

@@ -137,7 +137,7 @@ export class SpoolFixture implements AsyncDisposable {
 }
 
 /** Polls in the event loop, without a clock: for what disks and promises do by themselves. */
-export async function until(reached: () => boolean, limitMs = 20_000): Promise<void> {
+export async function until(reached: () => boolean, limitMs = 60_000): Promise<void> {
   const end = performance.now() + limitMs
   while (!reached()) {
     if (performance.now() > end) throw new Error(`not reached: ${reached}`)

@@ -5,7 +5,7 @@ import type { TestServerOptions } from './test-servers.ts'
 
 const USER = 'twin'
 const PASSWORD = 'twin'
-const WAIT = { timeout: 20_000, interval: 50 }
+const WAIT = { timeout: 60_000, interval: 50 }
 
 /** The words of a flavour for the same things. */
 const WORDS = {

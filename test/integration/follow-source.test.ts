@@ -93,7 +93,7 @@ describeFlavors('following a source, %s', (flavor) => {
       isReset = true
       const root = await connectSql(server)
       const processes = async () => JSON.stringify(await root.query('SHOW PROCESSLIST'))
-      await expect.poll(processes, { timeout: 20_000 }).toMatch(/has sent all binlog/)
+      await expect.poll(processes, { timeout: 60_000 }).toMatch(/has sent all binlog/)
       await root.query(resetStatement)
       await root.end()
     }

@@ -101,7 +101,7 @@ describeFlavors('the instructions, step by step, for %s', (flavor) => {
       source: { port: source.port, user: 'landbridge', password: PASSWORD },
       replica: { port: replica.port, user: 'landbridge_replica', password: PASSWORD },
     })
-  }, 120_000)
+  })
 
   afterAll(async () => {
     for (const connection of connections) connection.destroy()

@@ -77,7 +77,7 @@ testFlavors(
     const blocked = { code: 'ERR_SOURCE_GRANTS', severity: 'blocked', where: 'source:main' }
     await during(blind, async () => {
       await expect
-        .poll(() => blind.problems()[0], { timeout: 10_000 })
+        .poll(() => blind.problems()[0], { timeout: 60_000 })
         .toMatchObject({
           ...blocked,
           remedy: expect.stringMatching(/^GRANT REPLICATION SLAVE, .* TO 'blind'@'%'$/),
@@ -88,7 +88,7 @@ testFlavors(
     const reader = streamOf(server, 'reader')
     await during(reader, async () => {
       await expect
-        .poll(() => reader.problems(), { timeout: 10_000 })
+        .poll(() => reader.problems(), { timeout: 60_000 })
         .toContainEqual({
           code: 'ERR_SOURCE_FORMAT',
           severity: 'warning',

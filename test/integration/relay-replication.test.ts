@@ -19,7 +19,7 @@ import {
   type TestReplica,
 } from '../helpers/relay-fixture.ts'
 
-const WAIT = { timeout: 20_000, interval: 100 }
+const WAIT = { timeout: 60_000, interval: 100 }
 
 const run = promisify(execFile)
 

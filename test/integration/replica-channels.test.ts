@@ -88,7 +88,7 @@ describeFlavors('a %s replica of several sources', (flavor) => {
     await replica.query(words.change('oth', options + words.more))
     if (flavor === 'mysql') await sql.query("CREATE USER 'pcu'@'%'")
     await sql.query('CREATE DATABASE d')
-  }, 120_000)
+  })
   beforeEach(() => onTestFailed(async () => console.error(await pair.logTails())))
   afterAll(() => pair?.stop())
 

@@ -84,7 +84,7 @@ describeFlavors('a %s replica that leaves out data', (flavor) => {
     await sql.query('CREATE DATABASE d')
     await sql.query('CREATE TABLE d.s (id INT PRIMARY KEY)')
     await readiness(/^yes/)
-  }, 120_000)
+  })
   beforeEach(() => onTestFailed(async () => console.error(await pair.logTails())))
   afterAll(() => pair?.stop())
 

@@ -30,7 +30,7 @@ describeFlavors('after a reset of a %s source', (flavor) => {
     await write(30)
     await pair.synced()
     expect(await pair.compareTables()).toMatchObject({ equal: true })
-  }, 120_000)
+  })
   beforeEach(() => onTestFailed(async () => console.error(await pair.logTails())))
   afterAll(() => pair?.stop())
 
@@ -68,7 +68,7 @@ describeFlavors('after a reset of a %s source', (flavor) => {
     expect(await refusal()).toMatch(/source was reset .* stand for other transactions/)
     const { problems } = await pair.pair.until('dr', ({ state }) => state === 'blocked')
     expect(problems.map(({ code }) => code)).toContain('ERR_REPLICA_OUTDATED')
-  }, 120_000)
+  })
 
   test('so it is when the record of who was served is damaged, and a person is told', async () => {
     await replica.query(`STOP ${noun}`)
@@ -89,7 +89,7 @@ describeFlavors('after a reset of a %s source', (flavor) => {
     expect((await command('attach', '--dry-run')).stdout).toMatch(
       /error: the source was reset .* is not known.*\n.*replica detach/,
     )
-  }, 120_000)
+  })
 
   test('it is served once a person has made it anew and said so', async () => {
     await copyData(pair, sql, replica, 'd.t')
@@ -103,7 +103,7 @@ describeFlavors('after a reset of a %s source', (flavor) => {
       const lag = streams[0]?.replicas[0]?.applyLag
       return problems.length === 0 && lag?.transactions === 0
     })
-  }, 120_000)
+  })
 
   test('one that was detached before the next reset is refused after it', async () => {
     await replica.query(`STOP ${noun}`)
@@ -114,5 +114,5 @@ describeFlavors('after a reset of a %s source', (flavor) => {
     await pair.synced()
     await replica.query(`START ${noun}`)
     expect(await refusal()).toMatch(/source was reset .* stand for other transactions/)
-  }, 120_000)
+  })
 })

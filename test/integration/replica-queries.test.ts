@@ -62,7 +62,7 @@ describeFlavors('asking a replica, %s', (flavor) => {
     )
     await root.query(mysql ? 'START REPLICA' : 'START SLAVE')
     await expect
-      .poll(async () => (await queries.replication()).stopReason, { timeout: 10_000 })
+      .poll(async () => (await queries.replication()).stopReason, { timeout: 60_000 })
       .toMatch(/^receiver: .*127\.0\.0\.1/)
     await root.query(mysql ? 'STOP REPLICA' : 'STOP SLAVE')
     queries.close()

@@ -68,7 +68,7 @@ describeFlavors('a %s source that is reset', (flavor) => {
     await replica.query('SET sql_log_bin = 1')
     await pair.synced()
     expect(await pair.compareTables()).toMatchObject({ equal: true })
-  }, 120_000)
+  })
   beforeEach(() => onTestFailed(async () => console.error(await pair.logTails())))
   afterAll(() => pair?.stop())
 
@@ -125,7 +125,7 @@ describeFlavors('a %s source that is reset', (flavor) => {
     const planned = await pair.pair.command('dr', 'replica', 'attach', '--dry-run')
     expect(planned.exitCode).toBe(1)
     expect(planned.stdout).toMatch(/error: the source was reset .*\n.*replica detach/)
-  }, 120_000)
+  })
 
   test('keeps them refused when its GTIDs pass theirs, over a restart too', async () => {
     await write(sql, 60)
@@ -146,7 +146,7 @@ describeFlavors('a %s source that is reset', (flavor) => {
     expect(streams[0]?.replicas).toMatchObject([
       { applyLag: null, applyError: expect.stringMatching(/source was reset/) },
     ])
-  }, 120_000)
+  })
 
   test('serves a replica that was made anew and detached, and all is equal', async () => {
     await reseed()
@@ -165,7 +165,7 @@ describeFlavors('a %s source that is reset', (flavor) => {
     expect(told?.problems).toContainEqual(
       expect.objectContaining({ code: 'ERR_SPOOL_HELD', severity: 'warning' }),
     )
-  }, 120_000)
+  })
 
   test('is noticed when nobody looked, and it has more than before again', async () => {
     await pair.synced()
@@ -179,7 +179,7 @@ describeFlavors('a %s source that is reset', (flavor) => {
     expect(await pair.compareSpool()).toMatchObject({ identical: true })
     expect(await digests(pair, 2)).toEqual(held)
     await refused()
-  }, 120_000)
+  })
 
   test('twice while nobody looked is one new epoch; a replica made anew equals it', async () => {
     await pair.synced()
@@ -196,7 +196,7 @@ describeFlavors('a %s source that is reset', (flavor) => {
     expect(await pair.compareTables()).toMatchObject({ equal: true })
     expect(await pair.compareSpool()).toMatchObject({ identical: true })
     expect(await digests(pair, 1)).toEqual(before)
-  }, 120_000)
+  })
 })
 
 describeFlavors('a %s source without a replica at DR', (flavor) => {
@@ -205,7 +205,7 @@ describeFlavors('a %s source without a replica at DR', (flavor) => {
   beforeAll(async () => {
     pair = await ReplicatedPair.create(flavor, { attach: false })
     await pair.held()
-  }, 120_000)
+  })
   beforeEach(() => onTestFailed(async () => console.error(await pair.logTails())))
   afterAll(() => pair?.stop())
 
@@ -221,7 +221,7 @@ describeFlavors('a %s source without a replica at DR', (flavor) => {
     expect(await pair.compareSpool()).toMatchObject({ identical: true })
     const status = await pair.pair.status('dr')
     expect(status?.problems.map(({ code }) => code)).not.toContain('ERR_SOURCE_RESET')
-  }, 120_000)
+  })
 
   test('that lost transactions is no reset: the stream stays blocked', async () => {
     const { directory } = pair.source
@@ -251,5 +251,5 @@ describeFlavors('a %s source without a replica at DR', (flavor) => {
     const { problems } = await pair.pair.until('dr', ({ state }) => state === 'blocked')
     expect(problems.map(({ code }) => code)).toContain('ERR_SOURCE_DIVERGED')
     expect(await readdir(pair.pair.spoolDirectory)).toEqual(folders)
-  }, 120_000)
+  })
 })

@@ -32,7 +32,7 @@ async function transactionsHeld(): Promise<number> {
 
 async function expectMore(): Promise<void> {
   const before = await transactionsHeld()
-  await pair.eventually(async () => (await transactionsHeld()) > before + 20, 60_000)
+  await pair.eventually(async () => (await transactionsHeld()) > before + 20)
 }
 
 async function expectAllEqual(): Promise<void> {

@@ -155,7 +155,7 @@ describe.each(['mysql', 'mariadb'] as const)('%s, source to spool in memory', (f
       expect(starts).toHaveLength(2)
       expect(starts[1]).toEqual(startAfter(place))
     }
-  }, 120_000)
+  })
 
   test('goes on when it is cut in one transaction again and again', async () => {
     const places = await placesOf()

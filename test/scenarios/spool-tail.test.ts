@@ -49,7 +49,7 @@ describe.each(['mysql', 'mariadb'] as const)('the newest file of %s, cut anywher
       await fixture.crash()
       if (bytes % 5 === 0) await runSpool(lineage, disk, KEEP)
     }
-  }, 120_000)
+  })
 
   test('is cut back likewise when zeros follow instead of its end', async () => {
     const good = await stored()
@@ -64,7 +64,7 @@ describe.each(['mysql', 'mariadb'] as const)('the newest file of %s, cut anywher
       expect(fixture.spool.end()?.offset ?? 0).toBe(boundaryBefore(same))
       await fixture.crash()
     }
-  }, 120_000)
+  })
 })
 
 function sameBytes(one: Buffer, other: Buffer): number {

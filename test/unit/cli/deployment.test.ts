@@ -24,7 +24,7 @@ let program: Command
 
 beforeAll(async () => {
   program = await buildProgram()
-}, 60_000)
+})
 
 /** `landbridge COMMAND ... --flag ...` as far as the line, the quote or the shell goes. */
 function commandLines(text: string): string[] {

@@ -59,7 +59,7 @@ describe.each(FLAVORS)('a file of %s that ends anywhere', (flavor) => {
         found.complete === (bytes === file.length)
       if (!isRight) expect([bytes, found]).toEqual([bytes, kept])
     }
-  }, 30_000)
+  })
 
   test('is cut before the event whose bytes are torn', async () => {
     await using folder = await temporaryFolder()
