@@ -35,6 +35,8 @@ export interface SpoolSupervisorOptions {
 }
 
 const RETENTION_EVERY_MS = 60_000
+/** A spool of thousands of files is read within seconds. */
+const LOADING_MS_MAX = 15_000
 
 /** Opens the spool of a stream, keeps it within its limits, and says what is wrong with it. */
 export class SpoolSupervisor {
@@ -156,8 +158,11 @@ export class SpoolSupervisor {
     }
     const sinceMs = this.#loadingSinceMs
     if (sinceMs === null) return []
+    // Nothing is stored meanwhile: what lasts is worth a call.
+    const isLong = this.#options.clock.wallMs() - sinceMs > LOADING_MS_MAX
+    const severity = isLong ? 'error' : 'warning'
     const message = 'the spool is being read and checked after a start'
-    return [{ code: 'ERR_SPOOL_RECOVERING', severity: 'warning', where, message, sinceMs }]
+    return [{ code: 'ERR_SPOOL_RECOVERING', severity, where, message, sinceMs }]
   }
 
   async #retain(signal: AbortSignal): Promise<void> {

@@ -17,7 +17,7 @@ import {
   fileIndexRecord,
   indexPath,
   recordName,
-  type SpoolFile,
+  SpoolFile,
 } from './spool-file.ts'
 import { refuseMixedFlavors } from './spool-flavor.ts'
 
@@ -261,7 +261,7 @@ async function loadFile(place: FilePlace, signal: AbortSignal): Promise<LoadedFi
   await makeDurable(path, disk)
   const recovered = { ordinal, epoch: epoch.epoch, name, path, gtidsBefore: before }
   return {
-    file: { ...recovered, ...mergedFigures(found, trusted) },
+    file: new SpoolFile({ ...recovered, ...mergedFigures(found, trusted) }),
     gtidsAfter: found.gtidsAfter,
     checksum: found.checksum,
     droppedBytes: found.droppedBytes,
@@ -333,7 +333,7 @@ function fromRecord(
 ): Omit<LoadedFile, 'droppedBytes' | 'isRecorded'> {
   const { name, bytes, complete, transactions, firstTimestamp, lastTimestamp } = record
   return {
-    file: {
+    file: new SpoolFile({
       ordinal,
       epoch: epoch.epoch,
       name,
@@ -344,7 +344,7 @@ function fromRecord(
       transactions,
       firstTimestamp,
       lastTimestamp,
-    },
+    }),
     gtidsAfter: record.gtidsAfter,
     checksum: record.checksum,
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { CompactText } from './compact-text.ts'
 
 const count = z.number().int().nonnegative()
 
@@ -43,14 +44,25 @@ export interface HeldPoint {
   readonly lastTimestamp: number
 }
 
-/** What is known of one stored file. Owned by the catalog; the last file's entry grows. */
-export interface SpoolFile {
+export interface SpoolFileFacts {
   readonly ordinal: number
   readonly epoch: number
   readonly name: string
   readonly path: string
-  /** Known once everything before the file is synced. */
-  gtidsBefore: string
+  readonly gtidsBefore: string
+  readonly bytes: number
+  readonly complete: boolean
+  readonly transactions: number
+  readonly firstTimestamp: number
+  readonly lastTimestamp: number
+}
+
+/** What is known of one stored file. Owned by the catalog; the last file's entry grows. */
+export class SpoolFile {
+  readonly ordinal: number
+  readonly epoch: number
+  readonly name: string
+  readonly path: string
   /** Synced bytes up to the end of a whole transaction. */
   bytes: number
   /** The source ended the file with a rotate or stop event. */
@@ -59,6 +71,29 @@ export interface SpoolFile {
   /** Seconds since 1970 of the first and last event; 0 while there is none. */
   firstTimestamp: number
   lastTimestamp: number
+  #gtidsBefore: CompactText
+
+  constructor(facts: SpoolFileFacts) {
+    this.ordinal = facts.ordinal
+    this.epoch = facts.epoch
+    this.name = facts.name
+    this.path = facts.path
+    this.bytes = facts.bytes
+    this.complete = facts.complete
+    this.transactions = facts.transactions
+    this.firstTimestamp = facts.firstTimestamp
+    this.lastTimestamp = facts.lastTimestamp
+    this.#gtidsBefore = new CompactText(facts.gtidsBefore)
+  }
+
+  /** Known once everything before the file is synced. Made anew each time: to be asked rarely. */
+  get gtidsBefore(): string {
+    return this.#gtidsBefore.toString()
+  }
+
+  set gtidsBefore(text: string) {
+    this.#gtidsBefore = new CompactText(text)
+  }
 }
 
 /** `index/NAME.json`: everything that scanning the file would yield, so that it need not be. */

@@ -29,7 +29,7 @@ import {
   indexPath,
   isPast,
   type SpoolEnd,
-  type SpoolFile,
+  SpoolFile,
 } from './spool-file.ts'
 import { refuseOtherFlavor } from './spool-flavor.ts'
 import {
@@ -373,7 +373,7 @@ export class Spool implements BinaryLog {
     if (this.#files.some((file) => file.epoch === epoch.epoch && file.name === name)) {
       throw new LandbridgeError('ERR_SPOOL_FILE_EXISTS', `${name} is already in this epoch`)
     }
-    const file: SpoolFile = {
+    const file = new SpoolFile({
       ordinal: (this.#files.at(-1)?.ordinal ?? 0) + 1,
       epoch: epoch.epoch,
       name,
@@ -384,7 +384,7 @@ export class Spool implements BinaryLog {
       transactions: 0,
       firstTimestamp: 0,
       lastTimestamp: 0,
-    }
+    })
     this.#files.push(file)
     return file
   }

@@ -5,6 +5,7 @@ import { type Disk, realDisk } from '../../../src/base/disk.ts'
 import { silentLog } from '../../../src/base/log.ts'
 import { ReplicaPins } from '../../../src/spool/replica-pins.ts'
 import { Spool } from '../../../src/spool/spool.ts'
+import { SpoolFile } from '../../../src/spool/spool-file.ts'
 import { TailWriter } from '../../../src/spool/tail-writer.ts'
 import { diskError } from '../../helpers/failing-disk.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
@@ -235,7 +236,7 @@ describe('what a full disk left behind', () => {
     let opens = 0
     let closes = 0
     const path = join(folder.path, 'later', 'binlog.000001')
-    const file = { ...FILE, path }
+    const file = new SpoolFile({ ...FILE, path })
     await mkdir(join(folder.path, 'later'))
     full.clear()
     const counting: Disk = {

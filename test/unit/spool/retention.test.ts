@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { filesToRemove, heldBack, type RetentionPolicy } from '../../../src/spool/retention.ts'
-import type { SpoolFile } from '../../../src/spool/spool-file.ts'
+import { SpoolFile, type SpoolFileFacts } from '../../../src/spool/spool-file.ts'
 
 const NOW_MS = 1_000_000_000
 const DAY_S = 86_400
 
 /** Four files of 100 bytes; the first is four days old, the last is of today. */
-const FILES = [1, 2, 3, 4].map(
-  (ordinal): SpoolFile => ({
+const FACTS = [1, 2, 3, 4].map(
+  (ordinal): SpoolFileFacts => ({
     ordinal,
     epoch: 1,
     name: `binlog.00000${ordinal}`,
@@ -20,6 +20,7 @@ const FILES = [1, 2, 3, 4].map(
     lastTimestamp: NOW_MS / 1000 - (4 - ordinal) * DAY_S,
   }),
 )
+const FILES = FACTS.map((facts) => new SpoolFile(facts))
 
 const NONE = Number.POSITIVE_INFINITY
 const days = (count: number): number => count * DAY_S * 1000
@@ -51,7 +52,7 @@ describe('retention', () => {
   })
 
   test('does not judge the age of a file that names no time', () => {
-    const timeless = FILES.map((file) => ({ ...file, lastTimestamp: 0 }))
+    const timeless = FACTS.map((facts) => new SpoolFile({ ...facts, lastTimestamp: 0 }))
     const policy = { ageMsMax: 0, bytesMax: null, hardLimit: false }
     expect(filesToRemove(timeless, rulesOf(policy))).toEqual([])
   })
@@ -65,7 +66,9 @@ describe('retention', () => {
 describe('the hold of what is of before a reset', () => {
   const policy = { ageMsMax: 0, bytesMax: 1, hardLimit: true, minimumHoldMs: days(7) }
   // Two lineages that were ended by resets, and the one of now.
-  const files = FILES.map((file, index) => ({ ...file, epoch: [1, 2, 3, 3][index] ?? 3 }))
+  const files = FACTS.map(
+    (facts, index) => new SpoolFile({ ...facts, epoch: [1, 2, 3, 3][index] ?? 3 }),
+  )
   const rules = (daysAgo: Record<number, number>) => ({
     ...rulesOf(policy),
     endedMs: new Map(Object.entries(daysAgo).map(([n, ago]) => [Number(n), NOW_MS - days(ago)])),
