@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection, RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
-import type { Problem } from '../../src/progress/status.ts'
+import type { Problem } from '../../src/status/status.ts'
 import { installBlackhole } from '../helpers/blackhole.ts'
 import { describeFlavors } from '../helpers/needs.ts'
 import { ReplicatedPair } from '../helpers/replicated-pair.ts'

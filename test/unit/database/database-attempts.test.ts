@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { DatabaseAttempts } from '../../../src/gateway/database-attempts.ts'
+import { DatabaseAttempts } from '../../../src/database/database-attempts.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
 const never = new AbortController().signal

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-const LAUNCHER = fileURLToPath(new URL('../../../src/cli/landbridge.mjs', import.meta.url))
+const LAUNCHER = fileURLToPath(new URL('../../../../src/cli/landbridge.mjs', import.meta.url))
 
 /** As a person runs it, in the folder of a pair whose names are not the usual ones. */
 let folder: string
