@@ -68,6 +68,7 @@ export class StreamSender {
   #sampledMs: number | null = null
   #earlierBytes = 0
   #target: FrameTarget | null = null
+  readonly #memory: SenderMemory = { stuck: null }
 
   constructor(options: StreamSenderOptions) {
     this.name = options.name
@@ -88,7 +89,7 @@ export class StreamSender {
 
   /** A session of this stream on `channel`; ends with `signal`. */
   session(channel: Channel, stream: number): SenderSession {
-    return new SenderSession(this.#options, channel, stream, {
+    return new SenderSession(this.#options, channel, stream, this.#memory, {
       target: (target) => {
         this.#earlierBytes += this.#target?.sentBytes ?? 0
         this.#target = target
@@ -108,11 +109,16 @@ export class StreamSender {
   }
 }
 
+/** A source took a dump and then refused: what repeats at the same place is one problem. */
 interface Stuck {
   /** Where the refused dump got to, which the receiver says next; null until then. */
   readonly place: string | null
-  readonly code: string
-  readonly sinceMs: number
+  readonly problem: NonNullable<State['problem']>
+}
+
+/** What outlives a session: a link that comes and goes does not begin a problem anew. */
+interface SenderMemory {
+  stuck: Stuck | null
 }
 
 interface SessionReports {
@@ -135,19 +141,20 @@ export class SenderSession {
   #problem: State['problem'] = null
   /** Told as blocked until a dump lasts or something else is wrong, not a look long. */
   #isBlocked = false
-  /** A source took a dump and then refused: what repeats at the same place is one problem. */
-  #stuck: Stuck | null = null
+  readonly #memory: SenderMemory
   #isAccepted = false
 
   constructor(
     options: StreamSenderOptions,
     channel: Channel,
     stream: number,
+    memory: SenderMemory,
     reports: SessionReports,
   ) {
     this.#options = options
     this.#channel = channel
     this.#stream = stream
+    this.#memory = memory
     this.#reports = reports
     this.#backoff = new Backoff({ clock: options.clock, firstMs: 200, capMs: 1_000 })
   }
@@ -170,7 +177,7 @@ export class SenderSession {
         const { held, windowBytes } = await raceAbort(this.#resumed.promise, signal)
         this.#resumed = Promise.withResolvers<Resume>()
         this.#held = held
-        if (this.#stuck?.place === null) this.#stuck = { ...this.#stuck, place: placeOf(held) }
+        this.#recall(placeOf(held))
         this.#isAccepted = false
         await this.#oneDump(held, windowBytes, signal)
       }
@@ -200,7 +207,7 @@ export class SenderSession {
 
   async #dump(opened: OpenedSource, windowBytes: number, signal: AbortSignal): Promise<void> {
     // It took a dump from here before, and refused at an event behind this place.
-    const isStuckHere = this.#stuck?.place === placeOf(this.#held)
+    const isStuckHere = this.#memory.stuck?.place === placeOf(this.#held)
     const target = new FrameTarget({
       ...this.#options,
       channel: this.#channel,
@@ -256,7 +263,7 @@ export class SenderSession {
     const isParked = code === 'ERR_PARKED'
     this.#isBlocked = !isParked && isLandbridgeError(error) && !error.retryable
     if (this.#isBlocked && this.#isAccepted) {
-      this.#stuck = { place: null, code, sinceMs }
+      this.#memory.stuck = { place: null, problem: this.#problem }
     }
     if (isParked) {
       this.#tell('parked')
@@ -274,8 +281,18 @@ export class SenderSession {
   /** The same trouble as before, which began then; null when it is a new one. */
   #known(code: string): { readonly sinceMs: number } | null {
     if (this.#problem?.code === code) return this.#problem
-    const { place, code: before } = this.#stuck ?? {}
-    return place === placeOf(this.#held) && before === code ? this.#stuck : null
+    const { place, problem } = this.#memory.stuck ?? {}
+    return place === placeOf(this.#held) && problem?.code === code ? problem : null
+  }
+
+  /** The receiver stands at `place`: whether a dump from there was refused before. */
+  #recall(place: string): void {
+    const { stuck } = this.#memory
+    if (stuck?.place === null) this.#memory.stuck = { ...stuck, place }
+    if (this.#memory.stuck?.place !== place || this.#problem !== null) return
+    this.#problem = this.#memory.stuck.problem
+    this.#isBlocked = true
+    this.#tell('blocked')
   }
 
   #tell(state: State['state']): void {

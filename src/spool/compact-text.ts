@@ -5,9 +5,9 @@ const COMPRESS_LENGTH_MIN = 4 * 1024
 const OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 
 /**
- * A text that is kept for long and rarely read. A spool has one for each of thousands of files, what
- * was held before it; of a set of GTIDs with many parts each would be hundreds of kilobytes, and
- * such sets compress to a tenth.
+ * A text that is kept for long and rarely read. A spool has one for each of thousands of files:
+ * what was held before it. With a set of GTIDs of many parts each would be hundreds of kilobytes,
+ * and such sets compress to a tenth.
  */
 export class CompactText {
   readonly #kept: string | Buffer

@@ -220,7 +220,7 @@ describe('a stream over the link', () => {
     ])
   })
 
-  test('says once that a source takes the dump and refuses at one event each time', async () => {
+  test('says once that a source refuses at one event each time, over sessions too', async () => {
     await using all = await joined()
     const clock = new FakeClock()
     const refusal = new LandbridgeError('ERR_SOURCE_DUMP', 'too large', { remedy: 'Reseed.' })
@@ -252,13 +252,17 @@ describe('a stream over the link', () => {
     const told: object[] = []
     const log = { ...silentLog, warn: (fields: object) => void told.push(fields) }
     const seen: Frame[] = []
-    const session = all.link({ source, clock, log }).connect({ production: listening(seen) })
+    const link = all.link({ source, clock, log })
+    const first = link.connect({ production: listening(seen) })
     const advance = async (isReached: () => boolean) => {
       while (!isReached()) {
         await until(() => clock.sleeping > 0)
         await clock.advance(5_000)
       }
     }
+    await advance(() => looks > 3)
+    await first.stop()
+    const session = link.connect({ production: listening(seen) })
     await advance(() => looks > 5)
     isMended = true
     const states = () =>
