@@ -3,7 +3,7 @@ import { deniedPathOf, deniedRemedy } from '../base/denied.ts'
 import type { Disk, DiskRoom } from '../base/disk.ts'
 import { codeOf, describeError, LandbridgeError } from '../base/errors.ts'
 import { unusableName } from '../binlog/binlog-name.ts'
-import type { SpoolPlace } from './spool-catalog.ts'
+import type { SpoolPlace } from './spool-records.ts'
 
 /** What one write may want at once: with less the next one could be refused again. */
 const ROOM_BYTES = 4 * 1024 * 1024

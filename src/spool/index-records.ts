@@ -1,7 +1,8 @@
 import { dirname } from 'node:path'
 import { ignoreMissing } from '../base/atomic-file.ts'
-import { type CatalogState, type FileEnd, type SpoolPlace, writeIndex } from './spool-catalog.ts'
+import type { CatalogState, FileEnd } from './catalog-recovery.ts'
 import type { SpoolFile } from './spool-file.ts'
+import { type SpoolPlace, writeIndex } from './spool-records.ts'
 
 /**
  * Which stored files have an index record, and how far it reaches. One is written at a time: a

@@ -1,429 +1,232 @@
-import { dirname, join } from 'node:path'
-import type { z } from 'zod'
-import { createFolder, ignoreMissing, replaceFile } from '../base/atomic-file.ts'
-import type { Disk } from '../base/disk.ts'
 import { LandbridgeError } from '../base/errors.ts'
-import type { Flavor } from '../base/flavor.ts'
-import { isBinlogName, numberOf } from '../binlog/binlog-name.ts'
-import { BINLOG_MAGIC } from '../binlog/event-type.ts'
-import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
-import { type RecoveredFile, readGtidsBefore, recoverFile } from './file-recovery.ts'
-import { RecentSets } from './recent-sets.ts'
-import {
-  type EpochRecord,
-  epochFolder,
-  epochRecord,
-  type FileIndexRecord,
-  fileIndexRecord,
-  indexPath,
-  recordName,
-  SpoolFile,
-} from './spool-file.ts'
-import { refuseMixedFlavors } from './spool-flavor.ts'
+import type { GtidSet } from '../binlog/gtid-set.ts'
+import type { CatalogState } from './catalog-recovery.ts'
+import type { EpochRecord, HeldPoint, SpoolEnd, SpoolFile } from './spool-file.ts'
+import { type Lineage, newestLineage, nextEpoch } from './spool-lineage.ts'
 
-/** A spool directory and the disk that it is on. */
-export interface SpoolPlace {
-  readonly directory: string
-  readonly disk: Disk
-}
+/**
+ * What bytes that come next belong to.
+ *
+ *     empty ──epoch begun──▶ begun ──first byte of it──▶ held ──epoch begun──▶ begun
+ *       ▲                      │                          ▲                      │
+ *       └──────left unused─────┘                          └─────left unused──────┘
+ */
+type Current =
+  /** No byte is held. An epoch may have been begun before the last start. */
+  | { readonly state: 'empty'; readonly epoch: EpochRecord | null }
+  /** `gtids`: of all that is held. They grow with each transaction. */
+  | { readonly state: 'held'; readonly epoch: EpochRecord; readonly gtids: GtidSet }
+  /** `standsOn`: what the epoch begins with. Until it has a byte it may come to nothing. */
+  | {
+      readonly state: 'begun'
+      readonly epoch: EpochRecord
+      readonly standsOn: GtidSet
+      readonly gtids: GtidSet | null
+    }
 
-export interface CatalogState {
-  /** Oldest first; the newest is the one that is written to. */
-  readonly epochs: readonly EpochRecord[]
-  readonly files: SpoolFile[]
-  /** Held up to the end of the last file. */
-  readonly gtids: GtidSet | null
+/**
+ * Which files and epochs a spool has, how far they may be read, and what they hold. In memory: the
+ * disk is the business of whoever changes it, which is the writer alone.
+ *
+ * Invariant: everything before `end()` is synced, whole transactions, and never changes.
+ */
+export class SpoolCatalog {
+  #files: SpoolFile[] = []
+  /** By number; the newest is the one that is written to. */
+  #epochs = new Map<number, EpochRecord>()
+  #current: Current = { state: 'empty', epoch: null }
+  #lineage: Lineage | null = null
+  #checksum = false
+
+  /** As it was found on the disk. */
+  load({ files, epochs, gtids, checksum }: CatalogState): void {
+    const newest = epochs.at(-1) ?? null
+    this.#files = files
+    this.#epochs = new Map(epochs.map((record) => [record.epoch, record]))
+    this.#current =
+      newest === null || gtids === null
+        ? { state: 'empty', epoch: newest }
+        : { state: 'held', epoch: newest, gtids }
+    this.#lineage = this.#newestLineage()
+    this.#checksum = checksum
+  }
+
+  /** The one that is written to. */
+  get epoch(): EpochRecord | null {
+    return this.#current.epoch
+  }
+
+  /** All of them, in the order in which they began. */
+  epochs(): readonly EpochRecord[] {
+    return [...this.#epochs.values()]
+  }
+
+  /** Of the newest byte held. */
+  heldEpoch(): EpochRecord | null {
+    const file = this.newestFile()
+    return (file && this.#epochs.get(file.epoch)) ?? null
+  }
+
+  /** Null while no reset of the source is known: then all epochs stand on each other. */
+  lineage(): Lineage | null {
+    return this.#lineage
+  }
+
+  /** Files with something to serve, oldest first: those of the newest lineage. */
+  files(): readonly SpoolFile[] {
+    const from = this.#lineage?.epoch ?? 0
+    return this.#files.filter((file) => file.bytes > 0 && file.epoch >= from)
+  }
+
+  /** The one in which what is held ends. */
+  newestFile(): SpoolFile | undefined {
+    return this.#files.findLast((file) => file.bytes > 0)
+  }
+
+  /** The newest one, be it without a boundary. */
+  lastFile(): SpoolFile | undefined {
+    return this.#files.at(-1)
+  }
+
+  /** Also those of lineages that a reset of the source ended: kept, but not served. */
+  storedFiles(): readonly SpoolFile[] {
+    return this.#files.filter((file) => file.bytes > 0)
+  }
+
+  /** Files that were begun and have no synced boundary yet: at most the newest few. */
+  unpublishedFiles(): readonly SpoolFile[] {
+    return this.#files.filter((file) => file.bytes === 0)
+  }
+
+  /** The oldest one at or behind a place in the order of files. */
+  fileFrom(ordinal: number): SpoolFile | undefined {
+    return this.#files.find((file) => file.ordinal >= ordinal)
+  }
+
+  get bytes(): number {
+    return this.#files.reduce((sum, file) => sum + file.bytes, 0)
+  }
+
   /** Whether events behind the last file's end carry a CRC32. */
-  readonly checksum: boolean
-  readonly droppedBytes: number
-  /** Those that have an index record. */
-  readonly recorded: ReadonlySet<SpoolFile>
-  /** What the records of closed files that have none would say. */
-  readonly ends: ReadonlyMap<SpoolFile, FileEnd>
-  /** Paths of records of files that were removed, oldest first. */
-  readonly leftovers: readonly string[]
-}
-
-/** What an index record says of the GTIDs and checksums behind the file's end. */
-export interface FileEnd {
-  readonly gtidsAfter: string
-  readonly checksum: boolean
-}
-
-/**
- * Reads a spool directory and makes it whole again: every closed file is trusted by its index
- * record, the newest one is scanned from its last checkpoint and cut back to its last transaction.
- */
-export async function loadCatalog(spool: SpoolPlace, signal: AbortSignal): Promise<CatalogState> {
-  const files: SpoolFile[] = []
-  let gtids: GtidSet | null = null
-  let checksum = false
-  let droppedBytes = 0
-  const ends = new Map<SpoolFile, FileEnd>()
-  const recorded = new Set<SpoolFile>()
-  const sets = new RecentSets()
-  const epochs = await readEpochs(spool)
-  const removed = await readRemoved(spool, epochs, sets)
-  const newestRemoved = removed.findLast(({ record }) => record !== null)
-  for (const { record: newest, names } of epochs) {
-    const { flavor } = newest.source
-    // What an epoch stands on is held, and a new lineage takes the old one's place, with a byte.
-    const stood = (newest.breaksLineage ? null : gtids?.clone()) ?? parseGtidSet(flavor, '')
-    stood.addSet(parseGtidSet(flavor, newest.gtidsBefore))
-    let before: GtidSet = stood
-    if (newestRemoved?.record && newestRemoved.epoch === newest.epoch) {
-      before.addSet(parseGtidSet(flavor, newestRemoved.record.gtidsAfter))
-      gtids = before
-    }
-    for (const name of names) {
-      const previous = files.at(-1)
-      const ordinalMin = (previous?.ordinal ?? newestRemoved?.record?.ordinal ?? 0) + 1
-      const isLast = name === names.at(-1)
-      const around = { previous, ordinalMin, gtidsBefore: before, isLast, sets }
-      const loaded = await loadFile({ spool, epoch: newest, name, ...around }, signal)
-      if (loaded === null) continue
-      files.push(loaded.file)
-      before = sets.parse(flavor, loaded.gtidsAfter)
-      gtids = before
-      checksum = loaded.checksum
-      droppedBytes += loaded.droppedBytes
-      if (loaded.isRecorded) recorded.add(loaded.file)
-      else ends.set(loaded.file, loaded)
-    }
+  get checksum(): boolean {
+    return this.#checksum
   }
-  const newest = files.at(-1)
-  // Nothing is held where no file is left.
-  if (newest === undefined) gtids = null
-  // This one may still grow.
-  else ends.delete(newest)
-  return {
-    epochs: epochs.map(({ record }) => record),
-    files,
-    gtids: gtids?.clone() ?? null,
-    checksum,
-    droppedBytes,
-    recorded,
-    ends,
-    leftovers: removed.map(({ path }) => path),
+
+  end(): SpoolEnd | null {
+    const file = this.newestFile()
+    return file === undefined ? null : { ordinal: file.ordinal, offset: file.bytes }
   }
-}
 
-export async function listEpochs({ directory, disk }: SpoolPlace): Promise<number[]> {
-  const names = await disk.readdir(directory)
-  return names
-    .filter((name) => /^\d{6}$/.test(name))
-    .map(Number)
-    .sort((a, b) => a - b)
-}
-
-interface EpochPlace {
-  readonly record: EpochRecord
-  /** Of its binlog files, in their order. */
-  readonly names: readonly string[]
-}
-
-interface RemovedFile {
-  readonly epoch: number
-  /** Of its index record. */
-  readonly path: string
-  /** Null when it cannot be used. */
-  readonly record: FileIndexRecord | null
-}
-
-/**
- * The records of files in front of the oldest one that is left, oldest first: retention removed
- * these, and where the oldest one has no record of its own, theirs say what it stands on.
- */
-async function readRemoved(
-  spool: SpoolPlace,
-  epochs: readonly EpochPlace[],
-  sets: RecentSets,
-): Promise<RemovedFile[]> {
-  const removed: RemovedFile[] = []
-  // Without a file they describe what a person took away, and will be written anew.
-  if (epochs.every(({ names }) => names.length === 0)) return []
-  for (const { record: epoch, names } of epochs) {
-    const [oldest] = names
-    const recorded = (await listRecorded(spool, epoch.epoch)).filter((name) => {
-      return oldest === undefined || numberOf(name) < numberOf(oldest)
-    })
-    for (const name of recorded) {
-      const path = indexPath(spool.directory, epoch.epoch, name)
-      const record = await readIndex({ spool, epoch, name, sets })
-      removed.push({ epoch: epoch.epoch, path, record })
-    }
-    if (oldest !== undefined) break
-  }
-  return removed
-}
-
-/** Names of the binlog files that have an index record, in their order. */
-async function listRecorded({ directory, disk }: SpoolPlace, epoch: number): Promise<string[]> {
-  const folder = dirname(indexPath(directory, epoch, ''))
-  const names = (await disk.readdir(folder).catch(ignoreMissing)) ?? []
-  return inOrder(names.flatMap((name) => (name.endsWith('.json') ? [name.slice(0, -5)] : [])))
-}
-
-/** All of them before any file is touched: what is refused here must stay as it is. */
-async function readEpochs(spool: SpoolPlace): Promise<EpochPlace[]> {
-  const places: EpochPlace[] = []
-  for (const epoch of await listEpochs(spool)) {
-    const names = await listFiles(spool, epoch)
-    const record = await readEpoch(spool, epoch, names)
-    if (record !== null) places.push({ record, names })
-  }
-  refuseMixedFlavors(
-    spool.directory,
-    places.map(({ record }) => record),
-  )
-  return places
-}
-
-/** Null for a folder that was made and got neither record nor file before a crash. */
-async function readEpoch(
-  { directory, disk }: SpoolPlace,
-  epoch: number,
-  files: readonly string[],
-): Promise<EpochRecord | null> {
-  const path = join(epochFolder(directory, epoch), 'epoch.json')
-  const record = await readJson(disk, path, epochRecord)
-  if (record?.epoch === epoch && isGtidText(record.source.flavor, record.gtidsBefore)) return record
-  const isBegun = files.length > 0 || (await disk.readdir(dirname(path))).includes('epoch.json')
-  if (!isBegun) return null
-  throw new LandbridgeError('ERR_SPOOL_FORMAT', `${path} is missing or of another format`, {
-    remedy: 'Restore the file from a copy, or move the spool directory away and start afresh.',
-  })
-}
-
-export async function writeEpoch(spool: SpoolPlace, record: EpochRecord): Promise<void> {
-  const { directory, disk } = spool
-  const folder = epochFolder(directory, record.epoch)
-  await createFolder(join(folder, 'index'), disk)
-  await replaceFile(join(folder, 'epoch.json'), `${JSON.stringify(record, null, 2)}\n`, { disk })
-}
-
-async function listFiles({ directory, disk }: SpoolPlace, epoch: number): Promise<string[]> {
-  return inOrder(await disk.readdir(epochFolder(directory, epoch)))
-}
-
-function inOrder(names: readonly string[]): string[] {
-  return names.filter(isBinlogName).sort((a, b) => numberOf(a) - numberOf(b))
-}
-
-interface LoadedFile {
-  readonly file: SpoolFile
-  readonly gtidsAfter: string
-  readonly checksum: boolean
-  readonly droppedBytes: number
-  readonly isRecorded: boolean
-}
-
-/** A file in the chain of files: what is before it is loaded already. */
-interface FilePlace {
-  readonly spool: SpoolPlace
-  readonly epoch: EpochRecord
-  readonly name: string
-  readonly previous: SpoolFile | undefined
-  /** Behind `previous`, or behind what was removed in front of the oldest file. */
-  readonly ordinalMin: number
-  readonly gtidsBefore: GtidSet
-  readonly sets: RecentSets
-  /** Only the last file of an epoch may end anywhere: it was being written. */
-  readonly isLast: boolean
-}
-
-async function loadFile(place: FilePlace, signal: AbortSignal): Promise<LoadedFile | null> {
-  const { spool, epoch, name, isLast } = place
-  const { directory, disk } = spool
-  const { flavor } = epoch.source
-  const path = join(epochFolder(directory, epoch.epoch), name)
-  const record = await readIndex(place)
-  const size = (await disk.stat(path)).size
-  const ordinal = Math.max(record?.ordinal ?? 0, place.ordinalMin)
-  if (record?.closed && record.bytes <= size) refuseHole(place, path, record)
-  // One that was taken up again behind a newer file that was dropped has more than its record.
-  if (record?.closed && (isLast ? record.bytes === size : record.bytes <= size)) {
-    return { ...fromRecord(record, epoch, path, ordinal), droppedBytes: 0, isRecorded: true }
-  }
-  if (record?.closed && !isLast) throw damaged(path, `it has ${size} bytes, not ${record.bytes}`)
-  const trusted = record !== null && record.bytes <= size && record.bytes > 0 ? record : null
-  const before = record?.gtidsBefore ?? (await ownGtidsBefore(place, path))
-  const start = { offset: trusted?.bytes ?? 0, checksum: trusted?.checksum ?? false }
-  const found = await recoverFile(path, flavor, trusted?.gtidsAfter ?? before, start, signal, disk)
-  if (!isLast && (found.stoppedBy !== null || found.keptBytes <= BINLOG_MAGIC.length)) {
-    throw damaged(path, `${found.stoppedBy ?? 'no event'} at ${found.keptBytes}`)
-  }
-  if (found.keptBytes <= BINLOG_MAGIC.length) {
-    await discardFile(place, path)
-    return null
-  }
-  if (found.droppedBytes > 0) await disk.truncate(path, found.keptBytes)
-  await makeDurable(path, disk)
-  const recovered = { ordinal, epoch: epoch.epoch, name, path, gtidsBefore: before }
-  return {
-    file: new SpoolFile({ ...recovered, ...mergedFigures(found, trusted) }),
-    gtidsAfter: found.gtidsAfter,
-    checksum: found.checksum,
-    droppedBytes: found.droppedBytes,
-    isRecorded: record !== null,
-  }
-}
-
-/**
- * A process that was killed leaves bytes and a name that only the page cache has. What is found
- * is served and counts as acknowledged, so first it must not be able to vanish.
- */
-async function makeDurable(path: string, disk: Disk): Promise<void> {
-  const file = await disk.open(path, 'r+')
-  try {
-    await file.datasync()
-  } finally {
-    await file.close()
-  }
-  await disk.syncDirectory(dirname(path))
-}
-
-/** The oldest file may stand on more than its epoch began with: retention removed the rest. */
-async function ownGtidsBefore(place: FilePlace, path: string): Promise<string> {
-  const { spool, epoch, gtidsBefore, previous } = place
-  if (previous !== undefined) return gtidsBefore.toString()
-  const before = gtidsBefore.clone()
-  const text = await readGtidsBefore(path, epoch.source.flavor, spool.disk)
-  if (text !== null) before.addSet(parseGtidSet(epoch.source.flavor, text))
-  return before.toString()
-}
-
-/** A file that was taken away by hand leaves its transactions missing. */
-function refuseHole(place: FilePlace, path: string, record: FileIndexRecord): void {
-  const { epoch, previous, gtidsBefore, sets } = place
-  const recorded = sets.parse(epoch.source.flavor, record.gtidsBefore)
-  if (previous?.epoch !== epoch.epoch || recorded === gtidsBefore) return
-  const missing = recorded.missingFrom(gtidsBefore)
-  if (missing !== '') throw damaged(path, `the files before it lack ${missing.slice(0, 300)}`)
-}
-
-function damaged(path: string, what: string): LandbridgeError {
-  return new LandbridgeError('ERR_SPOOL_FILE', `${path} does not fit its place: ${what}`, {
-    remedy:
-      'Put the file back from the source or from a copy; or move the spool directory away' +
-      ' and reseed the replica.',
-    details: { path },
-  })
-}
-
-function mergedFigures(
-  found: RecoveredFile,
-  checkpoint: FileIndexRecord | null,
-): Pick<SpoolFile, 'bytes' | 'complete' | 'transactions' | 'firstTimestamp' | 'lastTimestamp'> {
-  const scannedNothing = checkpoint !== null && found.keptBytes === checkpoint.bytes
-  return {
-    bytes: found.keptBytes,
-    complete: scannedNothing ? checkpoint.complete : found.complete,
-    transactions: found.transactions + (checkpoint?.transactions ?? 0),
-    firstTimestamp: checkpoint?.firstTimestamp ?? found.firstTimestamp,
-    lastTimestamp: found.lastTimestamp || (checkpoint?.lastTimestamp ?? 0),
-  }
-}
-
-function fromRecord(
-  record: FileIndexRecord,
-  epoch: EpochRecord,
-  path: string,
-  ordinal: number,
-): Omit<LoadedFile, 'droppedBytes' | 'isRecorded'> {
-  const { name, bytes, complete, transactions, firstTimestamp, lastTimestamp } = record
-  return {
-    file: new SpoolFile({
-      ordinal,
+  held(): HeldPoint | null {
+    const file = this.newestFile()
+    // A newer epoch may have begun without a boundary yet: then the older one's end is held.
+    const epoch = this.heldEpoch()
+    if (file === undefined || epoch === null) return null
+    return {
       epoch: epoch.epoch,
-      name,
-      path,
-      gtidsBefore: record.gtidsBefore,
-      bytes,
-      complete,
-      transactions,
-      firstTimestamp,
-      lastTimestamp,
-    }),
-    gtidsAfter: record.gtidsAfter,
-    checksum: record.checksum,
+      source: epoch.source,
+      file: file.name,
+      offset: file.bytes,
+      complete: file.complete,
+      gtids: this.gtids(),
+      firstTimestamp: file.firstTimestamp,
+      // A session may set the time of its events back; when the file was begun it cannot.
+      lastTimestamp: Math.max(file.firstTimestamp, file.lastTimestamp),
+    }
   }
-}
 
-async function discardFile({ spool, epoch, name }: FilePlace, path: string): Promise<void> {
-  const { directory, disk } = spool
-  await disk.unlink(path)
-  await disk.unlink(indexPath(directory, epoch.epoch, name)).catch(ignoreMissing)
-  await disk.syncDirectory(dirname(path))
-}
-
-/** A damaged or missing record is no loss: the file itself is scanned instead. */
-async function readIndex({
-  spool,
-  epoch,
-  name,
-  sets,
-}: Pick<FilePlace, 'spool' | 'epoch' | 'name' | 'sets'>): Promise<FileIndexRecord | null> {
-  const { directory, disk } = spool
-  const record = await readJson(disk, indexPath(directory, epoch.epoch, name), fileIndexRecord)
-  // Of a removed file only the name of its record is known.
-  if (record === null || recordName(record.name) !== recordName(name)) return null
-  const { flavor } = epoch.source
-  const texts = [record.gtidsBefore, record.gtidsAfter]
-  const isUsable = texts.every((text) => isGtidText(flavor, text, sets))
-  return isUsable ? record : null
-}
-
-function isGtidText(flavor: Flavor, text: string, sets = new RecentSets()): boolean {
-  try {
-    sets.parse(flavor, text)
-    return true
-  } catch (error) {
-    if (error instanceof LandbridgeError) return false
-    throw error
+  readableBytes(ordinal: number): number {
+    return this.#files.find((candidate) => candidate.ordinal === ordinal)?.bytes ?? 0
   }
-}
 
-export async function writeIndex(
-  { directory, disk }: SpoolPlace,
-  file: SpoolFile,
-  gtidsAfter: string,
-  checksum: boolean,
-  closed: boolean,
-): Promise<void> {
-  const record: FileIndexRecord = {
-    format: 1,
-    name: file.name,
-    ordinal: file.ordinal,
-    bytes: file.bytes,
-    complete: file.complete,
-    gtidsBefore: file.gtidsBefore,
-    gtidsAfter,
-    transactions: file.transactions,
-    firstTimestamp: file.firstTimestamp,
-    lastTimestamp: file.lastTimestamp,
-    checksum,
-    closed,
+  /** What is published at this moment; it changes with the next transaction. Not to be changed. */
+  gtidSet(): GtidSet | null {
+    return this.#current.state === 'empty' ? null : this.#current.gtids
   }
-  const path = indexPath(directory, file.epoch, file.name)
-  await replaceFile(path, `${JSON.stringify(record)}\n`, { disk })
-}
 
-/** Null when the file is missing or holds something else. */
-export async function readJson<T>(
-  disk: Disk,
-  path: string,
-  schema: z.ZodType<T>,
-): Promise<T | null> {
-  const text = await disk.readText(path).catch((error: unknown) => {
-    ignoreMissing(error)
-    return null
-  })
-  if (text === null) return null
-  try {
-    return schema.safeParse(JSON.parse(text)).data ?? null
-  } catch (error) {
-    if (error instanceof SyntaxError) return null
-    throw error
+  gtids(): string {
+    return this.gtidSet()?.toString() ?? ''
+  }
+
+  /** What the next file of the current epoch begins with. */
+  gtidsToStandOn(): string {
+    return this.#current.state === 'begun' ? this.#current.standsOn.toString() : this.gtids()
+  }
+
+  gtidsBeforeEpoch(epoch: number): string {
+    return this.#epochs.get(epoch)?.gtidsBefore ?? ''
+  }
+
+  purgedGtids(): string {
+    return this.files()[0]?.gtidsBefore ?? this.gtids()
+  }
+
+  nextEpoch(): number {
+    return nextEpoch([...this.#epochs.keys()], this.#files)
+  }
+
+  /** Its record is on the disk. */
+  beginEpoch(epoch: EpochRecord, standsOn: GtidSet): void {
+    this.#epochs.set(epoch.epoch, epoch)
+    this.#current = { state: 'begun', epoch, standsOn, gtids: this.gtidSet() }
+  }
+
+  /** What the server of the current epoch says of itself has changed. */
+  renewEpoch(epoch: EpochRecord): void {
+    this.#epochs.set(epoch.epoch, epoch)
+    this.#current = { ...this.#current, epoch }
+  }
+
+  /** Goes back to the epoch of the last byte held: a newer one that got none counts for nothing. */
+  leaveUnusedEpoch(): void {
+    const epoch = this.heldEpoch()
+    const gtids = this.gtidSet()
+    this.#current =
+      epoch === null || gtids === null
+        ? { state: 'empty', epoch: null }
+        : { state: 'held', epoch, gtids }
+  }
+
+  /** Throws ERR_SPOOL_FILE_EXISTS. */
+  addFile(name: string, create: (ordinal: number, epoch: EpochRecord) => SpoolFile): SpoolFile {
+    const { epoch } = this.#current
+    if (epoch === null) throw new TypeError('a file needs an epoch')
+    if (this.#files.some((file) => file.epoch === epoch.epoch && file.name === name)) {
+      throw new LandbridgeError('ERR_SPOOL_FILE_EXISTS', `${name} is already in this epoch`)
+    }
+    const file = create((this.#files.at(-1)?.ordinal ?? 0) + 1, epoch)
+    this.#files.push(file)
+    return file
+  }
+
+  /** Of a file that never got a synced boundary, or was removed. */
+  dropFile(file: SpoolFile): void {
+    this.#files = this.#files.filter((candidate) => candidate !== file)
+  }
+
+  /** `file` is synced up to `bytes`, a transaction boundary; `apply` adds what that holds more. */
+  publish(
+    file: SpoolFile,
+    bytes: number,
+    checksum: boolean,
+    apply: (gtids: GtidSet) => void,
+  ): void {
+    file.bytes = bytes
+    // Before a new epoch has a boundary it has no transaction either.
+    if (bytes === 0) return
+    const current = this.#current
+    if (current.state === 'begun' && current.epoch.epoch === file.epoch) {
+      this.#current = { state: 'held', epoch: current.epoch, gtids: current.standsOn }
+      this.#lineage = this.#newestLineage()
+    }
+    const gtids = this.gtidSet()
+    if (gtids === null) throw new TypeError('publishing needs an epoch')
+    // What a file's first event says counts once that event is held.
+    this.#checksum = checksum
+    apply(gtids)
+  }
+
+  #newestLineage(): Lineage | null {
+    return newestLineage(this.#epochs.values(), this.newestFile()?.epoch ?? 0)
   }
 }

@@ -96,6 +96,16 @@ export class SpoolFile {
   }
 }
 
+/** One of which nothing is synced yet. */
+export function beginFile(
+  directory: string,
+  file: Pick<SpoolFileFacts, 'ordinal' | 'epoch' | 'name' | 'gtidsBefore'>,
+): SpoolFile {
+  const path = join(epochFolder(directory, file.epoch), file.name)
+  const figures = { bytes: 0, complete: false, transactions: 0 }
+  return new SpoolFile({ ...file, path, ...figures, firstTimestamp: 0, lastTimestamp: 0 })
+}
+
 /** `index/NAME.json`: everything that scanning the file would yield, so that it need not be. */
 export const fileIndexRecord = z.object({
   format: z.literal(1),

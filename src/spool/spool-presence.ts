@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { ignoreMissing } from '../base/atomic-file.ts'
 import { LandbridgeError } from '../base/errors.ts'
-import { listEpochs, readJson, type SpoolPlace } from './spool-catalog.ts'
 import { type EpochRecord, epochFolder, epochRecord } from './spool-file.ts'
+import { listEpochs, readJson, type SpoolPlace } from './spool-records.ts'
 
 /** What is remembered of a spool outside of it. */
 export interface KnownSpool {

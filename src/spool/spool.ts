@@ -2,11 +2,11 @@ import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { Condition } from '../base/condition.ts'
 import { type Disk, type ReadableFile, realDisk } from '../base/disk.ts'
-import { LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
 import type { BinaryLog } from '../binlog/log.ts'
 import type { ReplicaStanding } from '../status/replica-standing.ts'
+import { type FileEnd, loadCatalog } from './catalog-recovery.ts'
 import { diskFailure } from './disk-failure.ts'
 import { FencedDisk } from './fenced-disk.ts'
 import { FileRemoval } from './file-removal.ts'
@@ -20,26 +20,21 @@ import {
   type RetentionPolicy,
   type RetentionRules,
 } from './retention.ts'
-import { type FileEnd, loadCatalog, writeEpoch } from './spool-catalog.ts'
+import { SpoolCatalog } from './spool-catalog.ts'
 import {
+  beginFile,
   type EpochRecord,
   type EpochSource,
-  epochFolder,
   type HeldPoint,
   indexPath,
   isPast,
   type SpoolEnd,
-  SpoolFile,
+  type SpoolFile,
 } from './spool-file.ts'
 import { refuseOtherFlavor } from './spool-flavor.ts'
-import {
-  type EpochBeginning,
-  type Lineage,
-  lineageEnds,
-  newestLineage,
-  nextEpoch,
-} from './spool-lineage.ts'
+import { type EpochBeginning, type Lineage, lineageEnds } from './spool-lineage.ts'
 import { type KnownSpool, refuseAbsent } from './spool-presence.ts'
+import { writeEpoch } from './spool-records.ts'
 import { StoredReaders } from './stored-readers.ts'
 import { type Tolerate, tolerating } from './tolerate.ts'
 
@@ -71,15 +66,7 @@ export class Spool implements BinaryLog {
   readonly #tolerate: Tolerate
   readonly #pins: ReplicaPins
   readonly #published = new Condition()
-  #files: SpoolFile[] = []
-  /** By number; the newest is the one that is written to. */
-  #epochs = new Map<number, EpochRecord>()
-  #epoch: EpochRecord | null = null
-  #gtids: GtidSet | null = null
-  /** What a begun epoch stands on, until it has a byte to serve: it may come to nothing. */
-  #next: { readonly epoch: number; readonly gtids: GtidSet } | null = null
-  #lineage: Lineage | null = null
-  #checksum = false
+  readonly #catalog = new SpoolCatalog()
   readonly #records: IndexRecords
   readonly #readers = new StoredReaders()
   readonly #removal: FileRemoval
@@ -130,14 +117,9 @@ export class Spool implements BinaryLog {
 
   async #read(signal: AbortSignal): Promise<void> {
     const state = await loadCatalog(this, signal)
-    this.#files = state.files
-    this.#epochs = new Map(state.epochs.map((record) => [record.epoch, record]))
-    this.#epoch = state.epochs.at(-1) ?? null
-    await this.#loadPins(state.epochs.length === 0)
-    this.#gtids = state.gtids
-    this.#next = null
-    this.#lineage = this.#newestLineage()
-    this.#checksum = state.checksum
+    this.#catalog.load(state)
+    await this.#pins.load(state.epochs.length === 0)
+    await this.#savePins()
     this.#records.load(state)
     await this.#removal.completeRecords(this.storedFiles()[0])
     if (state.droppedBytes > 0) {
@@ -150,107 +132,84 @@ export class Spool implements BinaryLog {
 
   async close(): Promise<void> {
     if (!this.disk.isLocked) return
-    const last = this.#files.at(-1)
+    const last = this.#catalog.lastFile()
     if (last !== undefined) await this.#checkpoint(last)
     await this.#tolerate('save what replicas need', async () => await this.#pins.close())
     await this.#tolerate('give back the lock', async () => await this.disk.unlock())
   }
 
   identity(): EpochSource | null {
-    return this.#epoch?.source ?? null
+    return this.#catalog.epoch?.source ?? null
   }
 
   get epoch(): EpochRecord | null {
-    return this.#epoch
+    return this.#catalog.epoch
   }
 
   /** Of the newest byte held. */
   heldEpoch(): EpochRecord | null {
-    const file = this.newestFile()
-    return (file && this.#epochs.get(file.epoch)) ?? null
+    return this.#catalog.heldEpoch()
   }
 
-  /** Null while no reset of the source is known: then all epochs stand on each other. */
   lineage(): Lineage | null {
-    return this.#lineage
+    return this.#catalog.lineage()
   }
 
-  /** Files with something to serve, oldest first: those of the newest lineage. */
   files(): readonly SpoolFile[] {
-    const from = this.#lineage?.epoch ?? 0
-    return this.#files.filter((file) => file.bytes > 0 && file.epoch >= from)
+    return this.#catalog.files()
   }
 
-  /** The one in which what is held ends. */
   newestFile(): SpoolFile | undefined {
-    return this.#files.findLast((file) => file.bytes > 0)
+    return this.#catalog.newestFile()
   }
 
-  /** Also those of lineages that a reset of the source ended: kept, but not served. */
   storedFiles(): readonly SpoolFile[] {
-    return this.#files.filter((file) => file.bytes > 0)
+    return this.#catalog.storedFiles()
   }
 
-  /** Files that were begun and have no synced boundary yet: at most the newest few. */
   unpublishedFiles(): readonly SpoolFile[] {
-    return this.#files.filter((file) => file.bytes === 0)
+    return this.#catalog.unpublishedFiles()
   }
 
   get bytes(): number {
-    return this.#files.reduce((sum, file) => sum + file.bytes, 0)
+    return this.#catalog.bytes
   }
 
   get checksum(): boolean {
-    return this.#checksum
+    return this.#catalog.checksum
   }
 
   end(): SpoolEnd | null {
-    const file = this.newestFile()
-    return file === undefined ? null : { ordinal: file.ordinal, offset: file.bytes }
+    return this.#catalog.end()
   }
 
   held(): HeldPoint | null {
-    const file = this.newestFile()
-    // A newer epoch may have begun without a boundary yet: then the older one's end is held.
-    const epoch = this.heldEpoch()
-    if (file === undefined || epoch === null) return null
-    return {
-      epoch: epoch.epoch,
-      source: epoch.source,
-      file: file.name,
-      offset: file.bytes,
-      complete: file.complete,
-      gtids: this.gtids(),
-      firstTimestamp: file.firstTimestamp,
-      // A session may set the time of its events back; when the file was begun it cannot.
-      lastTimestamp: Math.max(file.firstTimestamp, file.lastTimestamp),
-    }
+    return this.#catalog.held()
   }
 
   readableBytes(file: { readonly ordinal: number }): number {
-    return this.#files.find((candidate) => candidate.ordinal === file.ordinal)?.bytes ?? 0
+    return this.#catalog.readableBytes(file.ordinal)
   }
 
   /** What is published at this moment; it changes with the next transaction. Not to be changed. */
   gtidSet(): GtidSet | null {
-    return this.#gtids
+    return this.#catalog.gtidSet()
   }
 
   gtids(): string {
-    return this.#gtids?.toString() ?? ''
+    return this.#catalog.gtids()
   }
 
-  /** What the next file of the current epoch begins with. */
   gtidsToStandOn(): string {
-    return this.#next?.gtids.toString() ?? this.gtids()
+    return this.#catalog.gtidsToStandOn()
   }
 
   gtidsBeforeEpoch(epoch: number): string {
-    return this.#epochs.get(epoch)?.gtidsBefore ?? ''
+    return this.#catalog.gtidsBeforeEpoch(epoch)
   }
 
   purgedGtids(): string {
-    return this.files()[0]?.gtidsBefore ?? this.gtids()
+    return this.#catalog.purgedGtids()
   }
 
   /** Retention that removes `file` closes it: reading on throws ERR_SPOOL_REMOVED, as this does. */
@@ -278,12 +237,12 @@ export class Spool implements BinaryLog {
   }
 
   standing(id: string): ReplicaStanding {
-    return this.#pins.standing(id, this.#lineage?.epoch ?? null)
+    return this.#pins.standing(id, this.lineage()?.epoch ?? null)
   }
 
   /** Those that are waited for: what stayed away or was detached before a reset is not named. */
   outdatedReplicas(): readonly string[] {
-    const from = this.#lineage?.epoch ?? 0
+    const from = this.lineage()?.epoch ?? 0
     return this.#pins.list().flatMap(({ id, epoch }) => (epoch < from ? [id] : []))
   }
 
@@ -304,8 +263,7 @@ export class Spool implements BinaryLog {
   /** What replicas keep from retention, also those that are not connected. */
   pins(): (ReplicaPin & { readonly file: string | null })[] {
     return this.#pins.list().map((pin) => {
-      const file = this.#files.find(({ ordinal }) => ordinal >= pin.ordinal)
-      return { ...pin, file: file?.name ?? null }
+      return { ...pin, file: this.#catalog.fileFrom(pin.ordinal)?.name ?? null }
     })
   }
 
@@ -315,7 +273,7 @@ export class Spool implements BinaryLog {
    */
   async releasePin(id: string): Promise<boolean> {
     const epoch = this.newestFile()?.epoch ?? 0
-    if (!this.#pins.release(id, epoch, this.#lineage?.epoch ?? null)) return false
+    if (!this.#pins.release(id, epoch, this.lineage()?.epoch ?? null)) return false
     this.#options.log.info({ replica: id }, 'keeps nothing for a replica any more')
     // A crash must not bring back what somebody decided.
     await this.#savePins()
@@ -325,10 +283,11 @@ export class Spool implements BinaryLog {
   /** Throws ERR_SPOOL_FLAVOR. */
   async beginEpoch(beginning: EpochBeginning): Promise<void> {
     const { source, gtidsBefore, breaksLineage } = beginning
-    const number = nextEpoch([...this.#epochs.keys()], this.#files)
-    const others = [...this.#epochs.values()].filter(({ epoch }) => epoch !== number)
+    const number = this.#catalog.nextEpoch()
+    const others = this.#catalog.epochs().filter(({ epoch }) => epoch !== number)
     refuseOtherFlavor(this.directory, others, source.flavor)
-    const gtids = (breaksLineage ? null : this.#gtids)?.clone() ?? parseGtidSet(source.flavor, '')
+    const gtids =
+      (breaksLineage ? null : this.gtidSet())?.clone() ?? parseGtidSet(source.flavor, '')
     gtids.addSet(parseGtidSet(source.flavor, gtidsBefore))
     const record: EpochRecord = {
       format: 1,
@@ -341,19 +300,16 @@ export class Spool implements BinaryLog {
     } catch (error) {
       throw await diskFailure(this, error)
     }
-    this.#epoch = record
-    this.#epochs.set(record.epoch, record)
-    this.#next = { epoch: record.epoch, gtids }
+    this.#catalog.beginEpoch(record, gtids)
   }
 
   /** The same lineage goes on; its server may have moved to another version. */
   async renewSource(source: EpochSource): Promise<void> {
-    const epoch = this.#epoch
+    const { epoch } = this.#catalog
     if (epoch !== null) refuseOtherFlavor(this.directory, [epoch], source.flavor)
     if (epoch === null || epoch.source.serverVersion === source.serverVersion) return
     const record: EpochRecord = { ...epoch, source }
-    this.#epoch = record
-    this.#epochs.set(record.epoch, record)
+    this.#catalog.renewEpoch(record)
     // Only people and greetings read it: a disk that is full must not hold up the stream.
     await this.#tolerate('save the new version of the source', async () => {
       await writeEpoch(this, record)
@@ -362,36 +318,20 @@ export class Spool implements BinaryLog {
 
   /** Goes back to the epoch of the last byte held: a newer one that got none counts for nothing. */
   leaveUnusedEpoch(): void {
-    this.#epoch = this.heldEpoch()
-    this.#next = null
+    this.#catalog.leaveUnusedEpoch()
   }
 
   /** Adds the next file of the current epoch; the writer creates it on disk. */
   addFile(name: string): SpoolFile {
-    const epoch = this.#epoch
-    if (epoch === null) throw new TypeError('a file needs an epoch')
-    if (this.#files.some((file) => file.epoch === epoch.epoch && file.name === name)) {
-      throw new LandbridgeError('ERR_SPOOL_FILE_EXISTS', `${name} is already in this epoch`)
-    }
-    const file = new SpoolFile({
-      ordinal: (this.#files.at(-1)?.ordinal ?? 0) + 1,
-      epoch: epoch.epoch,
-      name,
-      path: join(epochFolder(this.directory, epoch.epoch), name),
-      gtidsBefore: this.gtidsToStandOn(),
-      bytes: 0,
-      complete: false,
-      transactions: 0,
-      firstTimestamp: 0,
-      lastTimestamp: 0,
-    })
-    this.#files.push(file)
-    return file
+    const gtidsBefore = this.gtidsToStandOn()
+    return this.#catalog.addFile(name, (ordinal, { epoch }) =>
+      beginFile(this.directory, { ordinal, epoch, name, gtidsBefore }),
+    )
   }
 
   /** Of a file that never got a synced boundary, or was removed. */
   dropFile(file: SpoolFile): void {
-    this.#files = this.#files.filter((candidate) => candidate !== file)
+    this.#catalog.dropFile(file)
   }
 
   /** The writer's word that `file` is synced up to `bytes`, a transaction boundary. */
@@ -401,15 +341,8 @@ export class Spool implements BinaryLog {
     checksum: boolean,
     apply: (gtids: GtidSet) => void,
   ): void {
-    file.bytes = bytes
     this.#records.reopen(file)
-    if (bytes > 0 && this.#next?.epoch === file.epoch) this.#enterEpoch(this.#next.gtids)
-    // Before a new epoch has a boundary it has no transaction either.
-    if (bytes === 0) return
-    if (this.#gtids === null) throw new TypeError('publishing needs an epoch')
-    // What a file's first event says counts once that event is held.
-    this.#checksum = checksum
-    apply(this.#gtids)
+    this.#catalog.publish(file, bytes, checksum, apply)
     this.#published.notifyAll()
   }
 
@@ -431,7 +364,7 @@ export class Spool implements BinaryLog {
   }
 
   async #applyRetention(): Promise<readonly SpoolFile[]> {
-    this.#pins.expire(this.#lineage?.epoch ?? 0)
+    this.#pins.expire(this.lineage()?.epoch ?? 0)
     await this.#savePins()
     // The newest file with a boundary stays, whatever was begun behind it: it says what is held.
     const stored = this.storedFiles()
@@ -444,14 +377,14 @@ export class Spool implements BinaryLog {
 
   /** What retention would remove, were it not of before a reset of the source. */
   heldBack(): HeldBack | null {
-    return this.#lineage === null ? null : heldBack(this.storedFiles(), this.#rules())
+    return this.lineage() === null ? null : heldBack(this.storedFiles(), this.#rules())
   }
 
   #rules(): RetentionRules {
     const { retention: policy, clock } = this.#options
-    const neededFrom = this.#pins.neededFrom(this.#lineage?.epoch ?? 0)
+    const neededFrom = this.#pins.neededFrom(this.lineage()?.epoch ?? 0)
     const newest = this.newestFile()?.epoch ?? 0
-    const endedMs = lineageEnds([...this.#epochs.values()], newest)
+    const endedMs = lineageEnds(this.#catalog.epochs(), newest)
     return { policy, neededFrom, nowMs: clock.wallMs(), endedMs }
   }
 
@@ -468,12 +401,7 @@ export class Spool implements BinaryLog {
   }
 
   #end(): FileEnd {
-    return { gtidsAfter: this.gtids(), checksum: this.#checksum }
-  }
-
-  async #loadPins(isNew: boolean): Promise<void> {
-    await this.#pins.load(isNew)
-    await this.#savePins()
+    return { gtidsAfter: this.gtids(), checksum: this.checksum }
   }
 
   async #savePins(): Promise<void> {
@@ -481,15 +409,5 @@ export class Spool implements BinaryLog {
       await this.#pins.noticeDamage()
       await this.#pins.save()
     })
-  }
-
-  #enterEpoch(gtids: GtidSet): void {
-    this.#next = null
-    this.#gtids = gtids
-    this.#lineage = this.#newestLineage()
-  }
-
-  #newestLineage(): Lineage | null {
-    return newestLineage(this.#epochs.values(), this.newestFile()?.epoch ?? 0)
   }
 }
