@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { IdleReference } from '../helpers/idle-reference.ts'
 import { testFlavors } from '../helpers/needs.ts'
-import { processCpuMs, ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { processCpuMs, ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
 
 const SITES = ['production', 'dr'] as const
 /** A gateway that has just started still compiles, and a shared processor has bad moments. */

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
-import { buildImage, ContainerPair, NAMES } from '../helpers/container-pair.ts'
-import { baseImageObstacle, importBaseImage } from '../helpers/docker-base-image.ts'
-import { DockerEngine, NoEngine } from '../helpers/docker-engine.ts'
+import { buildImage, ContainerPair, NAMES } from '../helpers/docker/container-pair.ts'
+import { baseImageObstacle, importBaseImage } from '../helpers/docker/docker-base-image.ts'
+import { DockerEngine, NoEngine } from '../helpers/docker/docker-engine.ts'
 import { describeFlavors } from '../helpers/needs.ts'
 
 const SITES = ['production', 'dr'] as const

@@ -8,8 +8,8 @@ import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { freePort } from '../helpers/free-port.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { PairFolder } from '../helpers/pair-folder.ts'
-import { TestServers } from '../helpers/test-servers.ts'
+import { PairFolder } from '../helpers/pair/pair-folder.ts'
+import { TestServers } from '../helpers/servers/test-servers.ts'
 
 /** One server is source and DR replica at once: `check` only looks. */
 describeFlavors('landbridge check asks the database, %s', (flavor) => {

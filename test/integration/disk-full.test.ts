@@ -18,8 +18,8 @@ import {
 } from '../../src/lab/hosts/spool-disk.ts'
 import type { GatewayStatus } from '../../src/status/status.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { processBytes, ReplicatedPair } from '../helpers/replicated-pair.ts'
-import { runStatusCommand } from '../helpers/status-command.ts'
+import { processBytes, ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
+import { runStatusCommand } from '../helpers/status/status-command.ts'
 
 const MIB = 1024 ** 2
 /** The field's case is ten minutes; the sender parks after half a minute, which is the shortest. */

@@ -2,9 +2,9 @@ import { readdir } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest'
 import { needs } from '../helpers/needs.ts'
-import { RelayClient } from '../helpers/relay-client.ts'
-import { dumpFromState } from '../helpers/relay-dump.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
+import { RelayClient } from '../helpers/relay/relay-client.ts'
+import { dumpFromState } from '../helpers/relay/relay-dump.ts'
 
 /** A gateway has about 30 open when nobody asks anything of it. */
 const FILES_MAX = 64

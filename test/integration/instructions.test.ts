@@ -9,10 +9,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Flavor } from '../../src/base/flavor.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
-import { LoopbackPair } from '../helpers/loopback-pair.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { commandOf, type PageLine, pageLines } from '../helpers/page-commands.ts'
-import { TestServers } from '../helpers/test-servers.ts'
+import { LoopbackPair } from '../helpers/pair/loopback-pair.ts'
+import { TestServers } from '../helpers/servers/test-servers.ts'
+import { commandOf, type PageLine, pageLines } from '../helpers/terminal/page-commands.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const PAGES = ['README.md', 'gateway/README.md']

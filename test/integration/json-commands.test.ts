@@ -10,7 +10,7 @@ import { landbridgeArgv } from '../../src/lab/lab-gateways.ts'
 import { labPaths } from '../../src/lab/lab-paths.ts'
 import { sidProgram } from '../../src/lab/servers/machine-cache.ts'
 import { needs } from '../helpers/needs.ts'
-import { PairFolder } from '../helpers/pair-folder.ts'
+import { PairFolder } from '../helpers/pair/pair-folder.ts'
 
 /*
  * `--json` of the commands that make and remove something of the machine. No database takes part.

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { testFlavors } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
 
 testFlavors('a session of %s that sets its time back spoils no lag', async (flavor) => {
   await using pair = await ReplicatedPair.create(flavor, { attach: false })

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parseDocument } from 'yaml'
 import type { GatewayStatus } from '../../src/status/status.ts'
-import type { Site } from '../helpers/loopback-pair.ts'
 import { needs } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import type { Site } from '../helpers/pair/loopback-pair.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
 
 /*
  * What does not depend on the flavour is shown on MariaDB, which starts sooner.

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { testFlavors } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
 
 /** With names of this length, the source's list of files is more than a frame of the link. */
 const NAME = 'b'.repeat(200)

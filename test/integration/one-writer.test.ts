@@ -9,7 +9,7 @@ import { fetchStatus } from '../../src/api/admin-client.ts'
 import { landbridgeArgv } from '../../src/lab/lab-gateways.ts'
 import { freePort } from '../helpers/free-port.ts'
 import { needs } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
 
 const run = promisify(execFile)
 

@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../helpers/needs.ts'
-import { PairFolder } from '../helpers/pair-folder.ts'
+import { PairFolder } from '../helpers/pair/pair-folder.ts'
 
 const run = promisify(execFile)
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))

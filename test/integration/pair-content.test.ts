@@ -1,7 +1,7 @@
 import type { Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { describeFlavors } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
 
 const SITES = ['production', 'dr'] as const
 const FORMATS = ['STATEMENT', 'MIXED', 'ROW'] as const

@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { EventType } from '../../src/binlog/event-type.ts'
-import type { Site } from '../helpers/loopback-pair.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import type { Site } from '../helpers/pair/loopback-pair.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
 import { seeded } from '../helpers/seeded-random.ts'
-import { SourceLoad } from '../helpers/source-load.ts'
+import { SourceLoad } from '../helpers/source/source-load.ts'
 
 describeFlavors('a %s pair', (flavor) => {
   let pair: ReplicatedPair

@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { needs } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
 
 const run = promisify(execFile)
 const MIB = 1024 ** 2

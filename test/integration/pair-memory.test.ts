@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { findServerBinaries } from '../../src/lab/servers/server-binaries.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { processBytes, ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { processBytes, ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
 
 const run = promisify(execFile)
 const MIB = 1024 ** 2

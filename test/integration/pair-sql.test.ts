@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
-import { type SqlGroup, STRANGER_SQL } from '../helpers/stranger-sql.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
+import { type SqlGroup, STRANGER_SQL } from '../helpers/relay/stranger-sql.ts'
 
 /** The newer MariaDB is Debian's latest; of MySQL Debian has one version only. */
 const SERVERS = [

@@ -2,8 +2,8 @@ import type { Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import type { Problem } from '../../src/status/status.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { ReplicatedPair, SOURCE_PASSWORD } from '../helpers/replicated-pair.ts'
-import { runStatusCommand } from '../helpers/status-command.ts'
+import { ReplicatedPair, SOURCE_PASSWORD } from '../helpers/pair/replicated-pair.ts'
+import { runStatusCommand } from '../helpers/status/status-command.ts'
 
 const SITES = ['production', 'dr'] as const
 

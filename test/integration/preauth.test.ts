@@ -7,10 +7,10 @@ import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { Capability } from '../../src/mysql/capability.ts'
 import { PacketWriter } from '../../src/mysql/packet-writer.ts'
 import type { GatewayStatus } from '../../src/status/status.ts'
-import { HostileLogins } from '../helpers/hostile-logins.ts'
+import { crowd, hostOf, Stranger } from '../helpers/link/stranger.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { processBytes, ReplicatedPair } from '../helpers/replicated-pair.ts'
-import { crowd, hostOf, Stranger } from '../helpers/stranger.ts'
+import { processBytes, ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
+import { HostileLogins } from '../helpers/relay/hostile-logins.ts'
 
 const SITES = ['production', 'dr'] as const
 type Site = (typeof SITES)[number]

@@ -11,8 +11,8 @@ import { type SourceAddress, SourceConnection } from '../../src/source/source-co
 import { readSourceFacts } from '../../src/source/source-facts.ts'
 import { type DumpTarget, SourceReader } from '../../src/source/source-reader.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { tlsOf } from '../helpers/server-tls.ts'
-import { TestServers } from '../helpers/test-servers.ts'
+import { tlsOf } from '../helpers/servers/server-tls.ts'
+import { TestServers } from '../helpers/servers/test-servers.ts'
 
 const OUR_UUID = '7f3c0a52-93b1-11ef-8a0f-0242ac120002'
 const self = { serverId: 4_100_000_001, replicaUuid: OUR_UUID, reportHost: 'ec2' }

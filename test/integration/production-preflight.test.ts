@@ -9,8 +9,8 @@ import type { Channel } from '../../src/link/channel.ts'
 import { FrameType } from '../../src/link/frame.ts'
 import { ConnectAttempts } from '../../src/mysql/connect-attempts.ts'
 import { testFlavors } from '../helpers/needs.ts'
-import { tlsOf } from '../helpers/server-tls.ts'
-import { TestServers } from '../helpers/test-servers.ts'
+import { tlsOf } from '../helpers/servers/server-tls.ts'
+import { TestServers } from '../helpers/servers/test-servers.ts'
 
 function streamOf(server: RunningServer, user: string): OriginHalf {
   return new OriginHalf({

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { needs } from '../helpers/needs.ts'
-import type { TestReplica } from '../helpers/relay-fixture.ts'
-import { TwinReplicas } from '../helpers/twin-replicas.ts'
+import type { TestReplica } from '../helpers/relay/relay-fixture.ts'
+import { TwinReplicas } from '../helpers/relay/twin-replicas.ts'
 
 const RUNNING = { io: 'Yes', sql: 'Yes', ioErrno: 0, sqlErrno: 0 }
 const UNTIL_REACHED = { sql: 'No', ioErrno: 0, sqlErrno: 0 }

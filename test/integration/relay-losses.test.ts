@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { needs } from '../helpers/needs.ts'
-import { TwinReplicas } from '../helpers/twin-replicas.ts'
+import { TwinReplicas } from '../helpers/relay/twin-replicas.ts'
 
 const RUNNING = { io: 'Yes', sql: 'Yes', ioErrno: 0, sqlErrno: 0 }
 let twins: TwinReplicas

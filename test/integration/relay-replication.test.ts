@@ -11,13 +11,13 @@ import { detachReplica } from '../../src/database/attach.ts'
 import { findServerBinaries } from '../../src/lab/servers/server-binaries.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { RelayClient } from '../helpers/relay-client.ts'
+import { RelayClient } from '../helpers/relay/relay-client.ts'
 import {
   RELAY_PASSWORD,
   RELAY_USER,
   RelayFixture,
   type TestReplica,
-} from '../helpers/relay-fixture.ts'
+} from '../helpers/relay/relay-fixture.ts'
 
 const WAIT = { timeout: 60_000, interval: 100 }
 

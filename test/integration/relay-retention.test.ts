@@ -6,9 +6,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import type { StreamStatus } from '../../src/status/status.ts'
-import { LoopbackPair } from '../helpers/loopback-pair.ts'
 import { needs } from '../helpers/needs.ts'
-import { TestServers } from '../helpers/test-servers.ts'
+import { LoopbackPair } from '../helpers/pair/loopback-pair.ts'
+import { TestServers } from '../helpers/servers/test-servers.ts'
 
 const run = promisify(execFile)
 const LANDBRIDGE = fileURLToPath(new URL('../../src/cli/landbridge.mjs', import.meta.url))

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { needs } from '../helpers/needs.ts'
-import { TwinReplicas } from '../helpers/twin-replicas.ts'
+import { TwinReplicas } from '../helpers/relay/twin-replicas.ts'
 
 const STOPPED = { io: 'No', sql: 'No', ioErrno: 0, sqlErrno: 0 }
 

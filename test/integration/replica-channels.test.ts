@@ -4,10 +4,10 @@ import type { Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import type { GatewayStatus } from '../../src/status/status.ts'
-import { failoverAnswer } from '../helpers/failover-answer.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { ReplicatedPair, SOURCE_PASSWORD } from '../helpers/replicated-pair.ts'
-import { selected } from '../helpers/source-reset.ts'
+import { ReplicatedPair, SOURCE_PASSWORD } from '../helpers/pair/replicated-pair.ts'
+import { selected } from '../helpers/source/source-reset.ts'
+import { failoverAnswer } from '../helpers/status/failover-answer.ts'
 
 const WORDS = {
   mysql: {

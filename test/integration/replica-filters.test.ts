@@ -2,10 +2,10 @@ import type { Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { replicaKey } from '../../src/mysql/replica-name.ts'
 import type { GatewayStatus } from '../../src/status/status.ts'
-import { failoverAnswer } from '../helpers/failover-answer.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
-import { selected } from '../helpers/source-reset.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
+import { selected } from '../helpers/source/source-reset.ts'
+import { failoverAnswer } from '../helpers/status/failover-answer.ts'
 
 /** How a setting is made, how it is taken back, and what it is called. */
 type Setting = readonly [set: string, unset: string, name: string]

@@ -5,8 +5,8 @@ import type { Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { replicaKey } from '../../src/mysql/replica-name.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
-import { copyData, resetSource, selected } from '../helpers/source-reset.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
+import { copyData, resetSource, selected } from '../helpers/source/source-reset.ts'
 
 const AGE_MS = 1_000
 

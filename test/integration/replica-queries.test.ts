@@ -4,8 +4,8 @@ import { openReplica, type ReplicaLogin } from '../../src/database/replica-queri
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { tlsOf } from '../helpers/server-tls.ts'
-import { TestServers } from '../helpers/test-servers.ts'
+import { tlsOf } from '../helpers/servers/server-tls.ts'
+import { TestServers } from '../helpers/servers/test-servers.ts'
 
 const PRIVILEGES = {
   mysql: [

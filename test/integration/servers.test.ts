@@ -7,7 +7,7 @@ import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { adoptServer } from '../../src/lab/servers/start-server.ts'
 import { describeFlavors, needs } from '../helpers/needs.ts'
-import { TestServers } from '../helpers/test-servers.ts'
+import { TestServers } from '../helpers/servers/test-servers.ts'
 
 let servers: TestServers
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { describeFlavors } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
 
 const SITES = ['production', 'dr'] as const
 const CHECKSUMS = ['NONE', 'CRC32', 'NONE'] as const

@@ -10,8 +10,8 @@ import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import type { SqlTls } from '../../src/mysql/sql-tls.ts'
 import { SourceConnection } from '../../src/source/source-connection.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { tlsOf } from '../helpers/server-tls.ts'
-import { TestServers } from '../helpers/test-servers.ts'
+import { tlsOf } from '../helpers/servers/server-tls.ts'
+import { TestServers } from '../helpers/servers/test-servers.ts'
 
 /** A stop reaches the threads one by one: until all stand, the server may still answer. */
 async function untilStopped(pid: number): Promise<void> {

@@ -4,9 +4,9 @@ import type { Connection, RowDataPacket } from 'mysql2/promise'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { compareFiles } from '../../src/lab/compare/compare-spool.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
 import { seeded } from '../helpers/seeded-random.ts'
-import { SourceLoad } from '../helpers/source-load.ts'
+import { SourceLoad } from '../helpers/source/source-load.ts'
 
 const MIB = 1024 ** 2
 const LARGE_ROWS = 64

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { needs } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
 
 /** MySQL has no domains. */
 let pair: ReplicatedPair

@@ -5,9 +5,9 @@ import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { findServerBinaries } from '../../src/lab/servers/server-binaries.ts'
-import { encryptedSource } from '../helpers/encrypted-source.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
+import { encryptedSource } from '../helpers/source/encrypted-source.ts'
 
 const run = promisify(execFile)
 const SECRET = 'a secret that nobody reads on the disk'

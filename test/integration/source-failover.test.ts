@@ -5,9 +5,15 @@ import type { Flavor } from '../../src/base/flavor.ts'
 import { compareFiles } from '../../src/lab/compare/compare-spool.ts'
 import { epochFolders } from '../../src/lab/compare/spool-files.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
-import { caughtUp, follow, newestOwn, promote, threadsOf } from '../helpers/native-replication.ts'
 import { needs } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
+import {
+  caughtUp,
+  follow,
+  newestOwn,
+  promote,
+  threadsOf,
+} from '../helpers/servers/native-replication.ts'
 
 /**
  * The source fails over to a server that has replicated from it, and back, while a native replica

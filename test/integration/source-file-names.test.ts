@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { describeFlavors } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
 
 /** As long as the server takes it by this path: it makes longer names of it, or loses itself. */
 const BASE_BYTES = { mysql: 235, mariadb: 242 } as const

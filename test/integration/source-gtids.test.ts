@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test } from 'vitest'
-import type { Site } from '../helpers/loopback-pair.ts'
 import { needs } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import type { Site } from '../helpers/pair/loopback-pair.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
 
 const OTHER = '11111111-2222-3333-4444-555555555555'
 const SITES = ['production', 'dr'] as const

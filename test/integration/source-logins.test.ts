@@ -2,9 +2,9 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { parseDocument } from 'yaml'
-import type { LoopbackPair } from '../helpers/loopback-pair.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { ReplicatedPair, SOURCE_PASSWORD } from '../helpers/replicated-pair.ts'
+import type { LoopbackPair } from '../helpers/pair/loopback-pair.ts'
+import { ReplicatedPair, SOURCE_PASSWORD } from '../helpers/pair/replicated-pair.ts'
 
 /** Logins that a server takes only in part, or not at all. */
 describeFlavors('a %s source that turns logins away', (flavor) => {

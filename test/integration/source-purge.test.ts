@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
-import { newestOwn, threadsOf } from '../helpers/native-replication.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
-import { restoreFromBackup } from '../helpers/restored-backup.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
+import { newestOwn, threadsOf } from '../helpers/servers/native-replication.ts'
+import { restoreFromBackup } from '../helpers/servers/restored-backup.ts'
 
 const INHERITED_UUID = '11111111-2222-3333-4444-555555555555'
 

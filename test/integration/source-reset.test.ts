@@ -9,8 +9,8 @@ import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vit
 import { replicaKey } from '../../src/mysql/replica-name.ts'
 import type { GatewayStatus } from '../../src/status/status.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
-import { copyData, resetSource, selected } from '../helpers/source-reset.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
+import { copyData, resetSource, selected } from '../helpers/source/source-reset.ts'
 
 const run = promisify(execFile)
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))

@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { EventType } from '../../src/binlog/event-type.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
-import { upgradeSystemTables } from '../helpers/mariadb-upgrade.ts'
 import { needs } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
 import { seeded } from '../helpers/seeded-random.ts'
-import { SourceLoad } from '../helpers/source-load.ts'
+import { upgradeSystemTables } from '../helpers/servers/mariadb-upgrade.ts'
+import { SourceLoad } from '../helpers/source/source-load.ts'
 
 /**
  * A source that moves to a newer version in place, its replica before it, as the vendors advise.

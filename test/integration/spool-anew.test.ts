@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { expect, onTestFailed, test } from 'vitest'
 import type { Problem } from '../../src/status/status.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
 
 const ROWS = 400
 

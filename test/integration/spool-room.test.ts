@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { RetentionPolicy } from '../../src/spool/retention.ts'
-import { CopyHalfFixture } from '../helpers/copy-half-fixture.ts'
+import { SmallDisk } from '../helpers/disk/small-disk.ts'
 import { recordedFacts, recordedFile } from '../helpers/fixtures.ts'
 import { needs } from '../helpers/needs.ts'
-import { SmallDisk } from '../helpers/small-disk.ts'
+import { CopyHalfFixture } from '../helpers/spool/copy-half-fixture.ts'
 import {
   epochBeginning,
   epochSource,
@@ -12,7 +12,7 @@ import {
   SpoolFixture,
   temporaryFolder,
   until,
-} from '../helpers/spool-fixture.ts'
+} from '../helpers/spool/spool-fixture.ts'
 
 const FIRST = recordedFile('mysql', 1)
 const SECOND = recordedFile('mysql', 2)

@@ -15,7 +15,7 @@ import { sidProgram } from '../../src/lab/servers/machine-cache.ts'
 import type { Problem, TunnelStatus } from '../../src/status/status.ts'
 import { type FirewallPolicy, tunnelTable } from '../../src/tunnel/firewall.ts'
 import { needs } from '../helpers/needs.ts'
-import type { TunnelProcessOptions } from '../helpers/tunnel-process.ts'
+import type { TunnelProcessOptions } from '../helpers/tunnel/tunnel-process.ts'
 
 /*
  * Two network namespaces, a wire between them and a tunnel in each: what a pair of gateways has,
@@ -23,7 +23,7 @@ import type { TunnelProcessOptions } from '../helpers/tunnel-process.ts'
  */
 
 const run = promisify(execFile)
-const PROCESS = fileURLToPath(new URL('../helpers/tunnel-process.ts', import.meta.url))
+const PROCESS = fileURLToPath(new URL('../helpers/tunnel/tunnel-process.ts', import.meta.url))
 const id = randomBytes(3).toString('hex')
 const userspaceArgv = sidProgram('usr/bin/wireguard-go') ?? ['wireguard-go']
 const keys = [generateWireguardKeyPair(), generateWireguardKeyPair()] as const

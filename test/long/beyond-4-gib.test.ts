@@ -12,16 +12,16 @@ import {
 } from '../../src/lab/hosts/spool-disk.ts'
 import { FileScanner } from '../../src/spool/file-scanner.ts'
 import type { PositionStatus } from '../../src/status/status.ts'
+import { describeFlavors } from '../helpers/needs.ts'
 import {
   createBeyondTables,
   HUGE_BYTES,
   SMALL_TRANSACTIONS,
   WRAP_BYTES,
   writeBeyondWrap,
-} from '../helpers/beyond-wrap.ts'
-import { installBlackhole } from '../helpers/blackhole.ts'
-import { describeFlavors } from '../helpers/needs.ts'
-import { processBytes, ReplicatedPair, SOURCE_PASSWORD } from '../helpers/replicated-pair.ts'
+} from '../helpers/pair/beyond-wrap.ts'
+import { processBytes, ReplicatedPair, SOURCE_PASSWORD } from '../helpers/pair/replicated-pair.ts'
+import { installBlackhole } from '../helpers/servers/blackhole.ts'
 
 const MIB = 1024 ** 2
 const MEMORY_BYTES_MAX = 200e6

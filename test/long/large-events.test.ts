@@ -3,9 +3,9 @@ import { stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
-import { installBlackhole } from '../helpers/blackhole.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { processBytes, ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { processBytes, ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
+import { installBlackhole } from '../helpers/servers/blackhole.ts'
 
 const MIB = 1024 ** 2
 const MEMORY_BYTES_MAX = 200e6

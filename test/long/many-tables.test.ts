@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { describeFlavors } from '../helpers/needs.ts'
-import { processBytes, ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { processBytes, ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
 
 const TABLES = 10_000
 const SESSIONS = 4

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Connection, RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import type { Problem } from '../../src/status/status.ts'
-import { installBlackhole } from '../helpers/blackhole.ts'
 import { describeFlavors } from '../helpers/needs.ts'
-import { ReplicatedPair } from '../helpers/replicated-pair.ts'
+import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
+import { installBlackhole } from '../helpers/servers/blackhole.ts'
 
 const GIB = 1024 ** 3
 const CODE = 'ERR_SOURCE_DUMP'

@@ -8,14 +8,14 @@ import {
   FRAME_PAYLOAD_BYTES_MAX,
   FrameType,
 } from '../../src/link/frame.ts'
+import { MemoryDisk } from '../helpers/disk/memory-disk.ts'
 import { recordedFile } from '../helpers/fixtures.ts'
-import { dataFrame, HandmadePeer, type HelloFields } from '../helpers/handmade-peer.ts'
-import { MemoryDisk } from '../helpers/memory-disk.ts'
-import { MemoryLink } from '../helpers/memory-link.ts'
-import { RecordedSource } from '../helpers/recorded-source.ts'
-import { type Judge, socketPair } from '../helpers/socket-pair.ts'
-import { epochSource, SpoolFixture, until } from '../helpers/spool-fixture.ts'
-import { SPOOL } from '../helpers/spool-run.ts'
+import { dataFrame, HandmadePeer, type HelloFields } from '../helpers/link/handmade-peer.ts'
+import { MemoryLink } from '../helpers/link/memory-link.ts'
+import { type Judge, socketPair } from '../helpers/link/socket-pair.ts'
+import { RecordedSource } from '../helpers/source/recorded-source.ts'
+import { epochSource, SpoolFixture, until } from '../helpers/spool/spool-fixture.ts'
+import { SPOOL } from '../helpers/spool/spool-run.ts'
 
 const NAME = 'binlog.000001'
 

@@ -3,17 +3,17 @@ import { describe, expect, test } from 'vitest'
 import { isBinlogName } from '../../src/binlog/binlog-name.ts'
 import { type Random, seededRandom } from '../../src/lab/load/workload-statements.ts'
 import type { Spool } from '../../src/spool/spool.ts'
-import { type DiskCall, type Fault, MemoryDisk } from '../helpers/memory-disk.ts'
-import { ALL_KEPT, ALL_LOST, anyOutcome } from '../helpers/power-loss.ts'
-import { recordedLineage } from '../helpers/recorded-lineage.ts'
-import { SpoolJudge } from '../helpers/spool-judge.ts'
+import { type DiskCall, type Fault, MemoryDisk } from '../helpers/disk/memory-disk.ts'
+import { ALL_KEPT, ALL_LOST, anyOutcome } from '../helpers/disk/power-loss.ts'
+import { recordedLineage } from '../helpers/spool/recorded-lineage.ts'
+import { SpoolJudge } from '../helpers/spool/spool-judge.ts'
 import {
   type CrashPoint,
   openSpool,
   runSpool,
   SPOOL,
   type SpoolRunOptions,
-} from '../helpers/spool-run.ts'
+} from '../helpers/spool/spool-run.ts'
 import { IS_FULL, partOf, SEED } from '../helpers/thoroughness.ts'
 
 const CHANGES = ['open', 'writev', 'datasync', 'sync', 'rename', 'mkdir', 'syncDirectory']

@@ -1,10 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { MemoryDisk } from '../helpers/memory-disk.ts'
-import { ALL_LOST } from '../helpers/power-loss.ts'
-import { recordedLineage } from '../helpers/recorded-lineage.ts'
-import { epochBeginning, type SpoolFixture } from '../helpers/spool-fixture.ts'
-import { openSpool, SPOOL } from '../helpers/spool-run.ts'
+import { MemoryDisk } from '../helpers/disk/memory-disk.ts'
+import { ALL_LOST } from '../helpers/disk/power-loss.ts'
+import { recordedLineage } from '../helpers/spool/recorded-lineage.ts'
+import { epochBeginning, type SpoolFixture } from '../helpers/spool/spool-fixture.ts'
+import { openSpool, SPOOL } from '../helpers/spool/spool-run.ts'
 
 const OPTIONS = { retentionBytesMax: null }
 

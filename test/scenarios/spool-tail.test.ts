@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { MemoryDisk } from '../helpers/memory-disk.ts'
-import { ALL_KEPT } from '../helpers/power-loss.ts'
-import { type Lineage, recordedLineage } from '../helpers/recorded-lineage.ts'
-import { SpoolJudge } from '../helpers/spool-judge.ts'
-import { openSpool, runSpool, SPOOL } from '../helpers/spool-run.ts'
+import { MemoryDisk } from '../helpers/disk/memory-disk.ts'
+import { ALL_KEPT } from '../helpers/disk/power-loss.ts'
+import { type Lineage, recordedLineage } from '../helpers/spool/recorded-lineage.ts'
+import { SpoolJudge } from '../helpers/spool/spool-judge.ts'
+import { openSpool, runSpool, SPOOL } from '../helpers/spool/spool-run.ts'
 import { partOf, SEED } from '../helpers/thoroughness.ts'
 
 const KEEP = { seed: SEED, retentionBytesMax: null }

@@ -6,7 +6,7 @@ import {
   writeDataHeader,
 } from '../../../src/link/frame.ts'
 import type { Close, Hello, Open, Resume, Sample, State } from '../../../src/link/messages.ts'
-import { epochSource } from '../../helpers/spool-fixture.ts'
+import { epochSource } from '../../helpers/spool/spool-fixture.ts'
 
 const HELLO: Hello = {
   protocol: { oldest: 1, newest: 1 },

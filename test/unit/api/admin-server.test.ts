@@ -14,9 +14,9 @@ import { defineOperation, type Operation } from '../../../src/api/operation.ts'
 import { listSockets, operateSocket } from '../../../src/api/socket-list.ts'
 import { LandbridgeError } from '../../../src/base/errors.ts'
 import type { GatewayStatus } from '../../../src/status/status.ts'
+import { operationTableOf, releaseOf } from '../../helpers/api/operation-table-of.ts'
 import { needs } from '../../helpers/needs.ts'
-import { operationTableOf, releaseOf } from '../../helpers/operation-table-of.ts'
-import { drStatus } from '../../helpers/status-fixture.ts'
+import { drStatus } from '../../helpers/status/status-fixture.ts'
 
 const run = promisify(execFile)
 let directory: string

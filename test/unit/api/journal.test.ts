@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { Journal } from '../../../src/api/journal.ts'
 import { silentLog } from '../../../src/base/log.ts'
+import { MemoryDisk } from '../../helpers/disk/memory-disk.ts'
+import type { Outcome } from '../../helpers/disk/memory-file-system.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
-import { MemoryDisk } from '../../helpers/memory-disk.ts'
-import type { Outcome } from '../../helpers/memory-file-system.ts'
 
 const PATH = '/data/journal.jsonl'
 /** Whatever was not synced is lost. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { renderMetrics } from '../../../src/api/metrics.ts'
 import type { ReplicaStatus } from '../../../src/status/status.ts'
-import { drStatus, drStream, replicaStatus } from '../../helpers/status-fixture.ts'
+import { drStatus, drStream, replicaStatus } from '../../helpers/status/status-fixture.ts'
 
 describe('metrics', () => {
   test('carry the status in base units, with the names WireGuard dashboards know', async () => {

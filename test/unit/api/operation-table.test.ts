@@ -5,8 +5,8 @@ import { openApiOf } from '../../../src/api/open-api.ts'
 import { defineOperation, type Permission } from '../../../src/api/operation.ts'
 import { OperationTable } from '../../../src/api/operation-table.ts'
 import { silentLog } from '../../../src/base/log.ts'
+import { MemoryDisk } from '../../helpers/disk/memory-disk.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
-import { MemoryDisk } from '../../helpers/memory-disk.ts'
 
 const going = Promise.withResolvers<void>()
 const look = defineOperation({

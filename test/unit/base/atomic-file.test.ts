@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createFolder, ignoreMissing, replaceFile } from '../../../src/base/atomic-file.ts'
 import { type Disk, realDisk } from '../../../src/base/disk.ts'
-import { namesIn, temporaryFolder } from '../../helpers/spool-fixture.ts'
+import { namesIn, temporaryFolder } from '../../helpers/spool/spool-fixture.ts'
 
 test('makes a file, replaces it, and leaves nothing else behind', async () => {
   await using folder = await temporaryFolder()

@@ -4,7 +4,7 @@ import { mkdir, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import { lockFolder } from '../../../src/base/folder-lock.ts'
-import { temporaryFolder } from '../../helpers/spool-fixture.ts'
+import { temporaryFolder } from '../../helpers/spool/spool-fixture.ts'
 
 const MODULE = new URL('../../../src/base/folder-lock.ts', import.meta.url).href
 

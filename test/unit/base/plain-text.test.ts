@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { plainJson, plainLine, plainText, plainValue } from '../../../src/base/plain-text.ts'
 import { Secret } from '../../../src/base/secret.ts'
-import { commandsIn, HOSTILE } from '../../helpers/hostile-text.ts'
+import { commandsIn, HOSTILE } from '../../helpers/terminal/hostile-text.ts'
 
 test('what would command a terminal becomes a visible escape', () => {
   expect(plainText('a\u001b[2J\u0007\u007f\u009b\r')).toBe('a\\x1b[2J\\x07\\x7f\\x9b\\r')

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type Log, silentLog } from '../../../src/base/log.ts'
 import { makePrivate } from '../../../src/base/private-folder.ts'
-import { temporaryFolder } from '../../helpers/spool-fixture.ts'
+import { temporaryFolder } from '../../helpers/spool/spool-fixture.ts'
 
 const isOurs = (name: string) => name === 'spool'
 

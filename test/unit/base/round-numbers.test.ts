@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { roundNumbers } from '../../../src/base/round-numbers.ts'
-import { drStatus } from '../../helpers/status-fixture.ts'
+import { drStatus } from '../../helpers/status/status-fixture.ts'
 
 test('no number of a status has more than three decimals, however deep', () => {
   const uglier = (value: unknown): unknown => {

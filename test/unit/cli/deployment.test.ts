@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { beforeAll, expect, test } from 'vitest'
 import { buildProgram } from '../../../src/cli/main.ts'
-import { composeRun } from '../../helpers/compose-service.ts'
+import { composeRun } from '../../helpers/docker/compose-service.ts'
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 const FILES = [

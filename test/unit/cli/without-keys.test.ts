@@ -5,9 +5,9 @@ import { fetchStatus } from '../../../src/api/admin-client.ts'
 import { AdminServer } from '../../../src/api/admin-server.ts'
 import { addReplicaCommand } from '../../../src/cli/replica/replica-command.ts'
 import { addTunnelCommand } from '../../../src/cli/tunnel/tunnel-command.ts'
-import { operationTableOf, releaseOf } from '../../helpers/operation-table-of.ts'
-import { PairFolder } from '../../helpers/pair-folder.ts'
-import { drStatus } from '../../helpers/status-fixture.ts'
+import { operationTableOf, releaseOf } from '../../helpers/api/operation-table-of.ts'
+import { PairFolder } from '../../helpers/pair/pair-folder.ts'
+import { drStatus } from '../../helpers/status/status-fixture.ts'
 
 /*
  * Commands that ask the gateway alone, on a configuration whose keys and passwords nobody here can

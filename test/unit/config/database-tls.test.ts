@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { isLandbridgeError } from '../../../src/base/errors.ts'
 import type { DatabaseTlsConfig } from '../../../src/config/config.ts'
 import { loadConfig } from '../../../src/config/load-config.ts'
-import { PairFolder } from '../../helpers/pair-folder.ts'
+import { PairFolder } from '../../helpers/pair/pair-folder.ts'
 
 const CONFIG = 'gateway/ec2.yaml'
 const PIN = `sha256:${'ab'.repeat(32)}`

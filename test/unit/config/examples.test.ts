@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { loadConfig } from '../../../src/config/load-config.ts'
 import { setUpPair } from '../../../src/provision/pair-setup.ts'
-import { PairFolder, pairPlan } from '../../helpers/pair-folder.ts'
+import { PairFolder, pairPlan } from '../../helpers/pair/pair-folder.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { isLandbridgeError } from '../../../src/base/errors.ts'
 import { loadConfig } from '../../../src/config/load-config.ts'
 import { tunnelOptionsOf } from '../../../src/config/tunnel-options.ts'
-import { PairFolder } from '../../helpers/pair-folder.ts'
+import { PairFolder } from '../../helpers/pair/pair-folder.ts'
 
 async function problemsOf(path: string, env = {}): Promise<string[]> {
   try {

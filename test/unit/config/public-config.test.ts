@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { loadConfig } from '../../../src/config/load-config.ts'
 import { loadPublicConfig } from '../../../src/config/public-config.ts'
 import { publicTunnelOf, tunnelOptionsOf } from '../../../src/config/tunnel-options.ts'
-import { PairFolder } from '../../helpers/pair-folder.ts'
+import { PairFolder } from '../../helpers/pair/pair-folder.ts'
 
 test('is the part of the whole that needs no key, and needs none', async () => {
   await using pair = await PairFolder.create()

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { silentLog } from '../../../src/base/log.ts'
 import { LastProof } from '../../../src/gateway/last-proof.ts'
 import type { KnownLag } from '../../../src/progress/receive-lag.ts'
+import { MemoryDisk } from '../../helpers/disk/memory-disk.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
-import { MemoryDisk } from '../../helpers/memory-disk.ts'
 
 const PATH = '/data/last-proof-main.json'
 const lag: KnownLag = {

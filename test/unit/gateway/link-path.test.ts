@@ -4,7 +4,7 @@ import { LinkPath } from '../../../src/gateway/link-path.ts'
 import type { TunnelStatus } from '../../../src/status/status.ts'
 import type { TunnelPath } from '../../../src/tunnel/tunnel-path.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
-import { drStatus } from '../../helpers/status-fixture.ts'
+import { drStatus } from '../../helpers/status/status-fixture.ts'
 
 class MakingTunnel implements TunnelPath {
   state: TunnelStatus['state'] = 'down'

@@ -11,7 +11,7 @@ import type { ReceiveLag } from '../../../src/progress/receive-lag.ts'
 import type { RelayStatus } from '../../../src/relay/relay-server.ts'
 import type { LeftOut } from '../../../src/spool/replica-file.ts'
 import type { ReplicaStanding } from '../../../src/status/replica-standing.ts'
-import { replicaStatus } from '../../helpers/status-fixture.ts'
+import { replicaStatus } from '../../helpers/status/status-fixture.ts'
 
 const up: ReplicaPollerStatus = {
   state: 'up',

@@ -3,15 +3,15 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { checkSpools } from '../../../src/cli/check/check-spool.ts'
 import type { GatewayConfig } from '../../../src/config/config.ts'
-import { CopyHalfFixture } from '../../helpers/copy-half-fixture.ts'
 import { recordedFile } from '../../helpers/fixtures.ts'
+import { CopyHalfFixture } from '../../helpers/spool/copy-half-fixture.ts'
 import {
   epochBeginning,
   epochSource,
   namesIn,
   SpoolFixture,
   temporaryFolder,
-} from '../../helpers/spool-fixture.ts'
+} from '../../helpers/spool/spool-fixture.ts'
 
 /** A spool with a byte, of which `path`-data knows. */
 async function knownSpool(path: string): Promise<void> {

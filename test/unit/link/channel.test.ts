@@ -8,8 +8,8 @@ import {
   type Frame,
   FrameType,
 } from '../../../src/link/frame.ts'
-import { type SocketEnd, socketPair } from '../../helpers/socket-pair.ts'
-import { until } from '../../helpers/spool-fixture.ts'
+import { type SocketEnd, socketPair } from '../../helpers/link/socket-pair.ts'
+import { until } from '../../helpers/spool/spool-fixture.ts'
 
 function channelOn(end: SocketEnd, onFrame: (frame: Frame) => void = () => undefined): Channel {
   return new Channel({

@@ -10,8 +10,8 @@ import { LinkClient } from '../../../src/link/link-client.ts'
 import { LinkServer } from '../../../src/link/link-server.ts'
 import type { SessionBody } from '../../../src/link/link-session.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
-import { until } from '../../helpers/spool-fixture.ts'
-import { Stranger } from '../../helpers/stranger.ts'
+import { Stranger } from '../../helpers/link/stranger.ts'
+import { until } from '../../helpers/spool/spool-fixture.ts'
 
 const nowMs = Date.now()
 const authority = await createAuthority('pair', nowMs)

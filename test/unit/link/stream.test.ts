@@ -12,15 +12,20 @@ import {
 } from '../../../src/link/frame.ts'
 import type { State } from '../../../src/link/messages.ts'
 import type { SourcePort } from '../../../src/link/source-port.ts'
+import { tailDisk } from '../../helpers/disk/tail-disk.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { recordedFile } from '../../helpers/fixtures.ts'
-import { dataFrame, HandmadePeer } from '../../helpers/handmade-peer.ts'
-import { MemoryLink } from '../../helpers/memory-link.ts'
-import { RecordedSource } from '../../helpers/recorded-source.ts'
-import type { Judge } from '../../helpers/socket-pair.ts'
-import { socketPair } from '../../helpers/socket-pair.ts'
-import { epochSource, SpoolFixture, temporaryFolder, until } from '../../helpers/spool-fixture.ts'
-import { tailDisk } from '../../helpers/tail-disk.ts'
+import { dataFrame, HandmadePeer } from '../../helpers/link/handmade-peer.ts'
+import { MemoryLink } from '../../helpers/link/memory-link.ts'
+import type { Judge } from '../../helpers/link/socket-pair.ts'
+import { socketPair } from '../../helpers/link/socket-pair.ts'
+import { RecordedSource } from '../../helpers/source/recorded-source.ts'
+import {
+  epochSource,
+  SpoolFixture,
+  temporaryFolder,
+  until,
+} from '../../helpers/spool/spool-fixture.ts'
 
 const sum = (bytes: Buffer): number => crc32(bytes)
 const WHOLE = recordedFile('mysql', 1).length + recordedFile('mysql', 2).length

@@ -11,7 +11,7 @@ import { signEd25519 } from '../../../src/mysql/client-auth.ts'
 import { presentedCertificate } from '../../../src/mysql/presented-certificate.ts'
 import { type SqlAddress, sqlConnect } from '../../../src/mysql/sql-connect.ts'
 import type { SqlTls } from '../../../src/mysql/sql-tls.ts'
-import { StrangeDatabase } from '../../helpers/strange-database.ts'
+import { StrangeDatabase } from '../../helpers/source/strange-database.ts'
 
 const PASSWORD = 'the only secret here'
 const never = new AbortController().signal

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { errorFields, LandbridgeError } from '../../../src/base/errors.ts'
 import { Secret } from '../../../src/base/secret.ts'
 import { createLog } from '../../../src/observe/log.ts'
-import { commandsIn, forgedIn, HOSTILE } from '../../helpers/hostile-text.ts'
+import { commandsIn, forgedIn, HOSTILE } from '../../helpers/terminal/hostile-text.ts'
 
 function capture(options: { pretty?: boolean; color?: boolean; level?: 'debug' | 'info' } = {}) {
   const lines: string[] = []

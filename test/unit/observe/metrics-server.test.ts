@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { MetricsServer } from '../../../src/observe/metrics-server.ts'
-import { Stranger } from '../../helpers/stranger.ts'
+import { Stranger } from '../../helpers/link/stranger.ts'
 
 test('metrics are served on a loopback port only, until stopped', async () => {
   const stopping = new AbortController()

@@ -8,7 +8,7 @@ import { loadConfig } from '../../../src/config/load-config.ts'
 import { foundPair } from '../../../src/provision/found-pair.ts'
 import { renewPair } from '../../../src/provision/pair-renewal.ts'
 import { setUpPair } from '../../../src/provision/pair-setup.ts'
-import { PairFolder, pairPlan } from '../../helpers/pair-folder.ts'
+import { PairFolder, pairPlan } from '../../helpers/pair/pair-folder.ts'
 
 async function offlineFindings(path: string): Promise<string[]> {
   const findings = await runChecks(await loadConfig(path), { offline: true })

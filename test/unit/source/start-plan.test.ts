@@ -6,7 +6,7 @@ import {
   resumesByGtid,
   shorten,
 } from '../../../src/source/start-plan.ts'
-import { recordedSourceFacts } from '../../helpers/recorded-source.ts'
+import { recordedSourceFacts } from '../../helpers/source/recorded-source.ts'
 
 const UUID = '29d14f05-e66c-11f1-a076-02fc00000001'
 const OTHER = '11111111-2222-3333-4444-555555555555'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type DiskRoom, realDisk } from '../../../src/base/disk.ts'
 import { diskFailure, hasRoom, syncFailure } from '../../../src/spool/disk-failure.ts'
-import { diskError } from '../../helpers/failing-disk.ts'
+import { diskError } from '../../helpers/disk/failing-disk.ts'
 
 const placeWith = (room: DiskRoom | null) => ({
   directory: '/srv/spool',

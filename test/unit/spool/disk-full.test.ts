@@ -7,7 +7,7 @@ import { ReplicaPins } from '../../../src/spool/replica-pins.ts'
 import { Spool } from '../../../src/spool/spool.ts'
 import { SpoolFile } from '../../../src/spool/spool-file.ts'
 import { TailWriter } from '../../../src/spool/tail-writer.ts'
-import { diskError } from '../../helpers/failing-disk.ts'
+import { diskError } from '../../helpers/disk/failing-disk.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { recordedFile } from '../../helpers/fixtures.ts'
 import {
@@ -16,7 +16,7 @@ import {
   SpoolFixture,
   temporaryFolder,
   until,
-} from '../../helpers/spool-fixture.ts'
+} from '../../helpers/spool/spool-fixture.ts'
 
 const FIRST = recordedFile('mysql', 1)
 const SECOND = recordedFile('mysql', 2)

@@ -5,14 +5,14 @@ import { type Disk, realDisk } from '../../../src/base/disk.ts'
 import { isBinlogName } from '../../../src/binlog/binlog-name.ts'
 import { listClosedFiles } from '../../../src/spool/closed-files.ts'
 import { recordName } from '../../../src/spool/spool-file.ts'
+import { systemError } from '../../helpers/disk/memory-disk.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
-import { systemError } from '../../helpers/memory-disk.ts'
 import {
   epochBeginning,
   epochSource,
   SpoolFixture,
   temporaryFolder,
-} from '../../helpers/spool-fixture.ts'
+} from '../../helpers/spool/spool-fixture.ts'
 
 const FIRST = recordedFile('mysql', 1)
 const SECOND = recordedFile('mysql', 2)

@@ -3,19 +3,19 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Flavor } from '../../../src/base/flavor.ts'
 import { encodeJson, FrameType } from '../../../src/link/frame.ts'
-import { CopyHalfFixture } from '../../helpers/copy-half-fixture.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
-import { HandmadePeer } from '../../helpers/handmade-peer.ts'
-import { MemoryLink } from '../../helpers/memory-link.ts'
-import { RecordedSource } from '../../helpers/recorded-source.ts'
-import { socketPair } from '../../helpers/socket-pair.ts'
+import { HandmadePeer } from '../../helpers/link/handmade-peer.ts'
+import { MemoryLink } from '../../helpers/link/memory-link.ts'
+import { socketPair } from '../../helpers/link/socket-pair.ts'
+import { RecordedSource } from '../../helpers/source/recorded-source.ts'
+import { CopyHalfFixture } from '../../helpers/spool/copy-half-fixture.ts'
 import {
   epochBeginning,
   epochSource,
   SpoolFixture,
   temporaryFolder,
   until,
-} from '../../helpers/spool-fixture.ts'
+} from '../../helpers/spool/spool-fixture.ts'
 
 const PAIRS = [
   ['mysql', 'mariadb'],

@@ -2,9 +2,9 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Flavor } from '../../../src/base/flavor.ts'
-import { CopyHalfFixture } from '../../helpers/copy-half-fixture.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
+import { CopyHalfFixture } from '../../helpers/spool/copy-half-fixture.ts'
 import {
   epochBeginning,
   epochSource,
@@ -12,7 +12,7 @@ import {
   type SpoolFixtureOptions,
   temporaryFolder,
   until,
-} from '../../helpers/spool-fixture.ts'
+} from '../../helpers/spool/spool-fixture.ts'
 
 const DAY_MS = 86_400_000
 const FLAVORS = ['mysql', 'mariadb'] as const

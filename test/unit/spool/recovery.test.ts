@@ -7,6 +7,7 @@ import { recoverFile } from '../../../src/spool/file-recovery.ts'
 import { Spool } from '../../../src/spool/spool.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { eventsOf, fixtureBytes, recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
+import { type Boundary, boundariesOf } from '../../helpers/source/transaction-boundaries.ts'
 import {
   epochBeginning,
   epochSource,
@@ -14,8 +15,7 @@ import {
   namesIn,
   SpoolFixture,
   temporaryFolder,
-} from '../../helpers/spool-fixture.ts'
-import { type Boundary, boundariesOf } from '../../helpers/transaction-boundaries.ts'
+} from '../../helpers/spool/spool-fixture.ts'
 
 const FLAVORS = ['mysql', 'mariadb'] as const
 const never = new AbortController().signal

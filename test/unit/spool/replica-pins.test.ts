@@ -5,7 +5,7 @@ import { realDisk } from '../../../src/base/disk.ts'
 import { silentLog } from '../../../src/base/log.ts'
 import { ReplicaPins, TOMBSTONES_MAX } from '../../../src/spool/replica-pins.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
-import { temporaryFolder } from '../../helpers/spool-fixture.ts'
+import { temporaryFolder } from '../../helpers/spool/spool-fixture.ts'
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let path: string

@@ -9,9 +9,14 @@ import {
   holdNextSync,
   stored,
   storedBytes,
-} from '../../helpers/failing-disk.ts'
+} from '../../helpers/disk/failing-disk.ts'
 import { recordedFile } from '../../helpers/fixtures.ts'
-import { epochBeginning, epochSource, temporaryFolder, until } from '../../helpers/spool-fixture.ts'
+import {
+  epochBeginning,
+  epochSource,
+  temporaryFolder,
+  until,
+} from '../../helpers/spool/spool-fixture.ts'
 
 const FIRST = recordedFile('mysql', 1)
 const SECOND = recordedFile('mysql', 2)

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { type Disk, realDisk } from '../../../src/base/disk.ts'
 import { silentLog } from '../../../src/base/log.ts'
 import { SpoolWriter } from '../../../src/spool/spool-writer.ts'
-import { begunSpool, diskError, FailingDisk, stored } from '../../helpers/failing-disk.ts'
+import { begunSpool, diskError, FailingDisk, stored } from '../../helpers/disk/failing-disk.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
 import {
   epochBeginning,
@@ -13,7 +13,7 @@ import {
   SpoolFixture,
   temporaryFolder,
   until,
-} from '../../helpers/spool-fixture.ts'
+} from '../../helpers/spool/spool-fixture.ts'
 
 const FIRST = recordedFile('mysql', 1)
 const SECOND = recordedFile('mysql', 2)

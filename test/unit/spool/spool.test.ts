@@ -13,7 +13,7 @@ import {
   type SpoolFixtureOptions,
   temporaryFolder,
   until,
-} from '../../helpers/spool-fixture.ts'
+} from '../../helpers/spool/spool-fixture.ts'
 
 const FIRST = recordedFile('mariadb', 1)
 const SECOND = recordedFile('mariadb', 2)

@@ -4,7 +4,7 @@ import type { Channel } from '../../../src/link/channel.ts'
 import { LinkState } from '../../../src/link/link-state.ts'
 import { linkProblems, tunnelProblems, worstState } from '../../../src/status/path-problems.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
-import { drStatus } from '../../helpers/status-fixture.ts'
+import { drStatus } from '../../helpers/status/status-fixture.ts'
 
 const channel = { receivedBytes: 0, sentBytes: 0, clockOffset: {} } as unknown as Channel
 const lost = new LandbridgeError('ERR_LINK_FRAME', 'too much for a frame')

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { silenceProblems } from '../../../src/status/silence-problems.ts'
 import type { GatewayStatus, Problem, StreamStatus } from '../../../src/status/status.ts'
-import { drStatus } from '../../helpers/status-fixture.ts'
+import { drStatus } from '../../helpers/status/status-fixture.ts'
 
 const { nowMs, link } = drStatus
 const [sound] = drStatus.streams as [StreamStatus]

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { describeError } from '../../../src/base/errors.ts'
 import { createBackend } from '../../../src/tunnel/backend-choice.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
-import { commandFailed, ScriptedRunner } from '../../helpers/scripted-runner.ts'
+import { commandFailed, ScriptedRunner } from '../../helpers/tunnel/scripted-runner.ts'
 
 test('a machine with neither back end is told why the kernel would not, too', async () => {
   const add = 'ip link add dev lb0 type wireguard'

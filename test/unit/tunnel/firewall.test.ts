@@ -6,7 +6,7 @@ import {
   setFirewall,
   tunnelTable,
 } from '../../../src/tunnel/firewall.ts'
-import { commandFailed, ScriptedRunner } from '../../helpers/scripted-runner.ts'
+import { commandFailed, ScriptedRunner } from '../../helpers/tunnel/scripted-runner.ts'
 
 const settings = {
   interfaceName: 'lb0',

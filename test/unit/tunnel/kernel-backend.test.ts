@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Secret } from '../../../src/base/secret.ts'
 import { KernelBackend } from '../../../src/tunnel/kernel-backend.ts'
-import { commandFailed, ScriptedRunner } from '../../helpers/scripted-runner.ts'
+import { commandFailed, ScriptedRunner } from '../../helpers/tunnel/scripted-runner.ts'
 
 const LINKS = 'ip -j -d link show'
 const none = { [LINKS]: '[]' }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { clampMss, clampRules } from '../../../src/tunnel/mss-clamp.ts'
-import { commandFailed, ScriptedRunner } from '../../helpers/scripted-runner.ts'
+import { commandFailed, ScriptedRunner } from '../../helpers/tunnel/scripted-runner.ts'
 
 test('adds its chains to the table of the firewall', () => {
   expect(clampRules('lb0')).toBe(`table inet landbridge_lb0 {

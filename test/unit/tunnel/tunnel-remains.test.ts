@@ -2,8 +2,8 @@ import { tmpdir } from 'node:os'
 import { expect, test } from 'vitest'
 import { clearTunnel, peekTunnel } from '../../../src/tunnel/tunnel-remains.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
-import { commandFailed, ScriptedRunner } from '../../helpers/scripted-runner.ts'
-import { tunnelSettings } from '../../helpers/tunnel-fixture.ts'
+import { commandFailed, ScriptedRunner } from '../../helpers/tunnel/scripted-runner.ts'
+import { tunnelSettings } from '../../helpers/tunnel/tunnel-fixture.ts'
 
 const LIST = 'nft --stateless list table inet landbridge_lbunit0'
 const link = JSON.stringify([{ ifname: 'lbunit0', linkinfo: { info_kind: 'wireguard' } }])

@@ -9,8 +9,8 @@ import { ExternalTunnel } from '../../../src/tunnel/external-tunnel.ts'
 import type { ProcessRunner } from '../../../src/tunnel/process-runner.ts'
 import { Tunnel } from '../../../src/tunnel/tunnel.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
-import { commandFailed, ScriptedRunner } from '../../helpers/scripted-runner.ts'
-import { tunnelSettings } from '../../helpers/tunnel-fixture.ts'
+import { commandFailed, ScriptedRunner } from '../../helpers/tunnel/scripted-runner.ts'
+import { tunnelSettings } from '../../helpers/tunnel/tunnel-fixture.ts'
 
 const folders: string[] = []
 afterEach(async () => {

@@ -10,7 +10,7 @@ import {
   tunDeviceFindings,
 } from '../../../../src/cli/check/check-machine.ts'
 import type { GatewayConfig } from '../../../../src/config/config.ts'
-import { ScriptedRunner } from '../../../helpers/scripted-runner.ts'
+import { ScriptedRunner } from '../../../helpers/tunnel/scripted-runner.ts'
 
 const machine = { program: 'wireguard-go', wg: true, userspace: true, kernel: true }
 

@@ -18,13 +18,13 @@ import type { ReplicaFacts } from '../../../../src/database/replica-facts.ts'
 import { describeLabText, type LabDescription } from '../../../../src/lab/lab-description.ts'
 import type { PairPlan, SetupReport } from '../../../../src/provision/pair-setup.ts'
 import type { Problem } from '../../../../src/status/status.ts'
-import { commandsIn, forgedIn, HOSTILE, hostile } from '../../../helpers/hostile-text.ts'
 import {
   drStatus,
   drStream,
   productionStatus,
   replicaStatus,
-} from '../../../helpers/status-fixture.ts'
+} from '../../../helpers/status/status-fixture.ts'
+import { commandsIn, forgedIn, HOSTILE, hostile } from '../../../helpers/terminal/hostile-text.ts'
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the colours of our views
 const OUR_PAINT = /\u001b\[(?:0|1|32|33|90|1;31)m/g

@@ -7,8 +7,8 @@ import { AdminServer } from '../../../../src/api/admin-server.ts'
 import { addStatusCommand } from '../../../../src/cli/status/status-command.ts'
 import { repaint } from '../../../../src/cli/terminal/screen.ts'
 import type { GatewayStatus } from '../../../../src/status/status.ts'
-import { operationTableOf } from '../../../helpers/operation-table-of.ts'
-import { drStatus } from '../../../helpers/status-fixture.ts'
+import { operationTableOf } from '../../../helpers/api/operation-table-of.ts'
+import { drStatus } from '../../../helpers/status/status-fixture.ts'
 
 let directory: string
 let socketPath: string

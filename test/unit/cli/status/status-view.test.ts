@@ -8,7 +8,7 @@ import {
   judged,
   productionStatus,
   replicaStatus,
-} from '../../../helpers/status-fixture.ts'
+} from '../../../helpers/status/status-fixture.ts'
 
 const render = (status: GatewayStatus, paint: Paint): string => renderStatus(judged(status), paint)
 const golden = (name: string): string => `golden/status-${name}.txt`

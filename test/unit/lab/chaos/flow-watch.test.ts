@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { FlowWatch, UNTOLD_MS_MAX } from '../../../../src/lab/chaos/flow-watch.ts'
-import { drStatus } from '../../../helpers/status-fixture.ts'
+import { drStatus } from '../../../helpers/status/status-fixture.ts'
 
 interface Moment {
   readonly second: number

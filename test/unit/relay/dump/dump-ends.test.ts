@@ -3,12 +3,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { EventType } from '../../../../src/binlog/event-type.ts'
-import { BinlogBytes } from '../../../helpers/binlog-bytes.ts'
 import { FakeClock } from '../../../helpers/fake-clock.ts'
-import { FolderBinlogStore, SOURCE_UUID } from '../../../helpers/folder-binlog-store.ts'
-import { plainRelay } from '../../../helpers/plain-relay.ts'
-import { RelayClient } from '../../../helpers/relay-client.ts'
-import { dumpByGtid, dumpFromState, endOf, event, types } from '../../../helpers/relay-dump.ts'
+import { FolderBinlogStore, SOURCE_UUID } from '../../../helpers/relay/folder-binlog-store.ts'
+import { plainRelay } from '../../../helpers/relay/plain-relay.ts'
+import { RelayClient } from '../../../helpers/relay/relay-client.ts'
+import {
+  dumpByGtid,
+  dumpFromState,
+  endOf,
+  event,
+  types,
+} from '../../../helpers/relay/relay-dump.ts'
+import { BinlogBytes } from '../../../helpers/source/binlog-bytes.ts'
 
 let directory: string
 let stopping: AbortController

@@ -3,8 +3,8 @@ import { parseMariadbGtidState } from '../../../../src/binlog/mariadb-gtid-state
 import { parseMysqlGtidSet } from '../../../../src/binlog/mysql-gtid-set.ts'
 import { MariadbDumpFilter, MysqlDumpFilter } from '../../../../src/relay/dump/dump-filter.ts'
 import { DumpUntil } from '../../../../src/relay/dump/dump-until.ts'
-import { BinlogBytes } from '../../../helpers/binlog-bytes.ts'
-import { SOURCE_UUID } from '../../../helpers/folder-binlog-store.ts'
+import { SOURCE_UUID } from '../../../helpers/relay/folder-binlog-store.ts'
+import { BinlogBytes } from '../../../helpers/source/binlog-bytes.ts'
 
 const HEAD_BYTES = new BinlogBytes().size
 

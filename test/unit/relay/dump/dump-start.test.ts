@@ -8,8 +8,8 @@ import { parseMariadbGtidState } from '../../../../src/binlog/mariadb-gtid-state
 import { encodeMysqlGtidSet, parseMysqlGtidSet } from '../../../../src/binlog/mysql-gtid-set.ts'
 import { startByMariadbState, startByMysqlSet } from '../../../../src/relay/dump/dump-start.ts'
 import { DumpUntil } from '../../../../src/relay/dump/dump-until.ts'
-import { BinlogBytes } from '../../../helpers/binlog-bytes.ts'
-import { FolderBinlogStore, SOURCE_UUID } from '../../../helpers/folder-binlog-store.ts'
+import { FolderBinlogStore, SOURCE_UUID } from '../../../helpers/relay/folder-binlog-store.ts'
+import { BinlogBytes } from '../../../helpers/source/binlog-bytes.ts'
 
 /** What is synced of a file whose format description is stored and nothing behind it. */
 const HEAD_ONLY = new BinlogBytes().size

@@ -6,8 +6,8 @@ import { PacketWriter } from '../../../../src/mysql/packet-writer.ts'
 import { type DumpFilter, sendAll } from '../../../../src/relay/dump/dump-filter.ts'
 import { dumpRefusal } from '../../../../src/relay/dump/dump-refusal.ts'
 import { EventPump } from '../../../../src/relay/dump/event-pump.ts'
-import { BinlogBytes } from '../../../helpers/binlog-bytes.ts'
-import { SOURCE_UUID } from '../../../helpers/folder-binlog-store.ts'
+import { SOURCE_UUID } from '../../../helpers/relay/folder-binlog-store.ts'
+import { BinlogBytes } from '../../../helpers/source/binlog-bytes.ts'
 
 const QUERY = 2
 const ANNOTATE = 160

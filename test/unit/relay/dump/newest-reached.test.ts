@@ -6,7 +6,7 @@ import { SOURCE_UNHEARD, startByMysqlSet } from '../../../../src/relay/dump/dump
 import { newestReached } from '../../../../src/relay/dump/newest-reached.ts'
 import { FilePin } from '../../../../src/relay/replica/file-pin.ts'
 import { FakeClock } from '../../../helpers/fake-clock.ts'
-import { PlainBinlogStore } from '../../../helpers/plain-binlog-store.ts'
+import { PlainBinlogStore } from '../../../helpers/relay/plain-binlog-store.ts'
 
 const UUID = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
 const FILES = 5_000

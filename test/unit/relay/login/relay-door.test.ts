@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { RelayLimits } from '../../../../src/relay/relay-server.ts'
-import { BinlogBytes } from '../../../helpers/binlog-bytes.ts'
 import { FakeClock } from '../../../helpers/fake-clock.ts'
-import { FolderBinlogStore } from '../../../helpers/folder-binlog-store.ts'
-import { plainRelay } from '../../../helpers/plain-relay.ts'
-import { RelayClient } from '../../../helpers/relay-client.ts'
-import { temporaryFolder } from '../../../helpers/spool-fixture.ts'
+import { FolderBinlogStore } from '../../../helpers/relay/folder-binlog-store.ts'
+import { plainRelay } from '../../../helpers/relay/plain-relay.ts'
+import { RelayClient } from '../../../helpers/relay/relay-client.ts'
+import { BinlogBytes } from '../../../helpers/source/binlog-bytes.ts'
+import { temporaryFolder } from '../../../helpers/spool/spool-fixture.ts'
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let stopping: AbortController

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { EVENT_COLUMNS, readEventRows } from '../../../../src/relay/query/event-rows.ts'
 import type { EventsWish } from '../../../../src/relay/query/sql-statement.ts'
-import { BinlogBytes } from '../../../helpers/binlog-bytes.ts'
-import { FolderBinlogStore, SOURCE_UUID } from '../../../helpers/folder-binlog-store.ts'
-import { temporaryFolder } from '../../../helpers/spool-fixture.ts'
+import { FolderBinlogStore, SOURCE_UUID } from '../../../helpers/relay/folder-binlog-store.ts'
+import { BinlogBytes } from '../../../helpers/source/binlog-bytes.ts'
+import { temporaryFolder } from '../../../helpers/spool/spool-fixture.ts'
 
 const TRANSACTIONS = 400
 const NAME = 'b.000001'

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { LogFile } from '../../../../src/binlog/log.ts'
 import { FilePin, type FilePinOptions } from '../../../../src/relay/replica/file-pin.ts'
 import { FakeClock } from '../../../helpers/fake-clock.ts'
-import { FolderBinlogStore, SOURCE_UUID } from '../../../helpers/folder-binlog-store.ts'
+import { FolderBinlogStore, SOURCE_UUID } from '../../../helpers/relay/folder-binlog-store.ts'
 
 let directory: string
 let store: FolderBinlogStore

@@ -4,16 +4,16 @@ import type { Flavor } from '../../../../src/base/flavor.ts'
 import type { RelayServer } from '../../../../src/relay/relay-server.ts'
 import { PINS_MAX } from '../../../../src/spool/replica-pins.ts'
 import { recordedFile } from '../../../helpers/fixtures.ts'
-import { plainRelay } from '../../../helpers/plain-relay.ts'
-import { RelayClient } from '../../../helpers/relay-client.ts'
-import { dumpByGtid, event, types } from '../../../helpers/relay-dump.ts'
+import { plainRelay } from '../../../helpers/relay/plain-relay.ts'
+import { RelayClient } from '../../../helpers/relay/relay-client.ts'
+import { dumpByGtid, event, types } from '../../../helpers/relay/relay-dump.ts'
 import {
   epochBeginning,
   epochSource,
   SpoolFixture,
   temporaryFolder,
   until,
-} from '../../../helpers/spool-fixture.ts'
+} from '../../../helpers/spool/spool-fixture.ts'
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let fixture: SpoolFixture

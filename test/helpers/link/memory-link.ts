@@ -1,0 +1,121 @@
+import type { Clock } from '../../../src/base/clock.ts'
+import { systemClock } from '../../../src/base/clock.ts'
+import { isLandbridgeError } from '../../../src/base/errors.ts'
+import { type Log, silentLog } from '../../../src/base/log.ts'
+import type { Channel } from '../../../src/link/channel.ts'
+import { runLinkSession } from '../../../src/link/link-session.ts'
+import type { SourcePort } from '../../../src/link/source-port.ts'
+import { StreamReceiver } from '../../../src/link/stream-receiver.ts'
+import { StreamSender } from '../../../src/link/stream-sender.ts'
+import type { SpoolFixture } from '../spool/spool-fixture.ts'
+import { type Judge, type SocketEnd, socketPair } from './socket-pair.ts'
+
+export interface MemoryLinkOptions {
+  readonly source: SourcePort
+  readonly spool: SpoolFixture
+  readonly windowBytes?: number
+  readonly compression?: 'auto' | 'zstd' | 'none'
+  readonly parkAfterMs?: number
+  readonly clock?: Clock
+  /** Of the sender. */
+  readonly log?: Log
+}
+
+export interface MemorySession {
+  /** Why each end says that the session is over; settles when both are done. */
+  readonly over: Promise<{ readonly production: string; readonly dr: string }>
+  stop(): Promise<void>
+}
+
+const SITES = { production: 'ec2', dr: 'azure' } as const
+
+/** Sender and receiver of one stream with real codecs, joined by connections in memory. */
+export class MemoryLink {
+  readonly sender: StreamSender
+  readonly receiver: StreamReceiver
+  readonly #clock: Clock
+
+  constructor(options: MemoryLinkOptions) {
+    const { source, spool, compression = 'none', parkAfterMs } = options
+    const windowBytes = options.windowBytes ?? 1024 * 1024
+    const clock = options.clock ?? systemClock
+    this.#clock = clock
+    this.sender = new StreamSender({
+      name: 'main',
+      source,
+      throttle: { take: async () => undefined },
+      compression,
+      windowBytes,
+      ...(parkAfterMs !== undefined && { parkAfterMs }),
+      clock,
+      log: options.log ?? silentLog,
+    })
+    this.receiver = new StreamReceiver({
+      name: 'main',
+      windowBytes,
+      clock,
+      spool: {
+        rewind: () => spool.writer.rewind(),
+        beginEpoch: (...epoch) => spool.writer.beginEpoch(...epoch),
+        renewSource: (origin) => spool.writer.renewSource(origin),
+        beginFile: (name, offset) => spool.writer.beginFile(name, offset),
+        append: (offset, bytes, readAtMs, written) =>
+          spool.writer.append(offset, bytes, readAtMs, written),
+      },
+      onSample: () => undefined,
+      onOpen: () => undefined,
+    })
+    spool.onSynced = (bytes) => this.receiver.synced(bytes)
+    spool.onBroken = (error) => this.receiver.broken(error)
+  }
+
+  connect(judges: { readonly production?: Judge; readonly dr?: Judge } = {}): MemorySession {
+    const stop = new AbortController()
+    const { left, right } = socketPair({
+      ...(judges.production && { left: judges.production }),
+      ...(judges.dr && { right: judges.dr }),
+    })
+    const production = this.#run(left, 'production', stop.signal)
+    const dr = this.#run(right, 'dr', stop.signal)
+    const over = Promise.all([production, dr]).then(([one, other]) => ({
+      production: one,
+      dr: other,
+    }))
+    return {
+      over,
+      stop: async () => {
+        stop.abort()
+        await over
+      },
+    }
+  }
+
+  /** The DR half alone; the test is the peer. */
+  receive(end: SocketEnd): { readonly over: Promise<string> } {
+    return { over: this.#run(end, 'dr', new AbortController().signal) }
+  }
+
+  /** The production half alone. */
+  send(end: SocketEnd): { readonly over: Promise<string> } {
+    return { over: this.#run(end, 'production', new AbortController().signal) }
+  }
+
+  #run(end: SocketEnd, site: 'production' | 'dr', signal: AbortSignal): Promise<string> {
+    const half = site === 'dr' ? this.receiver : this.sender
+    const options = {
+      own: { gateway: SITES[site], site, software: 'test', streams: ['main'] },
+      peerName: SITES[site === 'dr' ? 'production' : 'dr'],
+      pingMs: 10_000,
+      clock: this.#clock,
+      onUp: () => undefined,
+      createBody: (channel: Channel) => half.session(channel, 0),
+    }
+    return runLinkSession(end.socket, end.stream, options, signal).catch(reasonOf)
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (isLandbridgeError(error)) return error.code
+  if (error instanceof Error && error.name === 'AbortError') return 'stopped'
+  throw error
+}

@@ -1,0 +1,139 @@
+import type { GatewayStatus, ReplicaStatus, StreamStatus } from '../../../src/status/status.ts'
+import { verdictsOf } from '../../../src/status/verdicts.ts'
+
+const NOW_MS = Date.UTC(2026, 10, 22, 12, 0, 0)
+const UUID = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
+
+export const replicaStatus: ReplicaStatus = {
+  serverId: 2,
+  serverUuid: '7f3c0a52-93b1-11ef-8a0f-0242ac120002',
+  address: '203.0.113.30:41022',
+  state: 'caught-up',
+  sent: { epoch: 1, file: 'binlog.000042', offset: 8_388_608 },
+  retainsFile: 'binlog.000042',
+  appliedGtids: `${UUID}:1-120000`,
+  applyLag: {
+    bytes: 0,
+    transactions: 0,
+    ms: 0,
+    provenAgoMs: 300,
+    recent: { p50Ms: 12.4, p99Ms: 80.2, maxMs: 410, count: 900 },
+  },
+  applyError: null,
+  delaySeconds: 0,
+  remainingDelaySeconds: null,
+  filters: [],
+  leftOut: null,
+  unlogged: null,
+}
+
+export const drStream: StreamStatus = {
+  name: 'main',
+  flavor: 'mysql',
+  state: 'streaming',
+  source: {
+    host: '198.51.100.10:3306',
+    serverVersion: '9.7.4',
+    serverId: 1,
+    serverUuid: UUID,
+    position: { epoch: 1, file: 'binlog.000042', offset: 8_388_608, gtids: `${UUID}:1-120000` },
+    connected: true,
+    heardAgoMs: 400,
+  },
+  spool: {
+    directory: '/var/lib/landbridge/spool/main',
+    synced: { epoch: 1, file: 'binlog.000042', offset: 8_388_608, gtids: `${UUID}:1-120000` },
+    files: 42,
+    bytes: 4_402_341_478,
+    oldestFile: 'binlog.000001',
+    pins: [
+      { replica: '7f3c0a52-93b1-11ef-8a0f-0242ac120002', file: 'binlog.000042', ageMs: 12_000 },
+    ],
+  },
+  receiveLag: {
+    bytes: 0,
+    transactions: 0,
+    ms: 0,
+    provenAgoMs: 400,
+    recent: { p50Ms: 41.7, p99Ms: 96.3, maxMs: 1830.2, count: 120_000 },
+  },
+  transactionsReceived: 120_000,
+  bytesReceived: 4_402_341_478,
+  receivedAgoMs: 400,
+  throttle: { bytesPerSecond: null },
+  replicas: [replicaStatus],
+}
+
+/** `status` with the verdicts that it deserves, whatever verdicts it comes with. */
+export function judged(status: Omit<GatewayStatus, 'verdicts'>): GatewayStatus {
+  return { ...status, verdicts: verdictsOf(status) }
+}
+
+/** A DR gateway that is idle and well. */
+export const drStatus: GatewayStatus = judged({
+  schema: 1,
+  name: 'azure',
+  site: 'dr',
+  version: '0.1.0',
+  pid: 4242,
+  startedAtMs: NOW_MS - 93_784_000,
+  nowMs: NOW_MS,
+  state: 'ok',
+  problems: [],
+  tunnel: {
+    state: 'up',
+    backend: 'userspace',
+    interface: 'lb0',
+    localAddress: '10.77.0.2/30',
+    peerAddress: '10.77.0.1',
+    endpoint: '198.51.100.20:51820',
+    mtu: 1340,
+    handshakeAgeMs: 92_000,
+    heardAgoMs: 800,
+    receivedBytes: 1_299_227_607,
+    sentBytes: 325_081_826,
+    firewall: { inPlace: true, accepts: [], forwards: false },
+  },
+  link: {
+    state: 'up',
+    peer: 'ec2',
+    sinceMs: NOW_MS - 7_325_000,
+    unsteadySinceMs: null,
+    unsteadySessions: 0,
+    roundTripMs: 31.25,
+    clockOffsetMs: -2.3,
+    sessions: 3,
+    receivedBytes: 1_288_490_189,
+    sentBytes: 2_936_012,
+    lastError: null,
+  },
+  refused: [{ where: 'relay:main', reason: 'password', connections: 3 }],
+  streams: [drStream],
+})
+
+/** The production gateway of the same pair. */
+export const productionStatus: GatewayStatus = judged({
+  ...drStatus,
+  name: 'ec2',
+  site: 'production',
+  tunnel: {
+    ...drStatus.tunnel,
+    backend: 'kernel',
+    localAddress: '10.77.0.1/30',
+    peerAddress: '10.77.0.2',
+    endpoint: '203.0.113.20:51820',
+    receivedBytes: drStatus.tunnel.sentBytes,
+    sentBytes: drStatus.tunnel.receivedBytes,
+    firewall: { inPlace: true, accepts: ['tcp/7400'], forwards: false },
+  },
+  link: { ...drStatus.link, peer: 'azure', clockOffsetMs: 2.3 },
+  streams: [
+    {
+      ...drStream,
+      spool: null,
+      receiveLag: null,
+      replicas: [],
+      throttle: { bytesPerSecond: 52_428_800 },
+    },
+  ],
+})
