@@ -5,6 +5,7 @@ import { codeOf } from '../../src/base/errors.ts'
 import type { GatewayStatus } from '../../src/status/status.ts'
 import type { LoopbackPair, Site } from '../helpers/pair/loopback-pair.ts'
 import { type BinlogFile, isBehind } from './binlog-file.ts'
+import { cpuSecondsOf } from './processor-time.ts'
 import type { Turn } from './tally.ts'
 import { watchCores } from './watch-cores.ts'
 
@@ -32,8 +33,10 @@ export async function endToEndSeconds(
     const folder = join(pair.spoolDirectory, '000001')
     const { startedAtMs } = await openedEpoch(join(folder, 'epoch.json'))
     const coresBusy = watchCores()
+    const before = await cpuOf(pair)
     const doneMs = await syncedMs(pair, last)
     const busy = coresBusy()
+    const after = await cpuOf(pair)
     const [production, dr] = [await peakRss(pair, 'production'), await peakRss(pair, 'dr')]
     for (const { name } of files) {
       const stored = await readFile(join(folder, name))
@@ -42,7 +45,11 @@ export async function endToEndSeconds(
       }
     }
     const seconds = (doneMs - startedAtMs) / 1000
-    return { seconds, coresBusy: busy, rssBytes: { production, dr } }
+    const cpuSeconds = {
+      production: after.production - before.production,
+      dr: after.dr - before.dr,
+    }
+    return { seconds, coresBusy: busy, rssBytes: { production, dr }, cpuSeconds }
   } finally {
     await pair.kill('dr', 'SIGTERM')
     await pair.kill('production', 'SIGTERM')
@@ -77,6 +84,11 @@ async function syncedMs(pair: LoopbackPair, last: BinlogFile): Promise<number> {
   const limitMs = Math.max(1, endMs - performance.now())
   const done = await pair.until('dr', isDone, { limitMs, everyMs: POLL_MS })
   return done.nowMs
+}
+
+async function cpuOf(pair: LoopbackPair): Promise<{ production: number; dr: number }> {
+  const of = async (site: Site) => await cpuSecondsOf(pair.pid(site))
+  return { production: await of('production'), dr: await of('dr') }
 }
 
 async function peakRss(pair: LoopbackPair, site: Site): Promise<number> {

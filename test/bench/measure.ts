@@ -2,11 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Flavor } from '../../src/base/flavor.ts'
+import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { LoopbackPair } from '../helpers/pair/loopback-pair.ts'
 import { TestServers } from '../helpers/servers/test-servers.ts'
 import { endToEndSeconds } from './end-to-end.ts'
 import { binlogFiles, fillBinlog } from './fill.ts'
 import { LOGINS } from './logins.ts'
+import { cpuSecondsOf } from './processor-time.ts'
 import { readSeconds, receiveSeconds } from './receive.ts'
 import { MEGABYTE, type Report } from './report.ts'
 import { rivalSeconds } from './rival.ts'
@@ -40,17 +42,23 @@ export async function measure(options: MeasureOptions): Promise<Report> {
   try {
     for (let turn = 1; turn <= rounds; turn += 1) {
       signal.throwIfAborted()
-      const rival = await rivalSeconds(source, folder, names)
+      const rival = await withSource(source, 'mysqlbinlog', () =>
+        rivalSeconds(source, folder, names),
+      )
       tally.add('rival', rival)
       tally.add('rivalSynced', { ...rival, seconds: rival.syncedSeconds })
       signal.throwIfAborted()
-      const read = await readSeconds(source, files)
+      const read = await withSource(source, 'read', () => readSeconds(source, files))
       tally.add('read', { ...read, rssBytes: { read: read.rssBytes } })
       signal.throwIfAborted()
-      const received = await receiveSeconds(source, folder, files)
+      const received = await withSource(source, 'receive', () =>
+        receiveSeconds(source, folder, files),
+      )
       tally.add('receive', { ...received, rssBytes: { receive: received.rssBytes } })
       signal.throwIfAborted()
-      const sent = await endToEndSeconds(pair, source.binlogDirectory, files)
+      const sent = await withSource(source, '', () =>
+        endToEndSeconds(pair, source.binlogDirectory, files),
+      )
       tally.add('endToEnd', sent)
       say(
         `round ${turn}: mysqlbinlog ${tally.latest('rival')},` +
@@ -71,4 +79,20 @@ export async function measure(options: MeasureOptions): Promise<Report> {
   ]
   const { version } = source
   return { flavor, version, cores: cpus().length, node: process.version, bytes, rows }
+}
+
+type Cpu = number | Readonly<Record<string, number>>
+
+/** A turn with what the source took of a processor meanwhile; `who` names the turn's own process. */
+async function withSource<T extends { readonly cpuSeconds: Cpu }>(
+  { pid }: RunningServer,
+  who: string,
+  turn: () => Promise<T>,
+): Promise<Omit<T, 'cpuSeconds'> & { readonly cpuSeconds: Readonly<Record<string, number>> }> {
+  const before = await cpuSecondsOf(pid)
+  const measured = await turn()
+  const source = (await cpuSecondsOf(pid)) - before
+  const { cpuSeconds, ...rest } = measured
+  const own = typeof cpuSeconds === 'number' ? { [who]: cpuSeconds } : cpuSeconds
+  return { ...rest, cpuSeconds: { source, ...own } }
 }

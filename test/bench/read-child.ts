@@ -13,6 +13,7 @@ const at = { file: '', offset: 0 }
 
 const coresBusy = watchCores()
 const startedMs = performance.now()
+const cpuBefore = process.cpuUsage()
 const opened = await benchReader(Number(port)).open(null, stopping.signal)
 const target = {
   hasRoom: true,
@@ -31,4 +32,8 @@ await opened.run(target, stopping.signal).catch((error: unknown) => {
 })
 const seconds = (performance.now() - startedMs) / 1000
 const rssBytes = process.resourceUsage().maxRSS * 1024
-process.stdout.write(`${JSON.stringify({ seconds, coresBusy: coresBusy(), rssBytes })}\n`)
+const { user, system } = process.cpuUsage(cpuBefore)
+const cpuSeconds = (user + system) / 1e6
+process.stdout.write(
+  `${JSON.stringify({ seconds, coresBusy: coresBusy(), rssBytes, cpuSeconds })}\n`,
+)

@@ -88,6 +88,7 @@ class Gatherer implements DumpTarget {
 const writing = writer.run(stopping.signal)
 const coresBusy = watchCores()
 const startedMs = performance.now()
+const cpuBefore = process.cpuUsage()
 const opened = await benchReader(Number(port)).open(null, stopping.signal)
 const { flavor, serverVersion, serverId, serverUuid, gtidDomainId } = opened.facts
 const source = { flavor, serverVersion, serverId, serverUuid, gtidDomainId }
@@ -106,4 +107,6 @@ await writing
 await spool.close()
 await rm(directory, { recursive: true, force: true })
 const rssBytes = process.resourceUsage().maxRSS * 1024
-process.stdout.write(`${JSON.stringify({ seconds, coresBusy: busy, rssBytes })}\n`)
+const { user, system } = process.cpuUsage(cpuBefore)
+const cpuSeconds = (user + system) / 1e6
+process.stdout.write(`${JSON.stringify({ seconds, coresBusy: busy, rssBytes, cpuSeconds })}\n`)

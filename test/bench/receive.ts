@@ -11,6 +11,8 @@ export interface Received {
   /** On average meanwhile, the source's and everybody's included. */
   readonly coresBusy: number
   readonly rssBytes: number
+  /** Of the child, in that time. */
+  readonly cpuSeconds: number
 }
 
 /** Seconds from login to the last byte read and checked, by the source station alone. */

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { findServerBinaries } from '../../src/lab/servers/server-binaries.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { LOGINS } from './logins.ts'
+import { cpuSecondsOfChildren } from './processor-time.ts'
 import { watchCores } from './watch-cores.ts'
 
 const LIMIT_MS = 120_000
@@ -16,6 +17,8 @@ export interface RivalSeconds {
   readonly syncedSeconds: number
   /** On average until the program ended. */
   readonly coresBusy: number
+  /** Of the program. */
+  readonly cpuSeconds: number
 }
 
 /** What `mysqlbinlog --read-from-remote-server --raw` needs for `files`, without TLS. */
@@ -30,6 +33,7 @@ export async function rivalSeconds(
     source.flavor === 'mysql' ? ['--ssl-mode=DISABLED', '--get-server-public-key'] : ['--skip-ssl']
   const [program, ...leading] = binlogTool
   if (program === undefined) throw new Error('no mysqlbinlog on this machine')
+  const cpuBefore = await cpuSecondsOfChildren()
   const coresBusy = watchCores()
   const startedMs = performance.now()
   const child = spawn(
@@ -60,11 +64,12 @@ export async function rivalSeconds(
   const [code] = await once(child, 'exit')
   const seconds = (performance.now() - startedMs) / 1000
   const busy = coresBusy()
+  const cpuSeconds = (await cpuSecondsOfChildren()) - cpuBefore
   if (code !== 0) throw new Error(`mysqlbinlog ended with ${code}: ${errors}`)
   for (const file of await readdir(target)) await syncFile(join(target, file))
   const syncedSeconds = (performance.now() - startedMs) / 1000
   await rm(target, { recursive: true, force: true })
-  return { seconds, syncedSeconds, coresBusy: busy }
+  return { seconds, syncedSeconds, coresBusy: busy, cpuSeconds }
 }
 
 async function syncFile(path: string): Promise<void> {
