@@ -83,7 +83,7 @@ export async function measure(options: MeasureOptions): Promise<Report> {
 
 type Cpu = number | Readonly<Record<string, number>>
 
-/** A turn with what the source took of a processor meanwhile; `who` names the turn's own process. */
+/** A turn, with what the source took of a processor meanwhile. `who`: the turn's own process. */
 async function withSource<T extends { readonly cpuSeconds: Cpu }>(
   { pid }: RunningServer,
   who: string,
