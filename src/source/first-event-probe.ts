@@ -1,7 +1,7 @@
 import { ByteReader } from '../base/cursor.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import { BINLOG_MAGIC } from '../binlog/event-type.ts'
-import type { DumpTarget } from './source-reader.ts'
+import type { DumpTarget } from './socket-pump.ts'
 
 const TIMESTAMP_BYTES = 4
 

@@ -2,9 +2,10 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import { type Log, silentLog } from '../base/log.ts'
 import type { PreflightFinding } from './preflight.ts'
+import type { DumpTarget } from './socket-pump.ts'
 import type { SourceAddress } from './source-connection.ts'
 import { SourceMonitor } from './source-monitor.ts'
-import { type DumpTarget, SourceReader } from './source-reader.ts'
+import { SourceReader } from './source-reader.ts'
 import type { HeldState } from './start-plan.ts'
 
 export interface FollowSourceOptions {
