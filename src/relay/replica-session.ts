@@ -5,19 +5,17 @@ import { codeOf, describeError, errorFields, isAbortError } from '../base/errors
 import type { Log } from '../base/log.ts'
 import type { Secret } from '../base/secret.ts'
 import type { SourceIdentity } from '../binlog/log.ts'
-import { encodeEof, encodeOk, encodeServerError, type ServerError } from '../mysql/ok-packet.ts'
+import { encodeOk, encodeServerError, type ServerError } from '../mysql/ok-packet.ts'
 import type { Packet } from '../mysql/packet-decoder.ts'
 import { type ReplicaName, replicaKey } from '../mysql/replica-name.ts'
 import {
   type DumpCommand,
-  DumpFlag,
   decodeDump,
   decodeDumpGtid,
   decodeRegistration,
   type Registration,
 } from './dump/dump-request.ts'
-import type { AtSource, DumpStart } from './dump/dump-start.ts'
-import { DumpStream } from './dump/dump-stream.ts'
+import type { AtSource } from './dump/dump-start.ts'
 import { DumpWish, uuidOf } from './dump/dump-wish.ts'
 import type { LoginMemory, MemoryShare } from './login/login-memory.ts'
 import type { LoginPlaces, Place } from './login/login-places.ts'
@@ -35,16 +33,8 @@ import type { ServerFacts, SessionFacts } from './query/server-facts.ts'
 import { type RelayIdentity, relayVersion } from './query/server-variables.ts'
 import { type KillResult, SessionStatements } from './query/session-statements.ts'
 import { SessionVariables } from './query/session-variables.ts'
-import { FilePin } from './replica/file-pin.ts'
-import { refuseLineageEnd, refuseOutdated } from './replica/lineage-guard.ts'
-import {
-  type DumpError,
-  type ReplicaRecord,
-  type ReplicaRegistry,
-  refuseOneTooMany,
-  type Supersedable,
-  sentPosition,
-} from './replica/replica-registry.ts'
+import type { ReplicaRecord, ReplicaRegistry, Supersedable } from './replica/replica-registry.ts'
+import { ReplicaDump } from './replica-dump.ts'
 import type { ServedLog } from './served-log.ts'
 
 export interface SessionOptions {
@@ -105,8 +95,6 @@ const Command = {
   ResetConnection: 0x1f,
 } as const
 
-/** Errors that trying again cannot help: the replica is to stop and say so. */
-const REFUSALS = new Set(['ERR_DUMP_REFUSED', 'ERR_GTID_SYNTAX', 'ERR_REPLICA_LIMIT'])
 const FAREWELL_MS = 2_000
 /** An answer of semi-sync or a farewell: nothing large is said while a dump runs. */
 const DUMPING_BYTES_MAX = 1024
@@ -121,7 +109,7 @@ export class ReplicaSession implements Supersedable {
   #state: SessionState = { state: 'greeting' }
   #registration: Registration | null = null
   #farewell: ServerError | null = null
-  #pin: FilePin | null = null
+  #dumping: ReplicaDump | null = null
   #place: Place | null = null
   /** Since when it does what it does: dump, or wait for a command. */
   #sinceMs: number
@@ -229,7 +217,7 @@ export class ReplicaSession implements Supersedable {
 
   /** Says again what the replica of this session needs, or less by now. */
   confirmPin(): void {
-    if (this.#pin?.confirm() === false) this.stop()
+    if (this.#dumping?.confirmPin() === false) this.stop()
   }
 
   /** Others need what it has, or it was silent for too long. */
@@ -362,8 +350,12 @@ export class ReplicaSession implements Supersedable {
     this.#sinceMs = clock.monotonicMs()
     this.#record = record
     if (key !== null) registry.begin(key, record, this)
+    const dump = this.#createDump(wish, record, key)
+    this.#dumping = dump
+    // Reading goes on, or the end of the connection would not be noticed.
+    void this.#listen()
     try {
-      const error = await this.#stream(wish, record, key, stop)
+      const error = await dump.run(stop)
       if (error !== null) {
         const { code, remedy } = record.error ?? {}
         const who = key === null ? {} : { replica: key }
@@ -371,112 +363,26 @@ export class ReplicaSession implements Supersedable {
         await channel.send(encodeServerError(error))
       }
     } catch (error) {
-      if (isOurs(error)) record.error = this.#dumpError(error, record.error)
+      if (isOurs(error)) dump.failed(error)
       throw error
     } finally {
       this.#state = { state: 'closed' }
-      this.#pin = null
+      this.#dumping = null
       if (key !== null) registry.end(key, record, this)
       else store.retain(`connection:${this.#options.connectionId}`, null)
     }
   }
 
-  /** The error that the replica is to be told, null when there is none or no way to. */
-  async #stream(
-    wish: DumpWish,
-    record: ReplicaRecord,
-    key: string | null,
-    stop: AbortSignal,
-  ): Promise<ServerError | null> {
-    const { channel, log } = this.#options
-    // mysqlbinlog and the like have no identity: their address says who they are.
-    const who = key === null ? {} : { replica: key }
-    const reader = key === null ? 'reader' : 'replica'
-    let stream: DumpStream | null = null
-    const signal = AbortSignal.any([stop, channel.closed])
-    // Reading goes on, or the end of the connection would not be noticed.
-    void this.#listen()
-    try {
-      const { store, source, atSource } = this.#options
-      if (key !== null) refuseOutdated(store, key)
-      this.#share.keep('dump', wish.memoryBytes)
-      if (channel.closed.aborted) return null
-      const start = await wish.start(store, source, atSource())
-      if (start === null) return null
-      // Nothing is awaited between this and the pin: two new replicas do not get one place.
-      if (key !== null) refuseOneTooMany(store, key)
-      stream = this.#createStream(wish, start, record, key)
-      const { name } = start.file
-      const until = wish.untilText
-      this.#variables.clear()
-      this.#share.keep('variables', 0)
-      log.info({ ...who, file: name, offset: start.offset, until }, `${reader} connected`)
-      await stream.run(signal)
-      await channel.send(encodeEof())
-      return null
-    } catch (error) {
-      if (channel.closed.aborted) return null
-      if (isAbortError(error)) return stream?.isAtBoundary === false ? null : this.#farewell
-      // A replica stops at this error and a person reads it; a defect here is retried instead.
-      if (REFUSALS.has(codeOf(error))) {
-        record.error = this.#dumpError(error, record.error)
-        const { remedy } = record.error
-        const text = describeError(error)
-        return dumpRefused(remedy === undefined ? text : `${text}. ${remedy}`)
-      }
-      throw error
-    } finally {
-      log.info({ ...who, sent: record.sent }, `${reader} disconnected`)
-    }
-  }
-
-  #createStream(
-    wish: DumpWish,
-    start: DumpStart,
-    record: ReplicaRecord,
-    key: string | null,
-  ): DumpStream {
-    const { store, relay, source, channel, clock } = this.#options
-    const { flavor } = source
-    const pin = this.#createPin(record, key)
-    this.#pin = pin
-    return new DumpStream({
-      store,
-      channel,
-      clock,
-      flavor,
-      start,
-      serverId: relay.serverId,
-      heartbeatMs: wish.heartbeatMs,
-      heartbeatV2: flavor === 'mysql' && wish.hasFlag(DumpFlag.HeartbeatV2),
-      sendAnnotateRows: flavor === 'mariadb' && wish.hasFlag(DumpFlag.SendAnnotateRows),
-      checksum: wish.checksum,
-      nonBlocking: wish.nonBlocking,
-      onFile: (file) => pin.reach(file),
-      beforeNext: (file) => refuseLineageEnd(store, key ?? 'ID', file.epoch),
-      onProgress: (file, offset, caughtUp) => {
-        if (caughtUp) record.error = null
-        record.state = caughtUp ? 'caught-up' : 'streaming'
-        record.sent = sentPosition(file, offset)
+  #createDump(wish: DumpWish, record: ReplicaRecord, key: string | null): ReplicaDump {
+    return new ReplicaDump({
+      ...this.#options,
+      ...{ wish, record, key, share: this.#share },
+      farewell: () => this.#farewell,
+      onBegun: () => {
+        this.#variables.clear()
+        this.#share.keep('variables', 0)
       },
     })
-  }
-
-  #dumpError(error: unknown, before: DumpError | null): DumpError {
-    const known = errorFields(error)
-    const atMs = this.#options.clock.wallMs()
-    const sinceMs = before?.code === known.code ? before.sinceMs : atMs
-    return { ...known, message: describeError(error), atMs, sinceMs }
-  }
-
-  #createPin(record: ReplicaRecord, key: string | null): FilePin {
-    const { store, clock, connectionId, appliedBy, keepSentMs } = this.#options
-    // A reader of files keeps what it has.
-    if (key === null) {
-      const id = `connection:${connectionId}`
-      return new FilePin({ store, clock, id, applied: () => null, keepSentMs: 0 })
-    }
-    return new FilePin({ store, clock, id: key, applied: () => appliedBy(record), keepSentMs })
   }
 
   /** A replica says nothing during its dump; whatever comes is its end. */
