@@ -48,6 +48,9 @@ export interface Gateway {
   status(): GatewayStatus
 }
 
+/** An operation whose caller was cut off ends soon: it was cancelled. */
+const SETTLE_MS_MAX = 5_000
+
 /** One gateway: its stations made from the configuration and joined in the order of the flow. */
 export async function createGateway(
   config: GatewayConfig,
@@ -84,6 +87,7 @@ export async function createGateway(
       await makeDataPrivate(config, log)
       await journal.open()
       await runStations(signal)
+      await Promise.race([operations.settled(), clock.sleep(SETTLE_MS_MAX)])
     } finally {
       await journal.close()
       await held.release()
@@ -94,7 +98,9 @@ export async function createGateway(
     const [flow, ground] = [new AbortController(), new AbortController()]
     const linking = path.wait(flow.signal).then(() => link.run(flow.signal))
     const flowing = [linking, ...streams.map((stream) => stream.run(flow.signal))]
-    const grounding = [tunnel, admin, scraped].map((station) => station?.run(ground.signal))
+    const grounding = [tunnel, admin, scraped, journal].map((station) =>
+      station?.run(ground.signal),
+    )
     const all = Promise.all([...flowing, ...grounding])
     try {
       await Promise.race([all, untilAborted(signal)])

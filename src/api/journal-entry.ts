@@ -7,11 +7,11 @@ import { z } from 'zod'
  */
 export const PHASES = ['begun', 'step', 'done', 'failed', 'interrupted', 'gap'] as const
 
-const entrySchema = z.strictObject({
+export const journalEntry = z.strictObject({
   sequence: z.int().positive(),
   atMs: z.number(),
-  /** Of one run of an operation: the sequence number of its first line. Null for a `gap`. */
-  run: z.int().positive().nullable(),
+  /** The same in all lines of one run of an operation. Null for a `gap`. */
+  run: z.string().nullable(),
   operation: z.string(),
   /** Who asked: `socket`, or a peer's name. */
   caller: z.string(),
@@ -23,7 +23,7 @@ const entrySchema = z.strictObject({
   hash: z.string().length(64),
 })
 
-export type JournalEntry = z.output<typeof entrySchema>
+export type JournalEntry = z.output<typeof journalEntry>
 export type JournalFacts = Omit<JournalEntry, 'previous' | 'hash'>
 
 export const FIRST_PREVIOUS = '0'.repeat(64)
@@ -48,13 +48,17 @@ export function parseEntry(line: string): JournalEntry | null {
     if (error instanceof SyntaxError) return null
     throw error
   }
-  const { data } = entrySchema.safeParse(parsed)
+  const { data } = journalEntry.safeParse(parsed)
   if (data === undefined) return null
   const sealed = sealEntry(data, data.previous)
   return sealed.hash === data.hash ? sealed : null
 }
 
-/** Whether `entry` is the line that was written after `before`. */
-export function follows(before: JournalEntry, entry: JournalEntry): boolean {
+/**
+ * Whether `entry` can stand behind `before`; null: it is the first of a file, and what was before
+ * it is not there. A file that is begun after damage begins with a `gap`.
+ */
+export function follows(before: JournalEntry | null, entry: JournalEntry): boolean {
+  if (before === null) return true
   return entry.previous === before.hash && entry.sequence === before.sequence + 1
 }

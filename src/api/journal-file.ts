@@ -17,8 +17,10 @@ export interface JournalFileOptions {
 export class JournalFile {
   readonly #options: JournalFileOptions
   #file: DiskFile | null = null
-  /** Of whole, synced lines. Null: what is there is not known. */
-  #bytes: number | null = null
+  /** Of whole, synced lines. */
+  #bytes = 0
+  /** Something may stand behind these. */
+  #isTorn = false
 
   constructor(options: JournalFileOptions) {
     this.#options = options
@@ -39,16 +41,14 @@ export class JournalFile {
     return { earlier: linesOf(earlier), lines: linesOf(whole) }
   }
 
-  /** Settles when `text`, of whole lines, is synced. What a failure left is cut off next time. */
+  /** After `load`. Settles when `text`, of whole lines, is synced. What failed is cut off. */
   async add(text: string): Promise<void> {
     const { fileBytesMax } = this.#options
     const bytes = Buffer.from(text)
-    if (this.#bytes === null) await this.load()
-    if ((this.#bytes ?? 0) > 0 && (this.#bytes ?? 0) + bytes.length > fileBytesMax) {
-      await this.#rotate()
-    }
-    const at = this.#bytes ?? 0
-    this.#bytes = null
+    if (this.#bytes > 0 && this.#bytes + bytes.length > fileBytesMax) await this.#rotate()
+    if (this.#isTorn) await this.#cut()
+    const at = this.#bytes
+    this.#isTorn = true
     try {
       this.#file ??= await this.#open(at)
       let written = 0
@@ -58,22 +58,27 @@ export class JournalFile {
       }
       await this.#file.datasync()
       this.#bytes = at + bytes.length
+      this.#isTorn = false
     } catch (error) {
       await this.close().catch(() => undefined)
-      // Half a line, or a whole one that was not synced, must not stand before the next.
-      await this.#options.disk.truncate(this.#options.path, at).catch(() => undefined)
-      this.#bytes = at
       throw error
     }
   }
 
-  /** Renames the file that is written to; the next line begins another. Returns its new name. */
-  async putAside(name: string): Promise<string> {
+  /** Half a line, or a whole one that was not synced, must not stand before the next. */
+  async #cut(): Promise<void> {
+    const { path, disk } = this.#options
+    await disk.truncate(path, this.#bytes).catch(ignoreMissing)
+    this.#isTorn = false
+  }
+
+  /** Renames a file, so that the next line begins another. Suffix: empty, or `.1`. */
+  async putAside(suffix: string, name: string): Promise<string> {
     const { path, disk } = this.#options
     await this.close()
-    await disk.rename(path, `${path}.${name}`)
-    this.#bytes = 0
-    return `${path}.${name}`
+    await disk.rename(`${path}${suffix}`, `${path}${suffix}.${name}`)
+    if (suffix === '') this.#bytes = 0
+    return `${path}${suffix}.${name}`
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
+import { Condition } from '../base/condition.ts'
 import { type Disk, realDisk } from '../base/disk.ts'
 import { describeError, errorFields, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
@@ -24,7 +26,8 @@ export interface JournalOptions {
   readonly filesMax?: number
 }
 
-type NewLine = Pick<JournalFacts, 'run' | 'operation' | 'caller' | 'phase' | 'detail'>
+/** A line before it has its place in the chain. */
+type NewLine = Omit<JournalFacts, 'sequence' | 'atMs'>
 
 const FILE_BYTES_MAX = 4 * 1024 * 1024
 const FILES_MAX = 4
@@ -34,31 +37,37 @@ const DETAIL_CHARACTERS_MAX = 8 * 1024
 const ENTRIES_MAX = 1_000
 /** Lines that wait for a disk that takes them. */
 const WAITING_MAX = 256
+const RETRY_MS = 10_000
 
 /**
  * What was asked of this gateway that changes something: a line of JSON when it begins, for each of
- * its steps, and when it ends. A line is synced before what it says is done or reported. It carries
- * the hash of the line before, so that a line that was changed or taken out is noticed.
+ * its steps, and when it ends. While the disk takes lines, each is synced before what it says is
+ * done or reported. It carries the hash of the line before, so that a line of the two newest files
+ * that was changed or taken out is noticed. The hash has no key: who can write the file can also
+ * write all of it anew.
  *
  * A torn last line (the gateway was killed while it was written) is cut off. What had begun and has
  * no end is marked `interrupted` at the next start.
  *
  * A journal that cannot be written stops nobody: at the worst moment a full disk must not stand
- * between an operator and a failover. It is a problem of the status, and the lines wait in memory.
+ * between an operator and a failover. It is a problem of the status, and the lines wait in memory,
+ * unsealed: their place in the chain is settled when they are written.
  */
 export class Journal {
   readonly #options: JournalOptions
   readonly #file: JournalFile
-  /** Those of the two newest files, or that wait to be written. */
+  readonly #trouble: Trouble
+  readonly #changed = new Condition()
+  /** Of the two newest files, at most the newest ones. */
   #entries: JournalEntry[] = []
-  #waiting: JournalEntry[] = []
+  #waiting: Omit<JournalFacts, 'sequence'>[] = []
   /** Lines for which there was no place any more. */
   #dropped = 0
-  #last: Pick<JournalEntry, 'sequence' | 'hash'> = { sequence: 0, hash: FIRST_PREVIOUS }
-  readonly #trouble: Trouble
+  /** Null until the file was read. */
+  #last: Pick<JournalEntry, 'sequence' | 'hash'> | null = null
   #damage: TroubleNow<LandbridgeError> | null = null
-  /** One after the other. */
-  #working: Promise<unknown> = Promise.resolve()
+  /** One after the other. Never rejects. */
+  #working: Promise<void> = Promise.resolve()
 
   constructor(options: JournalOptions) {
     const { path, disk = realDisk } = options
@@ -68,26 +77,28 @@ export class Journal {
     this.#file = new JournalFile({ path, disk, fileBytesMax, filesMax })
   }
 
-  /** Reads what is there and ends what was interrupted. Rejects never: see above. */
+  /** Reads what is there and ends what was interrupted. Never rejects: see above. */
   async open(): Promise<void> {
-    await this.#attempt(async () => {
-      await this.#load()
-      await this.#flush()
-    })
-    const over = new Set(
-      this.#entries.flatMap(({ run, phase }) =>
-        phase === 'begun' || phase === 'step' ? [] : [run],
-      ),
-    )
-    const left = this.#entries.filter(({ run, phase }) => phase === 'begun' && !over.has(run))
-    for (const { run, operation, caller } of left) {
-      await this.#enqueue({ run, operation, caller, phase: 'interrupted', detail: null })
+    await this.#inTurn(() => this.#flush())
+  }
+
+  /** Tries again, as long as lines wait for a disk that takes them. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        while (this.#waiting.length === 0) await this.#changed.wait({ signal })
+        await this.#options.clock.sleep(RETRY_MS, { signal })
+        await this.#inTurn(() => this.#flush())
+      } catch (error) {
+        if (!signal.aborted) throw error
+      }
     }
   }
 
+  /** Tries once more to write what waits. Never rejects. */
   async close(): Promise<void> {
-    await this.#working
-    await this.#file.close()
+    await this.#inTurn(() => this.#flush())
+    await this.#inTurn(() => this.#file.close())
   }
 
   problems(): Problem[] {
@@ -95,86 +106,85 @@ export class Journal {
     return troubles.map((one) => problemOf(one, { severity: 'warning', where: 'journal' }))
   }
 
-  /** The newest lines, oldest first. */
+  /** The newest lines that are on the disk, oldest first. */
   entries(limit: number): readonly JournalEntry[] {
     return limit > 0 ? this.#entries.slice(-limit) : []
   }
 
-  /** A run begins. Returns its number, once the line is synced or could not be. */
-  async begin(facts: Pick<JournalFacts, 'operation' | 'caller' | 'detail'>): Promise<number> {
-    return await this.#enqueue({ ...facts, phase: 'begun', run: null })
+  /** A run begins. Returns its name, once the line is synced or could not be. */
+  async begin(facts: Pick<JournalFacts, 'operation' | 'caller' | 'detail'>): Promise<string> {
+    const run = randomUUID().slice(0, 8)
+    await this.add({ ...facts, phase: 'begun', run })
+    return run
   }
 
-  /** The run goes on or ends. Settles once the line is synced or could not be. */
-  async add(facts: NewLine): Promise<void> {
-    await this.#enqueue(facts)
-  }
-
-  async #enqueue(line: NewLine): Promise<number> {
-    const sequence = this.#working.then(() => this.#add(line))
-    this.#working = sequence
-    return await sequence
-  }
-
-  async #add(line: NewLine): Promise<number> {
-    if (this.#waiting.length >= WAITING_MAX) this.#dropped += 1
-    else this.#seal(line)
-    const { sequence } = this.#last
-    await this.#attempt(async () => await this.#flush())
-    return sequence
+  /** The run goes on or ends. Settles once the line is synced or could not be; never rejects. */
+  async add(line: NewLine): Promise<void> {
+    const facts = { ...line, atMs: this.#options.clock.wallMs(), detail: shown(line.detail) }
+    await this.#inTurn(async () => {
+      if (this.#waiting.length >= WAITING_MAX) await this.#flush().catch(() => undefined)
+      if (this.#waiting.length < WAITING_MAX) this.#waiting.push(facts)
+      else this.#dropped += 1
+      await this.#flush()
+    })
+    if (this.#waiting.length > 0) this.#changed.notifyAll()
   }
 
   async #flush(): Promise<void> {
-    if (this.#waiting.length === 0) return
-    await this.#file.add(this.#waiting.map((entry) => `${JSON.stringify(entry)}\n`).join(''))
+    const last = this.#last ?? (await this.#load())
+    const lines = [...this.#waiting]
+    if (this.#dropped > 0) lines.push(this.#gap(`${this.#dropped} lines could not be written`))
+    if (lines.length === 0) return
+    const sealed = seal(lines, last)
+    await this.#file.add(sealed.map((entry) => `${JSON.stringify(entry)}\n`).join(''))
+    this.#last = sealed.at(-1) ?? last
+    this.#entries = [...this.#entries, ...sealed].slice(-ENTRIES_MAX)
     this.#waiting = []
-    if (this.#dropped > 0) this.#gap(`${this.#dropped} lines could not be written`)
     this.#dropped = 0
   }
 
-  #seal(line: NewLine): void {
-    const sequence = this.#last.sequence + 1
-    const run = line.phase === 'begun' ? sequence : line.run
+  #gap(detail: string): Omit<JournalFacts, 'sequence'> {
     const atMs = this.#options.clock.wallMs()
-    const facts = { ...line, sequence, atMs, run, detail: cut(line.detail) }
-    const entry = sealEntry(facts, this.#last.hash)
-    this.#last = entry
-    this.#waiting.push(entry)
-    this.#entries.push(entry)
-    if (this.#entries.length > ENTRIES_MAX) this.#entries.shift()
+    return { run: null, operation: '', caller: '', phase: 'gap', detail, atMs }
   }
 
-  #gap(detail: string): void {
-    this.#seal({ run: null, operation: '', caller: '', phase: 'gap', detail })
-  }
-
-  async #load(): Promise<void> {
+  async #load(): Promise<Pick<JournalEntry, 'sequence' | 'hash'>> {
     const { earlier, lines } = await this.#file.load()
-    const entries = lines.map(parseEntry)
-    const before = earlier.map(parseEntry).filter((entry) => entry !== null)
-    const damaged = entries.findIndex((entry, index) => {
-      const previous = index === 0 ? before.at(-1) : entries[index - 1]
-      return entry === null || (previous != null && !follows(previous, entry))
-    })
-    const sound = damaged < 0 ? entries : entries.slice(0, damaged)
-    this.#entries = [...before, ...sound.filter((entry) => entry !== null)]
-    this.#last = this.#entries.at(-1) ?? this.#last
-    if (damaged >= 0) await this.#putAside(damaged + 1)
+    const before = soundPart(earlier.map(parseEntry), null)
+    const gaps: Omit<JournalFacts, 'sequence'>[] = []
+    if (before.damagedLine !== null) gaps.push(await this.#putAside('.1', before.damagedLine))
+    // Behind damage nobody knows what was before.
+    const previous = before.damagedLine === null ? (before.entries.at(-1) ?? null) : null
+    const now = soundPart(lines.map(parseEntry), previous)
+    if (now.damagedLine !== null) gaps.push(await this.#putAside('', now.damagedLine))
+    const entries = [...before.entries, ...now.entries]
+    const last = entries.at(-1) ?? { sequence: 0, hash: FIRST_PREVIOUS }
+    this.#entries = entries.slice(-ENTRIES_MAX)
+    const left = interrupted(entries, this.#options.clock.wallMs())
+    // A new file begins with a line that says why.
+    this.#waiting = [...gaps, ...left, ...this.#waiting]
+    this.#last = last
+    return last
   }
 
-  /** The rest of a journal is not believed: it is kept, and another is begun. */
-  async #putAside(line: number): Promise<void> {
-    const { clock, log } = this.#options
-    const nowMs = clock.wallMs()
-    const aside = await this.#file.putAside(`damaged-${nowMs}`)
+  /** A journal that is not as it was written is kept, and the next line begins another. */
+  async #putAside(suffix: string, line: number): Promise<Omit<JournalFacts, 'sequence'>> {
+    const { path, clock, log } = this.#options
+    const sinceMs = clock.wallMs()
+    const aside = await this.#file.putAside(suffix, `damaged-${sinceMs}`)
     const error = new LandbridgeError(
       'ERR_JOURNAL_DAMAGED',
-      `line ${line} of the journal is not as it was written; it is kept as ${aside}`,
+      `line ${line} of ${path}${suffix} is not as it was written; the file is kept as ${aside}`,
       { remedy: 'Find out who changed it. The warning is gone after the next restart.' },
     )
     log.error(errorFields(error), error.message)
-    this.#damage = { error, sinceMs: nowMs }
-    this.#gap(`line ${line} was not as it was written; kept as ${aside}`)
+    this.#damage = { error, sinceMs }
+    return this.#gap(`line ${line} of a file was not as it was written; it is kept as ${aside}`)
+  }
+
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    this.#working = this.#working.then(() => this.#attempt(work))
+    await this.#working
   }
 
   async #attempt(work: () => Promise<void>): Promise<void> {
@@ -193,7 +203,57 @@ export class Journal {
   }
 }
 
-function cut(detail: unknown): unknown {
-  const text = JSON.stringify(detail ?? null)
-  return text.length <= DETAIL_CHARACTERS_MAX ? detail : `${text.slice(0, DETAIL_CHARACTERS_MAX)}…`
+function seal(
+  lines: readonly Omit<JournalFacts, 'sequence'>[],
+  last: Pick<JournalEntry, 'sequence' | 'hash'>,
+): JournalEntry[] {
+  let before = last
+  return lines.map((line) => {
+    const entry = sealEntry({ ...line, sequence: before.sequence + 1 }, before.hash)
+    before = entry
+    return entry
+  })
+}
+
+/** The lines up to the first that is not as it was written, which is counted from 1. */
+function soundPart(
+  lines: readonly (JournalEntry | null)[],
+  before: JournalEntry | null,
+): { readonly entries: JournalEntry[]; readonly damagedLine: number | null } {
+  const entries: JournalEntry[] = []
+  for (const [index, entry] of lines.entries()) {
+    const previous = entries.at(-1) ?? before
+    const begins = index === 0 && entry?.phase === 'gap'
+    if (entry === null || !(begins || follows(previous, entry))) {
+      return { entries, damagedLine: index + 1 }
+    }
+    entries.push(entry)
+  }
+  return { entries, damagedLine: null }
+}
+
+/** Of the runs that have begun and have no end, the line that ends each. */
+function interrupted(
+  entries: readonly JournalEntry[],
+  atMs: number,
+): Omit<JournalFacts, 'sequence'>[] {
+  const isEnd = ({ phase }: JournalEntry) => phase !== 'begun' && phase !== 'step'
+  const over = new Set(entries.filter(isEnd).map(({ run }) => run))
+  return entries.flatMap(({ run, operation, caller, phase }) => {
+    if (phase !== 'begun' || over.has(run)) return []
+    return [{ run, operation, caller, phase: 'interrupted', detail: null, atMs }]
+  })
+}
+
+/** Whatever an operation hands over: a journal has no place for what is no JSON. */
+function shown(detail: unknown): unknown {
+  try {
+    const text = JSON.stringify(detail ?? null, (_key, value: unknown) =>
+      typeof value === 'bigint' ? String(value) : value,
+    )
+    if (text.length <= DETAIL_CHARACTERS_MAX) return JSON.parse(text)
+    return `${text.slice(0, DETAIL_CHARACTERS_MAX)}…`
+  } catch (error) {
+    return `(not shown: ${describeError(error)})`
+  }
 }

@@ -8,6 +8,8 @@ const ERROR = {
     code: { type: 'string', description: 'An error code of ERRORS.md' },
     message: { type: 'string' },
     remedy: { type: 'string' },
+    retryable: { type: 'boolean', description: 'Whether asking again later can help' },
+    details: { type: 'object' },
   },
 }
 
@@ -37,10 +39,17 @@ function describe({ name, summary, permission, input, output }: Operation): obje
     'x-permission': permission,
     requestBody: { content: json(z.toJSONSchema(input, { io: 'input' })) },
     responses: {
-      200: { description: 'It was done.', content: json(z.toJSONSchema(output)) },
-      default: { description: 'It was not done.', content: json(ERROR) },
+      200: {
+        description: 'It was done.',
+        content: json(wrapped('output', z.toJSONSchema(output))),
+      },
+      default: { description: 'It was not done.', content: json(wrapped('error', ERROR)) },
     },
   }
+}
+
+function wrapped(name: string, schema: object): object {
+  return { type: 'object', required: [name], properties: { [name]: schema } }
 }
 
 function json(schema: object): object {

@@ -1,7 +1,13 @@
 import { z } from 'zod'
 import { codeOf, describeError, LandbridgeError } from '../base/errors.ts'
 import type { Journal } from './journal.ts'
-import { type Operation, type OperationContext, type Permission, permits } from './operation.ts'
+import {
+  type Operation,
+  type OperationContext,
+  type Permission,
+  permits,
+  withoutSecrets,
+} from './operation.ts'
 
 export interface OperationRequest extends OperationContext {
   readonly name: string
@@ -22,7 +28,7 @@ const RUNNING_MAX = 16
 export class OperationTable {
   readonly #operations: ReadonlyMap<string, Operation>
   readonly #journal: Journal
-  #running = 0
+  readonly #running = new Set<Promise<unknown>>()
 
   constructor(operations: readonly Operation[], journal: Journal) {
     this.#operations = new Map(operations.map((operation) => [operation.name, operation]))
@@ -41,14 +47,23 @@ export class OperationTable {
   async call(request: OperationRequest): Promise<unknown> {
     const operation = this.#find(request)
     const input = checkedInput(operation, request.input)
-    if (this.#running >= RUNNING_MAX) throw busy()
-    this.#running += 1
+    if (this.#running.size >= RUNNING_MAX) throw busy()
+    const isJournaled = operation.permission !== 'read'
+    const running = isJournaled
+      ? this.#journaled(operation, input, request)
+      : run(operation, input, request)
+    const settled = running.catch(() => undefined)
+    this.#running.add(settled)
     try {
-      if (operation.permission === 'read') return await run(operation, input, request)
-      return await this.#journaled(operation, input, request)
+      return operation.output.parse(await running)
     } finally {
-      this.#running -= 1
+      this.#running.delete(settled)
     }
+  }
+
+  /** Settles when nothing runs any more, its end in the journal included. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#running)
   }
 
   #find({ name, granted }: OperationRequest): Operation {
@@ -73,17 +88,23 @@ export class OperationTable {
   ): Promise<unknown> {
     const { name } = operation
     const { caller } = request
-    const number = await this.#journal.begin({ operation: name, caller, detail: input })
+    const asked = withoutSecrets(operation.input, input)
+    const number = await this.#journal.begin({ operation: name, caller, detail: asked })
     const line = { run: number, operation: name, caller }
+    let isOver = false
     const progress = (step: string): void => {
+      if (isOver) return
       request.progress(step)
       void this.#journal.add({ ...line, phase: 'step', detail: step })
     }
     try {
       const output = await run(operation, input, { ...request, progress })
-      await this.#journal.add({ ...line, phase: 'done', detail: output })
+      isOver = true
+      const detail = withoutSecrets(operation.output, output)
+      await this.#journal.add({ ...line, phase: 'done', detail })
       return output
     } catch (error) {
+      isOver = true
       const detail = { code: codeOf(error), message: describeError(error) }
       await this.#journal.add({ ...line, phase: 'failed', detail })
       throw error
@@ -97,7 +118,7 @@ async function run(
   { signal, progress }: OperationContext,
 ): Promise<unknown> {
   signal.throwIfAborted()
-  return operation.output.parse(await operation.run(input, { signal, progress }))
+  return await operation.run(input, { signal, progress })
 }
 
 function checkedInput(operation: Operation, raw: unknown): unknown {

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 
 /** From the least to the most: who may `operate` may `read` as well. */
 export const PERMISSIONS = ['read', 'operate', 'recover'] as const
@@ -47,4 +47,19 @@ export function defineOperation<Input extends z.ZodObject, Output extends z.ZodT
     // The table has parsed it by this very schema.
     run: async (input, context) => await run(input as z.output<Input>, context),
   }
+}
+
+/** Marks a field of an input or an output that the journal must not have. */
+export const SECRET = { secret: true } as const
+
+/** A value of `schema` as the journal may have it: fields marked SECRET are hidden. */
+export function withoutSecrets(schema: z.ZodType, value: unknown): unknown {
+  if (!(schema instanceof z.ZodObject) || typeof value !== 'object' || value === null) return value
+  const fields: Readonly<Record<string, z.ZodType | undefined>> = schema.shape
+  return Object.fromEntries(
+    Object.entries(value).map(([name, field]) => {
+      const isSecret = fields[name]?.meta()?.secret === true
+      return [name, isSecret ? '[secret]' : field]
+    }),
+  )
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { healthOf } from '../status/health.ts'
 import type { GatewayStatus } from '../status/status.ts'
 import type { Journal } from './journal.ts'
+import { journalEntry } from './journal-entry.ts'
 import { defineOperation, type Operation } from './operation.ts'
 
 const LINES_MAX = 1_000
@@ -39,8 +40,8 @@ export function ownOperations(status: () => GatewayStatus, journal: Journal): Op
       input: z.strictObject({
         lines: z.int().min(1).max(LINES_MAX).default(100).describe('How many of the newest lines'),
       }),
-      output: z.strictObject({ entries: z.array(z.looseObject({})) }),
-      run: ({ lines }) => ({ entries: journal.entries(lines).map((entry) => ({ ...entry })) }),
+      output: z.strictObject({ entries: z.array(journalEntry) }),
+      run: ({ lines }) => ({ entries: [...journal.entries(lines)] }),
     }),
   ]
 }

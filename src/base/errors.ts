@@ -55,7 +55,8 @@ export function describeError(error: unknown): string {
   let current: unknown = error
   for (let depth = 0; current !== undefined && depth < 5; depth += 1) {
     const text = current instanceof Error ? current.message || codeOf(current) : String(current)
-    if (!parts.includes(text)) parts.push(text)
+    // A message that names its cause already says it once.
+    if (!parts.some((part) => part.includes(text))) parts.push(text)
     current = current instanceof Error ? current.cause : undefined
   }
   return parts.join(': ')

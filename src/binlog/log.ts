@@ -35,8 +35,8 @@ export interface SourceIdentity {
 }
 
 /**
- * A binlog to read, whoever keeps it: a spool, or a folder of files. Relay, decoder, backup and
- * verification read through this and know nothing else of it. Reading needs no lock.
+ * A binlog to read, whoever keeps it. The relay reads a spool through this and knows nothing else
+ * of it, and so does whatever reads a log later. Reading needs no lock.
  *
  * Invariant: everything before `end()` is synced, whole transactions, and never changes.
  */

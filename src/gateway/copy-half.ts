@@ -94,7 +94,12 @@ export class CopyHalf implements StreamHalf {
   }
 
   problems(): Problem[] {
-    return [...this.#sourceProblems(), ...this.spool.problems(), ...this.#replicas.problems()]
+    return [
+      ...this.spool.loadProblems(),
+      ...this.#sourceProblems(),
+      ...this.spool.problems(),
+      ...this.#replicas.problems(),
+    ]
   }
 
   status(): StreamStatus {

@@ -70,9 +70,15 @@ export class OriginHalf implements StreamHalf {
     return this.#sender.session(channel, stream)
   }
 
-  /** Nothing is kept for anybody here. */
+  /** Nothing is kept for anybody here: throws ERR_USAGE. */
   async releaseReplica(): Promise<boolean> {
-    return false
+    throw new LandbridgeError(
+      'ERR_USAGE',
+      `no replica of stream ${this.name} is served from here`,
+      {
+        remedy: 'Ask the gateway that feeds the replica.',
+      },
+    )
   }
 
   /** It has no door of its own. */

@@ -124,12 +124,7 @@ export class SpoolSupervisor {
     const disk = diskProblems(stream, this.writer.trouble)
     const isFull = disk.some(({ code }) => code === 'ERR_DISK_FULL')
     const held = heldProblems(stream, this.spool, isFull)
-    return [
-      ...this.#loadProblems(),
-      ...disk,
-      ...held,
-      ...recordProblems(stream, this.spool.damagedPins),
-    ]
+    return [...disk, ...held, ...recordProblems(stream, this.spool.damagedPins)]
   }
 
   status(): NonNullable<StreamStatus['spool']> {
@@ -148,7 +143,8 @@ export class SpoolSupervisor {
     }
   }
 
-  #loadProblems(): Problem[] {
+  /** Until it is open. */
+  loadProblems(): Problem[] {
     const where = `spool:${this.#options.stream}`
     const trouble = this.#loadTrouble.now
     if (trouble !== null) {

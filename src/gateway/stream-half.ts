@@ -16,6 +16,9 @@ export interface StreamHalf {
   session(channel: Channel, stream: number): SessionBody
   /** What the peer says in its hello: whether it has this stream too. */
   namedByPeer(isNamed: boolean): void
-  /** Keeps nothing any more for `replica`, by its key. False when nothing was kept. */
+  /**
+   * Keeps nothing any more for `replica`, by its key. False when nothing was kept. Throws ERR_USAGE
+   * where no replica is served.
+   */
   releaseReplica(replica: string): Promise<boolean>
 }

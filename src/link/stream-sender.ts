@@ -246,6 +246,7 @@ export class SenderSession {
 
   #flows(): void {
     this.#problem = null
+    this.#memory.stuck = null
     this.#isBlocked = false
     this.#tell('streaming')
   }
@@ -288,9 +289,12 @@ export class SenderSession {
   /** The receiver stands at `place`: whether a dump from there was refused before. */
   #recall(place: string): void {
     const { stuck } = this.#memory
-    if (stuck?.place === null) this.#memory.stuck = { ...stuck, place }
+    if (stuck === null) return
+    // A new session of a spool that holds nothing: it was begun anew, as the remedy may say.
+    const isAnew = this.#problem === null && place === ''
+    this.#memory.stuck = isAnew ? null : { ...stuck, place: stuck.place ?? place }
     if (this.#memory.stuck?.place !== place || this.#problem !== null) return
-    this.#problem = this.#memory.stuck.problem
+    this.#problem = stuck.problem
     this.#isBlocked = true
     this.#tell('blocked')
   }

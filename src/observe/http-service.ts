@@ -124,6 +124,8 @@ async function postedTo(
   if (work === null) return null
   const gone = new AbortController()
   response.once('close', () => gone.abort())
+  // It has gone: that is all there is to say.
+  response.on('error', () => gone.abort())
   try {
     const body = await bodyOf(request)
     if (body === 'too large') return jsonAnswer({ error: `over ${BODY_BYTES_MAX} bytes` }, 413)
@@ -131,11 +133,15 @@ async function postedTo(
     request.socket.setTimeout(0)
     const wantsLines = request.headers.accept === LINES
     const line = (value: object): void => {
-      if (!wantsLines || response.writableLength > UNSENT_BYTES_MAX) return
+      const isOver = response.writableEnded || response.destroyed
+      if (!wantsLines || isOver || response.writableLength > UNSENT_BYTES_MAX) return
       if (!response.headersSent) response.writeHead(200, { 'content-type': LINES })
       response.write(jsonAnswer(value).body)
     }
-    return await work({ body: body.json, signal: gone.signal, line })
+    const given = await work({ body: body.json, signal: gone.signal, line })
+    // Whoever does not take the answer keeps the place no longer than others.
+    request.socket.setTimeout(SILENT_MS_MAX)
+    return given
   } catch (error) {
     if (error instanceof SyntaxError) return jsonAnswer({ error: 'the body is not JSON' }, 400)
     return failed(error)

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
+import { z } from 'zod'
 import { callOperation, fetchOperations, type OperationFacts } from '../../api/admin-client.ts'
-import type { JournalEntry } from '../../api/journal-entry.ts'
+import { type JournalEntry, journalEntry } from '../../api/journal-entry.ts'
 import { LandbridgeError } from '../../base/errors.ts'
 import { type GatewayChoice, resolveSocket } from '../status/gateway-socket.ts'
 import { withStopSignal } from '../terminal/stop-signal.ts'
@@ -82,8 +83,10 @@ function addJournal(operation: Command): void {
         const journal = { name: 'journal', permission: 'read' } as const
         const socket = await resolveSocket(flags)
         const asked = { lines: flags.lines }
-        const answer = await callOperation<Journal>(socket, journal, asked, { signal })
-        output.show(flags, { schema: 1, ...answer }, (plain) => formatJournal(plain.entries))
+        const answer = await callOperation(socket, journal, asked, { signal })
+        const { data } = journalAnswer.safeParse(answer)
+        if (data === undefined) throw otherVersion()
+        output.show(flags, { schema: 1, ...data }, (plain) => formatJournal(plain.entries))
       }),
     )
 }
@@ -91,9 +94,7 @@ function addJournal(operation: Command): void {
 /** A long operation reports its steps; this is for one that has none. */
 const SILENT_MS_MAX = 3_600_000
 
-interface Journal {
-  readonly entries: readonly JournalEntry[]
-}
+const journalAnswer = z.object({ entries: z.array(journalEntry) })
 
 export function formatList(operations: readonly OperationFacts[]): string {
   return operations
@@ -112,6 +113,12 @@ export function formatJournal(entries: readonly JournalEntry[]): string {
       return `${time}Z  ${what}${detail === null ? '' : `: ${JSON.stringify(detail)}`}\n`
     })
     .join('')
+}
+
+function otherVersion(): LandbridgeError {
+  return new LandbridgeError('ERR_GATEWAY_ANSWER', 'the gateway has a journal of another form', {
+    remedy: 'Use the landbridge command of the same version as the gateway.',
+  })
 }
 
 function unknown(name: string): LandbridgeError {

@@ -9,6 +9,7 @@ import type {
   StreamStatus,
   Verdict,
 } from '../../status/status.ts'
+import { verdictsOf } from '../../status/verdicts.ts'
 import type { Paint } from '../terminal/paint.ts'
 
 type Row = readonly [label: string, value: string]
@@ -19,7 +20,10 @@ const LABEL_COLUMNS = 18
 export function renderStatus(status: GatewayStatus, paint: Paint): string {
   return [
     headline(status, paint),
-    status.verdicts.map((verdict) => verdictLine(verdict, paint)).join('\n'),
+    // A gateway that runs since before an upgrade has none.
+    (status.verdicts ?? verdictsOf(status))
+      .map((verdict) => verdictLine(verdict, paint))
+      .join('\n'),
     problemsBlock(status, paint),
     tunnelBlock(status, paint),
     linkBlock(status, paint),

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -182,6 +182,32 @@ describe('admin server', () => {
     stopping = new AbortController()
     const gone = callOperation(socketPath, slow, {}, { signal: stopping.signal })
     await expect(gone).rejects.toMatchObject({ code: 'ERR_GATEWAY_NOT_RUNNING' })
+  })
+
+  test('lets go of who takes no answer, so that others get theirs', {
+    timeout: 90_000,
+  }, async () => {
+    const large = defineOperation({
+      name: 'large',
+      summary: 'say much',
+      permission: 'read',
+      input: z.strictObject({}),
+      output: z.strictObject({ text: z.string() }),
+      run: () => ({ text: 'x'.repeat(4_000_000) }),
+    })
+    running = serverOf(() => drStatus, [large]).run(stopping.signal)
+    await expect.poll(() => fetchStatus(socketPath).catch(() => null)).toEqual(drStatus)
+    const deaf = Array.from({ length: 16 }, () => {
+      const socket = connect(socketPath)
+      socket.on('error', () => undefined)
+      socket.pause()
+      socket.write('POST /v1/operations/large HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{}')
+      return socket
+    })
+    await expect
+      .poll(() => fetchStatus(socketPath).catch(() => null), { interval: 1_000, timeout: 60_000 })
+      .toEqual(drStatus)
+    for (const socket of deaf) socket.destroy()
   })
 
   test('cancels an operation when whoever asked has gone', async () => {
