@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { createFolder, ignoreMissing } from '../base/atomic-file.ts'
+import { createFolder, ignoreMissing, writeWhole } from '../base/atomic-file.ts'
 import type { Disk, DiskFile } from '../base/disk.ts'
 import { PRIVATE_FILE_MODE } from '../base/private-folder.ts'
 
@@ -51,11 +51,7 @@ export class JournalFile {
     this.#isTorn = true
     try {
       this.#file ??= await this.#open(at)
-      let written = 0
-      while (written < bytes.length) {
-        const rest = bytes.subarray(written)
-        written += (await this.#file.writev([rest], at + written)).bytesWritten
-      }
+      await writeWhole(this.#file, bytes, at)
       await this.#file.datasync()
       this.#bytes = at + bytes.length
       this.#isTorn = false

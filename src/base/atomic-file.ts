@@ -16,7 +16,7 @@ export async function replaceFile(
   let file: DiskFile | undefined
   try {
     file = await disk.open(temporary, 'w', mode)
-    await writeWhole(file, Buffer.from(content))
+    await writeWhole(file, Buffer.from(content), 0)
     await file.sync()
     await file.close()
     file = undefined
@@ -29,10 +29,11 @@ export async function replaceFile(
   }
 }
 
-/** Writes `bytes` into a new file, also when the system takes only a part at a time. */
-async function writeWhole(file: DiskFile, bytes: Buffer): Promise<void> {
+/** Writes `bytes` at `offset`, also when the system takes only a part at a time. */
+export async function writeWhole(file: DiskFile, bytes: Buffer, offset: number): Promise<void> {
   let at = 0
-  while (at < bytes.length) at += (await file.writev([bytes.subarray(at)], at)).bytesWritten
+  while (at < bytes.length)
+    at += (await file.writev([bytes.subarray(at)], offset + at)).bytesWritten
 }
 
 /**
