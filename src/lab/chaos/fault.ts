@@ -117,6 +117,17 @@ function areaOfTarget(target: Target): Area {
   return target.startsWith('prod-') ? 'production' : 'dr'
 }
 
+/**
+ * Whether two faults may last at once. What a twin of the replica has still under way reaches a
+ * gateway that was stopped only when that goes on: then the replica is thrown out after it was
+ * started again, for good.
+ */
+export function mayOverlap(one: Fault, other: Fault): boolean {
+  const hasTwin = [one, other].some(({ action }) => action.kind === 'twin-replica')
+  const areas = [one, other].map(areaOf)
+  return areas[0] !== areas[1] && !(hasTwin && areas.includes('dr'))
+}
+
 /** Faults of the replica leave the stream into the spool alone. */
 export function disturbsSpool(fault: Fault): boolean {
   return areaOf(fault) !== 'replica'

@@ -1,10 +1,10 @@
 import { type Random, seededRandom } from '../load/workload-statements.ts'
 import {
-  areaOf,
   type CertificateFlaw,
   type Fault,
   type FaultAction,
   faultName,
+  mayOverlap,
   type Site,
   TARGETS,
   type Target,
@@ -114,7 +114,7 @@ export function planFaults(options: ScheduleOptions): Step[] {
     if (random() < CHANCE_OF_PAIR) {
       const second = drawFault(specs, random, options.scale)
       const offsetMs = Math.round(random() * (first.holdMs + 500))
-      if (areaOf(second) !== areaOf(first)) faults.push({ fault: second, offsetMs })
+      if (mayOverlap(first, second)) faults.push({ fault: second, offsetMs })
     }
     const awaitsRecovery = random() >= CHANCE_OF_HASTE
     steps.push({ index: steps.length + 1, atMs: Math.round(atMs), faults, awaitsRecovery })

@@ -38,7 +38,10 @@ describe('planFaults', () => {
     )
     expect(pairs.length).toBeGreaterThan(100)
     for (const { faults } of pairs) {
-      expect(new Set(faults.map(({ fault }) => areaOf(fault))).size).toBe(faults.length)
+      const areas = faults.map(({ fault }) => areaOf(fault))
+      expect(new Set(areas).size).toBe(faults.length)
+      const hasTwin = faults.some(({ fault }) => faultName(fault) === 'twin-replica')
+      expect(hasTwin && areas.includes('dr')).toBe(false)
     }
   })
 
