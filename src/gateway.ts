@@ -87,7 +87,7 @@ export async function createGateway(
       await makeDataPrivate(config, log)
       await journal.open()
       await runStations(signal)
-      await Promise.race([operations.settled(), clock.sleep(SETTLE_MS_MAX)])
+      await settledOrLate(operations, clock)
     } finally {
       await journal.close()
       await held.release()
@@ -115,6 +115,14 @@ export async function createGateway(
     await all
   }
   return { run, status }
+}
+
+/** Waits for what still runs, but not for ever. */
+async function settledOrLate(operations: OperationTable, clock: Clock): Promise<void> {
+  const done = new AbortController()
+  const late = clock.sleep(SETTLE_MS_MAX, { signal: done.signal }).catch(() => undefined)
+  await Promise.race([operations.settled(), late])
+  done.abort()
 }
 
 async function createStreams(
