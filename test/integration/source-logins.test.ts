@@ -38,8 +38,11 @@ describeFlavors('a %s source that turns logins away', (flavor) => {
   test('lets the dump in first where it takes only one, and says what is missing', async () => {
     await limit(1)
     await pair.restartGateway('production')
-    const { streams, problems } = await status('production', 'ERR_SOURCE_CONNECTIONS', true)
-    expect(streams[0]?.state).toBe('streaming')
+    // Until the source has noticed that the old gateway is gone, the dump has no connection either.
+    const { problems } = await pair.pair.until('production', ({ streams, problems: found }) => {
+      const isMissing = found.some(({ code }) => code === 'ERR_SOURCE_CONNECTIONS')
+      return isMissing && streams[0]?.state === 'streaming'
+    })
     const missing = problems.find(({ code }) => code === 'ERR_SOURCE_CONNECTIONS')
     expect(missing).toMatchObject({
       severity: 'error',
