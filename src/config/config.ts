@@ -10,13 +10,14 @@ export interface GatewayConfig {
   /** The file this was read from. */
   readonly path: string
   readonly name: string
-  readonly site: Site
+  /** Name of the place where this gateway is; its role is a fact of each stream. */
+  readonly site: string
   readonly dataDir: string
   readonly identity: IdentityConfig
   /** The public half of this gateway, as its own peer file says. */
   readonly self: PeerConfig
-  /** The public half of the gateway at the other site. */
-  readonly peer: PeerConfig
+  /** The public halves of the gateways that this one knows; at least one. */
+  readonly peers: readonly PeerConfig[]
   readonly tunnel: TunnelConfig
   readonly link: LinkConfig
   readonly streams: readonly StreamConfig[]
@@ -25,7 +26,6 @@ export interface GatewayConfig {
   readonly log: { readonly level: LogLevel }
 }
 
-export type Site = 'production' | 'dr'
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 export interface HostPort {
@@ -56,13 +56,15 @@ export interface IdentityConfig {
 export interface PeerConfig {
   readonly path: string
   readonly name: string
-  readonly site: Site
+  readonly site: string
   readonly wireguardPublicKey: string
   readonly endpoints: readonly HostPort[]
   readonly tunnelAddress: SubnetAddress
   readonly linkPort: number
   /** `sha256:` and the hex SHA-256 of the certificate's SubjectPublicKeyInfo DER. */
   readonly certificateFingerprint: string
+  /** Whether a term that this gateway reports counts here: who else may decide the origin. */
+  readonly mayTakeOver: boolean
 }
 
 export type TunnelConfig = WireguardTunnelConfig | { readonly kind: 'external' }
@@ -88,9 +90,6 @@ export interface TransportPort {
 }
 
 export interface LinkConfig {
-  /** Tunnel address of the production gateway: it listens there, the DR gateway dials it. */
-  readonly host: string
-  readonly port: number
   readonly windowBytes: number
   readonly compression: 'auto' | 'zstd' | 'none'
   readonly pingMs: number
@@ -98,13 +97,15 @@ export interface LinkConfig {
 
 export interface StreamConfig {
   readonly name: string
-  /** Set at production, null at DR. */
-  readonly source: SourceConfig | null
+  /** The site that is origin in the first term; later terms come from operations of recovery. */
+  readonly origin: string
+  /** Of this site: read while this is the origin, asked while it is a copy. Null: none is known. */
+  readonly database: SiteDatabaseConfig | null
+  /** Of what is sent while this site is the origin. */
   readonly throttle: { readonly bytesPerSecond: number | null }
-  /** Set at DR, null at production; so are `relay` and `replica` where they are wanted. */
-  readonly spool: SpoolConfig | null
+  /** For the times when this site is a copy; so is `relay`, where replicas are to be fed. */
+  readonly spool: SpoolConfig
   readonly relay: RelayConfig | null
-  readonly replica: DatabaseConfig | null
 }
 
 export interface DatabaseConfig {
@@ -128,8 +129,8 @@ export interface DatabaseTlsConfig {
   readonly allowPasswordWithoutTls: boolean
 }
 
-export interface SourceConfig extends DatabaseConfig {
-  /** Null: a random one, kept in dataDir. */
+export interface SiteDatabaseConfig extends DatabaseConfig {
+  /** With which we read it. Null: a random one, kept in dataDir. */
   readonly serverId: number | null
   readonly flavor: Flavor | 'auto'
 }

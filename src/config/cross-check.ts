@@ -1,12 +1,5 @@
 import { formatHostPort, sameSubnet } from './address.ts'
-import type {
-  HostPort,
-  LinkConfig,
-  PeerConfig,
-  Site,
-  StreamConfig,
-  TunnelConfig,
-} from './config.ts'
+import type { HostPort, PeerConfig, StreamConfig, TunnelConfig } from './config.ts'
 import type { Problems } from './problem.ts'
 
 /*
@@ -14,64 +7,94 @@ import type { Problems } from './problem.ts'
  * already reported.
  */
 
-export interface PairFacts {
+export interface GatewayFacts {
   readonly name: string
-  readonly site: Site
-  readonly peerName: string
+  readonly site: string
   readonly self: PeerConfig | null
-  readonly peer: PeerConfig | null
+  /** Those whose files could be read. */
+  readonly peers: readonly PeerConfig[]
   readonly tunnel: TunnelConfig | null
 }
 
-export function checkPair(facts: PairFacts, problems: Problems): void {
-  const { name, site, peerName, self, peer, tunnel } = facts
-  if (name === peerName) {
-    problems.add('peer', `"${peerName}" must be the other gateway, not this one`, peerName)
-  }
+/** What has to be one gateway's own: two with the same could not be told apart. */
+const UNIQUE = ['wireguardPublicKey', 'certificateFingerprint'] as const
+
+export function checkGateways(facts: GatewayFacts, problems: Problems): void {
+  const { site, self, peers, tunnel } = facts
   if (self !== null && self.site !== site) {
     problems.add('site', `${site} is not the site ${self.site} of ${self.path}; correct one`, site)
   }
-  if (peer !== null && peer.site === site) {
-    const other = site === 'dr' ? 'production' : 'dr'
-    problems.add(
-      'peer',
-      `"${peerName}" is at site ${site} too; its peer file must say ${other}`,
-      peerName,
-    )
+  const gateways = self === null ? peers : [self, ...peers]
+  for (const [index, gateway] of gateways.entries()) {
+    for (const other of gateways.slice(0, index)) {
+      checkAddressPair(gateway, other, tunnel, problems)
+      for (const key of UNIQUE) {
+        if (gateway[key] !== other[key]) continue
+        const message = `is the same as in ${other.path}; each gateway needs its own`
+        problems.add(`${gateway.path} ${key}`, message)
+      }
+    }
   }
-  if (self === null || peer === null) return
-  checkAddressPair(self, peer, tunnel, problems)
-  for (const key of ['wireguardPublicKey', 'certificateFingerprint'] as const) {
-    if (self[key] !== peer[key]) continue
+  if (self === null || tunnel?.kind !== 'wireguard') return
+  for (const { path, name, endpoints } of peers) {
+    if (self.endpoints.length + endpoints.length > 0) continue
     problems.add(
-      `${peer.path} ${key}`,
-      `is the same as in ${self.path}; each gateway needs its own`,
-    )
-  }
-  if (tunnel?.kind === 'wireguard' && self.endpoints.length + peer.endpoints.length === 0) {
-    problems.add(
-      `${peer.path} endpoints`,
-      'is empty for both gateways; one of them needs an address that the other can reach',
+      `${path} endpoints`,
+      `is empty, and so it is for ${self.name}; ${name} or this gateway needs an address that ` +
+        'the other can reach',
     )
   }
 }
 
+/** The names of `peers` that can be looked for: each once, and none of them this gateway's. */
+export function checkPeerNames(
+  name: string,
+  peers: readonly string[],
+  problems: Problems,
+): readonly string[] {
+  return peers.filter((peer, index) => {
+    const path = `peers[${index}]`
+    if (peer === name) problems.add(path, `"${peer}" must be another gateway, not this one`, peer)
+    else if (peers.indexOf(peer) < index) problems.add(path, `"${peer}" is named twice`, peer)
+    else return true
+    return false
+  })
+}
+
 function checkAddressPair(
-  self: PeerConfig,
-  peer: PeerConfig,
+  one: PeerConfig,
+  other: PeerConfig,
   tunnel: TunnelConfig | null,
   problems: Problems,
 ): void {
-  const mine = self.tunnelAddress
-  const theirs = peer.tunnelAddress
-  const shown = `${theirs.address}/${theirs.prefixLength}`
-  if (mine.address === theirs.address) {
-    problems.add(`${peer.path} tunnelAddress`, `${shown} is this gateway's own address; change one`)
-  } else if (tunnel?.kind === 'wireguard' && !sameSubnet(mine, theirs)) {
+  const { address, prefixLength } = one.tunnelAddress
+  const theirs = other.tunnelAddress
+  const where = `${one.path} tunnelAddress`
+  if (address === theirs.address) {
+    problems.add(where, `${address}/${prefixLength} is the address in ${other.path}; change one`)
+  } else if (tunnel?.kind === 'wireguard' && !sameSubnet(one.tunnelAddress, theirs)) {
     problems.add(
-      `${peer.path} tunnelAddress`,
-      `${shown} is not in the subnet of ${mine.address}/${mine.prefixLength} (${self.path}); ` +
-        'choose both from one subnet',
+      where,
+      `${address}/${prefixLength} is not in the subnet of ${theirs.address}/` +
+        `${theirs.prefixLength} (${other.path}); choose both from one subnet`,
+    )
+  }
+}
+
+/** An origin is this site, or one where a peer is: from elsewhere nothing could come. */
+export function checkOrigins(
+  { site, peers }: Pick<GatewayFacts, 'site' | 'peers'>,
+  streams: readonly Pick<StreamConfig, 'name' | 'origin'>[],
+  problems: Problems,
+): void {
+  const sites = new Set([site, ...peers.map((peer) => peer.site)])
+  for (const [index, { origin }] of streams.entries()) {
+    if (sites.has(origin)) continue
+    problems.add(
+      `streams[${index}].origin`,
+      `"${origin}" is no site that is known here (${[...sites].join(', ')}); correct it, or add ` +
+        'a gateway of that site to `peers`',
+      origin,
     )
   }
 }
@@ -89,11 +112,10 @@ export function checkStreams(streams: readonly StreamConfig[], problems: Problem
         stream.name,
       )
     }
-    const directory = stream.spool?.directory
-    if (directory === undefined) continue
+    const { directory } = stream.spool
     const other = directories.get(directory)
     if (other === undefined) directories.set(directory, stream.name)
-    else {
+    else if (other !== stream.name) {
       problems.add(
         `streams[${index}].spool.directory`,
         `${directory} is the spool of stream "${other}" too; each stream needs its own`,
@@ -104,9 +126,7 @@ export function checkStreams(streams: readonly StreamConfig[], problems: Problem
 }
 
 export interface AddressFacts {
-  readonly site: Site
   readonly self: PeerConfig
-  readonly link: LinkConfig | null
   readonly streams: readonly StreamConfig[]
   readonly metrics: { readonly listen: HostPort } | null
 }
@@ -115,9 +135,11 @@ const WILDCARDS = ['0.0.0.0', '::']
 
 /** Two listeners of this gateway on one TCP address would stop the second from starting. */
 export function checkAddresses(facts: AddressFacts, problems: Problems): void {
-  const { site, link, streams, metrics } = facts
-  const listeners: { readonly path: string; readonly at: HostPort }[] = []
-  if (site === 'production' && link !== null) listeners.push({ path: 'link.port', at: link })
+  const { self, streams, metrics } = facts
+  const link = { host: self.tunnelAddress.address, port: self.linkPort }
+  const listeners: { readonly path: string; readonly at: HostPort }[] = [
+    { path: `${self.path} linkPort`, at: link },
+  ]
   if (metrics !== null) listeners.push({ path: 'metrics.listen', at: metrics.listen })
   for (const [index, { relay }] of streams.entries()) {
     if (relay !== null) listeners.push({ path: `streams[${index}].relay.listen`, at: relay.listen })

@@ -1,8 +1,14 @@
 import { dirname, resolve } from 'node:path'
 import type { z } from 'zod'
-import type { GatewayConfig, IdentityConfig, LinkConfig, PeerConfig } from './config.ts'
-import { checkAddresses, checkPair, checkStreams } from './cross-check.ts'
-import { loadPeer } from './peer-file.ts'
+import type { GatewayConfig, IdentityConfig } from './config.ts'
+import {
+  checkAddresses,
+  checkGateways,
+  checkOrigins,
+  checkPeerNames,
+  checkStreams,
+} from './cross-check.ts'
+import { loadPeer, loadPeers } from './peer-file.ts'
 import { configError, Problems } from './problem.ts'
 import {
   adminSchema,
@@ -61,30 +67,34 @@ async function loadSections(
   const log = problems.parse(logSchema, sections.log ?? { level: 'info' }, ['log'])
   const streams = await loadStreams(sections, { dataDir, identity, files, problems })
   if (top === null || dataDir === null) return null
-  const peersFolder = resolve(directory, top.peers)
-  const self = await loadPeer(peersFolder, top.name, problems)
-  const peer =
-    top.peer === top.name ? null : await loadPeer(peersFolder, top.peer, problems, 'peer')
-  const tunnel = tunnelBetween(tunnelOf, [self, peer])
-  checkPair({ name: top.name, site: top.site, peerName: top.peer, self, peer, tunnel }, problems)
+  const { name, site } = top
+  const peersFolder = resolve(directory, top.peersFolder)
+  const self = await loadPeer(peersFolder, name, problems)
+  const names = checkPeerNames(name, top.peers, problems)
+  const peers = await loadPeers(peersFolder, names, problems)
+  const tunnel = tunnelBetween(tunnelOf, [self, ...peers])
+  checkGateways({ name, site, self, peers, tunnel }, problems)
+  if (peers.length === names.length) checkOrigins({ site, peers }, streams, problems)
   checkStreams(streams, problems)
-  if (self === null || peer === null) return null
-  const joint =
-    link === null ? null : linkBetween(link, top.site === 'production' ? self : peer, problems)
-  checkAddresses({ site: top.site, self, link: joint, streams, metrics }, problems)
-  if (identity === null || tunnel === null || joint === null || admin === null || log === null) {
+  if (self === null) return null
+  checkAddresses({ self, streams, metrics }, problems)
+  if (identity === null || tunnel === null || link === null || admin === null || log === null) {
     return null
   }
   return {
     path,
-    name: top.name,
-    site: top.site,
+    name,
+    site,
     dataDir,
     identity,
     self,
-    peer,
+    peers,
     tunnel,
-    link: joint,
+    link: {
+      windowBytes: link.windowBytes,
+      compression: link.compression,
+      pingMs: link.pingSeconds * 1000,
+    },
     streams,
     admin: { socketPath: files.resolve(admin.socket) },
     metrics,
@@ -134,29 +144,6 @@ async function loadIdentity(
       privateKey: files.resolve(section.privateKey),
       authority: files.resolve(section.authority),
     },
-  }
-}
-
-/** `listener` is the production gateway: the link lives on its tunnel address and its port. */
-function linkBetween(
-  section: z.output<typeof linkSchema>,
-  listener: PeerConfig,
-  problems: Problems,
-): LinkConfig {
-  const { port } = section
-  if (port !== undefined && port !== listener.linkPort) {
-    problems.add(
-      'link.port',
-      `${port} is not the linkPort ${listener.linkPort} of ${listener.path}; make them the same`,
-      port,
-    )
-  }
-  return {
-    host: listener.tunnelAddress.address,
-    port: listener.linkPort,
-    windowBytes: section.windowBytes,
-    compression: section.compression,
-    pingMs: section.pingSeconds * 1000,
   }
 }
 

@@ -6,15 +6,27 @@ import { Problems } from './problem.ts'
 import { peerSchema } from './schema.ts'
 import { readYaml } from './yaml-file.ts'
 
+/** Those of `names` whose files can be used; the problems of the others have been added. */
+export async function loadPeers(
+  folder: string,
+  names: readonly string[],
+  problems: Problems,
+): Promise<PeerConfig[]> {
+  const peers = await Promise.all(
+    names.map((name, index) => loadPeer(folder, name, problems, `peers[${index}]`)),
+  )
+  return peers.filter((peer) => peer !== null)
+}
+
 /**
- * The public half of the gateway that `setting` (`name` or `peer`) names, or null after the
- * problems of its file have been added.
+ * The public half of the gateway that `setting` names, or null after the problems of its file have
+ * been added.
  */
 export async function loadPeer(
   folder: string,
   name: string,
   problems: Problems,
-  setting: 'name' | 'peer' = 'name',
+  setting = 'name',
 ): Promise<PeerConfig | null> {
   const path = join(folder, `${name}.yaml`)
   const known = await namesIn(folder)

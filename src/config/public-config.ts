@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import type { GatewayConfig } from './config.ts'
-import { checkPair } from './cross-check.ts'
-import { loadPeer } from './peer-file.ts'
+import { checkGateways, checkPeerNames } from './cross-check.ts'
+import { loadPeer, loadPeers } from './peer-file.ts'
 import { configError, Problems } from './problem.ts'
 import { adminSchema, gatewaySchema, streamSchema } from './schema.ts'
 import { loadTunnel, tunnelBetween } from './tunnel-section.ts'
@@ -10,8 +10,8 @@ import { readYaml } from './yaml-file.ts'
 /** What of a gateway's configuration is no secret, and names no file that is one. */
 export type PublicConfig = Pick<
   GatewayConfig,
-  'path' | 'name' | 'site' | 'dataDir' | 'self' | 'peer' | 'tunnel' | 'admin'
-> & { readonly streams: readonly { readonly name: string }[] }
+  'path' | 'name' | 'site' | 'dataDir' | 'self' | 'peers' | 'tunnel' | 'admin'
+> & { readonly streams: readonly { readonly name: string; readonly origin: string }[] }
 
 /**
  * Reads as much as commands need that look at the tunnel, remove it, or ask the gateway: neither
@@ -31,12 +31,12 @@ export async function loadPublicConfig(path: string): Promise<PublicConfig> {
   const streams = top.streams.map((one, index) =>
     problems.parse(streamSchema, one, ['streams', index]),
   )
-  const peers = resolve(directory, top.peers)
-  const self = await loadPeer(peers, name, problems)
-  const peer = top.peer === name ? null : await loadPeer(peers, top.peer, problems, 'peer')
-  const tunnel = tunnelBetween(tunnelOf, [self, peer])
-  checkPair({ name, site, peerName: top.peer, self, peer, tunnel }, problems)
-  const isWhole = tunnel !== null && admin !== null && self !== null && peer !== null
+  const folder = resolve(directory, top.peersFolder)
+  const self = await loadPeer(folder, name, problems)
+  const peers = await loadPeers(folder, checkPeerNames(name, top.peers, problems), problems)
+  const tunnel = tunnelBetween(tunnelOf, [self, ...peers])
+  checkGateways({ name, site, self, peers, tunnel }, problems)
+  const isWhole = tunnel !== null && admin !== null && self !== null
   if (!isWhole || problems.list.length > 0) throw configError(path, problems.list)
   return {
     path: absolutePath,
@@ -44,9 +44,11 @@ export async function loadPublicConfig(path: string): Promise<PublicConfig> {
     site,
     dataDir: resolve(directory, top.dataDir),
     self,
-    peer,
+    peers,
     tunnel,
-    streams: streams.filter((stream) => stream !== null).map((stream) => ({ name: stream.name })),
+    streams: streams
+      .filter((stream) => stream !== null)
+      .map(({ name, origin }) => ({ name, origin })),
     admin: { socketPath: resolve(directory, admin.socket) },
   }
 }

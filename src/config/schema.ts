@@ -65,10 +65,12 @@ const section = z.unknown().optional()
 export const gatewaySchema = z.strictObject(
   {
     name: nameSchema,
-    site: choice(['production', 'dr']),
+    site: nameSchema,
     dataDir: text('must be the path of a folder'),
-    peers: text('must be the path of the folder with the peer files').default('../peers'),
-    peer: nameSchema,
+    peersFolder: text('must be the path of the folder with the peer files').default('../peers'),
+    peers: z
+      .array(nameSchema, { error: 'must be a list of the names of gateways' })
+      .min(1, { error: 'must name at least one gateway' }),
     identity: section,
     tunnel: section,
     link: section,
@@ -116,7 +118,6 @@ export const tunnelSchema = mapping({
 
 const WINDOW_RULE = 'must be a size from 2MiB (two frames of 1 MiB) to 1GiB'
 export const linkSchema = mapping({
-  port: port.optional(),
   windowBytes: converted((raw) => {
     const value = parseBytes(raw)
     return value !== null && value >= WINDOW_BYTES_MIN && value <= WINDOW_BYTES_MAX ? value : null
@@ -127,11 +128,11 @@ export const linkSchema = mapping({
 
 export const streamSchema = mapping({
   name: nameSchema,
-  source: section,
+  origin: nameSchema,
+  database: section,
   throttle: section,
   spool: section,
   relay: section,
-  replica: section,
 })
 
 const FINGERPRINT_RULE = 'must be sha256: and 64 hex digits'
@@ -148,17 +149,12 @@ export const databaseTlsSchema = mapping({
   allowPasswordWithoutTls: flag.default(false),
 })
 
-const databaseFields = {
+export const databaseSchema = mapping({
   host,
   port: port.default(3306),
   user: text('must be the name of a database user'),
   ...passwordFields,
   tls: databaseTlsSchema.default({ allowPasswordWithoutTls: false }),
-}
-
-export const replicaSchema = mapping(databaseFields)
-export const sourceSchema = mapping({
-  ...databaseFields,
   serverId: serverId.optional(),
   flavor: choice(['auto', 'mysql', 'mariadb']).default('auto'),
 })
@@ -173,7 +169,7 @@ const REPLICA_AGE_MS = 7 * 86_400_000
 const MINIMUM_HOLD_MS = 7 * 86_400_000
 
 export const spoolSchema = mapping({
-  directory: text('must be the path of a folder'),
+  directory: text('must be the path of a folder').optional(),
   retention: mapping({
     age: duration.refine((value) => value >= 60_000, { error: 'must be at least 1m' }).optional(),
     size: bytes
@@ -209,7 +205,7 @@ export const logSchema = mapping({ level: choice(['debug', 'info', 'warn', 'erro
 const KEY_RULE = 'must be a WireGuard public key: 44 characters of base64'
 export const peerSchema = mapping({
   name: nameSchema,
-  site: choice(['production', 'dr']),
+  site: nameSchema,
   wireguardPublicKey: z
     .string({ error: KEY_RULE })
     .regex(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, { error: KEY_RULE }),
@@ -220,6 +216,7 @@ export const peerSchema = mapping({
   ),
   linkPort: port.default(7400),
   certificateFingerprint: fingerprint,
+  mayTakeOver: flag.default(false),
 })
 
 function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape) {

@@ -1,23 +1,15 @@
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { z } from 'zod'
 import type {
-  DatabaseConfig,
   IdentityConfig,
   RelayConfig,
-  SourceConfig,
+  SiteDatabaseConfig,
   SpoolConfig,
   StreamConfig,
 } from './config.ts'
 import { loadDatabaseTls } from './database-tls.ts'
 import type { Problems } from './problem.ts'
-import {
-  relaySchema,
-  replicaSchema,
-  sourceSchema,
-  spoolSchema,
-  streamSchema,
-  throttleSchema,
-} from './schema.ts'
+import { databaseSchema, relaySchema, spoolSchema, streamSchema, throttleSchema } from './schema.ts'
 import type { ConfigFiles } from './secret-file.ts'
 
 export interface StreamContext {
@@ -38,86 +30,67 @@ export async function loadStreams(
   for (const [index, raw] of list.entries()) {
     const section = context.problems.parse(streamSchema, raw, ['streams', index])
     if (section === null) continue
-    const where = `streams[${index}]`
-    checkSide(section, top.site, where, context.problems)
-    streams.push(await loadStream(section, index, where, context))
+    if (section.origin === top.site && section.database === undefined) {
+      const message = `is missing; ${section.name} has its origin at this site, ${section.origin}`
+      context.problems.add(`streams[${index}].database`, message)
+    }
+    const stream = await loadStream(section, index, context)
+    if (stream !== null) streams.push(stream)
   }
   return streams
-}
-
-/** What belongs to the other site's file is an error: here it would silently do nothing. */
-function checkSide(section: Section, site: unknown, where: string, problems: Problems): void {
-  const sides = {
-    production: { needed: 'source', foreign: ['spool', 'relay', 'replica'], other: 'dr' },
-    dr: { needed: 'spool', foreign: ['source', 'throttle'], other: 'production' },
-  } as const
-  if (site !== 'production' && site !== 'dr') return
-  const { needed, foreign, other } = sides[site]
-  if (section[needed] === undefined) {
-    problems.add(`${where}.${needed}`, `is missing; a stream at site ${site} needs it`)
-  }
-  for (const key of foreign) {
-    if (section[key] === undefined) continue
-    problems.add(
-      `${where}.${key}`,
-      `belongs into the file of the gateway at site ${other}; move it`,
-    )
-  }
 }
 
 async function loadStream(
   section: Section,
   index: number,
-  where: string,
   context: StreamContext,
-): Promise<StreamConfig> {
+): Promise<StreamConfig | null> {
   const { problems } = context
+  const where = `streams[${index}]`
   const given = <Schema extends z.ZodType>(schema: Schema, key: keyof Section) =>
     section[key] === undefined
       ? null
       : problems.parse(schema, section[key], ['streams', index, key])
-  const source = given(sourceSchema, 'source')
+  const { name, origin } = section
+  const database = given(databaseSchema, 'database')
   const throttle = given(throttleSchema, 'throttle')
-  const spool = given(spoolSchema, 'spool')
+  const spool = problems.parse(spoolSchema, section.spool ?? {}, ['streams', index, 'spool'])
   const relay = given(relaySchema, 'relay')
-  const replica = given(replicaSchema, 'replica')
-  return {
-    name: section.name,
-    source: source === null ? null : await loadSource(source, `${where}.source`, context),
-    throttle: { bytesPerSecond: throttle?.bytesPerSecond ?? null },
-    spool: spool === null ? null : toSpool(spool, context.dataDir ?? ''),
+  const loaded = {
+    database: database === null ? null : await loadDatabase(database, `${where}.database`, context),
     relay: relay === null ? null : await loadRelay(relay, `${where}.relay`, context),
-    replica: replica === null ? null : await loadDatabase(replica, `${where}.replica`, context),
+  }
+  if (spool === null) return null
+  return {
+    name,
+    origin,
+    throttle: { bytesPerSecond: throttle?.bytesPerSecond ?? null },
+    spool: toSpool(name, spool, context.dataDir ?? ''),
+    ...loaded,
   }
 }
 
-async function loadSource(
-  section: z.output<typeof sourceSchema>,
-  where: string,
-  context: StreamContext,
-): Promise<SourceConfig | null> {
-  const database = await loadDatabase(section, where, context)
-  if (database === null) return null
-  return { ...database, serverId: section.serverId ?? null, flavor: section.flavor }
-}
-
 async function loadDatabase(
-  section: z.output<typeof replicaSchema>,
+  section: z.output<typeof databaseSchema>,
   where: string,
   context: StreamContext,
-): Promise<DatabaseConfig | null> {
+): Promise<SiteDatabaseConfig | null> {
   const password = await context.files.password(where, section)
   const { files, problems } = context
-  const { host } = section
+  const { host, port, user, flavor } = section
   const tls = await loadDatabaseTls(section.tls, `${where}.tls`, { host, files, problems })
   if (password === null || tls === null) return null
-  return { host, port: section.port, user: section.user, password, tls }
+  return { host, port, user, password, tls, serverId: section.serverId ?? null, flavor }
 }
 
-function toSpool(section: z.output<typeof spoolSchema>, dataDir: string): SpoolConfig {
+function toSpool(
+  stream: string,
+  section: z.output<typeof spoolSchema>,
+  dataDir: string,
+): SpoolConfig {
   const { age, size, hardLimit, replicaAge, minimumHold } = section.retention
   return {
-    directory: resolve(dataDir, section.directory),
+    directory: resolve(dataDir, section.directory ?? join('spool', stream)),
     retention: {
       ageMs: age ?? null,
       sizeBytes: size ?? null,
