@@ -1,4 +1,3 @@
-import type { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import { AdminServer } from './api/admin-server.ts'
 import { Journal } from './api/journal.ts'
@@ -7,28 +6,23 @@ import { OperationTable } from './api/operation-table.ts'
 import { ownOperations } from './api/own-operations.ts'
 import { type Clock, systemClock } from './base/clock.ts'
 import { EventLoopDelay } from './base/event-loop-delay.ts'
-import { publicKeyFingerprint } from './base/fingerprint.ts'
 import type { Log } from './base/log.ts'
 import { roundNumbers } from './base/round-numbers.ts'
 import { untilAborted } from './base/until-aborted.ts'
 import { packageVersion } from './base/version.ts'
 import type { GatewayConfig } from './config/config.ts'
 import { tunnelOptionsOf } from './config/tunnel-options.ts'
-import { DatabaseAttempts } from './database/database-attempts.ts'
 import { CertificateExpiry } from './gateway/certificate-expiry.ts'
-import { CopyHalf } from './gateway/copy-half.ts'
 import { holdDataDirectory, makeDataPrivate } from './gateway/data-directory.ts'
 import { LinkPath } from './gateway/link-path.ts'
-import { OriginHalf } from './gateway/origin-half.ts'
-import { relayPlacesOf } from './gateway/relay-places.ts'
+import { Links } from './gateway/links.ts'
 import { replicaRelease } from './gateway/replica-release.ts'
-import type { StreamHalf } from './gateway/stream-half.ts'
-import { loadStreamIdentity } from './gateway/stream-identity.ts'
-import { StreamSessions } from './gateway/stream-sessions.ts'
-import { LinkClient } from './link/link-client.ts'
-import { LinkServer } from './link/link-server.ts'
+import type { Stream } from './gateway/stream.ts'
+import { loadStreams } from './gateway/streams.ts'
+import { termAdvance } from './gateway/term-advance.ts'
 import { MetricsServer } from './observe/metrics-server.ts'
-import { linkProblems, tunnelProblems, worstState } from './status/path-problems.ts'
+import { linkProblems } from './status/link-problems.ts'
+import { tunnelProblems, worstState } from './status/path-problems.ts'
 import { silenceProblems } from './status/silence-problems.ts'
 import type { GatewayStatus } from './status/status.ts'
 import { verdictsOf } from './status/verdicts.ts'
@@ -58,22 +52,28 @@ export async function createGateway(
 ): Promise<Gateway> {
   // 1. The tunnel: everything between the gateways goes through it.
   const tunnel = createTunnel(config, log, clock)
-  // 2. The streams: source and sender at production; receiver, spool and relay at DR.
-  const streams = await createStreams(config, () => link.status().clockOffsetMs, log, clock)
-  // 3. The link that joins the two halves of each stream. DR dials, production listens.
-  const path = new LinkPath(tunnel, clock)
-  const link = createLink(config, new StreamSessions(streams, config.site === 'dr', clock), path, {
-    log,
+  // 2. The streams: for each the half that its term asks for, sending or receiving.
+  const streams = await loadStreams(config, {
+    endSessions: (reason) => links.endSessions(reason),
+    clockOffsetMs: (site) => links.clockOffsetMs(site),
     clock,
+    log,
   })
+  // 3. The sessions that join the halves of each stream. Whoever receives dials.
+  const path = new LinkPath(tunnel, clock)
+  const links = new Links({ config, streams: () => streams, path, clock, log })
   // 4. What people and machines ask of it.
   const journal = new Journal({ path: join(config.dataDir, 'journal.jsonl'), clock, log })
-  const status = createStatus({ config, tunnel, link, streams, journal, clock })
+  const status = createStatus({ config, tunnel, links, streams, journal, clock })
   let delay: EventLoopDelay | null = null
   const metrics = () => renderMetrics(status(), peerLabels(config), delay?.maxMs() ?? null)
   const { socketPath } = config.admin
   const operations = new OperationTable(
-    [...ownOperations(status, journal), replicaRelease(() => streams)],
+    [
+      ...ownOperations(status, journal),
+      replicaRelease(() => streams),
+      termAdvance({ site: config.site, sites: sitesOf(config), streams: () => streams }),
+    ],
     journal,
   )
   const admin = new AdminServer({ socketPath, status, metrics, operations })
@@ -96,7 +96,7 @@ export async function createGateway(
 
   const runStations = async (signal: AbortSignal): Promise<void> => {
     const [flow, ground] = [new AbortController(), new AbortController()]
-    const linking = path.wait(flow.signal).then(() => link.run(flow.signal))
+    const linking = path.wait(flow.signal).then(() => links.run(flow.signal))
     const flowing = [linking, ...streams.map((stream) => stream.run(flow.signal))]
     const grounding = [tunnel, admin, scraped, journal].map((station) =>
       station?.run(ground.signal),
@@ -125,38 +125,16 @@ async function settledOrLate(operations: OperationTable, clock: Clock): Promise<
   done.abort()
 }
 
-async function createStreams(
-  config: GatewayConfig,
-  clockOffsetMs: () => number | null,
-  log: Log,
-  clock: Clock,
-): Promise<StreamHalf[]> {
-  const { name: gateway, site, link, dataDir } = config
-  const attempts = new DatabaseAttempts(clock)
-  const relayPlaces = relayPlacesOf(config.streams, log)
-  return await Promise.all(
-    config.streams.map(async (stream) => {
-      const identity = await loadStreamIdentity(dataDir, stream.name)
-      const common = { config: stream, identity, clock, log: log.child({ stream: stream.name }) }
-      return site === 'production'
-        ? new OriginHalf({ ...common, gateway, link, attempts: attempts.at(stream.source) })
-        : new CopyHalf({
-            ...common,
-            dataDir,
-            windowBytes: link.windowBytes,
-            relayPlaces,
-            clockOffsetMs,
-            replicaAttempts: attempts.at(stream.replica),
-          })
-    }),
-  )
+/** This gateway's and those of its peers, each once. */
+function sitesOf({ site, peers }: GatewayConfig): string[] {
+  return [...new Set([site, ...peers.map((peer) => peer.site)])]
 }
 
 interface StatusParts {
   readonly config: GatewayConfig
   readonly tunnel: TunnelPath
-  readonly link: LinkClient | LinkServer
-  readonly streams: readonly StreamHalf[]
+  readonly links: Links
+  readonly streams: readonly Stream[]
   readonly journal: Journal
   readonly clock: Clock
 }
@@ -164,7 +142,7 @@ interface StatusParts {
 function createStatus({
   config,
   tunnel,
-  link,
+  links,
   streams,
   journal,
   clock,
@@ -175,12 +153,16 @@ function createStatus({
   const expiry = new CertificateExpiry(config.identity)
   return () => {
     const nowMs = clock.wallMs()
-    const shown = { nowMs, link: link.status(), streams: streams.map((stream) => stream.status()) }
+    const shown = {
+      nowMs,
+      links: links.status(),
+      streams: streams.map((stream) => stream.status()),
+    }
     const told = [
       ...expiry.problems(nowMs),
       ...tunnel.problems(),
       ...tunnelProblems(tunnel.status(), { nowMs, startedAtMs }),
-      ...linkProblems(shown.link, nowMs),
+      ...linkProblems(shown.links, nowMs),
       ...streams.flatMap((stream) => stream.problems()),
       ...journal.problems(),
     ]
@@ -196,13 +178,15 @@ function createStatus({
       problems,
       tunnel: tunnel.status(),
       ...shown,
-      refused: [...link.refused(), ...streams.flatMap((stream) => stream.refused())],
+      refused: [...links.refused(), ...streams.flatMap(({ half }) => half.refused())],
     } as const
     return roundNumbers({ ...facts, verdicts: verdictsOf(facts) })
   }
 }
 
-function peerLabels({ peer }: GatewayConfig): TunnelPeerLabels {
+function peerLabels({ peers }: GatewayConfig): TunnelPeerLabels {
+  const [peer] = peers
+  if (peer === undefined) throw new TypeError('there is no peer')
   return {
     publicKey: peer.wireguardPublicKey,
     allowedIps: allowedAddress(peer.tunnelAddress.address),
@@ -214,39 +198,6 @@ function createTunnel(config: GatewayConfig, log: Log, clock: Clock): TunnelPath
   if (options !== null) return new Tunnel({ ...options, log, clock })
   return new ExternalTunnel({
     localAddress: config.self.tunnelAddress.address,
-    peerAddress: config.peer.tunnelAddress.address,
+    peerAddress: config.peers[0]?.tunnelAddress.address ?? '',
   })
-}
-
-function createLink(
-  config: GatewayConfig,
-  sessions: StreamSessions,
-  path: LinkPath,
-  { log, clock }: Required<GatewayDependencies>,
-): LinkClient | LinkServer {
-  const { identity, link, peer } = config
-  const options = {
-    own: {
-      gateway: config.name,
-      site: config.site,
-      software: `landbridge ${packageVersion()}`,
-      streams: config.streams.map((stream) => stream.name),
-    },
-    peerName: peer.name,
-    host: link.host,
-    port: link.port,
-    pingMs: link.pingMs,
-    tls: {
-      certificatePem: identity.certificatePem,
-      privateKeyPem: identity.privateKeyPem,
-      authorityPem: identity.authorityPem,
-      peerFingerprint: peer.certificateFingerprint,
-      fingerprintOf: (certificate: X509Certificate) => publicKeyFingerprint(certificate.publicKey),
-    },
-    createBody: sessions.create,
-    clock,
-    log,
-  }
-  if (config.site === 'production') return new LinkServer(options)
-  return new LinkClient({ ...options, excuses: (error) => path.excuses(error) })
 }

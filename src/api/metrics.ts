@@ -31,7 +31,7 @@ export async function renderMetrics(
   sheet.gauge('landbridge_event_loop_delay_max_seconds', help, seconds(eventLoopDelayMs))
   addTunnel(sheet, status.tunnel)
   addWireguard(sheet, status, tunnelPeer)
-  addLink(sheet, status.link)
+  for (const link of status.links) addLink(sheet, link)
   for (const stream of status.streams) addStream(sheet, stream)
   return `${await sheet.text()}${await processMetrics()}`
 }
@@ -121,17 +121,18 @@ function addWireguard(sheet: MetricSheet, status: GatewayStatus, peer: TunnelPee
 }
 
 function addLink(sheet: MetricSheet, link: LinkStatus): void {
-  const { peer } = link
+  const labels = { peer: link.peer, role: link.role }
   const up = Number(link.state === 'up')
-  sheet.gauge('landbridge_link_up', '1 while the peer is connected', up, { peer })
+  sheet.gauge('landbridge_link_up', '1 while the peer is connected', up, labels)
+  sheet.gauge('landbridge_link_streams', 'Streams that go over it', link.carries.length, labels)
   const roundTrip = seconds(link.roundTripMs)
-  sheet.gauge('landbridge_link_round_trip_seconds', 'Round trip to the peer', roundTrip, { peer })
+  sheet.gauge('landbridge_link_round_trip_seconds', 'Round trip to the peer', roundTrip, labels)
   const offset = seconds(link.clockOffsetMs)
-  sheet.gauge('landbridge_link_clock_offset_seconds', 'Peer clock minus own', offset, { peer })
-  sheet.counter('landbridge_link_sessions_total', 'Sessions since start', link.sessions, { peer })
+  sheet.gauge('landbridge_link_clock_offset_seconds', 'Peer clock minus own', offset, labels)
+  sheet.counter('landbridge_link_sessions_total', 'Sessions since start', link.sessions, labels)
   const { receivedBytes, sentBytes } = link
-  sheet.counter('landbridge_link_received_bytes_total', 'Bytes received', receivedBytes, { peer })
-  sheet.counter('landbridge_link_sent_bytes_total', 'Bytes sent', sentBytes, { peer })
+  sheet.counter('landbridge_link_received_bytes_total', 'Bytes received', receivedBytes, labels)
+  sheet.counter('landbridge_link_sent_bytes_total', 'Bytes sent', sentBytes, labels)
 }
 
 function addStream(sheet: MetricSheet, status: StreamStatus): void {
@@ -145,6 +146,11 @@ function addStream(sheet: MetricSheet, status: StreamStatus): void {
     const value = Number(status.state === state)
     sheet.gauge('landbridge_stream_state', help, value, { ...labels, state })
   }
+  for (const role of ['origin', 'copy']) {
+    const value = Number(status.role === role)
+    sheet.gauge('landbridge_stream_role', '1 for what this site is', value, { ...labels, role })
+  }
+  gauge('term', 'How often the origin was decided', status.term.term)
   gauge('source_connected', '1 while the source is read', Number(status.source.connected))
   gauge('source_heard_age_seconds', 'Since the source was heard', seconds(status.source.heardAgoMs))
   gauge('spool_bytes', 'Bytes of binlog held', status.spool?.bytes ?? null)

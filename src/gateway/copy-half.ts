@@ -1,23 +1,25 @@
 import type { Clock } from '../base/clock.ts'
-import { LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import type { SpoolConfig, StreamConfig } from '../config/config.ts'
+import { runTogether } from '../base/tasks.ts'
+import type { StreamConfig } from '../config/config.ts'
 import type { Channel } from '../link/channel.ts'
 import type { SessionBody } from '../link/link-session.ts'
 import type { State } from '../link/messages.ts'
 import { StreamReceiver } from '../link/stream-receiver.ts'
 import type { ConnectAttempts } from '../mysql/connect-attempts.ts'
-import type { Problem, RefusedStatus, StreamStatus } from '../status/status.ts'
+import type { Problem, RefusedStatus } from '../status/status.ts'
 import { LagMeter } from './lag-meter.ts'
 import type { RelayPlaces } from './relay-places.ts'
 import { ReplicaWatch } from './replica-watch.ts'
 import { SpoolSupervisor } from './spool-supervisor.ts'
-import type { StreamHalf } from './stream-half.ts'
+import type { HalfStatus, StreamHalf } from './stream-half.ts'
 import type { StreamIdentity } from './stream-identity.ts'
 
 export interface CopyHalfOptions {
   readonly dataDir: string
   readonly config: StreamConfig
+  /** In which this site is a copy. */
+  readonly term: number
   readonly windowBytes: number
   /** How many connections the relay may have. */
   readonly relayPlaces: RelayPlaces
@@ -35,7 +37,7 @@ export interface CopyHalfOptions {
  * replicas; lag is measured beside them.
  */
 export class CopyHalf implements StreamHalf {
-  readonly name: string
+  readonly role = 'copy'
   readonly spool: SpoolSupervisor
   readonly #options: CopyHalfOptions
   readonly #receiver: StreamReceiver
@@ -44,11 +46,9 @@ export class CopyHalf implements StreamHalf {
 
   constructor(options: CopyHalfOptions) {
     const { config, clock, log } = options
-    const spoolConfig = requireSpool(config)
     this.#options = options
-    this.name = config.name
     this.spool = new SpoolSupervisor({
-      ...{ stream: config.name, dataDir: options.dataDir, config: spoolConfig, clock, log },
+      ...{ stream: config.name, dataDir: options.dataDir, config: config.spool, clock, log },
       onSynced: (bytes, commitMs) => this.#synced(bytes, commitMs),
       onBroken: (error) => this.#receiver.broken(error),
       beforeRetention: () => this.#replicas.confirmPins(),
@@ -57,13 +57,14 @@ export class CopyHalf implements StreamHalf {
     this.#lag = new LagMeter({ ...options, stream: config.name, spool })
     this.#receiver = new StreamReceiver({
       name: config.name,
+      term: options.term,
       windowBytes: options.windowBytes,
       clock,
       spool: this.spool.port(),
       onSample: (sample) => this.#lag.sampled(sample, this.#told()?.state === 'streaming'),
       onOpen: (opened) => this.#lag.opened(opened),
     })
-    const keepSentMs = spoolConfig.retention.replicaAgeMs
+    const keepSentMs = config.spool.retention.replicaAgeMs
     this.#replicas = new ReplicaWatch({ ...options, spool, lag: this.#lag, keepSentMs })
   }
 
@@ -72,18 +73,15 @@ export class CopyHalf implements StreamHalf {
       await this.spool.load(signal)
       if (signal.aborted) return
       await this.#lag.loaded()
-      await this.#runParts(signal)
+      await runTogether([this.spool, this.#replicas, this.#lag], signal)
     } finally {
       await this.spool.close()
     }
   }
 
-  session(channel: Channel, stream: number): SessionBody {
-    return this.#receiver.session(channel, stream)
+  session(channel: Channel, number: number, peer: string): SessionBody {
+    return this.#receiver.session(channel, number, peer)
   }
-
-  /** A sender that lacks the stream says so in the session. */
-  namedByPeer(): void {}
 
   async releaseReplica(replica: string): Promise<boolean> {
     return await this.spool.spool.releasePin(replica)
@@ -102,13 +100,13 @@ export class CopyHalf implements StreamHalf {
     ]
   }
 
-  status(): StreamStatus {
+  status(): HalfStatus {
     const { config, clock } = this.#options
     const received = this.#receiver.status()
     const told = received.state
     const identity = this.spool.spool.identity()
     return {
-      name: this.name,
+      name: config.name,
       flavor: identity?.flavor ?? null,
       state: told?.state ?? 'idle',
       source: {
@@ -119,6 +117,8 @@ export class CopyHalf implements StreamHalf {
         connected: told?.state === 'streaming',
         ...this.#lag.sourceStatus(),
       },
+      peer: received.peer,
+      copies: [],
       spool: this.spool.status(),
       receiveLag: this.#lag.receiveStatus(),
       transactionsReceived: this.#lag.transactions,
@@ -127,18 +127,6 @@ export class CopyHalf implements StreamHalf {
         received.receivedMs === null ? null : clock.monotonicMs() - received.receivedMs,
       throttle: { bytesPerSecond: config.throttle.bytesPerSecond },
       replicas: this.#replicas.status(),
-    }
-  }
-
-  async #runParts(signal: AbortSignal): Promise<void> {
-    const ending = new AbortController()
-    const stop = AbortSignal.any([signal, ending.signal])
-    const parts = [this.spool, this.#replicas, this.#lag].map((part) => part.run(stop))
-    try {
-      await Promise.all(parts)
-    } finally {
-      ending.abort()
-      await Promise.allSettled(parts)
     }
   }
 
@@ -161,12 +149,7 @@ export class CopyHalf implements StreamHalf {
     const { code, message, remedy } = told.problem
     const sinceMs = this.#lag.ownTimeOf(told.problem.sinceMs)
     const severity = told.state === 'blocked' ? 'blocked' : 'error'
-    const where = `source:${this.name}`
+    const where = `source:${this.#options.config.name}`
     return [{ code, severity, where, message, sinceMs, ...(remedy !== null && { remedy }) }]
   }
-}
-
-function requireSpool(config: StreamConfig): SpoolConfig {
-  if (config.spool !== null) return config.spool
-  throw new LandbridgeError('ERR_CONFIG', `stream ${config.name} has no spool`)
 }

@@ -1,26 +1,28 @@
 import type { Clock } from '../base/clock.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { untilAborted } from '../base/until-aborted.ts'
 import { formatHostPort } from '../config/address.ts'
-import type { LinkConfig, StreamConfig } from '../config/config.ts'
+import type { LinkConfig, PeerConfig, SiteDatabaseConfig, StreamConfig } from '../config/config.ts'
 import type { Channel } from '../link/channel.ts'
 import type { SessionBody } from '../link/link-session.ts'
-import type { Sample } from '../link/messages.ts'
-import type { OpenedSource, SourcePort } from '../link/source-port.ts'
-import { StreamSender } from '../link/stream-sender.ts'
+import type { StreamSenderStatus } from '../link/stream-sender.ts'
 import type { ConnectAttempts } from '../mysql/connect-attempts.ts'
 import { Throttle } from '../progress/throttle.ts'
 import { SourceMonitor } from '../source/source-monitor.ts'
-import { SourceReader } from '../source/source-reader.ts'
 import { problemOf } from '../status/problem-of.ts'
-import type { Problem, RefusedStatus, StreamStatus } from '../status/status.ts'
+import type { CopyStatus, Problem, RefusedStatus } from '../status/status.ts'
+import { OriginCopy } from './origin-copy.ts'
+import { SharedWatch } from './shared-watch.ts'
 import { SourceWarnings } from './source-warnings.ts'
-import type { StreamHalf } from './stream-half.ts'
-import type { StreamIdentity } from './stream-identity.ts'
+import type { HalfStatus, StreamHalf } from './stream-half.ts'
+import type { ServerIdentity, StreamIdentity } from './stream-identity.ts'
 
 export interface OriginHalfOptions {
   readonly gateway: string
   readonly config: StreamConfig
+  /** Gateways that may ask for the stream. */
+  readonly peers: readonly Pick<PeerConfig, 'name' | 'site'>[]
   readonly link: LinkConfig
   readonly identity: StreamIdentity
   /** Of the source's server, shared with every stream that has the same. */
@@ -29,56 +31,59 @@ export interface OriginHalfOptions {
   readonly log: Log
 }
 
-/** The sending half of a stream: source, throttle and sender joined. */
+interface Copy {
+  readonly peer: Pick<PeerConfig, 'name' | 'site'>
+  readonly sender: OriginCopy['sender']
+  readonly reader: OriginCopy['reader']
+}
+
+/** From the best to the worst: the stream is as well as its worst copy that is connected. */
+const STATES = ['streaming', 'connecting', 'parked', 'blocked'] as const
+
+/**
+ * The sending half of a stream: one source, watched once, and a dump for each copy. They share the
+ * throttle.
+ */
 export class OriginHalf implements StreamHalf {
-  readonly name: string
-  readonly #sender: StreamSender
+  readonly role = 'origin'
   readonly #options: OriginHalfOptions
+  readonly #database: SiteDatabaseConfig
   readonly #throttle: Throttle
-  #unnamedSinceMs: number | null = null
   readonly #warnings: SourceWarnings
   readonly #monitor: SourceMonitor
+  readonly #copies: readonly Copy[]
 
   constructor(options: OriginHalfOptions) {
-    const { config, link, clock, log } = options
+    const { config, clock, log, attempts } = options
     this.#options = options
-    this.name = config.name
+    this.#database = requireDatabase(config)
     this.#throttle = new Throttle({ bytesPerSecond: config.throttle.bytesPerSecond, clock })
     this.#warnings = new SourceWarnings({ stream: config.name, clock, log })
-    const { port, monitor } = createSourcePort(options, this.#warnings)
-    this.#monitor = monitor
-    this.#sender = new StreamSender({
-      name: config.name,
-      source: port,
-      throttle: this.#throttle,
-      compression: link.compression,
-      windowBytes: link.windowBytes,
+    this.#monitor = new SourceMonitor({
+      address: { ...this.#database, attempts: attempts.givingWay },
       clock,
-      log,
+      inspect: async (connection) => await this.#inspector()?.reader.inspect(connection),
     })
+    this.#copies = this.#createCopies()
   }
 
-  namedByPeer(isNamed: boolean): void {
-    const sinceMs = this.#unnamedSinceMs ?? this.#options.clock.wallMs()
-    this.#unnamedSinceMs = isNamed ? null : sinceMs
+  /** The senders live in the link's sessions. */
+  async run(signal: AbortSignal): Promise<void> {
+    await untilAborted(signal)
   }
 
-  /** The sender lives in the link's sessions; between them there is nothing to run. */
-  async run(_signal: AbortSignal): Promise<void> {}
-
-  session(channel: Channel, stream: number): SessionBody {
-    return this.#sender.session(channel, stream)
+  session(channel: Channel, number: number, peer: string): SessionBody {
+    const copy = this.#copies.find((one) => one.peer.name === peer)
+    if (copy === undefined) throw new TypeError(`${peer} is no peer`)
+    return copy.sender.session(channel, number)
   }
 
   /** Nothing is kept for anybody here: throws ERR_USAGE. */
   async releaseReplica(): Promise<boolean> {
-    throw new LandbridgeError(
-      'ERR_USAGE',
-      `no replica of stream ${this.name} is served from here`,
-      {
-        remedy: 'Ask the gateway that feeds the replica.',
-      },
-    )
+    const { name } = this.#options.config
+    throw new LandbridgeError('ERR_USAGE', `no replica of stream ${name} is served from here`, {
+      remedy: 'Ask the gateway that feeds the replica.',
+    })
   }
 
   /** It has no door of its own. */
@@ -87,52 +92,29 @@ export class OriginHalf implements StreamHalf {
   }
 
   problems(): Problem[] {
-    const { problem, state } = this.#sender.status()
-    const warnings = [
-      ...this.#unnamed(),
-      ...this.#unmonitored(),
-      // What stops it now need not be foreseen.
-      ...this.#warnings.problems().filter(({ code }) => code !== problem?.code),
-    ]
-    if (problem === null) return warnings
-    const { code, message, remedy, sinceMs } = problem
-    const severity = state === 'blocked' ? 'blocked' : 'error'
-    const where = `source:${this.name}`
-    const blocking: Problem = { code, severity, where, message, sinceMs }
-    return [remedy === null ? blocking : { ...blocking, remedy }, ...warnings]
-  }
-
-  #unmonitored(): Problem[] {
+    const where = `source:${this.#options.config.name}`
     const { trouble } = this.#monitor
-    if (trouble === null) return []
-    return [problemOf(trouble, { severity: 'error', where: `source:${this.name}` })]
+    const unmonitored =
+      trouble === null ? [] : [problemOf(trouble, { severity: 'error', where } as const)]
+    const blocking = this.#copyProblems(where)
+    // What stops it now need not be foreseen.
+    const stopping = new Set(blocking.map(({ code }) => code))
+    const foreseen = this.#warnings.problems().filter(({ code }) => !stopping.has(code))
+    return [...blocking, ...unmonitored, ...foreseen]
   }
 
-  #unnamed(): Problem[] {
-    if (this.#unnamedSinceMs === null) return []
-    const remedy = `Add a stream "${this.name}" with a spool to the DR gateway, or remove it here.`
-    return [
-      {
-        code: 'ERR_STREAM_UNKNOWN',
-        severity: 'blocked',
-        where: `source:${this.name}`,
-        message: `the DR gateway has no stream named ${this.name}: it is not copied`,
-        remedy,
-        sinceMs: this.#unnamedSinceMs,
-      },
-    ]
-  }
-
-  status(): StreamStatus {
-    const { state, source, sample, sampledMs, sentBytes } = this.#sender.status()
-    const { config } = this.#options
-    const heardAgoMs = sampledMs === null ? null : this.#options.clock.monotonicMs() - sampledMs
+  status(): HalfStatus {
+    const { config, clock } = this.#options
+    const all = this.#copies.map(({ sender }) => sender.status())
+    const newest = newestOf(all)
+    const { source, sample, sampledMs } = newest
+    const state = stateOf(all)
     return {
-      name: this.name,
+      name: config.name,
       flavor: source?.flavor ?? null,
       state,
       source: {
-        host: config.source === null ? null : formatHostPort(config.source),
+        host: formatHostPort(this.#database),
         serverVersion: source?.serverVersion ?? null,
         serverId: source?.serverId ?? null,
         serverUuid: source?.serverUuid ?? null,
@@ -140,67 +122,98 @@ export class OriginHalf implements StreamHalf {
           sample === null
             ? null
             : { epoch: null, file: sample.file, offset: sample.offset, gtids: sample.gtids ?? '' },
-        connected: state === 'streaming',
-        heardAgoMs,
+        connected: all.some((one) => one.state === 'streaming'),
+        heardAgoMs: sampledMs === null ? null : clock.monotonicMs() - sampledMs,
       },
+      peer: null,
+      copies: this.#copies.map(copyStatus),
       spool: null,
       receiveLag: null,
       transactionsReceived: 0,
-      bytesReceived: sentBytes,
+      bytesReceived: all.reduce((sum, { sentBytes }) => sum + sentBytes, 0),
       receivedAgoMs: null,
       throttle: { bytesPerSecond: this.#throttle.bytesPerSecond },
       replicas: [],
     }
   }
+
+  #createCopies(): Copy[] {
+    const { config, peers, identity } = this.#options
+    const watch = new SharedWatch((...watching) => this.#monitor.run(...watching))
+    return peers.map((peer, index) => {
+      const copy = new OriginCopy({
+        ...this.#options,
+        stream: config.name,
+        database: this.#database,
+        identity: readerIdentity(this.#database, identity, peer.name, index),
+        throttle: this.#throttle,
+        monitor: this.#monitor,
+        watch,
+        warnings: this.#warnings,
+        log: peers.length === 1 ? this.#options.log : this.#options.log.child({ peer: peer.name }),
+      })
+      return { peer, reader: copy.reader, sender: copy.sender }
+    })
+  }
+
+  /** All readers would find the same: the one that reads looks. */
+  #inspector(): Copy | undefined {
+    return this.#copies.find(({ sender }) => sender.status().state === 'streaming')
+  }
+
+  /** What stops a dump. Of several copies each says which it is, unless all say the same. */
+  #copyProblems(where: string): Problem[] {
+    const problems: Problem[] = []
+    for (const { peer, sender } of this.#copies) {
+      const { problem, state } = sender.status()
+      if (problem === null) continue
+      const { code, message, remedy, sinceMs } = problem
+      if (problems.some((other) => other.code === code && other.message === message)) continue
+      const severity = state === 'blocked' ? 'blocked' : 'error'
+      const isShared = code !== 'ERR_PARKED' || this.#copies.length === 1
+      const text = isShared ? message : `${peer.name}: ${message}`
+      problems.push({ code, severity, where, message: text, sinceMs, ...(remedy && { remedy }) })
+    }
+    return problems
+  }
 }
 
-function createSourcePort(
-  options: OriginHalfOptions,
-  warnings: SourceWarnings,
-): { readonly port: SourcePort; readonly monitor: SourceMonitor } {
-  const { config, identity, gateway, attempts, clock, log } = options
-  const { source } = config
-  if (source === null) throw new TypeError(`stream ${config.name} has no source`)
-  const monitor = new SourceMonitor({
-    address: { ...source, attempts: attempts.givingWay },
-    clock,
-    inspect: (connection) => reader.inspect(connection),
+function copyStatus({ peer, sender }: Copy): CopyStatus {
+  const { state, sentBytes, inFlightBytes } = sender.status()
+  return { peer: peer.name, site: peer.site, state, sentBytes, inFlightBytes }
+}
+
+/** Of what the copies' senders know of the source, what was heard last. */
+function newestOf(all: readonly StreamSenderStatus[]): {
+  readonly source: StreamSenderStatus['source']
+  readonly sample: StreamSenderStatus['sample']
+  readonly sampledMs: StreamSenderStatus['sampledMs']
+} {
+  const byTime = [...all].sort((a, b) => (b.sampledMs ?? -1) - (a.sampledMs ?? -1))
+  const { sample = null, sampledMs = null } = byTime[0] ?? {}
+  return { source: byTime.find(({ source }) => source !== null)?.source ?? null, sample, sampledMs }
+}
+
+function stateOf(all: readonly StreamSenderStatus[]): HalfStatus['state'] {
+  const states = all.map(({ state }) => state)
+  return STATES.toReversed().find((state) => states.includes(state)) ?? 'idle'
+}
+
+/** A configured server_id is the first of as many as there are peers. */
+function readerIdentity(
+  { serverId }: SiteDatabaseConfig,
+  { readers }: StreamIdentity,
+  peer: string,
+  index: number,
+): ServerIdentity {
+  const reader = readers[peer]
+  if (reader === undefined) throw new TypeError(`there is no identity to read for ${peer}`)
+  return serverId === null ? reader : { ...reader, serverId: serverId + index }
+}
+
+function requireDatabase({ name, database }: StreamConfig): SiteDatabaseConfig {
+  if (database !== null) return database
+  throw new LandbridgeError('ERR_CONFIG', `stream ${name} has no database at this site`, {
+    remedy: `Add the \`database\` section of stream ${name}: this site is its origin.`,
   })
-  const reader = new SourceReader({
-    address: { ...source, attempts },
-    serverId: source.serverId ?? identity.sourceServerId,
-    replicaUuid: identity.replicaUuid,
-    reportHost: gateway,
-    clock,
-    log,
-    onPreflight: (findings) => warnings.take(findings),
-    onInspection: (findings) => warnings.foresee(findings),
-    onCrowded: () => monitor.giveWay(),
-    onConnected: () => monitor.comeBack(),
-  })
-  const port: SourcePort = {
-    host: formatHostPort(source),
-    async open(held, signal): Promise<OpenedSource> {
-      const { facts, plan, run } = await reader.open(held, signal)
-      if (source.flavor !== 'auto' && source.flavor !== facts.flavor) {
-        throw new LandbridgeError(
-          'ERR_SOURCE_FLAVOR',
-          `the source is ${facts.flavor}, the configuration says ${source.flavor}`,
-          { remedy: `Set streams.${config.name}.source.flavor to auto or ${facts.flavor}.` },
-        )
-      }
-      const { flavor, serverVersion, serverId, serverUuid, gtidDomainId } = facts
-      const identified = { flavor, serverVersion, serverId, serverUuid, gtidDomainId }
-      const { newEpoch, gtids } = plan
-      return { source: identified, newEpoch: newEpoch && { ...newEpoch, gtidsBefore: gtids }, run }
-    },
-    async watch(onSample, signal): Promise<void> {
-      const take = (sample: Sample): void => {
-        reader.seen(sample)
-        onSample(sample)
-      }
-      await monitor.run(take, signal)
-    },
-  }
-  return { port, monitor }
 }

@@ -5,7 +5,7 @@ import type { StreamIdentity } from './stream-identity.ts'
 /** By what a replica's connection to this relay is known. No identity before the first run. */
 export function relayAddress(
   relay: RelayConfig,
-  identity: Pick<StreamIdentity, 'relayServerId' | 'relayUuid'> | null,
+  identity: Pick<StreamIdentity, 'relay'> | null,
   host: string | null = null,
 ): RelayAddress {
   return {
@@ -13,7 +13,7 @@ export function relayAddress(
     host,
     port: relay.listen.port,
     user: relay.user,
-    serverId: relay.serverId ?? identity?.relayServerId ?? null,
-    serverUuid: identity?.relayUuid ?? null,
+    serverId: relay.serverId ?? identity?.relay.serverId ?? null,
+    serverUuid: identity?.relay.uuid ?? null,
   }
 }

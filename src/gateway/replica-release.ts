@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { defineOperation, type Operation } from '../api/operation.ts'
-import { LandbridgeError } from '../base/errors.ts'
-import type { StreamHalf } from './stream-half.ts'
+import type { Stream } from './stream.ts'
+import { findStream } from './streams.ts'
 
 /** A person says of a replica that it is gone, or was made anew. */
-export function replicaRelease(streams: () => readonly StreamHalf[]): Operation {
+export function replicaRelease(streams: () => readonly Stream[]): Operation {
   return defineOperation({
     name: 'replica.release',
     summary: 'keep no files for a replica any more, and serve it as one that is new',
@@ -16,17 +16,8 @@ export function replicaRelease(streams: () => readonly StreamHalf[]): Operation 
     output: z.strictObject({
       released: z.boolean().describe('Whether anything was kept for it'),
     }),
-    async run({ stream: name, replica }) {
-      const found = streams().find((stream) => stream.name === name)
-      if (found === undefined) throw noStream(name, streams())
-      return { released: await found.releaseReplica(replica) }
+    async run({ stream, replica }) {
+      return { released: await findStream(streams(), stream).half.releaseReplica(replica) }
     },
-  })
-}
-
-function noStream(name: string, streams: readonly StreamHalf[]): LandbridgeError {
-  const names = streams.map((stream) => stream.name).join(', ')
-  return new LandbridgeError('ERR_STREAM_UNKNOWN', `this gateway has no stream ${name}`, {
-    remedy: `It has: ${names}.`,
   })
 }

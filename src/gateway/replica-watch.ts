@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
+import { runTogether } from '../base/tasks.ts'
 import type { StreamConfig } from '../config/config.ts'
 import { losesData } from '../database/replica-filters.ts'
 import { ReplicaPoller } from '../database/replica-poller.ts'
@@ -49,15 +50,7 @@ export class ReplicaWatch {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const ending = new AbortController()
-    const stop = AbortSignal.any([signal, ending.signal])
-    const parts = [this.#relay, this.#poller].map((part) => part?.run(stop))
-    try {
-      await Promise.all(parts)
-    } finally {
-      ending.abort()
-      await Promise.allSettled(parts)
-    }
+    await runTogether([this.#relay, this.#poller], signal)
   }
 
   /** There is more for them: the one that can be asked is asked sooner. */
@@ -121,7 +114,7 @@ export class ReplicaWatch {
     if (at >= 0) {
       return sessions.map((session, index) => (index === at ? { ...session, ...own } : session))
     }
-    const address = `${config.replica?.host}:${config.replica?.port}`
+    const address = `${config.database?.host}:${config.database?.port}`
     const { serverId, serverUuid } = identity
     const retainsFile = retained(identity)
     const other = { serverId, serverUuid, address, retainsFile, ...own }
@@ -138,8 +131,8 @@ export class ReplicaWatch {
       user: relay.user,
       password: relay.password,
       tls: { key: relay.privateKeyPem, certificate: relay.certificatePem },
-      serverId: relay.serverId ?? identity.relayServerId,
-      serverUuid: identity.relayUuid,
+      serverId: relay.serverId ?? identity.relay.serverId,
+      serverUuid: identity.relay.uuid,
       appliedBy: (replica) => this.#appliedBy(replica),
       atSource: () => ({ gtids: lag.sourceGtids, unlogged: lag.unlogged()?.gtids ?? null }),
       keepSentMs,
@@ -158,10 +151,10 @@ export class ReplicaWatch {
 
   #createPoller(): ReplicaPoller | null {
     const { config, spool, lag, identity, replicaAttempts, clock } = this.#options
-    const { replica, relay: served } = config
-    if (replica === null) return null
+    const { database, relay: served } = config
+    if (database === null) return null
     const relay = served && relayAddress(served, identity)
-    const login = { ...replica, attempts: replicaAttempts }
+    const login = { ...database, attempts: replicaAttempts }
     return new ReplicaPoller({
       clock,
       open: (signal) => openReplica(login, relay, signal),

@@ -7,6 +7,7 @@ import {
   type LandbridgeError,
 } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { runTogether } from '../base/tasks.ts'
 import { Trouble } from '../base/trouble.ts'
 import type { SpoolConfig } from '../config/config.ts'
 import type { SpoolPort } from '../link/source-port.ts'
@@ -104,15 +105,7 @@ export class SpoolSupervisor {
 
   /** Once it is open: writes, and removes what is due. */
   async run(signal: AbortSignal): Promise<void> {
-    const ending = new AbortController()
-    const stop = AbortSignal.any([signal, ending.signal])
-    const writing = this.writer.run(stop)
-    try {
-      await Promise.all([writing, this.#retain(stop)])
-    } finally {
-      ending.abort()
-      await Promise.allSettled([writing])
-    }
+    await runTogether([this.writer, { run: (stop) => this.#retain(stop) }], signal)
   }
 
   async close(): Promise<void> {

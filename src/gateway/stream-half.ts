@@ -2,20 +2,20 @@ import type { Channel } from '../link/channel.ts'
 import type { SessionBody } from '../link/link-session.ts'
 import type { Problem, RefusedStatus, StreamStatus } from '../status/status.ts'
 
-/** What a site does for a stream, for as long as its role there lasts. */
+/** What a half says of its stream; role and term are the stream's own. */
+export type HalfStatus = Omit<StreamStatus, 'role' | 'term'>
+
+/** What a site does for a stream in one term. */
 export interface StreamHalf {
-  /** The stream's, the same at every site. */
-  readonly name: string
+  readonly role: StreamStatus['role']
   /** Runs until abort; settles when all sockets and files are closed. */
   run(signal: AbortSignal): Promise<void>
-  status(): StreamStatus
+  status(): HalfStatus
   problems(): Problem[]
   /** Connections that its doors turned away. */
   refused(): RefusedStatus[]
-  /** Its end of a session of the link, in which the stream has the number `stream`. */
-  session(channel: Channel, stream: number): SessionBody
-  /** What the peer says in its hello: whether it has this stream too. */
-  namedByPeer(isNamed: boolean): void
+  /** Its end of a session with `peer`, in which frames name the stream by `number`. */
+  session(channel: Channel, number: number, peer: string): SessionBody
   /**
    * Keeps nothing any more for `replica`, by its key. False when nothing was kept. Throws ERR_USAGE
    * where no replica is served.

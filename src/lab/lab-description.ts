@@ -1,3 +1,4 @@
+import { onlyLink } from '../status/links.ts'
 import type { GatewayStatus } from '../status/status.ts'
 import { newestEpochFolder } from './compare/spool-files.ts'
 import { isRunning } from './hosts/lab-process.ts'
@@ -145,7 +146,7 @@ function streamLines(dr: GatewayStatus | null): string[] {
   if (dr === null || stream === undefined) return []
   const replica = stream.replicas[0]
   return [
-    `  tunnel ${dr.tunnel.state} (${dr.tunnel.backend}), link ${dr.link.state}` +
+    `  tunnel ${dr.tunnel.state} (${dr.tunnel.backend}), link ${onlyLink(dr.links)?.state ?? '-'}` +
       `, stream ${stream.state}, replica ${replica?.state ?? 'none'}`,
   ]
 }

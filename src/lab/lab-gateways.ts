@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { fetchStatus } from '../api/admin-client.ts'
 import { LandbridgeError } from '../base/errors.ts'
-import type { GatewayStatus } from '../status/status.ts'
+import { onlyLink } from '../status/links.ts'
+import type { GatewayStatus, LinkStatus } from '../status/status.ts'
 import { isRunning, type ProcessRecord, startProcess } from './hosts/lab-process.ts'
 import { onHost } from './hosts/namespaces.ts'
 import type { LabPaths } from './lab-paths.ts'
@@ -74,7 +75,8 @@ export function missingOfPair(pair: PairStatus, want: 'link' | 'replica'): strin
   if (dr === null) return 'the DR gateway does not answer'
   const tunnel = dr.tunnel.state
   if (tunnel !== 'up' && tunnel !== 'external') return `the tunnel is ${tunnel}`
-  if (dr.link.state !== 'up') return `the link is ${dr.link.state}${lastError(dr)}`
+  const link = onlyLink(dr.links)
+  if (link?.state !== 'up') return `the link is ${link?.state}${lastError(link)}`
   const stream = dr.streams[0]
   if (stream?.state !== 'streaming') return `the stream is ${stream?.state}${firstProblem(pair)}`
   if (want === 'link') return null
@@ -84,8 +86,8 @@ export function missingOfPair(pair: PairStatus, want: 'link' | 'replica'): strin
   return attached ? null : `no replica is attached${firstProblem(pair)}`
 }
 
-function lastError(status: GatewayStatus): string {
-  const error = status.link.lastError
+function lastError(link: LinkStatus | null): string {
+  const error = link?.lastError ?? null
   return error === null ? '' : ` (${error.code}: ${error.message})`
 }
 

@@ -3,16 +3,17 @@ import { TLSSocket } from 'node:tls'
 import { WebSocket } from 'ws'
 import { Backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
-import { LandbridgeError } from '../base/errors.ts'
+import { codeOf, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { ReasonLog } from '../base/reason-log.ts'
-import type { LinkStatus, RefusedStatus } from '../status/status.ts'
+import { untilAborted } from '../base/until-aborted.ts'
 import { FRAME_BYTES_MAX } from './frame.ts'
-import { type LinkSessionOptions, runLinkSession } from './link-session.ts'
+import { type LinkPeer, type LinkSessionOptions, runLinkSession } from './link-session.ts'
 import { LinkState } from './link-state.ts'
-import { checkPeerCertificate, type LinkTls } from './link-tls.ts'
+import { type LinkTls, peerOfCertificate } from './link-tls.ts'
 
-export interface LinkClientOptions extends Omit<LinkSessionOptions, 'onUp'> {
+export interface LinkClientOptions extends Omit<LinkSessionOptions, 'onUp' | 'peer'> {
+  readonly peer: LinkPeer
   readonly host: string
   readonly port: number
   readonly tls: LinkTls
@@ -20,6 +21,8 @@ export interface LinkClientOptions extends Omit<LinkSessionOptions, 'onUp'> {
   readonly log: Log
   /** Whether a dial that fails so is no trouble yet: the way to the peer is still being made. */
   readonly excuses?: (error: unknown) => boolean
+  /** Settles when a session may begin: while roles change none does. */
+  readonly settled?: () => Promise<void>
 }
 
 interface DialedSocket {
@@ -33,23 +36,21 @@ const DIAL_MS = 5_000
 const DIAL_PAUSE_MS_MAX = 1_000
 export const LINK_PATH = '/v1/link'
 
-/** The DR end: dials the production gateway, again and again for as long as it runs. */
+/** The receiving end: dials its peer, again and again for as long as it runs. */
 export class LinkClient {
   readonly state: LinkState
   readonly #options: LinkClientOptions
+  #session: { readonly stop: AbortController; readonly done: Promise<void> } | null = null
 
   constructor(options: LinkClientOptions) {
     this.#options = options
-    this.state = new LinkState(options.peerName, options.clock)
+    this.state = new LinkState(options.peer.name, 'receiver', options.clock)
   }
 
-  status(): LinkStatus {
-    return this.state.status()
-  }
-
-  /** Nobody knocks at the end that dials. */
-  refused(): RefusedStatus[] {
-    return []
+  /** Ends the session, and settles when nothing of it is left; the next one is dialled. */
+  async renew(reason: LandbridgeError): Promise<void> {
+    this.#session?.stop.abort(reason)
+    await this.#session?.done
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -58,16 +59,15 @@ export class LinkClient {
     const reasons = new ReasonLog(this.#options)
     while (!signal.aborted) {
       try {
-        await this.#session(signal)
+        await this.#runSession(signal)
       } catch (error) {
         if (!this.#isNoNews(error)) {
           const { isSteady } = this.state
           this.state.down(error)
           if (signal.aborted) return
-          if (isSteady) {
-            backoff.reset()
-            reasons.over()
-          }
+          // Roles changed: the news is waited for.
+          if (isSteady || codeOf(error) === 'ERR_TERM_CHANGED') backoff.reset()
+          if (isSteady) reasons.over()
           reasons.warnOf('link down', error)
         }
       }
@@ -77,27 +77,39 @@ export class LinkClient {
 
   /** Nobody was reached, and nobody could be. */
   #isNoNews(error: unknown): boolean {
-    return this.status().state === 'down' && this.#options.excuses?.(error) === true
+    return this.state.isDown && this.#options.excuses?.(error) === true
   }
 
-  async #session(signal: AbortSignal): Promise<never> {
+  async #runSession(signal: AbortSignal): Promise<never> {
+    await Promise.race([this.#options.settled?.(), untilAborted(signal)])
+    signal.throwIfAborted()
     const { socket, stream } = await this.#dial(signal)
     this.state.greeting()
+    const { log, peer } = this.#options
     const onUp: LinkSessionOptions['onUp'] = (channel) => {
       this.state.up(channel)
-      this.#options.log.info({ peer: this.#options.peerName }, 'link up')
+      log.info({ peer: peer.name, role: 'receiver' }, 'link up')
     }
-    return await runLinkSession(socket, stream, { ...this.#options, onUp }, signal)
+    const stop = new AbortController()
+    const either = AbortSignal.any([signal, stop.signal])
+    const running = runLinkSession(socket, stream, { ...this.#options, onUp }, either)
+    const session = { stop, done: running.catch(() => undefined) }
+    this.#session = session
+    try {
+      return await running
+    } finally {
+      if (this.#session === session) this.#session = null
+    }
   }
 
   async #dial(signal: AbortSignal): Promise<DialedSocket> {
-    const { host, port, tls, peerName } = this.#options
+    const { host, port, tls, peer } = this.#options
     const options = {
       key: tls.privateKeyPem.reveal(),
       cert: tls.certificatePem,
       ca: tls.authorityPem,
       minVersion: 'TLSv1.3',
-      servername: peerName,
+      servername: peer.name,
       handshakeTimeout: DIAL_MS,
       maxPayload: FRAME_BYTES_MAX,
       perMessageDeflate: false,
@@ -114,8 +126,12 @@ export class LinkClient {
         resolve({ socket, stream })
       })
       const certificate = stream instanceof TLSSocket ? stream.getPeerX509Certificate() : undefined
-      const error = certificate && checkPeerCertificate(tls, certificate.raw)
-      if (certificate === undefined || error !== undefined) reject(error ?? noCertificate())
+      try {
+        if (certificate === undefined) throw noCertificate()
+        peerOfCertificate(tls, certificate.raw, [peer])
+      } catch (error) {
+        reject(error)
+      }
     })
     socket.once('error', (cause) => reject(dialFailed(at, cause)))
     signal.addEventListener('abort', abort, { once: true })

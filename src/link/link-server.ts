@@ -9,14 +9,29 @@ import { codeOf, isAbortError, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { ReasonLog } from '../base/reason-log.ts'
 import { Refusals } from '../base/refusals.ts'
-import type { LinkStatus, RefusedStatus } from '../status/status.ts'
+import { untilAborted } from '../base/until-aborted.ts'
+import type { RefusedStatus } from '../status/status.ts'
+import type { Channel } from './channel.ts'
 import { FRAME_BYTES_MAX } from './frame.ts'
 import { LINK_PATH } from './link-client.ts'
-import { type LinkSessionOptions, runLinkSession, superseded } from './link-session.ts'
+import {
+  type LinkPeer,
+  type LinkSessionOptions,
+  runLinkSession,
+  type SessionBody,
+  superseded,
+} from './link-session.ts'
 import { LinkState } from './link-state.ts'
-import { checkPeerCertificate, type LinkTls } from './link-tls.ts'
+import { type LinkTls, peerOfCertificate } from './link-tls.ts'
+import type { Hello } from './messages.ts'
 
-export interface LinkServerOptions extends Omit<LinkSessionOptions, 'onUp'> {
+export interface LinkServerOptions
+  extends Omit<LinkSessionOptions, 'onUp' | 'peer' | 'createBody'> {
+  /** Who may come; a session belongs to one of them. */
+  readonly peers: readonly LinkPeer[]
+  readonly createBody: (channel: Channel, hello: Hello, peer: LinkPeer) => SessionBody
+  /** Settles when a session may begin: while roles change none does. */
+  readonly settled?: () => Promise<void>
   readonly host: string
   /** 0 takes a free one, see `ready`. */
   readonly port: number
@@ -37,23 +52,37 @@ const HEADER_BYTES_MAX = 8 * 1024
 /** For the tunnel to have its address: whoever dials meanwhile is refused. */
 const LISTEN_PAUSE_MS_MAX = 500
 
-/** The production end: listens inside the tunnel; one session, the newest wins. */
-export class LinkServer {
+/** A peer, with the session that belongs to it. */
+interface Caller {
+  readonly peer: LinkPeer
   readonly state: LinkState
+  readonly endings: ReasonLog
+  session: { readonly stop: AbortController; readonly done: Promise<void> } | null
+}
+
+/**
+ * The sending end: listens inside the tunnel. A peer has one session. A newer one of the same peer
+ * ends the older, and never that of another peer.
+ */
+export class LinkServer {
   readonly #options: LinkServerOptions
+  readonly #callers: readonly Caller[]
   readonly #listening: ReasonLog
   readonly #strangers: ReasonLog
   readonly #refusals: Refusals
   readonly #doorstep: Doorstep
   /** By address and port: what TLS makes of a socket says nothing of the socket below it. */
   readonly #guests = new Map<string, Guest>()
-  readonly #endings: ReasonLog
   readonly #ready = Promise.withResolvers<number>()
-  #session: { readonly stop: AbortController; readonly done: Promise<void> } | null = null
 
   constructor(options: LinkServerOptions) {
     this.#options = options
-    this.state = new LinkState(options.peerName, options.clock)
+    this.#callers = options.peers.map((peer) => ({
+      peer,
+      state: new LinkState(peer.name, 'sender', options.clock),
+      endings: new ReasonLog(options),
+      session: null,
+    }))
     this.#listening = new ReasonLog(options)
     this.#strangers = new ReasonLog(options)
     this.#refusals = new Refusals({ ...options, door: 'link' })
@@ -62,19 +91,26 @@ export class LinkServer {
       clock: options.clock,
       onDismissed: (why, address) => this.#refusals.add(why, address),
     })
-    this.#endings = new ReasonLog(options)
   }
 
-  status(): LinkStatus {
-    return this.state.status()
+  stateOf(peer: string): LinkState {
+    const caller = this.#callers.find((one) => one.peer.name === peer)
+    if (caller === undefined) throw new TypeError(`${peer} is no peer`)
+    return caller.state
   }
 
-  /** Connections that were turned away before they had shown the peer's certificate. */
+  /** Ends all sessions, and settles when nothing of them is left; the peers dial again. */
+  async renew(reason: LandbridgeError): Promise<void> {
+    for (const { session } of this.#callers) session?.stop.abort(reason)
+    await this.#sessionsDone()
+  }
+
+  /** Connections that were turned away before they had shown a peer's certificate. */
   refused(): RefusedStatus[] {
     return this.#refusals.status().map((refused) => ({ where: 'link', ...refused }))
   }
 
-  /** Connections that have not shown the peer's certificate yet. */
+  /** Connections that have not shown a peer's certificate yet. */
   get waiting(): number {
     return this.#doorstep.guests
   }
@@ -92,12 +128,16 @@ export class LinkServer {
         await this.#serve(signal)
       } catch (error) {
         // The address belongs to the tunnel: it may not be there yet, or gone for a while.
-        this.state.down(error)
+        for (const { state } of this.#callers) state.down(error)
         this.#listening.warnOf('link', error)
         await backoff.wait({ signal }).catch(() => undefined)
       }
     }
-    await this.#session?.done
+    await this.#sessionsDone()
+  }
+
+  async #sessionsDone(): Promise<void> {
+    await Promise.all(this.#callers.map(({ session }) => session?.done))
   }
 
   async #serve(signal: AbortSignal): Promise<void> {
@@ -131,13 +171,17 @@ export class LinkServer {
     })
     https.on('request', (_request, response) => response.writeHead(404).end())
     https.on('upgrade', (request, socket, head) => {
-      if (request.url !== LINK_PATH || !(socket instanceof TLSSocket) || this.#refuses(socket)) {
+      const isAsked = request.url === LINK_PATH && socket instanceof TLSSocket
+      const caller = isAsked ? this.#callerOf(socket) : null
+      if (!isAsked || caller === null) {
         socket.destroy()
         return
       }
       this.#guests.get(keyOf(socket))?.leave()
       this.#guests.delete(keyOf(socket))
-      sockets.handleUpgrade(request, socket, head, (client) => this.#accept(client, socket, signal))
+      sockets.handleUpgrade(request, socket, head, (client) =>
+        this.#accept(caller, client, socket, signal),
+      )
     })
     return https
   }
@@ -175,7 +219,7 @@ export class LinkServer {
       const address = server.address()
       if (address !== null && typeof address === 'object') this.#ready.resolve(address.port)
       this.#listening.over()
-      this.state.listening()
+      for (const { state } of this.#callers) state.listening()
     })
     try {
       await promise
@@ -186,52 +230,70 @@ export class LinkServer {
     }
   }
 
-  #refuses(socket: TLSSocket): boolean {
+  /** Null for whoever is none of the peers. */
+  #callerOf(socket: TLSSocket): Caller | null {
+    const { tls, peers } = this.#options
     const certificate = socket.getPeerX509Certificate()
-    if (certificate === undefined) return true
-    const error = checkPeerCertificate(this.#options.tls, certificate.raw)
-    if (error === undefined) return false
-    this.#strangers.warnOf('link', error)
-    this.#guests.delete(keyOf(socket))
-    this.#refusals.add('certificate', socket.remoteAddress ?? '')
-    return true
+    if (certificate === undefined) return null
+    try {
+      const peer = peerOfCertificate(tls, certificate.raw, peers)
+      return this.#callers.find((caller) => caller.peer === peer) ?? null
+    } catch (error) {
+      this.#strangers.warnOf('link', error)
+      this.#guests.delete(keyOf(socket))
+      this.#refusals.add('certificate', socket.remoteAddress ?? '')
+      return null
+    }
   }
 
-  #accept(socket: WebSocket, stream: TLSSocket, signal: AbortSignal): void {
+  #accept(caller: Caller, socket: WebSocket, stream: TLSSocket, signal: AbortSignal): void {
     // Until its session begins: no frame may come, and no error may find nobody.
     socket.pause()
     socket.on('error', () => undefined)
-    const older = this.#session
+    const older = caller.session
     older?.stop.abort(superseded())
     const stop = new AbortController()
     const sessionSignal = AbortSignal.any([signal, stop.signal])
     const done = (async () => {
       await older?.done
+      // Whoever changes the roles waits for this session's end.
+      await Promise.race([this.#options.settled?.(), untilAborted(sessionSignal)])
       if (sessionSignal.aborted) {
         socket.terminate()
         return
       }
-      await this.#runSession(socket, stream, sessionSignal)
+      await this.#runSession(caller, socket, stream, sessionSignal)
     })()
-    this.#session = { stop, done }
+    caller.session = { stop, done }
   }
 
-  async #runSession(socket: WebSocket, stream: TLSSocket, signal: AbortSignal): Promise<void> {
-    const { log, peerName } = this.#options
-    this.state.greeting()
+  async #runSession(
+    { peer, state, endings }: Caller,
+    socket: WebSocket,
+    stream: TLSSocket,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { log, createBody } = this.#options
+    state.greeting()
     const onUp: LinkSessionOptions['onUp'] = (channel) => {
-      this.state.up(channel)
-      log.info({ peer: peerName }, 'link up')
+      state.up(channel)
+      log.info({ peer: peer.name, role: 'sender' }, 'link up')
+    }
+    const options: LinkSessionOptions = {
+      ...this.#options,
+      peer,
+      onUp,
+      createBody: (channel, hello) => createBody(channel, hello, peer),
     }
     try {
-      await runLinkSession(socket, stream, { ...this.#options, onUp }, signal)
+      await runLinkSession(socket, stream, options, signal)
     } catch (error) {
-      const { isSteady } = this.state
-      this.state.down(error)
-      // This gateway stops: no trouble to tell of.
+      const { isSteady } = state
+      state.down(error)
+      // This gateway stops: no trouble to report.
       if (isAbortError(error)) return
-      if (isSteady) this.#endings.over()
-      this.#endings.warnOf('link down', error)
+      if (isSteady) endings.over()
+      endings.warnOf('link down', error)
     }
   }
 }

@@ -13,13 +13,20 @@ export interface SessionBody {
   run(signal: AbortSignal): Promise<void>
 }
 
+/** The only gateway that may be at the other end. */
+export interface LinkPeer {
+  readonly name: string
+  readonly site: string
+  readonly certificateFingerprint: string
+}
+
 export interface LinkSessionOptions {
-  readonly own: Omit<Hello, 'protocol'>
-  /** Name of the only gateway that may be at the other end. */
-  readonly peerName: string
+  /** What this gateway says of itself as a session begins. */
+  readonly own: () => Omit<Hello, 'protocol'>
+  readonly peer: Pick<LinkPeer, 'name' | 'site'>
   readonly pingMs: number
   readonly clock: Clock
-  readonly createBody: (channel: Channel, peer: Hello) => SessionBody
+  readonly createBody: (channel: Channel, hello: Hello) => SessionBody
   readonly onUp: (channel: Channel) => void
 }
 
@@ -56,7 +63,7 @@ export async function runLinkSession(
     if (body === null) channel.fail(refused('the peer said no hello in time'))
   }, HELLO_MS)
   const protocol = { oldest: PROTOCOL_VERSION, newest: PROTOCOL_VERSION }
-  channel.sendJson(FrameType.Hello, 0, { protocol, ...options.own })
+  channel.sendJson(FrameType.Hello, 0, { protocol, ...options.own() })
   try {
     return await channel.run(signal)
   } finally {
@@ -80,8 +87,9 @@ function checkHello(frame: Frame, options: LinkSessionOptions): Hello {
       },
     )
   }
-  if (peer.gateway !== options.peerName || peer.site === options.own.site) {
-    throw refused(`the peer calls itself ${peer.gateway} at ${peer.site}`)
+  const { name, site } = options.peer
+  if (peer.gateway !== name || peer.site !== site) {
+    throw refused(`the peer calls itself ${peer.gateway} at ${peer.site}, not ${name} at ${site}`)
   }
   return peer
 }

@@ -16,6 +16,7 @@ const STEADY_MS = 5_000
  */
 export class LinkState {
   readonly #peer: string
+  readonly #role: LinkStatus['role']
   readonly #clock: Clock
   #state: LinkStatus['state'] = 'down'
   #sinceMs: number | null = null
@@ -28,14 +29,19 @@ export class LinkState {
   #earlierSentBytes = 0
   #lastError: LinkStatus['lastError'] = null
 
-  constructor(peer: string, clock: Clock) {
+  constructor(peer: string, role: LinkStatus['role'], clock: Clock) {
     this.#peer = peer
+    this.#role = role
     this.#clock = clock
     this.#trouble = { sinceMs: clock.wallMs(), sessions: 0 }
   }
 
   get channel(): Channel | null {
     return this.#state === 'up' ? this.#channel : null
+  }
+
+  get isDown(): boolean {
+    return this.#state === 'down'
   }
 
   /** Waits for the peer: why it could not wait before is over. */
@@ -75,12 +81,15 @@ export class LinkState {
     this.#set('down')
   }
 
-  status(): LinkStatus {
+  /** `carries`: the streams that go over it in the terms of now. */
+  status(carries: readonly string[]): LinkStatus {
     this.#settle()
     const offset = this.#channel?.clockOffset
     return {
       state: this.#state,
       peer: this.#peer,
+      role: this.#role,
+      carries,
       sinceMs: this.#sinceMs,
       unsteadySinceMs: this.#trouble?.sinceMs ?? null,
       unsteadySessions: this.#trouble?.sessions ?? 0,

@@ -1,24 +1,33 @@
 import { X509Certificate } from 'node:crypto'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
+import type { LinkPeer } from './link-session.ts'
 
 export interface LinkTls {
   readonly certificatePem: string
   readonly privateKeyPem: Secret
-  /** The pair's own authority; no other is trusted. */
+  /** The gateways' own authority; no other is trusted. */
   readonly authorityPem: string
-  /** What the peer file pins; compared with `fingerprintOf` the certificate that came. */
-  readonly peerFingerprint: string
+  /** In the form in which a peer file pins it. */
   readonly fingerprintOf: (certificate: X509Certificate) => string
 }
 
-/** On top of the chain to the pair's authority: it must be the peer's own key. */
-export function checkPeerCertificate(tls: LinkTls, der: Buffer): LandbridgeError | undefined {
+/**
+ * On top of the chain to the authority: whose key it is, of the peers that may be there. Throws
+ * ERR_LINK_FINGERPRINT when it is nobody's.
+ */
+export function peerOfCertificate<Peer extends Pick<LinkPeer, 'name' | 'certificateFingerprint'>>(
+  tls: LinkTls,
+  der: Buffer,
+  peers: readonly Peer[],
+): Peer {
   const fingerprint = tls.fingerprintOf(new X509Certificate(der))
-  if (fingerprint === tls.peerFingerprint) return undefined
-  return new LandbridgeError(
+  const found = peers.find((peer) => peer.certificateFingerprint === fingerprint)
+  if (found !== undefined) return found
+  const pinned = peers.map((peer) => `${peer.name} ${peer.certificateFingerprint}`).join(', ')
+  throw new LandbridgeError(
     'ERR_LINK_FINGERPRINT',
-    `the peer's certificate has ${fingerprint}, its peer file says ${tls.peerFingerprint}`,
+    `the peer's certificate has ${fingerprint}, the peer files say: ${pinned}`,
     {
       retryable: true,
       remedy: 'Copy the peer’s current peer file to this gateway, or find out who answers there.',

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LandbridgeError } from '../base/errors.ts'
+import { termRecordSchema } from '../status/term-record.ts'
 
 /** Bodies of the JSON frames, checked on arrival: a peer may be of another version. */
 
@@ -7,6 +8,9 @@ const flavor = z.enum(['mysql', 'mariadb'])
 const safe = z.number().int().nonnegative()
 /** More than that are between a receiver and its source hardly ever; then bytes are not counted. */
 export const SAMPLE_FILES_MAX = 20_000
+
+/** Of one session. */
+export const STREAMS_MAX = 1000
 
 /** Of what is said to people. */
 export const TEXT_CHARACTERS_MAX = 4_000
@@ -23,16 +27,23 @@ export const hello = z.object({
   /** Oldest and newest protocol version that the speaker can use. */
   protocol: z.object({ oldest: safe, newest: safe }),
   gateway: z.string().max(100),
-  site: z.enum(['production', 'dr']),
+  site: z.string().max(100),
   software: z.string().max(100),
-  /** Stream names; their place in the DR gateway's list is the stream number of all frames. */
+  /** Streams that the speaker has, with the newest term of each that it knows. */
   streams: z
-    .array(z.string().max(100))
-    .max(1000)
-    .refine((names) => new Set(names).size === names.length, 'a name stands there twice'),
+    .array(z.object({ name: z.string().max(100), term: termRecordSchema }))
+    .max(STREAMS_MAX)
+    .refine(
+      (streams) => new Set(streams.map(({ name }) => name)).size === streams.length,
+      'a name stands there twice',
+    ),
 })
 
 export const resume = z.object({
+  /** Its name; the frame's number stands for it from here on. */
+  stream: z.string().max(100),
+  /** In which the speaker is a copy, and takes the other for the origin. */
+  term: safe.positive(),
   held: z
     .object({
       epoch: safe,

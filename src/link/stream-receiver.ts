@@ -2,6 +2,7 @@ import { zstdDecompressSync } from 'node:zlib'
 import type { Clock } from '../base/clock.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import { releaseBuffer } from '../base/release-buffer.ts'
+import { type Release, Turns } from '../base/turns.ts'
 import { untilAborted } from '../base/until-aborted.ts'
 import type { Channel } from './channel.ts'
 import {
@@ -17,6 +18,7 @@ import {
   type Open,
   open,
   parseBody,
+  type Resume,
   restart,
   type Sample,
   type State,
@@ -27,6 +29,8 @@ import type { SpoolPort } from './source-port.ts'
 
 export interface StreamReceiverOptions {
   readonly name: string
+  /** In which this site is a copy. */
+  readonly term: number
   readonly spool: SpoolPort
   readonly windowBytes: number
   readonly clock: Clock
@@ -36,6 +40,8 @@ export interface StreamReceiverOptions {
 }
 
 export interface StreamReceiverStatus {
+  /** Name of the gateway that it is received from; null without a session. */
+  readonly peer: string | null
   /** As the sender last said; null without a session. */
   readonly state: State | null
   readonly receivedBytes: number
@@ -44,13 +50,20 @@ export interface StreamReceiverStatus {
 }
 
 /**
- * The DR half of one stream: asks for what the spool lacks, hands every byte to it, acknowledges
- * what is synced.
+ * The receiving half of one stream: asks for what the spool lacks, hands every byte to it,
+ * acknowledges what is synced.
+ *
+ * A session belongs to a peer. A newer one of the same peer ends the older; those of several
+ * gateways at the origin's site take turns, and the first goes on for as long as it lasts.
  */
 export class StreamReceiver {
   readonly name: string
   readonly #options: StreamReceiverOptions
-  #session: ReceiverSession | null = null
+  readonly #sessions = new Map<string, ReceiverSession>()
+  readonly #turns = new Turns()
+  /** The one whose turn it is. */
+  #active: ReceiverSession | null = null
+  #activePeer: string | null = null
   #state: State | null = null
   #receivedBytes = 0
   #receivedMs: number | null = null
@@ -62,6 +75,7 @@ export class StreamReceiver {
 
   status(): StreamReceiverStatus {
     return {
+      peer: this.#activePeer,
       state: this.#state,
       receivedBytes: this.#receivedBytes,
       receivedMs: this.#receivedMs,
@@ -70,32 +84,41 @@ export class StreamReceiver {
 
   /** The spool synced `bytes` more: tell the sender. */
   synced(bytes: number): void {
-    this.#session?.synced(bytes)
+    this.#active?.synced(bytes)
   }
 
   /** The spool cannot go on: end the session, the next one resumes from what is synced. */
   broken(error: LandbridgeError): void {
-    this.#session?.fail(error)
+    this.#active?.fail(error)
   }
 
   /** A newer session of the same peer ends an older one, and begins when its work is over. */
-  session(channel: Channel, stream: number): ReceiverSession {
-    const older = this.#session?.supersede() ?? Promise.resolve()
-    const session = new ReceiverSession(this.#options, channel, stream, older, {
+  session(channel: Channel, stream: number, peer: string): ReceiverSession {
+    const older = this.#sessions.get(peer)?.supersede() ?? Promise.resolve()
+    const turn = async (signal: AbortSignal): Promise<Release> => {
+      await older
+      const release = await this.#turns.take(signal)
+      this.#active = session
+      this.#activePeer = peer
+      return release
+    }
+    const session = new ReceiverSession(this.#options, channel, stream, turn, {
       state: (told) => {
-        this.#state = told
+        if (this.#active === session) this.#state = told
       },
       received: (bytes) => {
         this.#receivedBytes += bytes
         this.#receivedMs = this.#options.clock.monotonicMs()
       },
       ended: () => {
-        if (this.#session !== session) return
-        this.#session = null
+        if (this.#sessions.get(peer) === session) this.#sessions.delete(peer)
+        if (this.#active !== session) return
+        this.#active = null
+        this.#activePeer = null
         this.#state = null
       },
     })
-    this.#session = session
+    this.#sessions.set(peer, session)
     return session
   }
 }
@@ -103,6 +126,8 @@ export class StreamReceiver {
 /** While frames are held back: what one costs besides its payload, and room for samples. */
 const FRAME_COST_BYTES = 512
 const BACKLOG_ROOM_BYTES = 1024 * 1024
+
+type Turn = (signal: AbortSignal) => Promise<Release>
 
 interface SessionReports {
   state(state: State): void
@@ -114,11 +139,13 @@ export class ReceiverSession {
   readonly #options: StreamReceiverOptions
   readonly #channel: Channel
   readonly #stream: number
-  readonly #older: Promise<void>
+  readonly #turn: Turn
   readonly #reports: SessionReports
+  #release: Release = () => undefined
   #syncedBytes = 0
   /** Bytes of this dump that came. */
   #dumpBytes = 0
+  #hasAsked = false
   #isOpen = false
   #isOver = false
   readonly #ending = new AbortController()
@@ -132,29 +159,29 @@ export class ReceiverSession {
     options: StreamReceiverOptions,
     channel: Channel,
     stream: number,
-    older: Promise<void>,
+    turn: Turn,
     reports: SessionReports,
   ) {
     this.#options = options
     this.#channel = channel
     this.#stream = stream
-    this.#older = older
+    this.#turn = turn
     this.#reports = reports
   }
 
   async run(signal: AbortSignal): Promise<void> {
     try {
-      this.#inOrder(this.#older.then(() => this.#resume()))
+      this.#inOrder(this.#begin())
       await untilAborted(signal)
     } finally {
-      this.#isOver = true
-      this.#ending.abort()
-      await this.#opening.catch(() => undefined)
+      await this.#end()
       this.#reports.ended()
     }
   }
 
   synced(bytes: number): void {
+    // Of an older session's bytes: the other end does not know this stream's number yet.
+    if (!this.#hasAsked) return
     this.#syncedBytes += bytes
     this.#channel.say(encodeAck(this.#stream, this.#syncedBytes))
   }
@@ -165,10 +192,23 @@ export class ReceiverSession {
 
   /** Settles when nothing of this session can reach the spool any more. */
   async supersede(): Promise<void> {
+    this.#channel.fail(superseded())
+    await this.#end()
+  }
+
+  /** Settles when it is this session's turn and the other end was asked for what is lacked. */
+  async #begin(): Promise<void> {
+    this.#release = await this.#turn(this.#ending.signal)
+    // It was ended in the moment in which its turn came.
+    if (this.#isOver) this.#release()
+    else await this.#resume()
+  }
+
+  async #end(): Promise<void> {
     this.#isOver = true
     this.#ending.abort()
-    this.#channel.fail(superseded())
     await this.#opening.catch(() => undefined)
+    this.#release()
   }
 
   onFrame(frame: Frame): void {
@@ -242,7 +282,9 @@ export class ReceiverSession {
     if (this.#isOver) return
     this.#syncedBytes = 0
     this.#dumpBytes = 0
-    const body = { held, windowBytes: this.#options.windowBytes }
+    const { name: stream, term, windowBytes } = this.#options
+    const body: Resume = { stream, term, held, windowBytes }
+    this.#hasAsked = true
     this.#channel.sendJson(FrameType.Resume, this.#stream, body)
   }
 

@@ -1,28 +1,7 @@
-import type { GatewayStatus, LinkStatus, Problem, TunnelStatus } from './status.ts'
+import type { GatewayStatus, Problem, TunnelStatus } from './status.ts'
 
-/** A link that is down for a moment is how reconnecting looks; longer is worth telling. */
-const LINK_DOWN_MS = 2_000
-/** So long the other gateway may take to start, when nothing else is known to be wrong. */
-const FIRST_LINK_MS = 10_000
 /** So long a first handshake may take while the other gateway starts as well. */
 const FIRST_HANDSHAKE_MS = 10_000
-const PEER_REMEDY =
-  'See that the other gateway runs and that the tunnel is up; it reconnects by itself.'
-
-export function linkProblems(link: LinkStatus, nowMs: number): Problem[] {
-  const { state, lastError, unsteadySinceMs: sinceMs, unsteadySessions: sessions } = link
-  if (sinceMs === null) return []
-  // It came back once, and will last or not.
-  if (state === 'up' && sessions < 2) return []
-  const graceMs = lastError === null ? FIRST_LINK_MS : LINK_DOWN_MS
-  if (nowMs - sinceMs < graceMs) return []
-  const code = lastError?.code ?? 'ERR_LINK_LOST'
-  const reason = lastError?.message ?? 'the peer has not connected yet'
-  const remedy = lastError?.remedy ?? PEER_REMEDY
-  const comesAndGoes = `the link comes and goes, ${sessions} sessions so far, none lasts: ${reason}`
-  const message = sessions < 2 ? reason : comesAndGoes
-  return [{ code, severity: 'error', where: 'link', message, remedy, sinceMs }]
-}
 
 /** An interface that is there but does not reach the peer. Without one, the tunnel says why. */
 export function tunnelProblems(

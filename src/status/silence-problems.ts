@@ -1,4 +1,5 @@
-import type { GatewayStatus, Problem, StreamStatus } from './status.ts'
+import { isUp, linksOfStream } from './links.ts'
+import type { GatewayStatus, LinkStatus, Problem, StreamStatus } from './status.ts'
 
 /** A source is asked once a second. */
 const UNHEARD_MS_MAX = 15_000
@@ -12,14 +13,14 @@ const STALLED_MS_MAX = 20_000
  */
 export function silenceProblems({
   streams,
-  link,
+  links,
   problems,
   nowMs,
-}: Pick<GatewayStatus, 'streams' | 'link' | 'problems' | 'nowMs'>): Problem[] {
+}: Pick<GatewayStatus, 'streams' | 'links' | 'problems' | 'nowMs'>): Problem[] {
   return streams.flatMap((stream) => {
     if (problems.some((problem) => explains(problem, stream.name))) return []
     // Before the link was up nothing could come.
-    const upMs = link.state === 'up' && link.sinceMs !== null ? nowMs - link.sinceMs : 0
+    const upMs = Math.max(0, ...linksOfStream(links, stream).map((link) => upFor(link, nowMs)))
     return [...unheard(stream, upMs, nowMs), ...stalled(stream, upMs, nowMs)].slice(0, 1)
   })
 }
@@ -27,7 +28,13 @@ export function silenceProblems({
 /** Something that is told already, of the path or of this stream, is the reason. */
 function explains({ severity, where }: Problem, stream: string): boolean {
   if (severity === 'warning') return false
-  return ['tunnel', 'link', `source:${stream}`, `spool:${stream}`].includes(where)
+  const [station = ''] = where.split(':')
+  if (['tunnel', 'link'].includes(station)) return true
+  return [`stream:${stream}`, `source:${stream}`, `spool:${stream}`].includes(where)
+}
+
+function upFor(link: LinkStatus, nowMs: number): number {
+  return isUp(link) && link.sinceMs !== null ? nowMs - link.sinceMs : 0
 }
 
 function unheard(stream: StreamStatus, upMs: number, nowMs: number): Problem[] {
@@ -42,7 +49,7 @@ function unheard(stream: StreamStatus, upMs: number, nowMs: number): Problem[] {
         `nothing is known of the source's newest commit for ${seconds(silentMs)} s: ` +
         'what would be lost is not known either',
       remedy:
-        'See at the production gateway whether its login may open one more connection to the ' +
+        'See at the gateway of the origin whether its login may open one more connection to the ' +
         'source (MAX_USER_CONNECTIONS, max_connections) and ask it where it is: landbridge check.',
       sinceMs: Math.round(nowMs - silentMs),
     },
@@ -61,7 +68,7 @@ function stalled(stream: StreamStatus, upMs: number, nowMs: number): Problem[] {
       where: `source:${stream.name}`,
       message: `the source has more, and nothing of it has come for ${seconds(stalledMs)} s`,
       remedy:
-        'Look at the logs of both gateways; a restart of the production gateway is safe at any ' +
+        'Look at the logs of both gateways; a restart of the sending one is safe at any ' +
         'time, since it keeps no state.',
       sinceMs: Math.round(nowMs - stalledMs),
     },

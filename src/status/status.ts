@@ -1,4 +1,5 @@
 import type { Flavor } from '../base/flavor.ts'
+import type { TermRecord } from './term-record.ts'
 
 /**
  * What a gateway says of itself: the body of `GET /v1/status` on the admin socket and of
@@ -10,7 +11,7 @@ import type { Flavor } from '../base/flavor.ts'
 export interface GatewayStatus {
   readonly schema: 1
   readonly name: string
-  readonly site: 'production' | 'dr'
+  readonly site: string
   readonly version: string
   readonly pid: number
   readonly startedAtMs: number
@@ -21,7 +22,8 @@ export interface GatewayStatus {
   /** Is it up, how far is it behind, can it take over: for each stream. */
   readonly verdicts: readonly Verdict[]
   readonly tunnel: TunnelStatus
-  readonly link: LinkStatus
+  /** Of each peer two: what comes from it, and what goes to it. */
+  readonly links: readonly LinkStatus[]
   readonly streams: readonly StreamStatus[]
   /** Connections that were turned away before they proved who they are, since the start. */
   readonly refused: readonly RefusedStatus[]
@@ -48,7 +50,7 @@ export interface Problem {
   /** An error code of ERRORS.md. */
   readonly code: string
   readonly severity: 'warning' | 'error' | 'blocked'
-  /** Which station: `tunnel`, `link`, `source:main`, `spool:main`, `relay:main`. */
+  /** Which station: `tunnel`, `link`, `stream:main`, `source:main`, `spool:main`, `relay:main`. */
   readonly where: string
   readonly message: string
   readonly remedy?: string
@@ -82,9 +84,14 @@ export interface TunnelFirewallStatus {
   readonly forwards: boolean
 }
 
+/** One session, or the lack of it: of a receiver, which dials, and a sender, which listens. */
 export interface LinkStatus {
   readonly state: 'down' | 'greeting' | 'up'
   readonly peer: string
+  /** What this gateway is in it. */
+  readonly role: 'receiver' | 'sender'
+  /** Names of the streams that go over it in the terms of now. */
+  readonly carries: readonly string[]
   readonly sinceMs: number | null
   /** Since when no session has lasted for 5 s; null while one does. */
   readonly unsteadySinceMs: number | null
@@ -130,10 +137,17 @@ export interface LagStatus {
 
 export interface StreamStatus {
   readonly name: string
+  /** What this site is in the term of now. */
+  readonly role: 'origin' | 'copy'
+  readonly term: TermRecord
   readonly flavor: Flavor | null
   /** `parked`: the dump is closed on purpose because the peer does not take more. */
   readonly state: 'idle' | 'connecting' | 'streaming' | 'parked' | 'blocked'
-  /** The source as last heard of, also seen from DR. */
+  /** At a copy: the gateway that it is received from; null without a session. */
+  readonly peer: string | null
+  /** At the origin: the gateways that may have a copy. */
+  readonly copies: readonly CopyStatus[]
+  /** The source as last heard of, also seen from a copy. */
   readonly source: {
     readonly host: string | null
     readonly serverVersion: string | null
@@ -143,7 +157,7 @@ export interface StreamStatus {
     readonly connected: boolean
     readonly heardAgoMs: number | null
   }
-  /** DR only: what is held. `synced` is the only truth. */
+  /** At a copy: what is held. `synced` is the only truth. */
   readonly spool: {
     readonly directory: string
     readonly synced: PositionStatus | null
@@ -158,14 +172,24 @@ export interface StreamStatus {
       readonly ageMs: number
     }[]
   } | null
-  /** Source to synced at DR. Its `ms` and `transactions` are the exposed loss ("RPO now"). */
+  /** At a copy: source to synced. Its `ms` and `transactions` are the exposed loss ("RPO now"). */
   readonly receiveLag: LagStatus | null
   readonly transactionsReceived: number
   readonly bytesReceived: number
-  /** DR only: how long ago the last of them came; null before the first. */
+  /** At a copy: how long ago the last of them came; null before the first. */
   readonly receivedAgoMs: number | null
   readonly throttle: { readonly bytesPerSecond: number | null }
   readonly replicas: readonly ReplicaStatus[]
+}
+
+export interface CopyStatus {
+  readonly peer: string
+  readonly site: string
+  readonly state: StreamStatus['state']
+  /** Bytes of binlog that were sent to it since the start. */
+  readonly sentBytes: number
+  /** Sent, and not yet synced there. */
+  readonly inFlightBytes: number
 }
 
 export interface ReplicaStatus {

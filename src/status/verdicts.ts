@@ -1,5 +1,13 @@
 import { bytesText, durationText, plural } from '../base/quantity-text.ts'
-import type { GatewayStatus, LagStatus, ReplicaStatus, StreamStatus, Verdict } from './status.ts'
+import { isUp, linksOfStream, mainLinks } from './links.ts'
+import type {
+  GatewayStatus,
+  LagStatus,
+  LinkStatus,
+  ReplicaStatus,
+  StreamStatus,
+  Verdict,
+} from './status.ts'
 
 /** A replica is asked every second: what is older than this does not prove the present. */
 const PROOF_MS_MAX = 10_000
@@ -18,7 +26,7 @@ export function verdictsOf(status: Facts): Verdict[] {
     const name = several ? stream.name : null
     verdicts.push(
       { ...lagVerdict(stream, status), question: 'lag', stream: name },
-      { ...failoverVerdict(stream, status), question: 'failover', stream: name },
+      { ...failoverVerdict(stream), question: 'failover', stream: name },
     )
   }
   return verdicts
@@ -27,7 +35,7 @@ export function verdictsOf(status: Facts): Verdict[] {
 type Facts = Omit<GatewayStatus, 'verdicts'>
 type Answer = Pick<Verdict, 'mood' | 'answer'>
 
-function tunnelVerdict({ tunnel, link, nowMs }: Facts): Verdict {
+function tunnelVerdict({ tunnel, links, nowMs }: Facts): Verdict {
   const words = {
     up: `up, handshake ${durationText(tunnel.handshakeAgeMs)} ago`,
     stale: `stale, last handshake ${durationText(tunnel.handshakeAgeMs)} ago`,
@@ -36,26 +44,36 @@ function tunnelVerdict({ tunnel, link, nowMs }: Facts): Verdict {
     external: 'not ours (external)',
   }
   const works = tunnel.state === 'up' || tunnel.state === 'external'
-  const downFor = link.sinceMs === null ? '' : ` for ${durationText(nowMs - link.sinceMs)}`
-  const linkText =
-    link.state === 'up'
-      ? `link to ${link.peer} up, round trip ${durationText(link.roundTripMs)}`
-      : `link to ${link.peer} ${link.state}${downFor}`
-  const mood = works && link.state === 'up' ? 'good' : 'bad'
-  const answer = `${words[tunnel.state]}; ${linkText}`
+  const main = mainLinks(links)
+  const mood = works && main.every(isUp) ? 'good' : 'bad'
+  const texts = main.map((link) => linkText(link, nowMs))
+  const answer = [words[tunnel.state], ...texts].join('; ')
   return { question: 'tunnel', stream: null, mood, answer }
 }
 
-function lagVerdict({ receiveLag: lag, source }: StreamStatus, status: Facts): Answer {
-  const { site, link } = status
-  if (lag === null && site === 'production') {
-    return { mood: 'good', answer: `is measured at the other site: ask ${link.peer}` }
+function linkText({ state, peer, sinceMs, roundTripMs }: LinkStatus, nowMs: number): string {
+  if (state === 'up') return `link to ${peer} up, round trip ${durationText(roundTripMs)}`
+  const downFor = sinceMs === null ? '' : ` for ${durationText(nowMs - sinceMs)}`
+  return `link to ${peer} ${state}${downFor}`
+}
+
+/** Of what only a copy knows. */
+function askCopies(what: string, { copies }: StreamStatus): Answer {
+  const where = copies.length === 1 ? 'the other site' : 'the copies'
+  return {
+    mood: 'good',
+    answer: `${what} ${where}: ask ${copies.map(({ peer }) => peer).join(', ')}`,
   }
+}
+
+function lagVerdict(stream: StreamStatus, status: Facts): Answer {
+  const { receiveLag: lag, source, role } = stream
+  if (role === 'origin') return askCopies('is measured at', stream)
   if (lag === null || lag.ms === null) {
     return { mood: 'warn', answer: 'unknown: nothing was heard of the source yet' }
   }
   // With the link or the source gone, commits may pass unseen from that moment on.
-  const isWatched = link.state === 'up' && source.connected
+  const isWatched = linksOfStream(status.links, stream).some(isUp) && source.connected
   const stale = !isWatched || !isProven(lag, SAMPLE_MS_MAX)
   const proof = `confirmed ${proofText(lag.provenAgoMs ?? 0, status)}`
   if (lag.ms === 0 && !stale) return { mood: 'good', answer: `none, ${proof}: nothing is exposed` }
@@ -85,10 +103,8 @@ function exposedText({ transactions, bytes }: LagStatus): string {
   return `${plural(transactions, 'transaction')}${size}`
 }
 
-function failoverVerdict(stream: StreamStatus, { site, link }: Facts): Answer {
-  if (site === 'production') {
-    return { mood: 'good', answer: `is decided at the other site: ask ${link.peer}` }
-  }
+function failoverVerdict(stream: StreamStatus): Answer {
+  if (stream.role === 'origin') return askCopies('is decided at', stream)
   if (stream.replicas.length === 0) return { mood: 'bad', answer: 'no: no replica is fed here' }
   const best = [...stream.replicas].sort((a, b) => readiness(a) - readiness(b))[0]
   return best === undefined ? { mood: 'bad', answer: 'no' } : replicaVerdict(best)

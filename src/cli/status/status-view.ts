@@ -1,8 +1,10 @@
 import { hanging } from '../../base/plain-text.ts'
 import { agoText, bytesText, durationText, plural } from '../../base/quantity-text.ts'
+import { mainLinks } from '../../status/links.ts'
 import type {
   GatewayStatus,
   LagStatus,
+  LinkStatus,
   PositionStatus,
   Problem,
   ReplicaStatus,
@@ -26,7 +28,7 @@ export function renderStatus(status: GatewayStatus, paint: Paint): string {
       .join('\n'),
     problemsBlock(status, paint),
     tunnelBlock(status, paint),
-    linkBlock(status, paint),
+    ...mainLinks(status.links).map((link) => linkBlock(link, status, paint)),
     ...status.streams.map((stream) => streamBlock(stream, paint)),
   ]
     .filter((block) => block !== '')
@@ -38,7 +40,10 @@ export function renderStatus(status: GatewayStatus, paint: Paint): string {
 export function renderStatusLine(status: GatewayStatus): string {
   const time = new Date(status.nowMs).toISOString().slice(0, 19)
   const parts = [`${time}Z ${status.name} ${status.state}`, `tunnel ${status.tunnel.state}`]
-  parts.push(`link ${status.link.state}`)
+  const main = mainLinks(status.links)
+  for (const { peer, state } of main) {
+    parts.push(main.length === 1 ? `link ${state}` : `link to ${peer} ${state}`)
+  }
   for (const { name, state, receiveLag, replicas } of status.streams) {
     parts.push(`${name} ${state}`)
     if (receiveLag !== null) parts.push(`lag ${lagText(receiveLag)}`)
@@ -91,7 +96,7 @@ function tunnelBlock({ tunnel }: GatewayStatus, paint: Paint): string {
   ])
 }
 
-function linkBlock({ link, nowMs }: GatewayStatus, paint: Paint): string {
+function linkBlock(link: LinkStatus, { links, nowMs }: GatewayStatus, paint: Paint): string {
   const since = link.sinceMs === null ? '' : ` for ${durationText(nowMs - link.sinceMs)}`
   const rows: Row[] = [
     ['state', `${link.state}${since}, ${plural(link.sessions, 'session')} since start`],
@@ -104,13 +109,39 @@ function linkBlock({ link, nowMs }: GatewayStatus, paint: Paint): string {
     const text = hanging(message, LABEL_COLUMNS + 4)
     rows.push(['last error', `${text} (${code}, ${agoText(nowMs - atMs)})`])
   }
+  const back = links.find((other) => other.peer === link.peer && other !== link)
+  if (back !== undefined) rows.push([`as ${back.role}`, backText(back)])
   return block(paint, `link: ${link.peer}`, rows)
+}
+
+/** The session in the other direction, in a line. */
+function backText({ state, carries }: LinkStatus): string {
+  return `${state}${carries.length === 0 ? ', carries nothing' : ''}`
+}
+
+/** What this site is for the stream, and who decided that. */
+function roleText({ role, term: { term, origin, by, sinceMs, reason } }: StreamStatus): string {
+  const what = role === 'origin' ? 'origin' : `copy of ${origin}`
+  if (sinceMs === null) return what
+  const when = new Date(sinceMs).toISOString().slice(0, 16).replace('T', ' ')
+  const why = hanging(reason ?? '', LABEL_COLUMNS + 4)
+  return `${what} since term ${term} (${when} UTC, by ${by ?? '-'}: ${why})`
+}
+
+function copyRows({ copies }: StreamStatus): Row[] {
+  if (copies.length < 2) return []
+  return copies.map(({ peer, state, sentBytes, inFlightBytes }) => [
+    `copy ${peer}`,
+    `${state}, ${bytesText(sentBytes)} sent, ${bytesText(inFlightBytes)} under way`,
+  ])
 }
 
 function streamBlock(stream: StreamStatus, paint: Paint): string {
   const { source, spool, throttle } = stream
   const rows: Row[] = [
+    ['role', roleText(stream)],
     ['state', stream.state],
+    ...copyRows(stream),
     ['source', sourceText(stream)],
     ['source position', positionText(source.position)],
   ]

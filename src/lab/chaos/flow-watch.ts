@@ -1,10 +1,11 @@
+import { onlyLink } from '../../status/links.ts'
 import type { GatewayStatus } from '../../status/status.ts'
 
 /** What is looked at about twice a second, while faults last and after. */
 export interface FlowSample {
   readonly nowMs: number
   /** The DR gateway's answer; null when it gave none, which nobody takes for health. */
-  readonly status: Pick<GatewayStatus, 'nowMs' | 'state' | 'link' | 'streams'> | null
+  readonly status: Pick<GatewayStatus, 'nowMs' | 'state' | 'links' | 'streams'> | null
   /** Transactions that the source has acknowledged so far. */
   readonly acknowledged: number
 }
@@ -58,7 +59,9 @@ export class FlowWatch {
 }
 
 /** A link that has just come back brings its first bytes in a moment; one that flaps is none. */
-function isNewLink({ nowMs, link }: Pick<GatewayStatus, 'nowMs' | 'link'>): boolean {
+function isNewLink({ nowMs, links }: Pick<GatewayStatus, 'nowMs' | 'links'>): boolean {
+  const link = onlyLink(links)
+  if (link === null) return false
   const upMs = link.state === 'up' ? nowMs - (link.sinceMs ?? nowMs) : 0
   return upMs < NEW_LINK_MS && link.unsteadySessions < 2
 }

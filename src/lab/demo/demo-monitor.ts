@@ -1,3 +1,4 @@
+import { onlyLink } from '../../status/links.ts'
 import { readBinlogBytes } from '../compare/binlog-bytes.ts'
 import { isRunning } from '../hosts/lab-process.ts'
 import { type PairStatus, readPair } from '../lab-gateways.ts'
@@ -52,7 +53,7 @@ export class DemoMonitor {
       tunnelBytes: this.#tunnel.total,
       receiveLag: this.#lag.receive,
       applyLag: this.#lag.apply,
-      roundTripMs: pair.dr?.link.roundTripMs ?? null,
+      roundTripMs: onlyLink(pair.dr?.links ?? [])?.roundTripMs ?? null,
       replicaState: streamOf(pair.dr)?.replicas[0]?.state ?? 'unknown',
       production: gatewaySample(now, 'prod-gateway', pair.production !== null),
       dr: gatewaySample(now, 'dr-gateway', pair.dr !== null),

@@ -1,0 +1,195 @@
+import type { X509Certificate } from 'node:crypto'
+import type { Clock } from '../base/clock.ts'
+import type { LandbridgeError } from '../base/errors.ts'
+import { publicKeyFingerprint } from '../base/fingerprint.ts'
+import type { Log } from '../base/log.ts'
+import { runTogether } from '../base/tasks.ts'
+import { packageVersion } from '../base/version.ts'
+import type { GatewayConfig, PeerConfig } from '../config/config.ts'
+import type { Channel } from '../link/channel.ts'
+import { LinkClient } from '../link/link-client.ts'
+import { LinkServer } from '../link/link-server.ts'
+import type { SessionBody } from '../link/link-session.ts'
+import type { Hello } from '../link/messages.ts'
+import { receivedStreams } from '../link/received-streams.ts'
+import { type Refusal, SentStreams, type StreamRequest } from '../link/sent-streams.ts'
+import type { LinkStatus, RefusedStatus } from '../status/status.ts'
+import type { LinkPath } from './link-path.ts'
+import type { Stream } from './stream.ts'
+
+export interface LinksOptions {
+  readonly config: GatewayConfig
+  readonly streams: () => readonly Stream[]
+  readonly path: LinkPath
+  readonly clock: Clock
+  readonly log: Log
+}
+
+interface PeerLinks {
+  readonly peer: PeerConfig
+  /** Dials the peer: what comes from there. */
+  readonly client: LinkClient
+}
+
+/**
+ * The sessions with all peers. Whoever receives dials: of each peer there is one session in which
+ * this gateway receives, and one in which it sends, also while no stream goes that way. So a new
+ * term is heard of at once, and a way back that does not work is known before it is needed.
+ */
+export class Links {
+  readonly #options: LinksOptions
+  readonly #server: LinkServer
+  readonly #links: readonly PeerLinks[]
+
+  constructor(options: LinksOptions) {
+    const { config, path, clock, log } = options
+    this.#options = options
+    const { identity, self, peers } = config
+    const common = {
+      own: () => this.#own(),
+      settled: async () => {
+        await Promise.all(options.streams().map((stream) => stream.settled()))
+      },
+      pingMs: config.link.pingMs,
+      tls: {
+        certificatePem: identity.certificatePem,
+        privateKeyPem: identity.privateKeyPem,
+        authorityPem: identity.authorityPem,
+        fingerprintOf: (certificate: X509Certificate) =>
+          publicKeyFingerprint(certificate.publicKey),
+      },
+      clock,
+      log,
+    }
+    this.#server = new LinkServer({
+      ...common,
+      peers,
+      host: self.tunnelAddress.address,
+      port: self.linkPort,
+      createBody: (channel, hello, { name }) => this.#send(channel, hello, this.#peer(name)),
+    })
+    this.#links = peers.map((peer) => {
+      const client = new LinkClient({
+        ...common,
+        peer,
+        host: peer.tunnelAddress.address,
+        port: peer.linkPort,
+        createBody: (channel, hello) => this.#receive(channel, hello, peer),
+        excuses: (error) => path.excuses(error),
+      })
+      return { peer, client }
+    })
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await runTogether([this.#server, ...this.#links.map(({ client }) => client)], signal)
+  }
+
+  status(): LinkStatus[] {
+    return this.#links.flatMap(({ peer, client }) => [
+      client.state.status(this.#received(peer).map(({ name }) => name)),
+      this.#server.stateOf(peer.name).status(this.#sent(peer).map(({ name }) => name)),
+    ])
+  }
+
+  refused(): RefusedStatus[] {
+    return this.#server.refused()
+  }
+
+  /** Ends every session, and settles when nothing of them is left. */
+  async endSessions(reason: LandbridgeError): Promise<void> {
+    const clients = this.#links.map(({ client }) => client.renew(reason))
+    await Promise.all([this.#server.renew(reason), ...clients])
+  }
+
+  /** Clock of the gateways at `site` minus own; null while none of them is connected. */
+  clockOffsetMs(site: string): number | null {
+    for (const { peer, client } of this.#links) {
+      if (peer.site !== site) continue
+      const states = [client.state, this.#server.stateOf(peer.name)]
+      const known = states.map((state) => state.channel?.clockOffset.offsetMs ?? null)
+      const offsetMs = known.find((one) => one !== null)
+      if (offsetMs !== undefined) return offsetMs
+    }
+    return null
+  }
+
+  #own(): Omit<Hello, 'protocol'> {
+    const { config, streams } = this.#options
+    return {
+      gateway: config.name,
+      site: config.site,
+      software: `landbridge ${packageVersion()}`,
+      streams: streams().map(({ name, term }) => ({ name, term })),
+    }
+  }
+
+  #peer(name: string): PeerConfig {
+    const found = this.#links.find(({ peer }) => peer.name === name)
+    if (found === undefined) throw new TypeError(`${name} is no peer`)
+    return found.peer
+  }
+
+  /** Streams whose origin is the site of `peer`. */
+  #received(peer: PeerConfig): Stream[] {
+    return this.#options
+      .streams()
+      .filter(({ half, term }) => half.role === 'copy' && term.origin === peer.site)
+  }
+
+  /** Streams whose origin is here, apart from those of which `peer` says that it has no such. */
+  #sent(peer: PeerConfig): Stream[] {
+    if (peer.site === this.#options.config.site) return []
+    return this.#options
+      .streams()
+      .filter((stream) => stream.half.role === 'origin' && stream.isNamedBy(peer.name) !== false)
+  }
+
+  #hear(hello: Hello, peer: PeerConfig): void {
+    for (const stream of this.#options.streams()) {
+      const theirs = hello.streams.find(({ name }) => name === stream.name)
+      stream.heard(peer, theirs?.term ?? null)
+    }
+  }
+
+  #receive(channel: Channel, hello: Hello, peer: PeerConfig): SessionBody {
+    this.#hear(hello, peer)
+    const streams = this.#received(peer).map(({ half }) => ({
+      session: (own: Channel, number: number) => half.session(own, number, peer.name),
+    }))
+    return receivedStreams(streams, channel)
+  }
+
+  #send(channel: Channel, hello: Hello, peer: PeerConfig): SessionBody {
+    this.#hear(hello, peer)
+    return new SentStreams(channel, (request, own, number) => {
+      const stream = this.#options.streams().find(({ name }) => name === request.stream)
+      if (stream === undefined) return this.#unknown(request)
+      const isOrigin = stream.half.role === 'origin' && stream.term.term === request.term
+      return isOrigin ? stream.half.session(own, number, peer.name) : this.#notOrigin(stream)
+    })
+  }
+
+  #unknown({ stream }: StreamRequest): Refusal {
+    const { name } = this.#options.config
+    return {
+      code: 'ERR_STREAM_UNKNOWN',
+      message: `gateway ${name} has no stream named ${stream}`,
+      remedy: `Add a stream "${stream}" to gateway ${name}, or remove it here.`,
+      sinceMs: this.#options.clock.wallMs(),
+    }
+  }
+
+  /** The two do not agree about the term: whoever knows less hears of it, or does not believe it. */
+  #notOrigin({ name, term }: Stream): Refusal {
+    const { config, clock } = this.#options
+    return {
+      code: 'ERR_TERM_OTHER',
+      message:
+        `gateway ${config.name} has ${term.origin} for the origin of ${name} in term ` +
+        `${term.term}, and sends nothing for another`,
+      remedy: `Compare \`landbridge status\` of both; the problems of ${config.name} say more.`,
+      sinceMs: clock.wallMs(),
+    }
+  }
+}

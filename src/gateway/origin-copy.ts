@@ -1,0 +1,97 @@
+import type { Clock } from '../base/clock.ts'
+import { LandbridgeError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import { formatHostPort } from '../config/address.ts'
+import type { LinkConfig, SiteDatabaseConfig } from '../config/config.ts'
+import type { ByteThrottle } from '../link/frame-target.ts'
+import type { Sample } from '../link/messages.ts'
+import type { OpenedSource, SourcePort } from '../link/source-port.ts'
+import { StreamSender } from '../link/stream-sender.ts'
+import type { ConnectAttempts } from '../mysql/connect-attempts.ts'
+import type { SourceMonitor } from '../source/source-monitor.ts'
+import { SourceReader } from '../source/source-reader.ts'
+import type { SharedWatch } from './shared-watch.ts'
+import type { SourceWarnings } from './source-warnings.ts'
+import type { ServerIdentity } from './stream-identity.ts'
+
+export interface OriginCopyOptions {
+  readonly stream: string
+  /** As which gateway the source shows us in its list of replicas. */
+  readonly gateway: string
+  readonly database: SiteDatabaseConfig
+  readonly link: LinkConfig
+  readonly identity: ServerIdentity
+  /** Of the source's server, shared with every stream that has the same. */
+  readonly attempts: ConnectAttempts
+  /** Of all copies together. */
+  readonly throttle: ByteThrottle
+  readonly monitor: Pick<SourceMonitor, 'giveWay' | 'comeBack'>
+  readonly watch: SharedWatch
+  readonly warnings: SourceWarnings
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** What a copy gets: a dump of its own, from where its spool ends. */
+export class OriginCopy {
+  readonly reader: SourceReader
+  readonly sender: StreamSender
+
+  constructor(options: OriginCopyOptions) {
+    const { stream, link, throttle, clock, log } = options
+    this.reader = createReader(options)
+    this.sender = new StreamSender({
+      name: stream,
+      source: createPort(options, this.reader),
+      throttle,
+      compression: link.compression,
+      windowBytes: link.windowBytes,
+      clock,
+      log,
+    })
+  }
+}
+
+function createReader(options: OriginCopyOptions): SourceReader {
+  const { database, identity, gateway, attempts, monitor, warnings, clock, log } = options
+  return new SourceReader({
+    address: { ...database, attempts },
+    serverId: identity.serverId,
+    replicaUuid: identity.uuid,
+    reportHost: gateway,
+    clock,
+    log,
+    onPreflight: (findings) => warnings.take(findings),
+    onInspection: (findings) => warnings.foresee(findings),
+    onCrowded: () => monitor.giveWay(),
+    onConnected: () => monitor.comeBack(),
+  })
+}
+
+function createPort(options: OriginCopyOptions, reader: SourceReader): SourcePort {
+  const { stream, database, watch } = options
+  return {
+    host: formatHostPort(database),
+    async open(held, signal): Promise<OpenedSource> {
+      const { facts, plan, run } = await reader.open(held, signal)
+      if (database.flavor !== 'auto' && database.flavor !== facts.flavor) {
+        throw new LandbridgeError(
+          'ERR_SOURCE_FLAVOR',
+          `the source is ${facts.flavor}, the configuration says ${database.flavor}`,
+          { remedy: `Set the database.flavor of stream ${stream} to auto or ${facts.flavor}.` },
+        )
+      }
+      const { flavor, serverVersion, serverId, serverUuid, gtidDomainId } = facts
+      const identified = { flavor, serverVersion, serverId, serverUuid, gtidDomainId }
+      const { newEpoch, gtids } = plan
+      return { source: identified, newEpoch: newEpoch && { ...newEpoch, gtidsBefore: gtids }, run }
+    },
+    async watch(onSample, signal): Promise<void> {
+      const take = (sample: Sample): void => {
+        reader.seen(sample)
+        onSample(sample)
+      }
+      await watch.join(take, signal)
+    },
+  }
+}

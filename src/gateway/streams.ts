@@ -1,0 +1,59 @@
+import type { Clock } from '../base/clock.ts'
+import { LandbridgeError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { GatewayConfig, StreamConfig } from '../config/config.ts'
+import { DatabaseAttempts } from '../database/database-attempts.ts'
+import { CopyHalf } from './copy-half.ts'
+import { OriginHalf } from './origin-half.ts'
+import { relayPlacesOf } from './relay-places.ts'
+import { Stream, type StreamOptions } from './stream.ts'
+import { loadStreamIdentity } from './stream-identity.ts'
+
+export interface StreamsOptions extends Pick<StreamOptions, 'endSessions'> {
+  /** Clock of the gateways at a site minus own, as the link knows it now. */
+  readonly clockOffsetMs: (site: string) => number | null
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** The streams of a gateway, each with the newest term that is known of it here. */
+export async function loadStreams(
+  config: GatewayConfig,
+  options: StreamsOptions,
+): Promise<Stream[]> {
+  const attempts = new DatabaseAttempts(options.clock)
+  const relayPlaces = relayPlacesOf(config.streams, options.log)
+  const load = async (stream: StreamConfig): Promise<Stream> => {
+    const { name: gateway, site, dataDir, peers, link } = config
+    const { clock, endSessions } = options
+    const log = options.log.child({ stream: stream.name })
+    const budget = attempts.at(stream.database)
+    const names = peers.map((peer) => peer.name)
+    const identity = await loadStreamIdentity(dataDir, stream.name, names)
+    const common = { config: stream, identity, clock, log }
+    return await Stream.load({
+      ...{ dataDir, gateway, site, config: stream, peers, endSessions, clock, log },
+      database: stream.database && { ...stream.database, attempts: budget },
+      makeHalf: ({ term, origin }) =>
+        origin === site
+          ? new OriginHalf({ ...common, gateway, peers, link, attempts: budget })
+          : new CopyHalf({
+              ...common,
+              ...{ dataDir, term, relayPlaces, windowBytes: link.windowBytes },
+              clockOffsetMs: () => options.clockOffsetMs(origin),
+              replicaAttempts: budget,
+            }),
+    })
+  }
+  return await Promise.all(config.streams.map(load))
+}
+
+/** Throws ERR_STREAM_UNKNOWN. */
+export function findStream(streams: readonly Stream[], name: string): Stream {
+  const found = streams.find((stream) => stream.name === name)
+  if (found !== undefined) return found
+  const names = streams.map((stream) => stream.name).join(', ')
+  throw new LandbridgeError('ERR_STREAM_UNKNOWN', `this gateway has no stream ${name}`, {
+    remedy: `It has: ${names}.`,
+  })
+}

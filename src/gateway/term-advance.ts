@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import { defineOperation, type Operation } from '../api/operation.ts'
+import { LandbridgeError } from '../base/errors.ts'
+import { termRecordSchema } from '../status/term-record.ts'
+import type { Stream } from './stream.ts'
+import { findStream } from './streams.ts'
+
+export interface TermAdvanceOptions {
+  readonly site: string
+  /** This gateway's and those of its peers. */
+  readonly sites: readonly string[]
+  readonly streams: () => readonly Stream[]
+}
+
+/**
+ * Decides the origin of a stream anew. It moves no database: whoever asks has promoted the one
+ * there, and made sure that nobody writes to the other.
+ */
+export function termAdvance({ site, sites, streams }: TermAdvanceOptions): Operation {
+  return defineOperation({
+    name: 'term.advance',
+    summary: 'decide the origin of a stream anew; promotes no database by itself',
+    permission: 'recover',
+    input: z.strictObject({
+      stream: z.string().max(63).describe('Name of the stream'),
+      origin: z.string().max(63).default(site).describe('Site that is the origin from now on'),
+      reason: z.string().min(1).max(500).describe('Why, for those who read the journal'),
+    }),
+    output: z.strictObject({
+      changed: z.boolean().describe('False: that site is the origin already'),
+      term: termRecordSchema,
+    }),
+    async run({ stream: name, origin, reason }) {
+      const stream = findStream(streams(), name)
+      if (!sites.includes(origin)) throw unknownSite(origin, sites)
+      const decided = await stream.advance(origin, reason)
+      return { changed: decided !== null, term: stream.term }
+    },
+  })
+}
+
+function unknownSite(origin: string, sites: readonly string[]): LandbridgeError {
+  return new LandbridgeError('ERR_USAGE', `${origin} is no site that this gateway knows`, {
+    remedy: `It knows: ${sites.join(', ')}.`,
+  })
+}
