@@ -2,26 +2,30 @@ import { parseDocument } from 'yaml'
 
 /** What `init` wants to know of a gateway file that it wrote, or that people have changed since. */
 export interface GatewayFileFacts {
-  readonly peer: string | null
-  readonly sourceHost: string | null
-  /** Somebody decided what the source is believed by: an authority, a key, or nothing. */
+  /** The gateways that it knows. */
+  readonly peers: readonly string[]
+  /** Of its first stream. */
+  readonly origin: string | null
+  /** Null: it names no database of its site. */
+  readonly databaseHost: string | null
+  /** Somebody decided what the database is believed by: an authority, a key, or nothing. */
   readonly namesProof: boolean
   /** Secrets come from systemd, so only a unit can read them. */
   readonly usesCredentials: boolean
   readonly isExternalTunnel: boolean
 }
 
-/** A file with mistakes is `check`'s business: what cannot be read is null or false. */
+/** A file with mistakes is `check`'s business: what cannot be read is null, false or empty. */
 export function gatewayFileFacts(text: string): GatewayFileFacts {
   const root = mapping(parsed(text))
-  const streams: readonly unknown[] = Array.isArray(root.streams) ? root.streams : []
-  const sources = streams.map((stream) => mapping(mapping(stream).source))
-  const source = sources[0] ?? {}
-  const { mode, ca, fingerprint } = mapping(source.tls)
+  const [stream] = listed(root.streams).map(mapping)
+  const database = mapping(stream?.database)
+  const { mode, ca, fingerprint } = mapping(database.tls)
   const key = asText(mapping(root.identity).wireguardKey)
   return {
-    peer: asText(root.peer),
-    sourceHost: asText(source.host),
+    peers: listed(root.peers).flatMap((peer) => asText(peer) ?? []),
+    origin: asText(stream?.origin),
+    databaseHost: asText(database.host),
     namesProof: (ca ?? fingerprint) !== undefined || mode === 'unverified' || mode === 'off',
     usesCredentials: key?.startsWith('credential:') === true,
     isExternalTunnel: root.tunnel === 'external',
@@ -39,6 +43,10 @@ function parsed(text: string): unknown {
 
 function mapping(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? { ...value } : {}
+}
+
+function listed(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
 }
 
 function asText(value: unknown): string | null {

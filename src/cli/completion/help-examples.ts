@@ -3,9 +3,9 @@ import type { Command } from 'commander'
 /** By command, without `landbridge`. A test checks that every command has some and takes them. */
 export const HELP_EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   init: [
-    'init --production-endpoint 198.51.100.20:51820 --source 198.51.100.10:3306',
-    'init --pair tokyo,paris --dr-endpoint vpn.example.net --yes',
-    'init --external-tunnel --source 198.51.100.10:3306',
+    'init --endpoint ec2=198.51.100.20:51820 --database ec2=198.51.100.10:3306',
+    'init --sites tokyo,paris,oslo --endpoint tokyo=203.0.113.5 --endpoint oslo=vpn.example.net',
+    'init --external-tunnel --database ec2=198.51.100.10:3306',
     'init --renew',
   ],
   check: [

@@ -1,12 +1,10 @@
-import {
-  EXAMPLE_SOURCE,
-  type PairPlan,
-  type SetupGateway,
-  type SetupReport,
-} from '../../provision/pair-setup.ts'
+import { sameSubnet } from '../../config/address.ts'
+import type { SetupGateway, SetupReport, SitesPlan } from '../../provision/sites-plan.ts'
+import { TUNNEL_SUBNET } from '../../provision/tunnel-addresses.ts'
+import { databaseSteps } from './database-steps.ts'
 
 /** What `landbridge init` did, and what is left for a person to do. */
-export function formatSetup(plan: PairPlan, report: SetupReport): string {
+export function formatSetup(plan: SitesPlan, report: SetupReport): string {
   const lines = report.files.map(({ path, outcome }) => `  ${outcome.padEnd(8)} ${path}`)
   for (const { name, wireguardPublicKey, certificateFingerprint } of report.gateways) {
     lines.push('', `${name}`, `  WireGuard public key:    ${wireguardPublicKey}`)
@@ -21,7 +19,7 @@ export function formatSetup(plan: PairPlan, report: SetupReport): string {
 }
 
 /** Only what this run made necessary, or what is still open: nobody begins again. */
-export function nextSteps(plan: PairPlan, report: SetupReport): string[] {
+export function nextSteps(plan: SitesPlan, report: SetupReport): string[] {
   if (plan.renew) return report.gateways.map(renewalStep)
   const steps: string[] = report.ignored.map(
     ({ flag, line, path }) => `${path} was kept: for ${flag} write \`${line}\` into it.`,
@@ -30,15 +28,16 @@ export function nextSteps(plan: PairPlan, report: SetupReport): string[] {
   for (const { name, elsewhere } of report.gateways) {
     if (!elsewhere) continue
     const files = `certs/ca.crt and certs/${name}/gateway.crt`
-    steps.push(`Bring ${files} back to ${name}, and the peer file of the other.`)
+    steps.push(`Bring ${files} back to ${name}, and ${peerFilesOf(plan, name)}.`)
   }
   if (here.length === 0) return steps
   steps.push(...placeSteps(plan, here))
   for (const gateway of here) {
     if (!gateway.signed) steps.push(signingStep(plan, gateway))
   }
-  const [production] = here.filter(({ site }) => site === 'production')
-  if (production !== undefined) steps.push(...sourceSteps(plan, report, production))
+  for (const gateway of here) {
+    steps.push(...databaseSteps(plan, gateway, changedFor(report, gateway.name)))
+  }
   steps.push(...(plan.only === null ? shareSteps(report, here) : exchangeSteps(plan, report)))
   for (const gateway of here) {
     if (changedFor(report, gateway.name).length > 0) steps.push(startStep(gateway))
@@ -52,26 +51,23 @@ function renewalStep({ name }: SetupGateway): string {
   return `Bring ${path} to ${name}, into the same folder, and restart its gateway.`
 }
 
-function placeSteps(plan: PairPlan, here: readonly SetupGateway[]): string[] {
+function placeSteps(plan: SitesPlan, here: readonly SetupGateway[]): string[] {
   const steps: string[] = []
   const isExternal = plan.externalTunnel || here.some(({ file }) => file?.isExternalTunnel)
-  if (isExternal && plan.tunnelIsExample) {
-    const unset = here.filter(({ site, tunnelAddress }) => {
-      const made = site === 'production' ? plan.production : plan.dr
-      return tunnelAddress.address === made.tunnelAddress.address
-    })
-    for (const { name, tunnelAddress } of unset) {
+  if (isExternal && plan.tunnelSubnet === null) {
+    for (const { name, tunnelAddress } of here) {
+      if (!sameSubnet(tunnelAddress, TUNNEL_SUBNET)) continue
       const { address, prefixLength } = tunnelAddress
       steps.push(
         `Set tunnelAddress in peers/${name}.yaml to the address of ${name} in your VPN, with\n` +
-          `its prefix length, at both gateways; it says ${address}/${prefixLength}.`,
+          `its prefix length, at every gateway; it says ${address}/${prefixLength}.`,
       )
     }
   }
-  const isGiven = plan.production.endpoint !== null || plan.dr.endpoint !== null
+  const isGiven = plan.gateways.some(({ endpoint }) => endpoint !== null)
   const isKnown = here.some(({ endpoints }) => endpoints.some(({ host }) => !isExample(host)))
   if (!isExternal && !isGiven && !isKnown) {
-    steps.push('See that an endpoint in peers/ is the public address of its gateway (UDP).')
+    steps.push('See that the endpoints in peers/ are the public addresses of their gateways (UDP).')
   }
   return steps
 }
@@ -81,32 +77,6 @@ function isExample(host: string): boolean {
   return /^(192\.0\.2|198\.51\.100|203\.0\.113)\.|^2001:0?db8:/i.test(host)
 }
 
-function sourceSteps(
-  plan: PairPlan,
-  report: SetupReport,
-  { name, config, file }: SetupGateway,
-): string[] {
-  const steps: string[] = []
-  if (file?.sourceHost === EXAMPLE_SOURCE.host && plan.source === null) {
-    steps.push(`Set the host of the source in ${config}.`)
-  }
-  const password = `certs/${name}/source.password`
-  if (changed(report).includes(password)) {
-    steps.push(
-      `At the production database, with the password in ${password}:\n` +
-        `CREATE USER '${plan.sourceUser}'@'%' IDENTIFIED BY '...';\n` +
-        `GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO '${plan.sourceUser}'@'%';`,
-    )
-  }
-  if (file?.namesProof === false && changedFor(report, name).length > 0) steps.push(TLS_STEP)
-  return steps
-}
-
-const TLS_STEP =
-  'The source proves who it is before it is told the password. Unless a public authority signed\n' +
-  'its certificate, name who did (--source-ca FILE), or pin its key with the line that\n' +
-  '`landbridge check` prints.'
-
 /** Private keys are packed only on the day on which they are made. */
 function shareSteps(report: SetupReport, here: readonly SetupGateway[]): string[] {
   const steps: string[] = []
@@ -114,7 +84,7 @@ function shareSteps(report: SetupReport, here: readonly SetupGateway[]): string[
     const paths = changedFor(report, name)
     if (paths.some((path) => path.startsWith(`certs/${name}/`) && /\.(key|password)$/.test(path))) {
       steps.push(
-        `Bring ${name} its share, and nothing of the other's:\n` +
+        `Bring ${name} its share, and nothing of the others':\n` +
           `tar -czf ${name}.tar.gz gateway/${name}.yaml peers certs/ca.crt certs/${name}\n` +
           `It holds ${name}'s private keys: carry it over SSH, then delete it.`,
       )
@@ -123,23 +93,27 @@ function shareSteps(report: SetupReport, here: readonly SetupGateway[]): string[
     }
   }
   if (changed(report).includes('certs/ca.key')) {
-    steps.push('Put certs/ca.key away from both gateways; it is needed again for `init --renew`.')
+    steps.push(
+      'Put certs/ca.key away from all gateways; it is needed for `init --renew` and a new site.',
+    )
   }
   return steps
 }
 
-function exchangeSteps({ only }: PairPlan, report: SetupReport): string[] {
+function exchangeSteps(plan: SitesPlan, report: SetupReport): string[] {
+  const { only } = plan
   const isDone = report.peersMissing.length === 0 && !changed(report).includes(`peers/${only}.yaml`)
   if (isDone) return []
-  return [`Exchange peers/: the other gateway needs peers/${only}.yaml, this one the other's.`]
+  const theirs = peerFilesOf(plan, only)
+  return [`Exchange peers/: every other gateway needs peers/${only}.yaml, this one ${theirs}.`]
 }
 
-function signingStep(plan: PairPlan, { name }: SetupGateway): string {
-  const { production, dr } = plan
+function signingStep(plan: SitesPlan, { name }: SetupGateway): string {
+  const sites = plan.gateways.map((gateway) => gateway.name).join(',')
   return (
     `Get the certificate of ${name}: bring certs/${name}/gateway.pub and peers/${name}.yaml\n` +
     'to the machine with certs/ca.key, run there\n' +
-    `landbridge init --pair ${production.name},${dr.name} --only ${name}\n` +
+    `landbridge init --sites ${sites} --only ${name}\n` +
     `and bring back certs/ca.crt and certs/${name}/gateway.crt.`
   )
 }
@@ -155,6 +129,12 @@ function startStep({ name, config, file }: SetupGateway): string {
     `  landbridge check --config /etc/landbridge/${config}\n` +
     `systemctl enable --now landbridge@${name}`
   )
+}
+
+/** Of the others: `peers/azure.yaml, peers/gcp.yaml`. */
+function peerFilesOf({ gateways }: SitesPlan, name: string | null): string {
+  const others = gateways.filter((gateway) => gateway.name !== name)
+  return others.map((gateway) => `peers/${gateway.name}.yaml`).join(', ')
 }
 
 function changed({ files }: SetupReport): string[] {

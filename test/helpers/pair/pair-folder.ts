@@ -1,44 +1,55 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type PairPlan, setUpPair } from '../../../src/provision/pair-setup.ts'
+import type { GatewayPlan, SitesPlan } from '../../../src/provision/sites-plan.ts'
+import { setUpSites } from '../../../src/provision/sites-setup.ts'
 
-/** What `landbridge init` is asked for when a test does not care. */
-export function pairPlan(directory: string, changes: Partial<PairPlan> = {}): PairPlan {
+const ENDPOINT = { host: '198.51.100.20', port: 51_820 }
+
+/** What `landbridge init` is asked for when a test does not care: ec2 is the origin. */
+export function sitesPlan(directory: string, changes: Partial<SitesPlan> = {}): SitesPlan {
   return {
     directory,
-    production: {
-      name: 'ec2',
-      site: 'production',
-      endpoint: { host: '198.51.100.20', port: 51_820 },
-      tunnelAddress: { address: '10.77.0.1', prefixLength: 30 },
-    },
-    dr: {
-      name: 'azure',
-      site: 'dr',
-      endpoint: null,
-      tunnelAddress: { address: '10.77.0.2', prefixLength: 30 },
-    },
+    gateways: [gatewayPlan('ec2', { endpoint: ENDPOINT }), gatewayPlan('azure')],
+    origin: 'ec2',
     only: null,
     renew: false,
     dataDir: '/var/lib/landbridge',
     credentials: false,
     externalTunnel: false,
-    tunnelIsExample: true,
+    tunnelSubnet: null,
     linkPort: 7400,
-    source: null,
-    sourceUser: 'landbridge',
-    relayListen: { host: '0.0.0.0', port: 3307 },
-    relayUser: 'replica',
-    sourceCa: null,
-    replicaCa: null,
     given: [],
     nowMs: Date.now(),
     ...changes,
   }
 }
 
-/** A folder with the files of a whole pair in it. */
+export function gatewayPlan(name: string, changes: Partial<GatewayPlan> = {}): GatewayPlan {
+  return {
+    name,
+    endpoint: null,
+    tunnelAddress: null,
+    mayTakeOver: null,
+    database: null,
+    databaseUser: name === 'ec2' ? 'landbridge' : 'landbridge_replica',
+    databaseCa: null,
+    relayListen: { host: '0.0.0.0', port: 3307 },
+    relayUser: 'replica',
+    ...changes,
+  }
+}
+
+/** A plan with changes to some of its gateways. */
+export function changeGateways(
+  plan: SitesPlan,
+  changes: Readonly<Record<string, Partial<GatewayPlan>>>,
+): SitesPlan {
+  const gateways = plan.gateways.map((one) => ({ ...one, ...changes[one.name] }))
+  return { ...plan, gateways }
+}
+
+/** A folder with the files of all gateways in it. */
 export class PairFolder {
   readonly path: string
 
@@ -46,9 +57,15 @@ export class PairFolder {
     this.path = path
   }
 
-  static async create(): Promise<PairFolder> {
+  /** Of ec2 and azure, or of three sites. */
+  static async create(...more: readonly string[]): Promise<PairFolder> {
     const path = await mkdtemp(join(tmpdir(), 'landbridge-pair-'))
-    await setUpPair(pairPlan(path))
+    const plan = sitesPlan(path)
+    const others = more.map((name, index) => {
+      const endpoint = { host: `203.0.113.${20 + index}`, port: 51_820 }
+      return gatewayPlan(name, { endpoint })
+    })
+    await setUpSites({ ...plan, gateways: [...plan.gateways, ...others] })
     return new PairFolder(path)
   }
 

@@ -2,8 +2,8 @@ import { cp, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { loadConfig } from '../../../src/config/load-config.ts'
-import { setUpPair } from '../../../src/provision/pair-setup.ts'
-import { PairFolder, pairPlan } from '../../helpers/pair/pair-folder.ts'
+import { setUpSites } from '../../../src/provision/sites-setup.ts'
+import { PairFolder, sitesPlan } from '../../helpers/pair/pair-folder.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
@@ -17,7 +17,7 @@ test('the examples in gateway/ are what init writes', async () => {
 test('in a checkout, init puts real keys into the example peer files', async () => {
   await using pair = await PairFolder.create()
   await cp(`${ROOT}/peers`, pair.at('peers'), { recursive: true })
-  const { files } = await setUpPair(pairPlan(pair.path))
+  const { files } = await setUpSites(sitesPlan(pair.path))
   const outcome = new Map(files.map((file) => [file.path, file.outcome]))
   expect(outcome.get('peers/ec2.yaml')).toBe('updated')
   expect(outcome.get('certs/ec2/wireguard.key')).toBe('kept')

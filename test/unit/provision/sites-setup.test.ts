@@ -5,10 +5,15 @@ import { expect, test } from 'vitest'
 import { runChecks } from '../../../src/cli/check/check-command.ts'
 import { formatSetup, nextSteps } from '../../../src/cli/init/setup-report.ts'
 import { loadConfig } from '../../../src/config/load-config.ts'
-import { foundPair } from '../../../src/provision/found-pair.ts'
-import { renewPair } from '../../../src/provision/pair-renewal.ts'
-import { setUpPair } from '../../../src/provision/pair-setup.ts'
-import { PairFolder, pairPlan } from '../../helpers/pair/pair-folder.ts'
+import { foundSites } from '../../../src/provision/found-sites.ts'
+import { renewSites } from '../../../src/provision/sites-renewal.ts'
+import { setUpSites } from '../../../src/provision/sites-setup.ts'
+import {
+  changeGateways,
+  gatewayPlan,
+  PairFolder,
+  sitesPlan,
+} from '../../helpers/pair/pair-folder.ts'
 
 async function offlineFindings(path: string): Promise<string[]> {
   const findings = await runChecks(await loadConfig(path), { offline: true })
@@ -22,6 +27,8 @@ test('both configurations pass the offline check; secrets are for their owner al
     expect(await offlineFindings(path)).toEqual([
       `ok: ${path} and its files are good`,
       'ok: keys, certificate and peer file belong together',
+      expect.stringMatching(/^ok: main: this site, ec2, is the origin|^ok: main: .* copy of ec2/),
+      ...(name === 'azure' ? [expect.stringMatching(/^warning: main: .*no database/)] : []),
     ])
   }
   const secrets = ['ca.key', 'ec2/gateway.key', 'ec2/wireguard.key', 'azure/relay.password']
@@ -33,7 +40,7 @@ test('both configurations pass the offline check; secrets are for their owner al
 test('a second run keeps everything and says so', async () => {
   await using pair = await PairFolder.create()
   const key = await readFile(pair.at('certs/ec2/wireguard.key'), 'utf8')
-  const { files } = await setUpPair(pairPlan(pair.path))
+  const { files } = await setUpSites(sitesPlan(pair.path))
   expect(new Set(files.map(({ outcome }) => outcome))).toEqual(new Set(['kept']))
   expect(await readFile(pair.at('certs/ec2/wireguard.key'), 'utf8')).toBe(key)
 })
@@ -42,8 +49,8 @@ test('a renewal changes the certificates and nothing else', async () => {
   await using pair = await PairFolder.create()
   const peer = await readFile(pair.at('peers/ec2.yaml'), 'utf8')
   const old = await readFile(pair.at('certs/ec2/gateway.crt'), 'utf8')
-  const plan = pairPlan(pair.path, { renew: true })
-  const report = await renewPair(plan)
+  const plan = sitesPlan(pair.path, { renew: true })
+  const report = await renewSites(plan)
   expect(report.files).toEqual([
     { path: 'certs/ec2/gateway.crt', outcome: 'renewed' },
     { path: 'certs/azure/gateway.crt', outcome: 'renewed' },
@@ -61,13 +68,13 @@ test('a renewal changes the certificates and nothing else', async () => {
 test.each([
   ['certs/ca.key', 'authority', []],
   ['certs/ca.crt', 'authority', []],
-  ['certs/azure/gateway.crt', '--pair', ['certs/azure/gateway.key']],
+  ['certs/azure/gateway.crt', '--sites', ['certs/azure/gateway.key']],
 ])('a renewal without %s renews nothing and says so', async (file, remedy, more) => {
   await using pair = await PairFolder.create()
   for (const path of [file, ...more]) await rm(pair.at(path))
   const files = await readdir(pair.path, { recursive: true })
   const old = await readFile(pair.at('certs/ec2/gateway.crt'), 'utf8')
-  await expect(renewPair(pairPlan(pair.path, { renew: true }))).rejects.toMatchObject({
+  await expect(renewSites(sitesPlan(pair.path, { renew: true }))).rejects.toMatchObject({
     code: 'ERR_USAGE',
     message: expect.stringContaining('nothing was renewed'),
     remedy: expect.stringContaining(remedy),
@@ -78,39 +85,31 @@ test.each([
 
 test('a renewal needs the public half of a key and no more', async () => {
   await using pair = await PairFolder.create()
-  const plan = pairPlan(pair.path, { renew: true })
+  const plan = sitesPlan(pair.path, { renew: true })
   await rm(pair.at('certs/ec2/gateway.key'))
   await rm(pair.at('gateway'), { recursive: true })
-  expect((await renewPair(plan)).gateways).toMatchObject([{ name: 'ec2' }, { name: 'azure' }])
+  expect((await renewSites(plan)).gateways).toMatchObject([{ name: 'ec2' }, { name: 'azure' }])
   // A key that the peer file does not pin would be refused by the other gateway.
   await copyFile(pair.at('certs/azure/gateway.crt'), pair.at('certs/ec2/gateway.crt'))
-  await expect(renewPair(plan)).rejects.toMatchObject({ code: 'ERR_USAGE' })
+  await expect(renewSites(plan)).rejects.toMatchObject({ code: 'ERR_USAGE' })
 })
 
-test('the pair of a folder is found, or must be named', async () => {
+test('the sites of a folder are found, the origin first', async () => {
   await using pair = await PairFolder.create()
-  expect(await foundPair(pair.path)).toBe('ec2,azure')
-  // On a gateway the other's peer file may still be missing.
+  expect(await foundSites(pair.path)).toEqual({ names: ['ec2', 'azure'], origin: 'ec2' })
+  // On a gateway the peer files of others may still be missing.
   await rm(pair.at('peers/azure.yaml'))
-  expect(await foundPair(pair.path)).toBe('ec2,azure')
-  const names = { production: { name: 'tokyo' }, dr: { name: 'paris' } }
-  const { production, dr } = pairPlan(pair.path)
-  const other = pairPlan(pair.path, {
-    production: { ...production, ...names.production, endpoint: null },
-    dr: { ...dr, ...names.dr },
-  })
-  await expect(setUpPair(other)).rejects.toMatchObject({
+  expect(await foundSites(pair.path)).toEqual({ names: ['ec2', 'azure'], origin: 'ec2' })
+  // Where only public halves are, nobody says who is the origin.
+  await rm(pair.at('gateway'), { recursive: true })
+  expect(await foundSites(pair.path)).toEqual({ names: ['ec2'], origin: null })
+  const other = sitesPlan(pair.path, { gateways: [gatewayPlan('tokyo'), gatewayPlan('paris')] })
+  await expect(setUpSites({ ...other, origin: 'tokyo' })).rejects.toMatchObject({
     code: 'ERR_USAGE',
-    remedy: expect.stringContaining('--pair ec2,azure'),
-  })
-  await setUpPair({ ...other, production: { ...other.production, endpoint: production.endpoint } })
-  await expect(foundPair(pair.path)).rejects.toMatchObject({
-    code: 'ERR_USAGE',
-    message: expect.stringMatching(/ec2, tokyo, azure, paris|tokyo, ec2/),
-    remedy: expect.stringContaining('--pair'),
+    remedy: expect.stringContaining('--sites ec2'),
   })
   const empty = await mkdtemp(join(tmpdir(), 'landbridge-empty-'))
-  expect(await foundPair(empty)).toBeNull()
+  expect(await foundSites(empty)).toBeNull()
   await rm(empty, { recursive: true })
 })
 
@@ -118,56 +117,52 @@ test('a run that changes nothing sends nobody back to the beginning', async () =
   await using pair = await PairFolder.create()
   await pair.edit('gateway/ec2.yaml', ['198.51.100.10', 'db.example.net'])
   await pair.edit('peers/ec2.yaml', ['198.51.100.20', '100.64.7.7'])
-  const { production } = pairPlan(pair.path)
-  const plan = pairPlan(pair.path, { production: { ...production, endpoint: null } })
-  const report = await setUpPair(plan)
+  const plan = changeGateways(sitesPlan(pair.path), { ec2: { endpoint: null } })
+  const report = await setUpSites(plan)
   expect(nextSteps(plan, report)).toEqual([])
   expect(formatSetup(plan, report)).toContain('Nothing is left to do here.')
 })
 
 test('what is still open is told again: an example as source, an example as endpoint', async () => {
   await using pair = await PairFolder.create()
-  const { production } = pairPlan(pair.path)
-  const plan = pairPlan(pair.path, { production: { ...production, endpoint: null } })
-  expect(nextSteps(plan, await setUpPair(plan))).toEqual([
-    'See that an endpoint in peers/ is the public address of its gateway (UDP).',
-    'Set the host of the source in gateway/ec2.yaml.',
+  const plan = changeGateways(sitesPlan(pair.path), { ec2: { endpoint: null } })
+  expect(nextSteps(plan, await setUpSites(plan))).toEqual([
+    'See that the endpoints in peers/ are the public addresses of their gateways (UDP).',
+    'Set the host of the database in gateway/ec2.yaml.',
   ])
 })
 
 test('with credentials the steps are those of a unit', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'landbridge-credentials-'))
-  const plan = pairPlan(folder, { credentials: true })
-  const text = nextSteps(plan, await setUpPair(plan)).join('\n')
+  const plan = sitesPlan(folder, { credentials: true })
+  const text = nextSteps(plan, await setUpSites(plan)).join('\n')
   expect(text).toContain('LoadCredential=certs:/etc/landbridge/certs/azure')
   expect(text).toContain('check --config /etc/landbridge/gateway/azure.yaml')
   expect(text).toContain('systemctl enable --now landbridge@ec2')
   expect(text).not.toContain('landbridge run')
   // Also when the flag is not repeated: the file says it.
   await rm(join(folder, 'peers/ec2.yaml'))
-  const again = pairPlan(folder)
-  expect(nextSteps(again, await setUpPair(again)).join()).toContain('systemctl enable --now')
+  const again = sitesPlan(folder)
+  expect(nextSteps(again, await setUpSites(again)).join()).toContain('systemctl enable --now')
   await rm(folder, { recursive: true })
 })
 
 test('with a VPN of one’s own the tunnel addresses are to be set, until they are', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'landbridge-external-'))
-  const { production, dr } = pairPlan(folder)
-  const plan = pairPlan(folder, {
-    externalTunnel: true,
-    production: { ...production, endpoint: null },
+  const plan = changeGateways(sitesPlan(folder, { externalTunnel: true }), {
+    ec2: { endpoint: null },
   })
-  const steps = nextSteps(plan, await setUpPair(plan))
+  const steps = nextSteps(plan, await setUpSites(plan))
   for (const [at, name] of ['ec2', 'azure'].entries()) {
     expect(steps[at]).toContain(`Set tunnelAddress in peers/${name}.yaml`)
   }
   expect(steps.join()).not.toContain('endpoint')
-  for (const { name, tunnelAddress } of [production, dr]) {
+  for (const { name } of plan.gateways) {
     const path = join(folder, 'peers', `${name}.yaml`)
     const text = await readFile(path, 'utf8')
-    await writeFile(path, text.replace(tunnelAddress.address, `10.9.8.${name.length}`))
+    await writeFile(path, text.replace(/10\.77\.0\.\d/, `10.9.8.${name.length}`))
   }
-  expect(nextSteps(plan, await setUpPair(plan)).join()).not.toContain('tunnelAddress')
+  expect(nextSteps(plan, await setUpSites(plan)).join()).not.toContain('tunnelAddress')
   await rm(folder, { recursive: true })
 })
 
@@ -177,9 +172,8 @@ test.each([
   ['vpn.example.net', 1320],
 ])('with the endpoint %s both gateways have an mtu of %i', async (host, mtuBytes) => {
   const folder = await mkdtemp(join(tmpdir(), 'landbridge-mtu-'))
-  const { production } = pairPlan(folder)
   const endpoint = { host, port: 51_820 }
-  await setUpPair(pairPlan(folder, { production: { ...production, endpoint } }))
+  await setUpSites(changeGateways(sitesPlan(folder), { ec2: { endpoint } }))
   for (const name of ['ec2', 'azure']) {
     const path = join(folder, 'gateway', `${name}.yaml`)
     expect((await loadConfig(path)).tunnel).toMatchObject({ mtuBytes })
@@ -198,7 +192,7 @@ test('a lost key is made anew and the peer file follows it', async () => {
   await using pair = await PairFolder.create()
   await rm(pair.at('certs/ec2/wireguard.key'))
   const before = await readFile(pair.at('peers/ec2.yaml'), 'utf8')
-  await setUpPair(pairPlan(pair.path))
+  await setUpSites(sitesPlan(pair.path))
   expect(await readFile(pair.at('peers/ec2.yaml'), 'utf8')).not.toBe(before)
   expect(await offlineFindings(pair.at('gateway/ec2.yaml'))).toHaveLength(2)
 })
@@ -215,8 +209,8 @@ test('a gateway makes its keys itself and gets its certificate from the authorit
   await using office = await PairFolder.create()
   const gateway = await mkdtemp(join(tmpdir(), 'landbridge-gateway-'))
   try {
-    const own = pairPlan(gateway, { only: 'ec2' })
-    const first = await setUpPair(own)
+    const own = sitesPlan(gateway, { only: 'ec2' })
+    const first = await setUpSites(own)
     expect(first.gateways).toMatchObject([{ name: 'ec2', signed: false }])
     expect(nextSteps(own, first)[0]).toContain('bring certs/ec2/gateway.pub and peers/ec2.yaml')
     await rm(office.at('certs/ec2'), { recursive: true })
@@ -224,9 +218,9 @@ test('a gateway makes its keys itself and gets its certificate from the authorit
     for (const file of ['peers/ec2.yaml', 'certs/ec2/gateway.pub']) {
       await copyFile(join(gateway, file), office.at(file))
     }
-    const signed = await setUpPair(pairPlan(office.path, { only: 'ec2' }))
-    expect(nextSteps(pairPlan(office.path, { only: 'ec2' }), signed)[0]).toBe(
-      'Bring certs/ca.crt and certs/ec2/gateway.crt back to ec2, and the peer file of the other.',
+    const signed = await setUpSites(sitesPlan(office.path, { only: 'ec2' }))
+    expect(nextSteps(sitesPlan(office.path, { only: 'ec2' }), signed)[0]).toBe(
+      'Bring certs/ca.crt and certs/ec2/gateway.crt back to ec2, and peers/azure.yaml.',
     )
     expect(signed.files.map(({ path, outcome }) => `${outcome} ${path}`)).toEqual([
       'kept certs/ca.crt',
@@ -238,26 +232,25 @@ test('a gateway makes its keys itself and gets its certificate from the authorit
       await copyFile(office.at(file), join(gateway, file))
     }
     expect(await offlineFindings(join(gateway, 'gateway/ec2.yaml'))).toHaveLength(2)
-    expect((await setUpPair(own)).gateways).toMatchObject([{ signed: true }])
+    expect((await setUpSites(own)).gateways).toMatchObject([{ signed: true }])
   } finally {
     await rm(gateway, { recursive: true })
   }
 })
 
-test('says before making anything that the pair could never meet', async () => {
+test('says before making anything that two gateways could never meet', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'landbridge-empty-'))
-  const { production } = pairPlan(folder)
-  const plan = pairPlan(folder, { production: { ...production, endpoint: null } })
-  await expect(setUpPair(plan)).rejects.toMatchObject({ code: 'ERR_USAGE' })
+  const plan = changeGateways(sitesPlan(folder), { ec2: { endpoint: null } })
+  await expect(setUpSites(plan)).rejects.toMatchObject({ code: 'ERR_USAGE' })
   await rm(folder, { recursive: true })
 })
 
 test('prints no secret', async () => {
   await using pair = await PairFolder.create()
   await rm(pair.at('certs'), { recursive: true })
-  const plan = pairPlan(pair.path)
-  const text = formatSetup(plan, await setUpPair(plan))
-  for (const file of ['wireguard.key', 'source.password']) {
+  const plan = sitesPlan(pair.path)
+  const text = formatSetup(plan, await setUpSites(plan))
+  for (const file of ['wireguard.key', 'database.password', 'relay.password']) {
     const secret = await readFile(pair.at('certs/ec2', file), 'utf8')
     expect(text).not.toContain(secret.trim())
   }
@@ -267,25 +260,29 @@ test('prints no secret', async () => {
 test('a flag that a kept file does not follow is told with the line to write', async () => {
   await using pair = await PairFolder.create()
   const given = [
-    { flag: '--source', line: 'host: 198.51.100.10' },
-    { flag: '--source', line: 'port: 3307' },
-    { flag: '--relay-user', line: 'user: dr' },
+    { flag: '--database', line: 'host: 198.51.100.10', gateway: 'ec2' },
+    { flag: '--database', line: 'port: 3307', gateway: 'ec2' },
+    // A copy's file has the host in a comment only.
+    { flag: '--database', line: 'host: 203.0.113.10', gateway: 'azure' },
+    { flag: '--relay-user', line: 'user: dr', gateway: 'azure' },
   ]
-  const source = { host: '198.51.100.10', port: 3307 }
-  const plan = pairPlan(pair.path, { given, source, relayUser: 'dr' })
-  const report = await setUpPair(plan)
-  expect(nextSteps(plan, report).slice(0, 2)).toEqual([
-    'gateway/ec2.yaml was kept: for --source write `port: 3307` into it.',
+  const plan = changeGateways(sitesPlan(pair.path, { given }), {
+    ec2: { database: { host: '198.51.100.10', port: 3307 } },
+    azure: { database: { host: '203.0.113.10', port: 3306 }, relayUser: 'dr' },
+  })
+  const report = await setUpSites(plan)
+  expect(nextSteps(plan, report).slice(0, 3)).toEqual([
+    'gateway/ec2.yaml was kept: for --database write `port: 3307` into it.',
+    'gateway/azure.yaml was kept: for --database write `host: 203.0.113.10` into it.',
     'gateway/azure.yaml was kept: for --relay-user write `user: dr` into it.',
   ])
 })
 
 test('what root replaced stays readable for the gateway’s own user', async () => {
   await using pair = await PairFolder.create()
-  const { production } = pairPlan(pair.path)
   const endpoint = { host: '198.51.100.99', port: 51_820 }
-  await setUpPair(pairPlan(pair.path, { production: { ...production, endpoint } }))
-  await renewPair(pairPlan(pair.path, { renew: true }))
+  await setUpSites(changeGateways(sitesPlan(pair.path), { ec2: { endpoint } }))
+  await renewSites(sitesPlan(pair.path, { renew: true }))
   for (const file of ['peers/ec2.yaml', 'certs/ec2/gateway.crt']) {
     expect((await stat(pair.at(file))).mode & 0o777).toBe(0o644)
   }
@@ -293,9 +290,8 @@ test('what root replaced stays readable for the gateway’s own user', async () 
 
 test('each gateway listens at the port of its own endpoint', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'landbridge-ports-'))
-  const { production, dr } = pairPlan(folder)
   const endpoint = { host: '203.0.113.20', port: 4500 }
-  await setUpPair(pairPlan(folder, { production, dr: { ...dr, endpoint } }))
+  await setUpSites(changeGateways(sitesPlan(folder), { azure: { endpoint } }))
   expect(await readFile(join(folder, 'gateway/azure.yaml'), 'utf8')).toContain('listenPort: 4500 ')
   expect(await readFile(join(folder, 'gateway/ec2.yaml'), 'utf8')).toContain('listenPort: 51820 ')
   await rm(folder, { recursive: true })
@@ -304,18 +300,18 @@ test('each gateway listens at the port of its own endpoint', async () => {
 test('the authority of a database is copied, and its configuration names it', async () => {
   await using pair = await PairFolder.create()
   await rm(pair.at('gateway/ec2.yaml'))
-  const authorities = { sourceCa: pair.at('certs/ca.crt'), replicaCa: pair.at('certs/ca.crt') }
-  const plan = pairPlan(pair.path, authorities)
-  const report = await setUpPair(plan)
-  expect(report.files).toContainEqual({ path: 'certs/ec2/source-ca.crt', outcome: 'created' })
-  expect(report.files).toContainEqual({ path: 'certs/azure/replica-ca.crt', outcome: 'created' })
-  expect(nextSteps(plan, report).join()).not.toContain('--source-ca')
+  const databaseCa = pair.at('certs/ca.crt')
+  const plan = changeGateways(sitesPlan(pair.path), { ec2: { databaseCa }, azure: { databaseCa } })
+  const report = await setUpSites(plan)
+  expect(report.files).toContainEqual({ path: 'certs/ec2/database-ca.crt', outcome: 'created' })
+  expect(report.files).toContainEqual({ path: 'certs/azure/database-ca.crt', outcome: 'created' })
+  expect(nextSteps(plan, report).join()).not.toContain('--database-ca')
   const { streams } = await loadConfig(pair.at('gateway/ec2.yaml'))
-  const caPem = await readFile(pair.at('certs/ca.crt'), 'utf8')
-  expect(streams[0]?.source?.tls).toMatchObject({ mode: 'verify-identity', caPem })
+  const caPem = await readFile(databaseCa, 'utf8')
+  expect(streams[0]?.database?.tls).toMatchObject({ mode: 'verify-identity', caPem })
   // Without the flag the next time, what is there is kept.
-  const kept = await setUpPair(pairPlan(pair.path))
-  expect(kept.files).toContainEqual({ path: 'certs/ec2/source-ca.crt', outcome: 'kept' })
-  const wrong = pairPlan(pair.path, { sourceCa: pair.at('certs/ca.key') })
-  await expect(setUpPair(wrong)).rejects.toMatchObject({ code: 'ERR_USAGE' })
+  const kept = await setUpSites(sitesPlan(pair.path))
+  expect(kept.files).toContainEqual({ path: 'certs/ec2/database-ca.crt', outcome: 'kept' })
+  const wrong = changeGateways(plan, { ec2: { databaseCa: pair.at('certs/ca.key') } })
+  await expect(setUpSites(wrong)).rejects.toMatchObject({ code: 'ERR_USAGE' })
 })

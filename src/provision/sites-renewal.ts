@@ -10,20 +10,25 @@ import { loadPeer } from '../config/peer-file.ts'
 import { configError, Problems } from '../config/problem.ts'
 import { type CertificateAndKey, signGatewayCertificate } from '../keys/certificates.ts'
 import { PUBLIC_MODE } from '../keys/key-file.ts'
-import type { GatewayPlan, PairPlan, SetupGateway, SetupReport } from './pair-setup.ts'
+import {
+  chosenGateways,
+  type GatewayPlan,
+  type SetupGateway,
+  type SetupReport,
+  type SitesPlan,
+} from './sites-plan.ts'
 
 /**
  * Issues new certificates for the keys that the gateways have, and touches nothing else. Throws
  * ERR_USAGE before anything is written where a part is missing: a renewal that does nothing, or
  * that makes a key anew, would be found out on the day on which the old certificate ends.
  */
-export async function renewPair(plan: PairPlan): Promise<SetupReport> {
-  const { directory, only, nowMs } = plan
+export async function renewSites(plan: SitesPlan): Promise<SetupReport> {
+  const { directory, nowMs } = plan
   const authority = await authorityOf(directory)
-  const gateways = [plan.production, plan.dr].filter(({ name }) => only === null || only === name)
   const signed: { readonly path: string; readonly pem: string }[] = []
   const renewed: SetupGateway[] = []
-  for (const gateway of gateways) {
+  for (const gateway of chosenGateways(plan)) {
     const { name } = gateway
     const publicKey = await publicKeyOf(directory, name)
     const peer = await pinnedPeer(directory, gateway, publicKey)
@@ -48,7 +53,7 @@ async function authorityOf(directory: string): Promise<CertificateAndKey> {
     const missing = certificatePem ? 'certs/ca.key' : key ? 'certs/ca.crt' : 'certs/ca.key, ca.crt'
     throw nothingRenewed(
       `${missing} not found in ${directory}`,
-      'run it where the authority of the pair is (or bring certs/ca.key back for the moment); ' +
+      'run it where the authority of the sites is (or bring certs/ca.key back for the moment); ' +
         '--directory names the folder',
     )
   }
@@ -72,11 +77,11 @@ async function publicKeyOf(directory: string, name: string): Promise<KeyObject> 
   if (certificatePem !== null) return new X509Certificate(certificatePem).publicKey
   throw nothingRenewed(
     `certs/${name} has neither gateway.crt nor gateway.pub nor gateway.key`,
-    `bring certs/${name}/gateway.crt from ${name}, or name the gateways: --pair PRODUCTION,DR`,
+    `bring certs/${name}/gateway.crt from ${name}, or name the sites: --sites ec2,azure`,
   )
 }
 
-/** What its peer file does not pin, its peer would refuse. */
+/** What its peer file does not pin, its peers would refuse. */
 async function pinnedPeer(
   directory: string,
   { name }: GatewayPlan,

@@ -1,0 +1,77 @@
+import { ATTACH_GRANTS } from '../../database/attach.ts'
+import { MYSQL_THREADS_GRANT } from '../../database/replica-queries.ts'
+import { EXAMPLE_DATABASE, type SetupGateway, type SitesPlan } from '../../provision/sites-plan.ts'
+
+/** What a login needs to read the binary log; both flavours take these words. */
+const SOURCE_GRANTS = 'REPLICATION SLAVE, REPLICATION CLIENT'
+
+/** What a copy's login needs besides, to become an origin and to be fenced when another one is. */
+export const ROLE_CHANGE_GRANTS = {
+  mysql: 'REPLICATION SLAVE, SYSTEM_VARIABLES_ADMIN',
+  mariadb: 'REPLICATION SLAVE, BINLOG MONITOR, READ_ONLY ADMIN',
+} as const
+
+/** What is left to do for the database of a gateway; `changed` are the files that it has to get. */
+export function databaseSteps(
+  plan: SitesPlan,
+  gateway: SetupGateway,
+  changed: readonly string[],
+): string[] {
+  const { name, config, file } = gateway
+  const isOrigin = name === (file?.origin ?? plan.origin)
+  const planned = plan.gateways.find((one) => one.name === name)
+  const steps: string[] = []
+  if (isOrigin && file?.databaseHost === EXAMPLE_DATABASE.origin.host && !planned?.database) {
+    steps.push(`Set the host of the database in ${config}.`)
+  }
+  if (changed.includes(`certs/${name}/database.password`)) {
+    const user = planned?.databaseUser ?? ''
+    steps.push(isOrigin ? originLogin(name, user) : copyLogin(gateway, user))
+  }
+  if (file?.databaseHost !== null && file?.namesProof === false && changed.length > 0) {
+    steps.push(tlsStep(name))
+  }
+  return steps
+}
+
+function originLogin(name: string, user: string): string {
+  return (
+    `At the database of ${name}, with the password in certs/${name}/database.password:\n` +
+    `CREATE USER '${user}'@'%' IDENTIFIED BY '...';\n` +
+    `GRANT ${SOURCE_GRANTS} ON *.* TO '${user}'@'%';`
+  )
+}
+
+/** Not into the binary log: a copy may have no transaction that the origin never had. */
+function copyLogin({ name, config, file, mayTakeOver }: SetupGateway, user: string): string {
+  const to = `TO '${user}'@'%';`
+  const role = ROLE_CHANGE_GRANTS
+  const lines = [
+    `At the database of ${name}, when it is restored from a backup of the origin, with the`,
+    `password in certs/${name}/database.password (gateway/README.md, "The replica"):`,
+    'SET SESSION sql_log_bin = 0;',
+    `CREATE USER '${user}'@'%' IDENTIFIED BY '...';`,
+    `GRANT ${ATTACH_GRANTS.mysql} ON *.* ${to}    -- MySQL`,
+    `GRANT ${MYSQL_THREADS_GRANT} ${to}    -- MySQL`,
+    `GRANT ${ATTACH_GRANTS.mariadb} ON *.* ${to}    -- MariaDB`,
+  ]
+  if (mayTakeOver) {
+    lines.push(
+      `So that ${name} can become the origin, and be fenced when another site does, also:`,
+      `GRANT ${role.mysql} ON *.* ${to}    -- MySQL`,
+      `GRANT ${role.mariadb} ON *.* ${to}    -- MariaDB`,
+    )
+  }
+  if (file?.databaseHost === null) {
+    lines.push(`Then take the # from \`database:\` in ${config} and set its host.`)
+  }
+  return lines.join('\n')
+}
+
+function tlsStep(name: string): string {
+  return (
+    `The database of ${name} proves who it is before it is told the password. Unless a public\n` +
+    `authority signed its certificate, name who did (--database-ca ${name}=FILE), or pin its key\n` +
+    'with the line that `landbridge check` prints.'
+  )
+}

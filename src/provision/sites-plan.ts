@@ -1,0 +1,114 @@
+import type { HostPort, PeerConfig, SubnetAddress } from '../config/config.ts'
+import type { GatewayFileFacts } from './gateway-file-facts.ts'
+
+/** The gateway of one site; both have the same name. */
+export interface GatewayPlan {
+  readonly name: string
+  /** Null: keep what the peer file has. */
+  readonly endpoint: HostPort | null
+  /** Null: keep what the peer file has, else the next of the subnet. */
+  readonly tunnelAddress: SubnetAddress | null
+  /** Null: keep what the peer file has; a new one says true. */
+  readonly mayTakeOver: boolean | null
+  /** Null: nobody named it. The origin's file then has an example, a copy's has it commented out. */
+  readonly database: HostPort | null
+  readonly databaseUser: string
+  /** File with the authority of the database's certificate; null: none was named. */
+  readonly databaseCa: string | null
+  readonly relayListen: HostPort
+  readonly relayUser: string
+}
+
+export interface SitesPlan {
+  /** Folder that holds gateway/, peers/ and certs/. */
+  readonly directory: string
+  readonly gateways: readonly GatewayPlan[]
+  /** The site whose database is copied in the first term. */
+  readonly origin: string
+  /** Which gateway's files are made: all on a workstation, one on a gateway itself. */
+  readonly only: string | null
+  readonly renew: boolean
+  readonly dataDir: string
+  readonly credentials: boolean
+  readonly externalTunnel: boolean
+  /** Null: nobody chose it. It is the one of the peer files that are there, else the usual one. */
+  readonly tunnelSubnet: SubnetAddress | null
+  readonly linkPort: number
+  readonly given: readonly GivenSetting[]
+  readonly nowMs: number
+}
+
+/** What was asked for by a flag, as the line of the gateway file that it makes. */
+export interface GivenSetting {
+  readonly flag: string
+  readonly line: string
+  /** Whose file has it. */
+  readonly gateway: string
+}
+
+export interface IgnoredSetting {
+  readonly flag: string
+  readonly line: string
+  /** The file that was kept without it. */
+  readonly path: string
+}
+
+/** In the files where nobody named a database. */
+export const EXAMPLE_DATABASE = {
+  origin: { host: '198.51.100.10', port: 3306 },
+  copy: { host: '203.0.113.10', port: 3306 },
+} as const
+
+/** A copy's has another name: what the origin grants, replication brings to the copies too. */
+export const DATABASE_USERS = { origin: 'landbridge', copy: 'landbridge_replica' } as const
+
+export type Outcome = 'created' | 'kept' | 'updated' | 'renewed'
+
+export interface SetupFile {
+  readonly path: string
+  readonly outcome: Outcome
+}
+
+export interface SetupGateway {
+  readonly name: string
+  readonly site: string
+  readonly config: string
+  readonly wireguardPublicKey: string
+  readonly certificateFingerprint: string
+  /** False: the authority is on another machine, which has to sign this key. */
+  readonly signed: boolean
+  /** True: its private keys are on its own machine, and this one only signs. */
+  readonly elsewhere: boolean
+  readonly tunnelAddress: SubnetAddress
+  readonly endpoints: readonly HostPort[]
+  /** As its peer file says. */
+  readonly mayTakeOver: boolean
+  /** Null: its configuration is on its own machine. */
+  readonly file: GatewayFileFacts | null
+}
+
+export interface SetupReport {
+  readonly files: readonly SetupFile[]
+  readonly gateways: readonly SetupGateway[]
+  readonly ignored: readonly IgnoredSetting[]
+  /** Gateways whose peer file is still to come. */
+  readonly peersMissing: readonly string[]
+}
+
+/** The gateways whose files are made. */
+export function chosenGateways({ gateways, only }: SitesPlan): readonly GatewayPlan[] {
+  return gateways.filter(({ name }) => only === null || only === name)
+}
+
+/** What is planned for each, or what its peer file has. */
+export function endpointsOf(
+  { gateways }: SitesPlan,
+  peers: ReadonlyMap<string, PeerConfig>,
+): ReadonlyMap<string, readonly HostPort[]> {
+  return new Map(
+    gateways.map(({ name, endpoint }) => [
+      name,
+      endpoint === null ? (peers.get(name)?.endpoints ?? []) : [endpoint],
+    ]),
+  )
+}
