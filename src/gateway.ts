@@ -202,11 +202,12 @@ function createStatus({
   }
 }
 
-function peerLabels({ peer }: GatewayConfig): TunnelPeerLabels {
-  return {
-    publicKey: peer.wireguardPublicKey,
-    allowedIps: allowedAddress(peer.tunnelAddress.address),
-  }
+function peerLabels({ peer }: GatewayConfig): TunnelPeerLabels[] {
+  return [peer].map(({ name, wireguardPublicKey, tunnelAddress }) => ({
+    name,
+    publicKey: wireguardPublicKey,
+    allowedIps: allowedAddress(tunnelAddress.address),
+  }))
 }
 
 function createTunnel(config: GatewayConfig, log: Log, clock: Clock): TunnelPath {
@@ -214,7 +215,7 @@ function createTunnel(config: GatewayConfig, log: Log, clock: Clock): TunnelPath
   if (options !== null) return new Tunnel({ ...options, log, clock })
   return new ExternalTunnel({
     localAddress: config.self.tunnelAddress.address,
-    peerAddress: config.peer.tunnelAddress.address,
+    peers: [config.peer].map(({ name, tunnelAddress: { address } }) => ({ name, address })),
   })
 }
 
@@ -248,5 +249,5 @@ function createLink(
     log,
   }
   if (config.site === 'production') return new LinkServer(options)
-  return new LinkClient({ ...options, excuses: (error) => path.excuses(error) })
+  return new LinkClient({ ...options, excuses: (error) => path.excuses(peer.name, error) })
 }

@@ -27,7 +27,8 @@ export function silenceProblems({
 /** Something that is told already, of the path or of this stream, is the reason. */
 function explains({ severity, where }: Problem, stream: string): boolean {
   if (severity === 'warning') return false
-  return ['tunnel', 'link', `source:${stream}`, `spool:${stream}`].includes(where)
+  const isTunnel = where === 'tunnel' || where.startsWith('tunnel:')
+  return isTunnel || ['link', `source:${stream}`, `spool:${stream}`].includes(where)
 }
 
 function unheard(stream: StreamStatus, upMs: number, nowMs: number): Problem[] {

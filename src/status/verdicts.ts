@@ -1,5 +1,6 @@
 import { bytesText, durationText, plural } from '../base/quantity-text.ts'
 import type { GatewayStatus, LagStatus, ReplicaStatus, StreamStatus, Verdict } from './status.ts'
+import { tunnelStanding } from './tunnel-standing.ts'
 
 /** A replica is asked every second: what is older than this does not prove the present. */
 const PROOF_MS_MAX = 10_000
@@ -28,21 +29,14 @@ type Facts = Omit<GatewayStatus, 'verdicts'>
 type Answer = Pick<Verdict, 'mood' | 'answer'>
 
 function tunnelVerdict({ tunnel, link, nowMs }: Facts): Verdict {
-  const words = {
-    up: `up, handshake ${durationText(tunnel.handshakeAgeMs)} ago`,
-    stale: `stale, last handshake ${durationText(tunnel.handshakeAgeMs)} ago`,
-    down: 'down',
-    never: 'never was up: no handshake yet',
-    external: 'not ours (external)',
-  }
-  const works = tunnel.state === 'up' || tunnel.state === 'external'
+  const standing = tunnelStanding(tunnel)
   const downFor = link.sinceMs === null ? '' : ` for ${durationText(nowMs - link.sinceMs)}`
   const linkText =
     link.state === 'up'
       ? `link to ${link.peer} up, round trip ${durationText(link.roundTripMs)}`
       : `link to ${link.peer} ${link.state}${downFor}`
-  const mood = works && link.state === 'up' ? 'good' : 'bad'
-  const answer = `${words[tunnel.state]}; ${linkText}`
+  const mood = link.state === 'up' ? standing.mood : 'bad'
+  const answer = `${standing.answer}; ${linkText}`
   return { question: 'tunnel', stream: null, mood, answer }
 }
 
