@@ -184,13 +184,12 @@ function createStatus({
   }
 }
 
-function peerLabels({ peers }: GatewayConfig): TunnelPeerLabels {
-  const [peer] = peers
-  if (peer === undefined) throw new TypeError('there is no peer')
-  return {
-    publicKey: peer.wireguardPublicKey,
-    allowedIps: allowedAddress(peer.tunnelAddress.address),
-  }
+function peerLabels({ peers }: GatewayConfig): TunnelPeerLabels[] {
+  return peers.map(({ name, wireguardPublicKey, tunnelAddress }) => ({
+    name,
+    publicKey: wireguardPublicKey,
+    allowedIps: allowedAddress(tunnelAddress.address),
+  }))
 }
 
 function createTunnel(config: GatewayConfig, log: Log, clock: Clock): TunnelPath {
@@ -198,6 +197,6 @@ function createTunnel(config: GatewayConfig, log: Log, clock: Clock): TunnelPath
   if (options !== null) return new Tunnel({ ...options, log, clock })
   return new ExternalTunnel({
     localAddress: config.self.tunnelAddress.address,
-    peerAddress: config.peers[0]?.tunnelAddress.address ?? '',
+    peers: config.peers.map(({ name, tunnelAddress: { address } }) => ({ name, address })),
   })
 }

@@ -4,11 +4,13 @@ import type {
   LagStatus,
   LinkStatus,
   StreamStatus,
+  TunnelPeerStatus,
   TunnelStatus,
 } from '../status/status.ts'
 
-/** What the tunnel's status does not carry; labels that WireGuard dashboards expect. */
+/** What the tunnel's status does not carry of a peer; labels that WireGuard dashboards expect. */
 export interface TunnelPeerLabels {
+  readonly name: string
   readonly publicKey: string
   readonly allowedIps: string
 }
@@ -22,15 +24,22 @@ type Labels = Readonly<Record<string, string | number>>
  */
 export async function renderMetrics(
   status: GatewayStatus,
-  tunnelPeer: TunnelPeerLabels = { publicKey: '', allowedIps: '' },
+  tunnelPeers: readonly TunnelPeerLabels[] = [],
   eventLoopDelayMs: number | null = null,
 ): Promise<string> {
   const sheet = new MetricSheet()
   addGateway(sheet, status)
   const help = 'Longest turn of the event loop in the last one to two minutes'
   sheet.gauge('landbridge_event_loop_delay_max_seconds', help, seconds(eventLoopDelayMs))
-  addTunnel(sheet, status.tunnel)
-  addWireguard(sheet, status, tunnelPeer)
+  for (const peer of status.tunnel.peers) {
+    addTunnelPeer(sheet, status.tunnel, peer)
+    addWireguardPeer(
+      sheet,
+      status,
+      peer,
+      tunnelPeers.find(({ name }) => name === peer.name),
+    )
+  }
   for (const link of status.links) addLink(sheet, link)
   for (const stream of status.streams) addStream(sheet, stream)
   return `${await sheet.text()}${await processMetrics()}`
@@ -86,34 +95,43 @@ function addGateway(sheet: MetricSheet, status: GatewayStatus): void {
   }
 }
 
-function addTunnel(sheet: MetricSheet, tunnel: TunnelStatus): void {
-  const { backend } = tunnel
-  const up = Number(tunnel.state === 'up' || tunnel.state === 'external')
-  sheet.gauge('landbridge_tunnel_up', '1 when a handshake is recent enough', up, { backend })
+function addTunnelPeer(
+  sheet: MetricSheet,
+  { backend }: TunnelStatus,
+  { name: peer, state: now, handshakeAgeMs, receivedBytes, sentBytes }: TunnelPeerStatus,
+): void {
+  const gauge = (name: string, help: string, value: number | null, labels: Labels = {}): void =>
+    sheet.gauge(`landbridge_tunnel_${name}`, help, value, { ...labels, peer })
+  const counter = (name: string, help: string, value: number): void =>
+    sheet.counter(`landbridge_tunnel_${name}`, help, value, { peer })
+  const up = Number(now === 'up' || now === 'external')
+  gauge('up', '1 when a handshake is recent enough', up, { backend })
   for (const state of ['up', 'stale', 'down', 'never', 'external']) {
-    const value = Number(tunnel.state === state)
-    sheet.gauge('landbridge_tunnel_state', '1 for the state the tunnel is in', value, { state })
+    gauge('state', '1 for the state the tunnel to the peer is in', Number(now === state), { state })
   }
-  const ageSeconds = seconds(tunnel.handshakeAgeMs)
-  sheet.gauge('landbridge_tunnel_handshake_age_seconds', 'Age of the last handshake', ageSeconds)
-  const { receivedBytes, sentBytes } = tunnel
-  sheet.counter('landbridge_tunnel_received_bytes_total', 'Bytes from the tunnel', receivedBytes)
-  sheet.counter('landbridge_tunnel_sent_bytes_total', 'Bytes into the tunnel', sentBytes)
+  gauge('handshake_age_seconds', 'Age of the last handshake', seconds(handshakeAgeMs))
+  counter('received_bytes_total', 'Bytes from the tunnel', receivedBytes)
+  counter('sent_bytes_total', 'Bytes into the tunnel', sentBytes)
 }
 
 /** The names that existing WireGuard dashboards and alerts use. */
-function addWireguard(sheet: MetricSheet, status: GatewayStatus, peer: TunnelPeerLabels): void {
-  const { tunnel } = status
+function addWireguardPeer(
+  sheet: MetricSheet,
+  { tunnel, nowMs }: GatewayStatus,
+  peer: TunnelPeerStatus,
+  known: TunnelPeerLabels | undefined,
+): void {
   if (tunnel.backend === 'external' || tunnel.interface === null) return
   const labels = {
     interface: tunnel.interface,
-    public_key: peer.publicKey,
-    allowed_ips: peer.allowedIps,
+    public_key: known?.publicKey ?? '',
+    allowed_ips: known?.allowedIps ?? '',
+    peer: peer.name,
   }
-  const ageMs = tunnel.handshakeAgeMs
-  const atSeconds = ageMs === null ? 0 : Math.round((status.nowMs - ageMs) / 1000)
-  sheet.counter('wireguard_received_bytes_total', 'Bytes received', tunnel.receivedBytes, labels)
-  sheet.counter('wireguard_sent_bytes_total', 'Bytes sent', tunnel.sentBytes, labels)
+  const ageMs = peer.handshakeAgeMs
+  const atSeconds = ageMs === null ? 0 : Math.round((nowMs - ageMs) / 1000)
+  sheet.counter('wireguard_received_bytes_total', 'Bytes received', peer.receivedBytes, labels)
+  sheet.counter('wireguard_sent_bytes_total', 'Bytes sent', peer.sentBytes, labels)
   const help = 'Unix time of the last handshake, 0 for never'
   sheet.gauge('wireguard_latest_handshake_seconds', help, atSeconds, labels)
   const delayHelp = 'Seconds since the last handshake'

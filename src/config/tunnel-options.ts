@@ -10,15 +10,16 @@ export interface PublicTunnel {
     readonly mtuBytes: number
     readonly address: string
     readonly prefixLength: number
-    readonly peer: {
+    readonly peers: readonly {
+      readonly name: string
       readonly publicKey: string
       readonly tunnelAddress: string
       readonly keepaliveMs: number
-    }
+      readonly endpoints: readonly HostPort[]
+    }[]
   }
   readonly publicKey: string
-  readonly endpoints: readonly HostPort[]
-  /** What the peer may open here. */
+  /** What the peers may open here. */
   readonly firewall: { readonly accept: readonly TransportPort[]; readonly forward: boolean }
   readonly backend: 'auto' | 'kernel' | 'userspace'
   readonly userspaceArgv: readonly string[]
@@ -39,8 +40,7 @@ export function tunnelOptionsOf(config: GatewayConfig): ConfiguredTunnel | null 
 /** Null for `tunnel: external`. */
 export function publicTunnelOf(config: PublicConfig): PublicTunnel | null {
   const { tunnel, self, peers, dataDir } = config
-  const [peer] = peers
-  if (tunnel.kind === 'external' || peer === undefined) return null
+  if (tunnel.kind === 'external') return null
   const link: TransportPort = { protocol: 'tcp', port: self.linkPort }
   return {
     settings: {
@@ -49,14 +49,15 @@ export function publicTunnelOf(config: PublicConfig): PublicTunnel | null {
       mtuBytes: tunnel.mtuBytes,
       address: self.tunnelAddress.address,
       prefixLength: self.tunnelAddress.prefixLength,
-      peer: {
-        publicKey: peer.wireguardPublicKey,
-        tunnelAddress: peer.tunnelAddress.address,
+      peers: peers.map(({ name, wireguardPublicKey, tunnelAddress, endpoints }) => ({
+        name,
+        publicKey: wireguardPublicKey,
+        tunnelAddress: tunnelAddress.address,
         keepaliveMs: tunnel.keepaliveMs,
-      },
+        endpoints,
+      })),
     },
     publicKey: self.wireguardPublicKey,
-    endpoints: peer.endpoints,
     firewall: { accept: [link, ...tunnel.allow], forward: tunnel.forward },
     backend: tunnel.backend,
     userspaceArgv: tunnel.userspaceArgv,

@@ -6,7 +6,7 @@ import type { TunnelPath } from '../tunnel/tunnel-path.ts'
 const PATH_MS_MAX = 10_000
 
 /**
- * The link's view of the tunnel at a start. What cannot be reached while the way there is still
+ * The links' view of the tunnel at a start. What cannot be reached while the way there is still
  * being made is no news: it would be a warning of every start.
  */
 export class LinkPath {
@@ -21,11 +21,12 @@ export class LinkPath {
   }
 
   /**
-   * Whether a dial had to fail like this: before the first handshake, or because the other gateway,
-   * which starts as well, does not listen yet. Nothing is excused when it is overdue.
+   * Whether a dial had to fail like this: before the first handshake with that peer, or because it
+   * starts as well and does not listen yet. Nothing is excused when it is overdue.
    */
-  excuses(error: unknown): boolean {
-    const { state } = this.#tunnel.status()
+  excuses(peerName: string, error: unknown): boolean {
+    const tunnel = this.#tunnel.status()
+    const { state } = tunnel.peers.find(({ name }) => name === peerName) ?? tunnel
     if (state === 'external' || this.#leftMs <= 0) return false
     if (state === 'down' || state === 'never') return true
     return error instanceof Error && codeOf(error.cause) === 'ECONNREFUSED'

@@ -75,7 +75,7 @@ export class Links {
         host: peer.tunnelAddress.address,
         port: peer.linkPort,
         createBody: (channel, hello) => this.#receive(channel, hello, peer),
-        excuses: (error) => path.excuses(error),
+        excuses: (error) => path.excuses(peer.name, error),
       })
       return { peer, client }
     })

@@ -50,7 +50,10 @@ export interface Problem {
   /** An error code of ERRORS.md. */
   readonly code: string
   readonly severity: 'warning' | 'error' | 'blocked'
-  /** Which station: `tunnel`, `link`, `stream:main`, `source:main`, `spool:main`, `relay:main`. */
+  /**
+   * Which station: `tunnel`, `link` (of several peers `tunnel:azure`, `link:azure`), `stream:main`,
+   * `source:main`, `spool:main`, `relay:main`, `replica:main`.
+   */
   readonly where: string
   readonly message: string
   readonly remedy?: string
@@ -58,21 +61,32 @@ export interface Problem {
 }
 
 export interface TunnelStatus {
-  /** `external`: somebody else's VPN. `never`: no handshake yet. `stale`: handshake too old. */
-  readonly state: 'up' | 'stale' | 'down' | 'never' | 'external'
+  /** The worst of its peers'. `down`: there is no interface. `external`: somebody else's VPN. */
+  readonly state: TunnelPeerStatus['state']
   readonly backend: 'kernel' | 'userspace' | 'external'
   readonly interface: string | null
   readonly localAddress: string | null
-  readonly peerAddress: string | null
-  readonly endpoint: string | null
   readonly mtu: number | null
+  /** What peers may reach of this machine; null for a tunnel that somebody else keeps. */
+  readonly firewall: TunnelFirewallStatus | null
+  /** In the order of the configuration. */
+  readonly peers: readonly TunnelPeerStatus[]
+}
+
+/** One of the gateways at the other ends of the tunnel. */
+export interface TunnelPeerStatus {
+  readonly name: string
+  /** `never`: no handshake yet. `stale`: handshake too old, or nothing comes back. */
+  readonly state: 'up' | 'stale' | 'never' | 'down' | 'external'
+  /** Inside the tunnel. */
+  readonly address: string
+  /** Outside of it, as far as known. */
+  readonly endpoint: string | null
   readonly handshakeAgeMs: number | null
-  /** How long ago something came out of the tunnel last; null when nothing has since the start. */
+  /** How long ago something came from it last; null when nothing has since the start. */
   readonly heardAgoMs: number | null
   readonly receivedBytes: number
   readonly sentBytes: number
-  /** What the peer may reach of this machine; null for a tunnel that somebody else keeps. */
-  readonly firewall: TunnelFirewallStatus | null
 }
 
 export interface TunnelFirewallStatus {

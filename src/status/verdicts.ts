@@ -8,6 +8,7 @@ import type {
   StreamStatus,
   Verdict,
 } from './status.ts'
+import { tunnelStanding } from './tunnel-standing.ts'
 
 /** A replica is asked every second: what is older than this does not prove the present. */
 const PROOF_MS_MAX = 10_000
@@ -36,18 +37,11 @@ type Facts = Omit<GatewayStatus, 'verdicts'>
 type Answer = Pick<Verdict, 'mood' | 'answer'>
 
 function tunnelVerdict({ tunnel, links, nowMs }: Facts): Verdict {
-  const words = {
-    up: `up, handshake ${durationText(tunnel.handshakeAgeMs)} ago`,
-    stale: `stale, last handshake ${durationText(tunnel.handshakeAgeMs)} ago`,
-    down: 'down',
-    never: 'never was up: no handshake yet',
-    external: 'not ours (external)',
-  }
-  const works = tunnel.state === 'up' || tunnel.state === 'external'
+  const standing = tunnelStanding(tunnel)
   const main = mainLinks(links)
-  const mood = works && main.every(isUp) ? 'good' : 'bad'
+  const mood = main.every(isUp) ? standing.mood : 'bad'
   const texts = main.map((link) => linkText(link, nowMs))
-  const answer = [words[tunnel.state], ...texts].join('; ')
+  const answer = [standing.answer, ...texts].join('; ')
   return { question: 'tunnel', stream: null, mood, answer }
 }
 

@@ -3,7 +3,7 @@ import type { TunnelPath } from './tunnel-path.ts'
 
 export interface ExternalTunnelOptions {
   readonly localAddress: string
-  readonly peerAddress: string
+  readonly peers: readonly { readonly name: string; readonly address: string }[]
 }
 
 /** `tunnel: external`: a VPN that somebody else runs. It is only told of, never touched. */
@@ -29,14 +29,18 @@ export class ExternalTunnel implements TunnelPath {
       backend: 'external',
       interface: null,
       localAddress: this.#options.localAddress,
-      peerAddress: this.#options.peerAddress,
-      endpoint: null,
       mtu: null,
-      handshakeAgeMs: null,
-      heardAgoMs: null,
-      receivedBytes: 0,
-      sentBytes: 0,
       firewall: null,
+      peers: this.#options.peers.map(({ name, address }) => ({
+        name,
+        state: 'external',
+        address,
+        endpoint: null,
+        handshakeAgeMs: null,
+        heardAgoMs: null,
+        receivedBytes: 0,
+        sentBytes: 0,
+      })),
     }
   }
 

@@ -3,8 +3,8 @@ import type { TunnelFirewallStatus } from '../status/status.ts'
 import { missingProgram, type ProcessRunner } from './process-runner.ts'
 
 /*
- * The peer is trusted for the link and for nothing else of this machine: whoever takes one gateway
- * over must not find the other one's ssh. One table of our own, replaced whole in one transaction,
+ * A peer is trusted for the link and for nothing else of this machine: whoever takes one gateway
+ * over must not find the other one's ssh. WireGuard lets a peer send from its own address alone. One table of our own, replaced whole in one transaction,
  * so that a crash or a second start leaves no double rules. It filters by the interface's name, so
  * it is there before the interface is up. What other tables of the machine accept, this one still
  * drops. The reference is nft(8).
@@ -26,6 +26,8 @@ export interface FirewallPolicy {
 export interface FirewallSettings extends FirewallPolicy {
   readonly interfaceName: string
   readonly address: string
+  /** Inside the tunnel: who may open what is accepted. */
+  readonly peerAddresses: readonly string[]
 }
 
 /** Echo for whoever looks for a fault; the others carry path MTU and errors, as TCP needs them. */
@@ -41,11 +43,12 @@ export function tunnelTable(interfaceName: string): string {
 }
 
 export function firewallRules(settings: FirewallSettings): string {
-  const { interfaceName: name, address, accept, forward } = settings
-  const family = address.includes(':') ? 'ip6' : 'ip'
-  const ports = accept.map(
-    ({ protocol, port }) => `${family} daddr ${address} ${protocol} dport ${port} accept`,
-  )
+  const { interfaceName: name, address, peerAddresses, accept, forward } = settings
+  const family = familyOf(address)
+  const peers = peerAddresses.filter((peer) => familyOf(peer) === family).join(', ')
+  const way = `${family} saddr { ${peers} } ${family} daddr ${address}`
+  const open = peers === '' ? [] : accept
+  const ports = open.map(({ protocol, port }) => `${way} ${protocol} dport ${port} accept`)
   const input = [
     'type filter hook input priority filter; policy accept;',
     `iifname != "${name}" return`,
@@ -70,6 +73,10 @@ export function firewallRules(settings: FirewallSettings): string {
   )
 }
 
+function familyOf(address: string): 'ip' | 'ip6' {
+  return address.includes(':') ? 'ip6' : 'ip'
+}
+
 /** Replaces the table. Rejects with ERR_TUNNEL_FIREWALL: then the interface must not come up. */
 export async function setFirewall(
   runner: ProcessRunner,
@@ -82,7 +89,7 @@ export async function setFirewall(
     if (!isLandbridgeError(cause)) throw cause
     throw new LandbridgeError(
       'ERR_TUNNEL_FIREWALL',
-      "the tunnel is not made, because the rules that keep the peer off this machine's other " +
+      "the tunnel is not made, because the rules that keep the peers off this machine's other " +
         'ports cannot be set',
       {
         cause,

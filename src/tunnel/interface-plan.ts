@@ -5,14 +5,16 @@ import { allowedAddress, type TunnelSettings } from './tunnel-backend.ts'
 /** wireguard-go and one TCP stream fill the usual 500 packets and reorder when there are drops. */
 const TX_QUEUE_PACKETS = 1000
 
-/** The `ip` calls that give an interface its address, size and route. Each may be repeated. */
+/** The `ip` calls that give an interface its address, size and routes. Each may be repeated. */
 export function addressPlan(settings: TunnelSettings): readonly (readonly string[])[] {
-  const { interfaceName: name, address, prefixLength, mtuBytes, peer } = settings
+  const { interfaceName: name, address, prefixLength, mtuBytes, peers } = settings
   return [
     ['address', 'replace', `${address}/${prefixLength}`, 'dev', name],
     ['link', 'set', 'dev', name, 'mtu', `${mtuBytes}`, 'txqueuelen', `${TX_QUEUE_PACKETS}`, 'up'],
     // The source address is named, else a host with many could answer with another one.
-    ['route', 'replace', allowedAddress(peer.tunnelAddress), 'dev', name, 'src', address],
+    ...peers.map(({ tunnelAddress }) => [
+      ...['route', 'replace', allowedAddress(tunnelAddress), 'dev', name, 'src', address],
+    ]),
   ]
 }
 

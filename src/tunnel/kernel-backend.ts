@@ -4,8 +4,10 @@ import { applyAddress, deleteInterface, interfaceKind, interfaceTaken } from './
 import { missingProgram, type ProcessRunner } from './process-runner.ts'
 import {
   allowedAddress,
+  type PeerEndpoints,
   type TunnelBackend,
   type TunnelReading,
+  type TunnelReadings,
   type TunnelSettings,
 } from './tunnel-backend.ts'
 
@@ -16,8 +18,8 @@ export interface KernelBackendOptions {
   readonly runner: ProcessRunner
 }
 
-/** Every so many readings the endpoint is read too; it hardly ever changes. */
-const READINGS_PER_ENDPOINT = 5
+/** Every so many readings the endpoints are read too; they hardly ever change. */
+const READINGS_PER_ENDPOINTS = 5
 
 /** WireGuard in the kernel, by way of `ip` and `wg`. */
 export class KernelBackend implements TunnelBackend {
@@ -28,7 +30,8 @@ export class KernelBackend implements TunnelBackend {
   readonly #runner: ProcessRunner
   #created = false
   #readings = 0
-  #endpoint: string | null = null
+  /** By public key. */
+  #endpoints = new Map<string, string>()
 
   constructor(options: KernelBackendOptions) {
     this.#settings = options.settings
@@ -61,44 +64,54 @@ export class KernelBackend implements TunnelBackend {
     this.#created = true
   }
 
-  async configure(privateKey: Secret, endpoint: string | null): Promise<void> {
-    const { interfaceName: name, listenPort, peer } = this.#settings
-    const keepaliveSeconds = Math.ceil(peer.keepaliveMs / 1000)
+  async configure(privateKey: Secret, endpoints: PeerEndpoints): Promise<void> {
+    const { interfaceName: name, listenPort, peers } = this.#settings
     await this.#runner.run(
       'wg',
       ['set', name, 'listen-port', String(listenPort), 'private-key', '/dev/stdin'],
       { stdin: `${privateKey.reveal().trim()}\n` },
     )
-    await this.#runner.run('wg', [
-      ...['set', name, 'peer', peer.publicKey],
-      ...(endpoint === null ? [] : ['endpoint', endpoint]),
-      ...['persistent-keepalive', String(keepaliveSeconds)],
-      ...['allowed-ips', allowedAddress(peer.tunnelAddress)],
-    ])
+    const words = peers.flatMap(({ publicKey, keepaliveMs, tunnelAddress }) => {
+      const endpoint = endpoints.get(publicKey)
+      return [
+        ...['peer', publicKey],
+        ...(endpoint === undefined ? [] : ['endpoint', endpoint]),
+        ...['persistent-keepalive', String(Math.ceil(keepaliveMs / 1000))],
+        ...['allowed-ips', allowedAddress(tunnelAddress)],
+      ]
+    })
+    await this.#runner.run('wg', ['set', name, ...words])
     await applyAddress(this.#runner, this.#settings)
   }
 
-  async setEndpoint(endpoint: string): Promise<void> {
-    const { interfaceName: name, peer } = this.#settings
-    await this.#runner.run('wg', ['set', name, 'peer', peer.publicKey, 'endpoint', endpoint])
-    this.#endpoint = endpoint
+  async setEndpoint(publicKey: string, endpoint: string): Promise<void> {
+    const { interfaceName: name } = this.#settings
+    await this.#runner.run('wg', ['set', name, 'peer', publicKey, 'endpoint', endpoint])
+    this.#endpoints.set(publicKey, endpoint)
   }
 
-  async read(): Promise<TunnelReading> {
-    const [handshake] = await this.#show('latest-handshakes')
-    const [received, sent] = await this.#show('transfer')
-    if (this.#readings % READINGS_PER_ENDPOINT === 0) {
-      const [endpoint] = await this.#show('endpoints')
-      this.#endpoint = endpoint === undefined || endpoint === '(none)' ? null : endpoint
+  async read(): Promise<TunnelReadings> {
+    const handshakes = await this.#show('latest-handshakes')
+    const transfers = await this.#show('transfer')
+    if (this.#readings % READINGS_PER_ENDPOINTS === 0) {
+      this.#endpoints = new Map()
+      for (const [publicKey, [endpoint = '(none)']] of await this.#show('endpoints')) {
+        if (endpoint !== '(none)') this.#endpoints.set(publicKey, endpoint)
+      }
     }
     this.#readings += 1
-    const handshakeSeconds = countOf(handshake)
-    return {
-      handshakeAtMs: handshakeSeconds === 0 ? null : handshakeSeconds * 1000,
-      receivedBytes: countOf(received),
-      sentBytes: countOf(sent),
-      endpoint: this.#endpoint,
+    const readings = new Map<string, TunnelReading>()
+    for (const [publicKey, [handshake]] of handshakes) {
+      const [received, sent] = transfers.get(publicKey) ?? []
+      const handshakeSeconds = countOf(handshake)
+      readings.set(publicKey, {
+        handshakeAtMs: handshakeSeconds === 0 ? null : handshakeSeconds * 1000,
+        receivedBytes: countOf(received),
+        sentBytes: countOf(sent),
+        endpoint: this.#endpoints.get(publicKey) ?? null,
+      })
     }
+    return readings
   }
 
   /** The kernel does not die apart from the machine; a removed interface shows in `read`. */
@@ -121,12 +134,18 @@ export class KernelBackend implements TunnelBackend {
     return [this.#publicKey, '(none)'].includes(shown.trim())
   }
 
-  /** Columns of the peer's line. `dump` would print private keys, these sub-commands do not. */
-  async #show(what: string): Promise<string[]> {
-    const { interfaceName, peer } = this.#settings
-    const text = await this.#runner.run('wg', ['show', interfaceName, what])
-    const line = text.split('\n').find((one) => one.startsWith(`${peer.publicKey}\t`))
-    return line === undefined ? [] : line.split('\t').slice(1)
+  /**
+   * Columns of the peers' lines, by public key. `dump` would print private keys, these sub-commands
+   * do not.
+   */
+  async #show(what: string): Promise<ReadonlyMap<string, readonly string[]>> {
+    const text = await this.#runner.run('wg', ['show', this.#settings.interfaceName, what])
+    const rows = new Map<string, readonly string[]>()
+    for (const line of text.split('\n')) {
+      const [publicKey = '', ...columns] = line.split('\t')
+      if (publicKey !== '') rows.set(publicKey, columns)
+    }
+    return rows
   }
 }
 

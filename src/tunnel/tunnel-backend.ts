@@ -1,4 +1,16 @@
 import type { Secret } from '../base/secret.ts'
+import type { Endpoint } from './endpoint-resolver.ts'
+
+/** One of the gateways at the other ends of the interface. */
+export interface TunnelPeer {
+  readonly name: string
+  /** Of WireGuard, base64. */
+  readonly publicKey: string
+  readonly tunnelAddress: string
+  readonly keepaliveMs: number
+  /** Where it may be reached; empty when it comes to us. */
+  readonly endpoints: readonly Endpoint[]
+}
 
 /** What a WireGuard interface shall be, but for its secret. Keys are base64, as `wg` has them. */
 export interface TunnelSettings {
@@ -7,14 +19,11 @@ export interface TunnelSettings {
   readonly mtuBytes: number
   readonly address: string
   readonly prefixLength: number
-  readonly peer: {
-    readonly publicKey: string
-    readonly tunnelAddress: string
-    readonly keepaliveMs: number
-  }
+  /** One key, port and address of ours for all of them. */
+  readonly peers: readonly TunnelPeer[]
 }
 
-/** What a WireGuard interface says of its one peer. */
+/** What a WireGuard interface says of a peer. */
 export interface TunnelReading {
   /** Wall clock; null before the first handshake. */
   readonly handshakeAtMs: number | null
@@ -23,6 +32,12 @@ export interface TunnelReading {
   /** `address:port`; the peer's own packets may have changed it. */
   readonly endpoint: string | null
 }
+
+/** By the public key of the peer; the interface may have others than those that it shall have. */
+export type TunnelReadings = ReadonlyMap<string, TunnelReading>
+
+/** `address:port` or `[address]:port`, by the public key of the peer. */
+export type PeerEndpoints = ReadonlyMap<string, string>
 
 /**
  * One way to have a WireGuard interface. The order of calls is create, configure, then setEndpoint
@@ -35,13 +50,13 @@ export interface TunnelBackend {
   /** Removes what a crash of ours left under the name and makes the interface. */
   create(signal: AbortSignal): Promise<void>
   /**
-   * Keys (the private one in base64), port and peer. An endpoint that is known by now belongs in
+   * Keys (the private one in base64), port and peers. Endpoints that are known by now belong in
    * here: the first handshake starts at once, and the next only 5 s later.
    */
-  configure(privateKey: Secret, endpoint: string | null): Promise<void>
-  /** `address:port` or `[address]:port`; no names. */
-  setEndpoint(endpoint: string): Promise<void>
-  read(): Promise<TunnelReading>
+  configure(privateKey: Secret, endpoints: PeerEndpoints): Promise<void>
+  /** Of one peer, without touching the others; no names. */
+  setEndpoint(publicKey: string, endpoint: string): Promise<void>
+  read(): Promise<TunnelReadings>
   /**
    * Settles when what carries the interface has died by itself, with what it said last in one line,
    * '' for nothing; or on abort. Never rejects.

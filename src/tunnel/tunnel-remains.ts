@@ -1,13 +1,13 @@
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import type { TunnelStatus } from '../status/status.ts'
+import { worstPeerState } from '../status/tunnel-standing.ts'
 import { firewallStatus, listFirewall, removeFirewall } from './firewall.ts'
 import { interfaceKind } from './interface-plan.ts'
 import { KernelBackend } from './kernel-backend.ts'
+import { PeerPath } from './peer-path.ts'
 import { type ProcessRunner, systemRunner } from './process-runner.ts'
 import type { TunnelOptions } from './tunnel.ts'
-import type { TunnelReading } from './tunnel-backend.ts'
-import { TunnelHealth } from './tunnel-health.ts'
 import { UserspaceBackend } from './userspace-backend.ts'
 
 /*
@@ -54,41 +54,25 @@ export async function peekTunnel(
   const kind = await interfaceKind(runner, settings.interfaceName)
   const { kernel, userspace } = backendsOf(options, clock, runner)
   const backend = kind === 'wireguard' ? kernel : userspace
-  const reading = kind === null ? null : await backend.read()
+  const readings = kind === null ? null : await backend.read()
   const rules = kind === null ? null : await listFirewall(runner, settings.interfaceName)
   // It started nothing, so this only closes its connection.
   await userspace.destroy()
-  const ageMs =
-    reading === null || reading.handshakeAtMs === null
-      ? null
-      : Math.max(0, clock.wallMs() - reading.handshakeAtMs)
+  const peers = settings.peers.map((peer) => {
+    const path = new PeerPath(peer, clock)
+    if (readings !== null) path.made()
+    const reading = readings?.get(peer.publicKey)
+    if (reading !== undefined) path.observe(reading)
+    // When it was heard one look does not say.
+    return { ...path.status(), heardAgoMs: null }
+  })
   return {
-    state: reading === null ? 'down' : stateOf(options, reading, ageMs, clock),
+    state: worstPeerState(peers),
     backend: backend.kind,
     interface: settings.interfaceName,
     localAddress: settings.address,
-    peerAddress: settings.peer.tunnelAddress,
-    endpoint: reading?.endpoint ?? null,
     mtu: settings.mtuBytes,
-    handshakeAgeMs: ageMs,
-    // One look does not say.
-    heardAgoMs: null,
-    receivedBytes: reading?.receivedBytes ?? 0,
-    sentBytes: reading?.sentBytes ?? 0,
     firewall: firewallStatus(options.firewall, rules !== null),
+    peers,
   }
-}
-
-function stateOf(
-  { settings }: RemainsOptions,
-  reading: TunnelReading,
-  ageMs: number | null,
-  clock: Clock,
-): TunnelStatus['state'] {
-  const nowMs = clock.monotonicMs()
-  return new TunnelHealth({ keepaliveMs: settings.peer.keepaliveMs, nowMs }).observe(
-    reading,
-    ageMs,
-    nowMs,
-  )
 }

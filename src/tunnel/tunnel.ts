@@ -13,8 +13,9 @@ import type { Secret } from '../base/secret.ts'
 import { Trouble } from '../base/trouble.ts'
 import { problemOf } from '../status/problem-of.ts'
 import type { Problem, TunnelStatus } from '../status/status.ts'
+import { tunnelWhere, worstPeerState } from '../status/tunnel-standing.ts'
 import { type BackendChoice, createBackend } from './backend-choice.ts'
-import { type Endpoint, EndpointResolver, type Lookup } from './endpoint-resolver.ts'
+import type { Lookup } from './endpoint-resolver.ts'
 import {
   type FirewallPolicy,
   firewallStatus,
@@ -23,11 +24,12 @@ import {
   setFirewall,
 } from './firewall.ts'
 import { claimInterface } from './interface-claim.ts'
-import { LastEndpoint } from './last-endpoint.ts'
+import { LastEndpoints } from './last-endpoints.ts'
 import { clampMss } from './mss-clamp.ts'
+import { checkPeers } from './peer-check.ts'
+import { PeerPath } from './peer-path.ts'
 import { type ProcessRunner, systemRunner } from './process-runner.ts'
-import type { TunnelBackend, TunnelReading, TunnelSettings } from './tunnel-backend.ts'
-import { RERESOLVE_AFTER_MS, TunnelHealth } from './tunnel-health.ts'
+import type { PeerEndpoints, TunnelBackend, TunnelSettings } from './tunnel-backend.ts'
 import type { TunnelPath } from './tunnel-path.ts'
 
 export interface TunnelOptions {
@@ -36,8 +38,6 @@ export interface TunnelOptions {
   readonly privateKey: Secret
   /** This gateway's own WireGuard public key, base64. */
   readonly publicKey: string
-  /** Where the peer may be reached; empty when the peer comes to us. */
-  readonly endpoints: readonly Endpoint[]
   readonly firewall: FirewallPolicy
   readonly backend: 'auto' | 'kernel' | 'userspace'
   /** argv of wireguard-go without the interface name. */
@@ -50,43 +50,37 @@ export interface TunnelOptions {
   readonly lookup?: Lookup
 }
 
-/** While there is no fresh handshake, the next address is tried this often. */
-const RERESOLVE_EVERY_MS = 10_000
 const RESOLVE_FIRST_MS_MAX = 2_000
 /** `systemctl reload nftables` and the like empty the machine's rules, ours included. */
 const FIREWALL_LOOK_MS = 10_000
-const NOTHING_READ: TunnelReading = {
-  handshakeAtMs: null,
-  receivedBytes: 0,
-  sentBytes: 0,
-  endpoint: null,
-}
 
-/** The WireGuard interface of a gateway: made, watched, made again when it breaks, removed. */
+/** The WireGuard interface of a gateway, with all its peers: made, watched, made again when it breaks, removed. */
 export class Tunnel implements TunnelPath {
   readonly #options: TunnelOptions
   readonly #clock: Clock
   readonly #runner: ProcessRunner
-  readonly #resolver: EndpointResolver
-  readonly #lastEndpoint: LastEndpoint
+  readonly #paths: readonly PeerPath[]
+  readonly #lastEndpoints: LastEndpoints
   #kind: 'kernel' | 'userspace'
-  #state: TunnelStatus['state'] = 'down'
-  #reading = NOTHING_READ
   /** As nft lists it after it was set; null while there is none. */
   #firewall: string | null = null
-  #heardAtMs: number | null = null
   readonly #trouble: Trouble
   #warnings: readonly Problem[] = []
   #isUp = Promise.withResolvers<void>()
 
+  /** Throws ERR_TUNNEL_PEERS when two peers cannot be told apart. */
   constructor(options: TunnelOptions) {
+    const { interfaceName, address, peers } = options.settings
+    checkPeers({ publicKey: options.publicKey, address }, peers)
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#trouble = new Trouble(this.#clock)
     this.#runner = options.runner ?? systemRunner
-    this.#resolver = new EndpointResolver(options.endpoints, options.lookup)
-    const { interfaceName } = options.settings
-    this.#lastEndpoint = new LastEndpoint(join(options.dataDir, `tunnel-${interfaceName}.endpoint`))
+    this.#paths = peers.map((peer) => new PeerPath(peer, this.#clock, options.lookup))
+    this.#lastEndpoints = new LastEndpoints(
+      join(options.dataDir, `tunnel-${interfaceName}.endpoint`),
+      peers.map(({ publicKey }) => publicKey),
+    )
     this.#kind = options.backend === 'userspace' ? 'userspace' : 'kernel'
   }
 
@@ -118,19 +112,15 @@ export class Tunnel implements TunnelPath {
 
   status(): TunnelStatus {
     const { settings } = this.#options
+    const peers = this.#paths.map((path) => path.status())
     return {
-      state: this.#state,
+      state: worstPeerState(peers),
       backend: this.#kind,
       interface: settings.interfaceName,
       localAddress: settings.address,
-      peerAddress: settings.peer.tunnelAddress,
-      endpoint: this.#reading.endpoint,
       mtu: settings.mtuBytes,
-      handshakeAgeMs: this.#handshakeAgeMs(),
-      heardAgoMs: this.#heardAtMs === null ? null : this.#clock.monotonicMs() - this.#heardAtMs,
-      receivedBytes: this.#reading.receivedBytes,
-      sentBytes: this.#reading.sentBytes,
       firewall: firewallStatus(this.#options.firewall, this.#firewall !== null),
+      peers,
     }
   }
 
@@ -148,16 +138,15 @@ export class Tunnel implements TunnelPath {
     try {
       // Before the interface has an address and is up.
       await this.#setFirewall()
-      await backend.configure(this.#options.privateKey, await this.#firstEndpoint(signal))
+      await backend.configure(this.#options.privateKey, await this.#firstEndpoints(signal))
       this.#kind = backend.kind
       this.#trouble.over()
-      this.#state = 'never'
+      for (const path of this.#paths) path.made()
       this.#isUp.resolve()
       log.info({ backend: backend.kind, reason }, `tunnel ${settings.interfaceName} is made`)
       await this.#watch(backend, backoff, signal)
     } finally {
-      this.#state = 'down'
-      this.#reading = NOTHING_READ
+      for (const path of this.#paths) path.gone()
       this.#isUp = Promise.withResolvers()
       await this.#remove(backend)
     }
@@ -166,7 +155,8 @@ export class Tunnel implements TunnelPath {
   async #setFirewall(): Promise<void> {
     const { settings, firewall } = this.#options
     this.#firewall = null
-    await setFirewall(this.#runner, { ...settings, ...firewall })
+    const peerAddresses = settings.peers.map(({ tunnelAddress }) => tunnelAddress)
+    await setFirewall(this.#runner, { ...settings, ...firewall, peerAddresses })
     const unclamped = await clampMss(this.#runner, settings.interfaceName)
     this.#warn('ERR_TUNNEL_CLAMP', unclamped, 'use a kernel with nft_exthdr, or set a smaller mtu')
     this.#firewall = await listFirewall(this.#runner, settings.interfaceName)
@@ -197,8 +187,6 @@ export class Tunnel implements TunnelPath {
 
   /** Reads at an even pace until the signal (returns) or the back end's end (throws). */
   async #watch(backend: TunnelBackend, backoff: Backoff, signal: AbortSignal): Promise<void> {
-    const { keepaliveMs } = this.#options.settings.peer
-    const health = new TunnelHealth({ keepaliveMs, nowMs: this.#clock.monotonicMs() })
     const ended = new AbortController()
     const stop = AbortSignal.any([signal, ended.signal])
     // One waiter for the whole life, not one a second: it ends the sleep below when it fires.
@@ -206,23 +194,16 @@ export class Tunnel implements TunnelPath {
       ended.abort()
       return words
     })
-    let resolvedAtMs = Number.NEGATIVE_INFINITY
     let lookedAtMs = this.#clock.monotonicMs()
     try {
       while (!stop.aborted) {
-        this.#reading = await backend.read()
-        const nowMs = this.#clock.monotonicMs()
-        this.#setState(health.observe(this.#reading, this.#handshakeAgeMs(), nowMs))
-        // An interface that was made anew has heard nothing yet; the one before it had.
-        this.#heardAtMs = health.heardAtMs ?? this.#heardAtMs
-        if (this.#state === 'up') {
+        await this.#observe(backend)
+        if (this.#paths.some(({ state }) => state === 'up')) {
           backoff.reset()
-          await this.#noteEndpoint()
+          await this.#noteEndpoints()
         }
-        if (this.#needsEndpoint() && nowMs - resolvedAtMs >= RERESOLVE_EVERY_MS) {
-          resolvedAtMs = nowMs
-          await this.#point(backend)
-        }
+        for (const path of this.#paths) await this.#point(backend, path)
+        const nowMs = this.#clock.monotonicMs()
         if (nowMs - lookedAtMs >= FIREWALL_LOOK_MS) {
           lookedAtMs = nowMs
           await this.#keepFirewall()
@@ -241,43 +222,68 @@ export class Tunnel implements TunnelPath {
     })
   }
 
+  async #observe(backend: TunnelBackend): Promise<void> {
+    const readings = await backend.read()
+    for (const path of this.#paths) {
+      const { name, publicKey } = path.peer
+      const reading = readings.get(publicKey)
+      if (reading === undefined) {
+        throw new LandbridgeError('ERR_TUNNEL_PEERS', `somebody removed ${name} from the tunnel`, {
+          retryable: true,
+          remedy: 'the tunnel is made again; use `landbridge`, not `wg`, to change its peers',
+        })
+      }
+      const before = path.state
+      path.observe(reading)
+      if (path.state !== before) this.#tellState(path)
+    }
+  }
+
   /** It is worth less than the tunnel, which a full disk must not end. */
-  async #noteEndpoint(): Promise<void> {
+  async #noteEndpoints(): Promise<void> {
+    const heard = new Map<string, string>()
+    for (const { state, endpoint, peer } of this.#paths) {
+      if (state === 'up' && endpoint !== null) heard.set(peer.publicKey, endpoint)
+    }
     const remedy = 'make room in dataDir, and see that it is mounted for writing'
     let failure: string | null = null
     try {
-      await this.#lastEndpoint.save(this.#reading.endpoint)
+      await this.#lastEndpoints.save(heard)
     } catch (error) {
       if (!isWorldError(error)) throw error
-      failure = `cannot note the address of the peer for the next start: ${describeError(error)}`
+      failure = `cannot note the addresses of peers for the next start: ${describeError(error)}`
     }
     this.#warn('ERR_TUNNEL_NOTE', failure, remedy)
   }
 
-  #needsEndpoint(): boolean {
-    const ageMs = this.#handshakeAgeMs()
-    return ageMs === null || ageMs > RERESOLVE_AFTER_MS || this.#state === 'stale'
-  }
-
   /** A slow name service does not keep the interface from coming up. */
-  async #firstEndpoint(signal: AbortSignal): Promise<string | null> {
+  async #firstEndpoints(signal: AbortSignal): Promise<PeerEndpoints> {
+    const endpoints = new Map(await this.#lastEndpoints.load())
     const resolved = new AbortController()
     const stop = AbortSignal.any([signal, resolved.signal])
-    const late = this.#clock.sleep(RESOLVE_FIRST_MS_MAX, { signal: stop }).then(
-      () => null,
-      () => null,
-    )
-    const endpoint = await Promise.race([this.#resolver.next(), late])
+    const late = this.#clock.sleep(RESOLVE_FIRST_MS_MAX, { signal: stop }).catch(() => undefined)
+    const found = this.#paths.map(async (path) => {
+      const endpoint = await path.first(late)
+      if (endpoint !== null) endpoints.set(path.peer.publicKey, endpoint)
+    })
+    await Promise.all(found)
     resolved.abort()
-    return endpoint ?? this.#lastEndpoint.load()
+    return endpoints
   }
 
-  async #point(backend: TunnelBackend): Promise<void> {
-    const endpoint = await this.#resolver.next()
+  /** Turns to where a peer may be next; that this fails is the trouble of that peer alone. */
+  async #point(backend: TunnelBackend, path: PeerPath): Promise<void> {
+    const { name, publicKey } = path.peer
+    const endpoint = path.next()
+    try {
+      if (endpoint !== null) await backend.setEndpoint(publicKey, endpoint)
+    } catch (error) {
+      if (!isWorldError(error)) throw error
+      path.refused(`${endpoint} cannot be set: ${describeError(error)}`)
+    }
     const remedy = "correct the host in the peer's endpoints, or the name service"
-    this.#warn('ERR_TUNNEL_ENDPOINT', this.#resolver.failure, remedy)
-    if (endpoint !== null && endpoint !== this.#reading.endpoint)
-      await backend.setEndpoint(endpoint)
+    const where = tunnelWhere(this.#paths.length, name)
+    this.#warn('ERR_TUNNEL_ENDPOINT', path.failure, remedy, where)
   }
 
   async #remove(backend: TunnelBackend): Promise<void> {
@@ -299,19 +305,10 @@ export class Tunnel implements TunnelPath {
     }
   }
 
-  #setState(state: TunnelStatus['state']): void {
-    if (state === this.#state) return
+  #tellState({ state, endpoint, peer }: PeerPath): void {
     const { log, settings } = this.#options
-    log.info(
-      { state, endpoint: this.#reading.endpoint },
-      `tunnel ${settings.interfaceName}: ${state}`,
-    )
-    this.#state = state
-  }
-
-  #handshakeAgeMs(): number | null {
-    const { handshakeAtMs } = this.#reading
-    return handshakeAtMs === null ? null : Math.max(0, this.#clock.wallMs() - handshakeAtMs)
+    const message = `tunnel ${settings.interfaceName} to ${peer.name}: ${state}`
+    log.info({ state, endpoint, peer: peer.name }, message)
   }
 
   #report(error: unknown): void {
@@ -319,9 +316,10 @@ export class Tunnel implements TunnelPath {
     this.#options.log.warn(errorFields(error), describeError(error))
   }
 
-  /** Sets or, with a null message, takes back the warning of a code. */
-  #warn(code: string, message: string | null, remedy: string): void {
-    const old = this.#warnings.find((warning) => warning.code === code)
+  /** Sets or, with a null message, takes back the warning of a code at a place. */
+  #warn(code: string, message: string | null, remedy: string, where = 'tunnel'): void {
+    const isThis = (warning: Problem) => warning.code === code && warning.where === where
+    const old = this.#warnings.find(isThis)
     if (old?.message === message) return
     const others = this.#warnings.filter((warning) => warning !== old)
     if (message === null) {
@@ -329,10 +327,7 @@ export class Tunnel implements TunnelPath {
       return
     }
     const sinceMs = this.#clock.wallMs()
-    this.#warnings = [
-      ...others,
-      { code, severity: 'warning', where: 'tunnel', message, remedy, sinceMs },
-    ]
+    this.#warnings = [...others, { code, severity: 'warning', where, message, remedy, sinceMs }]
     this.#options.log.warn({ code, remedy }, message)
   }
 }

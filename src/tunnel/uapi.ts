@@ -1,7 +1,13 @@
 import { isIP } from 'node:net'
 import { LandbridgeError } from '../base/errors.ts'
 import { Secret } from '../base/secret.ts'
-import { allowedAddress, type TunnelReading, type TunnelSettings } from './tunnel-backend.ts'
+import {
+  allowedAddress,
+  type PeerEndpoints,
+  type TunnelPeer,
+  type TunnelReading,
+  type TunnelSettings,
+} from './tunnel-backend.ts'
 
 /*
  * The text protocol of a userspace WireGuard's socket: lines of key=value, an empty line at the
@@ -16,22 +22,28 @@ const PEERS_MAX = 64
 export function encodeSet(
   settings: TunnelSettings,
   privateKey: Secret,
-  endpoint: string | null,
+  endpoints: PeerEndpoints,
 ): Secret {
-  const { peer } = settings
   return new Secret(
     lines([
       ['set', '1'],
       ['private_key', hexOf(privateKey.reveal().trim())],
       ['listen_port', String(settings.listenPort)],
       ['replace_peers', 'true'],
-      ['public_key', hexOf(peer.publicKey)],
-      ...(endpoint === null ? [] : [['endpoint', endpoint] as const]),
-      ['persistent_keepalive_interval', String(Math.ceil(peer.keepaliveMs / 1000))],
-      ['replace_allowed_ips', 'true'],
-      ['allowed_ip', allowedAddress(peer.tunnelAddress)],
+      ...settings.peers.flatMap((peer) => peerPairs(peer, endpoints.get(peer.publicKey))),
     ]),
   )
+}
+
+/** A block of the request: it begins with the key, all that follows is of that peer. */
+function peerPairs(peer: TunnelPeer, endpoint: string | undefined): Pair[] {
+  return [
+    ['public_key', hexOf(peer.publicKey)],
+    ...(endpoint === undefined ? [] : [['endpoint', endpoint] as const]),
+    ['persistent_keepalive_interval', String(Math.ceil(peer.keepaliveMs / 1000))],
+    ['replace_allowed_ips', 'true'],
+    ['allowed_ip', allowedAddress(peer.tunnelAddress)],
+  ]
 }
 
 export function encodeSetEndpoint(publicKey: string, endpoint: string): string {
@@ -43,7 +55,9 @@ export function encodeSetEndpoint(publicKey: string, endpoint: string): string {
   ])
 }
 
-function lines(pairs: readonly (readonly [string, string])[]): string {
+type Pair = readonly [key: string, value: string]
+
+function lines(pairs: readonly Pair[]): string {
   return `${pairs.map(([key, value]) => `${key}=${value}`).join('\n')}\n\n`
 }
 

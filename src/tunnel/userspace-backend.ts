@@ -7,7 +7,12 @@ import type { Secret } from '../base/secret.ts'
 import { wireguardPublicKey } from '../base/wireguard-key.ts'
 import { applyAddress, deleteInterface, interfaceKind, interfaceTaken } from './interface-plan.ts'
 import type { ProcessRunner } from './process-runner.ts'
-import type { TunnelBackend, TunnelReading, TunnelSettings } from './tunnel-backend.ts'
+import type {
+  PeerEndpoints,
+  TunnelBackend,
+  TunnelReadings,
+  TunnelSettings,
+} from './tunnel-backend.ts'
 import { encodeSet, encodeSetEndpoint, GET_REQUEST } from './uapi.ts'
 import { UapiClient } from './uapi-client.ts'
 import { WireguardProcess } from './wireguard-process.ts'
@@ -79,22 +84,18 @@ export class UserspaceBackend implements TunnelBackend {
     }
   }
 
-  async configure(privateKey: Secret, endpoint: string | null): Promise<void> {
-    await this.#client.request(encodeSet(this.#settings, privateKey, endpoint))
+  async configure(privateKey: Secret, endpoints: PeerEndpoints): Promise<void> {
+    await this.#client.request(encodeSet(this.#settings, privateKey, endpoints))
     await applyAddress(this.#runner, this.#settings)
   }
 
-  async setEndpoint(endpoint: string): Promise<void> {
-    await this.#client.request(encodeSetEndpoint(this.#settings.peer.publicKey, endpoint))
+  async setEndpoint(publicKey: string, endpoint: string): Promise<void> {
+    await this.#client.request(encodeSetEndpoint(publicKey, endpoint))
   }
 
-  async read(): Promise<TunnelReading> {
-    const device = await this.#client.request(GET_REQUEST)
-    const own = device.peers.find(({ publicKey }) => publicKey === this.#settings.peer.publicKey)
-    if (own !== undefined) return own
-    throw new LandbridgeError('ERR_TUNNEL_PROCESS', 'wireguard-go lost its peer', {
-      retryable: true,
-    })
+  async read(): Promise<TunnelReadings> {
+    const { peers } = await this.#client.request(GET_REQUEST)
+    return new Map(peers.map((peer) => [peer.publicKey, peer]))
   }
 
   async died(signal: AbortSignal): Promise<string> {

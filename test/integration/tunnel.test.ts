@@ -80,16 +80,19 @@ class TunnelHost {
         mtuBytes: 1340,
         address: this.address,
         prefixLength: this.family === 4 ? 30 : 64,
-        peer: {
-          publicKey: keys[other].publicKey,
-          tunnelAddress: hosts[other].address,
-          keepaliveMs: 1000,
-        },
+        peers: [
+          {
+            name: hosts[other].namespace,
+            publicKey: keys[other].publicKey,
+            tunnelAddress: hosts[other].address,
+            keepaliveMs: 1000,
+            // Only one side knows where the other is, as with a gateway behind NAT.
+            endpoints: this.#index === 0 ? [] : [{ host: '198.51.100.1', port: 51_820 }],
+          },
+        ],
       },
       privateKey: keys[this.#index].privateKey.reveal(),
       publicKey: keys[this.#index].publicKey,
-      // Only one side knows where the other is, as with a gateway behind NAT.
-      endpoints: this.#index === 0 ? [] : [{ host: '198.51.100.1', port: 51_820 }],
       firewall: this.policy,
       backend: 'auto',
       userspaceArgv,
@@ -190,13 +193,14 @@ test(
     for (const host of hosts) host.start()
     for (const host of hosts) await host.until('up', ({ state }) => state === 'up')
     expect(await carry(3_000_000)).toBe(3_000_000)
-    const shown = await near.until('told of the traffic', (one) => one.receivedBytes > 3_000_000)
+    const shown = await near.until('told of the traffic', ({ peers }) =>
+      peers.every(({ receivedBytes }) => receivedBytes > 3_000_000),
+    )
     expect(shown).toMatchObject({
       interface: near.interfaceName,
       localAddress: '10.77.0.1',
-      peerAddress: '10.77.0.2',
-      endpoint: '198.51.100.2:51820',
       mtu: 1340,
+      peers: [{ state: 'up', address: '10.77.0.2', endpoint: '198.51.100.2:51820' }],
     })
     expect(await near.exec('ip', 'link', 'show', near.interfaceName)).toMatch(
       /mtu 1340 .*qlen 1000/,

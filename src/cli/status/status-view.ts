@@ -9,6 +9,8 @@ import type {
   Problem,
   ReplicaStatus,
   StreamStatus,
+  TunnelPeerStatus,
+  TunnelStatus,
   Verdict,
 } from '../../status/status.ts'
 import { verdictsOf } from '../../status/verdicts.ts'
@@ -39,7 +41,7 @@ export function renderStatus(status: GatewayStatus, paint: Paint): string {
 /** One line, for `--watch` where there is no terminal to repaint. */
 export function renderStatusLine(status: GatewayStatus): string {
   const time = new Date(status.nowMs).toISOString().slice(0, 19)
-  const parts = [`${time}Z ${status.name} ${status.state}`, `tunnel ${status.tunnel.state}`]
+  const parts = [`${time}Z ${status.name} ${status.state}`, tunnelText(status.tunnel)]
   const main = mainLinks(status.links)
   for (const { peer, state } of main) {
     parts.push(main.length === 1 ? `link ${state}` : `link to ${peer} ${state}`)
@@ -84,16 +86,36 @@ function problemLines(problem: Problem, nowMs: number, paint: Paint): string[] {
   return lines
 }
 
+function tunnelText({ state, peers = [] }: TunnelStatus): string {
+  if (peers.length < 2) return `tunnel ${state}`
+  return `tunnel ${peers.map((peer) => `${peer.name} ${peer.state}`).join(', ')}`
+}
+
 function tunnelBlock({ tunnel }: GatewayStatus, paint: Paint): string {
-  if (tunnel.backend === 'external') return ''
-  return block(paint, `tunnel: ${tunnel.interface ?? '-'}`, [
-    ['state', `${tunnel.state}, ${tunnel.backend} back end`],
-    ['addresses', `${tunnel.localAddress ?? '-'} to ${tunnel.peerAddress ?? '-'}`],
-    ['endpoint', tunnel.endpoint ?? '(none)'],
-    ['mtu', tunnel.mtu === null ? '-' : String(tunnel.mtu)],
-    ['latest handshake', agoText(tunnel.handshakeAgeMs)],
-    ['transfer', transferText(tunnel)],
-  ])
+  // A gateway that runs since before an upgrade has none.
+  const { backend, state, localAddress, peers = [] } = tunnel
+  if (backend === 'external') return ''
+  const mtu: Row = ['mtu', tunnel.mtu === null ? '-' : String(tunnel.mtu)]
+  const [peer] = peers
+  const rows: readonly Row[] =
+    peer === undefined || peers.length > 1
+      ? [['address', localAddress ?? '-'], mtu, ...peers.map(peerRow)]
+      : [
+          ['addresses', `${localAddress ?? '-'} to ${peer.address}`],
+          ['endpoint', peer.endpoint ?? '(none)'],
+          mtu,
+          ['latest handshake', agoText(peer.handshakeAgeMs)],
+          ['transfer', transferText(peer)],
+        ]
+  const title = `tunnel: ${tunnel.interface ?? '-'}`
+  return block(paint, title, [['state', `${state}, ${backend} back end`], ...rows])
+}
+
+function peerRow(peer: TunnelPeerStatus): Row {
+  const { name, state, address, endpoint, handshakeAgeMs } = peer
+  const where = `${address} at ${endpoint ?? '(none)'}`
+  const handshake = `latest handshake ${agoText(handshakeAgeMs)}`
+  return [`to ${name}`, [state, where, handshake, transferText(peer)].join(', ')]
 }
 
 function linkBlock(link: LinkStatus, { links, nowMs }: GatewayStatus, paint: Paint): string {

@@ -70,7 +70,9 @@ function viewOf(config: PublicConfig, status: TunnelStatus): TunnelView {
     schema: 1,
     status: roundNumbers(status),
     self: { name: self.name, site: self.site, publicKey: self.wireguardPublicKey },
-    peer: { name: peer.name, site: peer.site, publicKey: peer.wireguardPublicKey },
+    peers: [peer].map(({ name, site, wireguardPublicKey: publicKey }) => {
+      return { name, site, publicKey }
+    }),
     listenPort: tunnel.kind === 'wireguard' ? tunnel.listenPort : null,
     keepaliveMs: tunnel.kind === 'wireguard' ? tunnel.keepaliveMs : null,
   }
@@ -89,9 +91,9 @@ async function up(options: Options): Promise<void> {
   while (!stopping.signal.aborted) {
     const [problem = null] = tunnel.problems()
     const view = viewOf(config, tunnel.status())
-    const { state } = view.status
+    const { state, peers } = view.status
     // A warning may stand for as long as the tunnel does: neither hides the other.
-    const now = `${state} ${problem?.message ?? ''}`
+    const now = [...peers.map((peer) => peer.state), problem?.message ?? ''].join(' ')
     if (now !== shown && (state !== 'down' || problem !== null)) {
       output.show(options, { ...view, problem }, formatChange)
     }

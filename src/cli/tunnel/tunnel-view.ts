@@ -1,10 +1,11 @@
-import type { TunnelFirewallStatus, TunnelStatus } from '../../status/status.ts'
+import type { TunnelFirewallStatus, TunnelPeerStatus, TunnelStatus } from '../../status/status.ts'
 
 export interface TunnelView {
   readonly schema: 1
   readonly status: TunnelStatus
   readonly self: Side
-  readonly peer: Side
+  /** In the order of the configuration. */
+  readonly peers: readonly Side[]
   readonly listenPort: number | null
   readonly keepaliveMs: number | null
 }
@@ -17,9 +18,14 @@ interface Side {
 
 /** The order and words of `wg show`, which people on call know, with our lines beside them. */
 export function formatTunnel(view: TunnelView): string {
-  const { status, self, peer, listenPort, keepaliveMs } = view
+  const { status, self, peers, listenPort, keepaliveMs } = view
+  // A gateway that runs since before an upgrade has none.
+  const { peers: known = [] } = status
   if (status.backend === 'external') {
-    return `tunnel: external\n  local: ${status.localAddress}\n  peer: ${status.peerAddress}\n`
+    const others = known.map(({ name, address }) => [
+      `  peer: ${address}${known.length > 1 ? ` (${name})` : ''}`,
+    ])
+    return `${['tunnel: external', `  local: ${status.localAddress}`, ...others].join('\n')}\n`
   }
   const lines = [
     `interface: ${status.interface}`,
@@ -32,26 +38,36 @@ export function formatTunnel(view: TunnelView): string {
     `  address: ${status.localAddress ?? '-'}`,
     `  mtu: ${status.mtu ?? '-'}`,
     ...firewallLines(status.firewall),
-    '',
-    `peer: ${peer.publicKey}`,
-    `  gateway: ${peer.name} (${peer.site})`,
-    `  endpoint: ${status.endpoint ?? '(none)'}`,
-    `  allowed ips: ${status.peerAddress ?? '(none)'}`,
   ]
-  if (status.handshakeAgeMs !== null) {
-    lines.push(`  latest handshake: ${ageText(status.handshakeAgeMs)}`)
-  }
-  if (status.receivedBytes + status.sentBytes > 0) {
-    const { receivedBytes, sentBytes } = status
-    lines.push(`  transfer: ${bytesText(receivedBytes)} received, ${bytesText(sentBytes)} sent`)
-  }
-  if (keepaliveMs !== null) {
-    lines.push(`  persistent keepalive: every ${count(Math.round(keepaliveMs / 1000), 'second')}`)
+  for (const side of peers) {
+    const peer = known.find(({ name }) => name === side.name)
+    lines.push('', ...peerLines(side, peer, peers.length > 1))
+    if (keepaliveMs !== null) {
+      lines.push(`  persistent keepalive: every ${count(Math.round(keepaliveMs / 1000), 'second')}`)
+    }
   }
   return `${lines.join('\n')}\n`
 }
 
-/** What the peer may do here; while nothing is guarded, that is everything. */
+/** Undefined is a peer that the gateway, which has not been started again, does not know yet. */
+function peerLines(side: Side, peer: TunnelPeerStatus | undefined, isOneOfMany: boolean): string[] {
+  const lines = [
+    `peer: ${side.publicKey}`,
+    `  gateway: ${side.name} (${side.site})`,
+    // Of a single one it stands above.
+    ...(isOneOfMany ? [`  state: ${peer?.state ?? 'unknown to the gateway: restart it'}`] : []),
+    `  endpoint: ${peer?.endpoint ?? '(none)'}`,
+    `  allowed ips: ${peer?.address ?? '(none)'}`,
+  ]
+  const { handshakeAgeMs = null, receivedBytes = 0, sentBytes = 0 } = peer ?? {}
+  if (handshakeAgeMs !== null) lines.push(`  latest handshake: ${ageText(handshakeAgeMs)}`)
+  if (receivedBytes + sentBytes > 0) {
+    lines.push(`  transfer: ${bytesText(receivedBytes)} received, ${bytesText(sentBytes)} sent`)
+  }
+  return lines
+}
+
+/** What peers may do here; while nothing is guarded, that is everything. */
 function firewallLines(firewall: TunnelFirewallStatus | null): string[] {
   if (firewall === null) return []
   const { inPlace, accepts, forwards } = firewall

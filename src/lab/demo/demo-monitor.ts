@@ -36,7 +36,10 @@ export class DemoMonitor {
     const { paths, state, workload } = this.#options
     const pair: PairStatus =
       state.gateways === null ? { production: null, dr: null } : await readPair(state.gateways)
-    if (pair.dr !== null) this.#tunnel.add(pair.dr.tunnel.receivedBytes)
+    if (pair.dr !== null) {
+      const { peers } = pair.dr.tunnel
+      this.#tunnel.add(peers.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0))
+    }
     this.#lag.add(pair)
     // Read anew: somebody may have started a gateway again.
     const now = (await readState(paths)) ?? state

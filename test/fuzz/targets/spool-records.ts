@@ -11,7 +11,7 @@ import { loadCatalog } from '../../../src/spool/catalog-recovery.ts'
 import { listClosedFiles } from '../../../src/spool/closed-files.ts'
 import { ReplicaPins } from '../../../src/spool/replica-pins.ts'
 import { refuseAbsent } from '../../../src/spool/spool-presence.ts'
-import { LastEndpoint } from '../../../src/tunnel/last-endpoint.ts'
+import { LastEndpoints } from '../../../src/tunnel/last-endpoints.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
 import { epochBeginning, epochSource, SpoolFixture } from '../../helpers/spool/spool-fixture.ts'
@@ -49,7 +49,10 @@ async function buildSpool(directory: string): Promise<void> {
     await writeFile(join(directory, flavor, 'identity-main.json'), JSON.stringify(IDENTITY))
     const memory = { format: 1, directory: join(directory, flavor), epoch: 1, startedAtMs: 7 }
     await writeFile(join(directory, flavor, 'spool-main.json'), JSON.stringify(memory))
-    await writeFile(join(directory, flavor, 'endpoint'), '198.51.100.2:51820\n')
+    await writeFile(
+      join(directory, flavor, 'endpoint'),
+      'PEER=\t198.51.100.2:51820\nTHIRD=\t[2001:db8::3]:51820\n',
+    )
     await rm(join(directory, flavor, 'LOCK'), { force: true })
   }
 }
@@ -137,7 +140,7 @@ class RecordFolder {
     const memory = new SpoolMemory({ dataDir: folder, stream: 'main', spool, log: silentLog })
     const known = await memory.recall()
     if (known !== null) await attemptAsync(() => refuseAbsent(spool, known))
-    await new LastEndpoint(join(folder, 'endpoint')).load()
+    await new LastEndpoints(join(folder, 'endpoint'), ['PEER=', 'THIRD=']).load()
   }
 }
 

@@ -1,4 +1,9 @@
-import type { GatewayStatus, ReplicaStatus, StreamStatus } from '../../../src/status/status.ts'
+import type {
+  GatewayStatus,
+  ReplicaStatus,
+  StreamStatus,
+  TunnelPeerStatus,
+} from '../../../src/status/status.ts'
 import { verdictsOf } from '../../../src/status/verdicts.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 22, 12, 0, 0)
@@ -64,6 +69,30 @@ export const drStream: StreamStatus = {
   replicas: [replicaStatus],
 }
 
+/** Production, as DR sees it through the tunnel. */
+export const tunnelPeer: TunnelPeerStatus = {
+  name: 'ec2',
+  state: 'up',
+  address: '10.77.0.1',
+  endpoint: '198.51.100.20:51820',
+  handshakeAgeMs: 92_000,
+  heardAgoMs: 800,
+  receivedBytes: 1_299_227_607,
+  sentBytes: 325_081_826,
+}
+
+/** A third gateway. */
+export const secondTunnelPeer: TunnelPeerStatus = {
+  name: 'gcp',
+  state: 'up',
+  address: '10.77.0.3',
+  endpoint: '203.0.113.40:51820',
+  handshakeAgeMs: 4_000,
+  heardAgoMs: 900,
+  receivedBytes: 4096,
+  sentBytes: 2048,
+}
+
 /** `status` with the verdicts that it deserves, whatever verdicts it comes with. */
 export function judged(status: Omit<GatewayStatus, 'verdicts'>): GatewayStatus {
   return { ...status, verdicts: verdictsOf(status) }
@@ -85,14 +114,9 @@ export const drStatus: GatewayStatus = judged({
     backend: 'userspace',
     interface: 'lb0',
     localAddress: '10.77.0.2/30',
-    peerAddress: '10.77.0.1',
-    endpoint: '198.51.100.20:51820',
     mtu: 1340,
-    handshakeAgeMs: 92_000,
-    heardAgoMs: 800,
-    receivedBytes: 1_299_227_607,
-    sentBytes: 325_081_826,
     firewall: { inPlace: true, accepts: [], forwards: false },
+    peers: [tunnelPeer],
   },
   link: {
     state: 'up',
@@ -120,11 +144,17 @@ export const productionStatus: GatewayStatus = judged({
     ...drStatus.tunnel,
     backend: 'kernel',
     localAddress: '10.77.0.1/30',
-    peerAddress: '10.77.0.2',
-    endpoint: '203.0.113.20:51820',
-    receivedBytes: drStatus.tunnel.sentBytes,
-    sentBytes: drStatus.tunnel.receivedBytes,
     firewall: { inPlace: true, accepts: ['tcp/7400'], forwards: false },
+    peers: [
+      {
+        ...tunnelPeer,
+        name: 'azure',
+        address: '10.77.0.2',
+        endpoint: '203.0.113.20:51820',
+        receivedBytes: tunnelPeer.sentBytes,
+        sentBytes: tunnelPeer.receivedBytes,
+      },
+    ],
   },
   link: { ...drStatus.link, peer: 'azure', clockOffsetMs: 2.3 },
   streams: [

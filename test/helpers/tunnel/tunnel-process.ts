@@ -11,7 +11,7 @@ import type { TunnelSettings } from '../../../src/tunnel/tunnel-backend.ts'
 
 export type TunnelProcessOptions = Pick<
   TunnelOptions,
-  'publicKey' | 'endpoints' | 'firewall' | 'backend' | 'userspaceArgv' | 'dataDir'
+  'publicKey' | 'firewall' | 'backend' | 'userspaceArgv' | 'dataDir'
 > & { readonly settings: TunnelSettings; readonly privateKey: string }
 
 const options = JSON.parse(await text(process.stdin)) as TunnelProcessOptions

@@ -1,13 +1,19 @@
 import { describe, expect, test } from 'vitest'
 import { renderMetrics } from '../../../src/api/metrics.ts'
 import type { ReplicaStatus } from '../../../src/status/status.ts'
-import { drStatus, drStream, replicaStatus } from '../../helpers/status/status-fixture.ts'
+import {
+  drStatus,
+  drStream,
+  replicaStatus,
+  secondTunnelPeer,
+  tunnelPeer,
+} from '../../helpers/status/status-fixture.ts'
 
 describe('metrics', () => {
   test('carry the status in base units, with the names WireGuard dashboards know', async () => {
-    const peer = { publicKey: 'abc=', allowedIps: '10.77.0.1/32' }
-    const lines = (await renderMetrics(drStatus, peer)).split('\n')
-    const wireguard = 'interface="lb0",public_key="abc=",allowed_ips="10.77.0.1/32"'
+    const peers = [{ name: 'ec2', publicKey: 'abc=', allowedIps: '10.77.0.1/32' }]
+    const lines = (await renderMetrics(drStatus, peers)).split('\n')
+    const wireguard = 'interface="lb0",public_key="abc=",allowed_ips="10.77.0.1/32",peer="ec2"'
     const replica = 'stream="main",server_id="2",address="203.0.113.30:41022"'
     const handshakeSeconds = (drStatus.nowMs - 92_000) / 1000
     for (const line of [
@@ -15,9 +21,9 @@ describe('metrics', () => {
       'landbridge_state{state="ok"} 1',
       'landbridge_state{state="blocked"} 0',
       'landbridge_refused_connections_total{where="relay:main",reason="password"} 3',
-      'landbridge_tunnel_up{backend="userspace"} 1',
-      'landbridge_tunnel_received_bytes_total 1299227607',
-      'landbridge_tunnel_handshake_age_seconds 92',
+      'landbridge_tunnel_up{backend="userspace",peer="ec2"} 1',
+      'landbridge_tunnel_received_bytes_total{peer="ec2"} 1299227607',
+      'landbridge_tunnel_handshake_age_seconds{peer="ec2"} 92',
       `wireguard_received_bytes_total{${wireguard}} 1299227607`,
       `wireguard_latest_handshake_seconds{${wireguard}} ${handshakeSeconds}`,
       `wireguard_latest_handshake_delay_seconds{${wireguard}} 92`,
@@ -37,16 +43,40 @@ describe('metrics', () => {
     expect(text).toContain('process_resident_memory_bytes')
     // Not known here, and the library would measure it by waking a hundred times a second.
     expect(text).not.toMatch(/event_loop_delay|nodejs_eventloop_lag_(?!seconds)/)
-    expect(await renderMetrics(drStatus, peer, 1_234)).toContain(
+    expect(await renderMetrics(drStatus, peers, 1_234)).toContain(
       '\nlandbridge_event_loop_delay_max_seconds 1.234\n',
     )
+  })
+
+  test('tell the peers of one tunnel apart', async () => {
+    const gone = { ...secondTunnelPeer, state: 'never', handshakeAgeMs: null } as const
+    const tunnel = { ...drStatus.tunnel, state: 'never', peers: [tunnelPeer, gone] } as const
+    const keys = [{ name: 'gcp', publicKey: 'def=', allowedIps: '10.77.0.3/32' }]
+    const lines = (await renderMetrics({ ...drStatus, tunnel }, keys)).split('\n')
+    for (const line of [
+      'landbridge_tunnel_up{backend="userspace",peer="ec2"} 1',
+      'landbridge_tunnel_up{backend="userspace",peer="gcp"} 0',
+      'landbridge_tunnel_state{state="up",peer="ec2"} 1',
+      'landbridge_tunnel_state{state="never",peer="gcp"} 1',
+      'landbridge_tunnel_received_bytes_total{peer="gcp"} 4096',
+      'landbridge_tunnel_sent_bytes_total{peer="ec2"} 325081826',
+      'wireguard_sent_bytes_total' +
+        '{interface="lb0",public_key="def=",allowed_ips="10.77.0.3/32",peer="gcp"} 2048',
+      'wireguard_latest_handshake_seconds' +
+        '{interface="lb0",public_key="def=",allowed_ips="10.77.0.3/32",peer="gcp"} 0',
+    ]) {
+      expect(lines).toContain(line)
+    }
+    const ages = lines.filter((line) => /^landbridge_tunnel_handshake_age_seconds/.test(line))
+    expect(ages).toEqual(['landbridge_tunnel_handshake_age_seconds{peer="ec2"} 92'])
   })
 
   test('have at most six decimals, as what they are made from has three', async () => {
     const ugly = { p50Ms: 0.1 + 0.2, p99Ms: 1.0050000000001, maxMs: 7.123456789, count: 3 }
     const lag = { bytes: 0, transactions: 0, ms: 4.30000001, provenAgoMs: 907.4000000001 }
     const stream = { ...drStream, receiveLag: { ...lag, recent: ugly } }
-    const tunnel = { ...drStatus.tunnel, handshakeAgeMs: 92_000.123456789 }
+    const peer = { ...tunnelPeer, handshakeAgeMs: 92_000.123456789 }
+    const tunnel = { ...drStatus.tunnel, peers: [peer] }
     const link = { ...drStatus.link, roundTripMs: 31.254, clockOffsetMs: -2.3000000001 }
     const status = { ...drStatus, tunnel, link, streams: [stream] }
     const own = (await renderMetrics(status))
@@ -59,7 +89,7 @@ describe('metrics', () => {
   test('name a replica that lacks data, and tell it from one that nobody can ask', async () => {
     const textOf = async (change: Partial<ReplicaStatus>) => {
       const streams = [{ ...drStream, replicas: [{ ...replicaStatus, ...change }] }]
-      const text = await renderMetrics({ ...drStatus, streams }, { publicKey: '', allowedIps: '' })
+      const text = await renderMetrics({ ...drStatus, streams })
       return /landbridge_stream_replica_incomplete\{.*\} (\d)/.exec(text)?.[1]
     }
     expect(await textOf({ filters: ['IGNORE_DOMAIN_IDS=7'] })).toBe('1')
@@ -70,11 +100,12 @@ describe('metrics', () => {
   test('what is unknown has no series, and what is gone leaves none', async () => {
     const lag = { bytes: null, transactions: null, ms: null, provenAgoMs: null, recent: null }
     const streams = [{ ...drStream, receiveLag: lag, replicas: [] }]
-    const external = { ...drStatus.tunnel, state: 'external', backend: 'external' } as const
+    const peers = [{ ...tunnelPeer, state: 'external' } as const]
+    const external = { ...drStatus.tunnel, state: 'external', backend: 'external', peers } as const
     const text = await renderMetrics({ ...drStatus, streams, tunnel: external })
     expect(text).not.toContain('landbridge_stream_receive_lag_seconds')
     expect(text).not.toContain('landbridge_stream_apply')
     expect(text).not.toContain('wireguard_')
-    expect(text).toContain('landbridge_tunnel_up{backend="external"} 1')
+    expect(text).toContain('landbridge_tunnel_up{backend="external",peer="ec2"} 1')
   })
 })

@@ -4,7 +4,7 @@ import { LinkPath } from '../../../src/gateway/link-path.ts'
 import type { TunnelStatus } from '../../../src/status/status.ts'
 import type { TunnelPath } from '../../../src/tunnel/tunnel-path.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
-import { drStatus } from '../../helpers/status/status-fixture.ts'
+import { drStatus, secondTunnelPeer, tunnelPeer } from '../../helpers/status/status-fixture.ts'
 
 class MakingTunnel implements TunnelPath {
   state: TunnelStatus['state'] = 'down'
@@ -20,7 +20,8 @@ class MakingTunnel implements TunnelPath {
   }
 
   status(): TunnelStatus {
-    return { ...drStatus.tunnel, state: this.state }
+    const peers = [{ ...tunnelPeer, state: this.state }, secondTunnelPeer]
+    return { ...drStatus.tunnel, state: this.state, peers }
   }
 
   problems(): [] {
@@ -49,21 +50,21 @@ test('the link begins when the address of the tunnel is there', async () => {
   tunnel.made.resolve()
   await waited
   expect(clock.sleeping).toBe(0)
-  expect(path.excuses(unreached)).toBe(true)
+  expect(path.excuses('ec2', unreached)).toBe(true)
 })
 
 test('a tunnel that does not come is waited for so long and no longer', async () => {
   const { clock, path, waited } = await waiting()
   await clock.advance(10_000)
   await waited
-  expect(path.excuses(unreached)).toBe(false)
+  expect(path.excuses('ec2', unreached)).toBe(false)
 })
 
 test('a dial may fail before the first handshake, or while nobody listens yet', async () => {
   const { tunnel, clock, path } = await waiting()
   const excused = (state: TunnelStatus['state'], error: Error) => {
     tunnel.state = state
-    return path.excuses(error)
+    return path.excuses('ec2', error)
   }
   for (const state of ['down', 'never'] as const) expect(excused(state, unreached)).toBe(true)
   for (const state of ['up', 'stale'] as const) {
@@ -71,6 +72,10 @@ test('a dial may fail before the first handshake, or while nobody listens yet', 
     expect(excused(state, refused)).toBe(true)
   }
   expect(excused('external', refused)).toBe(false)
+  tunnel.state = 'never'
+  // That another peer has not come yet is no excuse for this one.
+  expect(path.excuses('gcp', unreached)).toBe(false)
+  expect(path.excuses('gcp', refused)).toBe(true)
   await clock.advance(10_000)
   expect(excused('up', refused)).toBe(false)
 })

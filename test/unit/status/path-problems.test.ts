@@ -3,8 +3,9 @@ import { LandbridgeError } from '../../../src/base/errors.ts'
 import type { Channel } from '../../../src/link/channel.ts'
 import { LinkState } from '../../../src/link/link-state.ts'
 import { linkProblems, tunnelProblems, worstState } from '../../../src/status/path-problems.ts'
+import type { TunnelPeerStatus } from '../../../src/status/status.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
-import { drStatus } from '../../helpers/status/status-fixture.ts'
+import { drStatus, secondTunnelPeer, tunnelPeer } from '../../helpers/status/status-fixture.ts'
 
 const channel = { receivedBytes: 0, sentBytes: 0, clockOffset: {} } as unknown as Channel
 const lost = new LandbridgeError('ERR_LINK_FRAME', 'too much for a frame')
@@ -106,13 +107,15 @@ describe('the tunnel', () => {
 
   test('that is up, external or without an interface adds nothing', () => {
     for (const state of ['up', 'external', 'down'] as const) {
-      expect(tunnelProblems({ ...tunnel, state }, since(60_000))).toEqual([])
+      const peers = [{ ...tunnelPeer, state }]
+      expect(tunnelProblems({ ...tunnel, state, peers }, since(60_000))).toEqual([])
     }
   })
 
   test('that is stale is an error since nothing came, not since its last handshake', () => {
     const heard = { handshakeAgeMs: 81_000, heardAgoMs: 22_000 }
-    const stale = { ...tunnel, state: 'stale', ...heard } as const
+    const peers = [{ ...tunnelPeer, state: 'stale', ...heard } as const]
+    const stale = { ...tunnel, state: 'stale', peers } as const
     expect(tunnelProblems(stale, since(900_000))).toMatchObject([
       {
         code: 'ERR_TUNNEL_STALE',
@@ -126,16 +129,30 @@ describe('the tunnel', () => {
   })
 
   test('without a first handshake is an error once the other gateway had time', () => {
-    const never = { ...tunnel, state: 'never', handshakeAgeMs: null, heardAgoMs: null } as const
-    expect(tunnelProblems(never, since(5_000))).toEqual([])
-    expect(tunnelProblems(never, since(15_000))).toMatchObject([
+    const never = { ...tunnelPeer, state: 'never', handshakeAgeMs: null, heardAgoMs: null } as const
+    const of = (peer: TunnelPeerStatus) => ({ ...tunnel, peers: [peer] })
+    expect(tunnelProblems(of(never), since(5_000))).toEqual([])
+    expect(tunnelProblems(of(never), since(15_000))).toMatchObject([
       { code: 'ERR_TUNNEL_STALE', sinceMs: nowMs - 15_000 },
     ])
     // Its interface was made anew: the peer was heard through the one before.
-    expect(tunnelProblems({ ...never, heardAgoMs: 7_000 }, since(60_000))).toMatchObject([
+    expect(tunnelProblems(of({ ...never, heardAgoMs: 7_000 }), since(60_000))).toMatchObject([
       { code: 'ERR_TUNNEL_STALE', sinceMs: nowMs - 7_000 },
     ])
   })
+})
+
+test('each peer that is not heard is a problem of its own, with its name', () => {
+  const { tunnel, nowMs } = drStatus
+  const stale = { ...tunnelPeer, state: 'stale', heardAgoMs: 22_000 } as const
+  const never = { ...secondTunnelPeer, state: 'never', heardAgoMs: null } as const
+  const third = { ...secondTunnelPeer, name: 'onprem' }
+  const startedAtMs = nowMs - 60_000
+  const peers = [stale, never, third]
+  expect(tunnelProblems({ ...tunnel, peers }, { nowMs, startedAtMs })).toMatchObject([
+    { where: 'tunnel:ec2', sinceMs: nowMs - 22_000 },
+    { where: 'tunnel:gcp', sinceMs: startedAtMs },
+  ])
 })
 
 test('a warning alone leaves the gateway ok', () => {

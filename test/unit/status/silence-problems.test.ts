@@ -54,7 +54,13 @@ describe('a stream of which nobody says that anything is wrong', () => {
     const problem = { code: 'ERR_X', message: '', sinceMs: 0 }
     const told = (where: string, severity: Problem['severity']) =>
       problemsOf(source(null), { problems: [{ ...problem, where, severity }] })
-    for (const where of ['link', 'tunnel', `source:${sound.name}`, `spool:${sound.name}`]) {
+    for (const where of [
+      'link',
+      'tunnel',
+      'tunnel:ec2',
+      `source:${sound.name}`,
+      `spool:${sound.name}`,
+    ]) {
       expect(told(where, 'error')).toEqual([])
       expect(told(where, 'warning')).toHaveLength(1)
     }

@@ -3,6 +3,7 @@ import { describeError } from '../../../src/base/errors.ts'
 import { createBackend } from '../../../src/tunnel/backend-choice.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { commandFailed, ScriptedRunner } from '../../helpers/tunnel/scripted-runner.ts'
+import { tunnelSettings } from '../../helpers/tunnel/tunnel-fixture.ts'
 
 test('a machine with neither back end is told why the kernel would not, too', async () => {
   const add = 'ip link add dev lb0 type wireguard'
@@ -12,14 +13,7 @@ test('a machine with neither back end is told why the kernel would not, too', as
   })
   const options = {
     backend: 'auto',
-    settings: {
-      interfaceName: 'lb0',
-      listenPort: 51_820,
-      mtuBytes: 1340,
-      address: '10.77.0.1',
-      prefixLength: 30,
-      peer: { publicKey: 'PEER=', tunnelAddress: '10.77.0.2', keepaliveMs: 25_000 },
-    },
+    settings: { ...tunnelSettings, interfaceName: 'lb0' },
     publicKey: 'OWN=',
     userspaceArgv: ['/nowhere/wireguard-go'],
     recordPath: '/nowhere/tunnel-lb0.json',

@@ -11,6 +11,7 @@ import { commandFailed, ScriptedRunner } from '../../helpers/tunnel/scripted-run
 const settings = {
   interfaceName: 'lb0',
   address: '10.77.0.1',
+  peerAddresses: ['10.77.0.2', '10.77.0.3'],
   accept: [
     { protocol: 'tcp', port: 7400 },
     { protocol: 'udp', port: 161 },
@@ -26,8 +27,8 @@ table inet landbridge_lb0 {
     type filter hook input priority filter; policy accept;
     iifname != "lb0" return
     ct state established,related accept
-    ip daddr 10.77.0.1 tcp dport 7400 accept
-    ip daddr 10.77.0.1 udp dport 161 accept
+    ip saddr { 10.77.0.2, 10.77.0.3 } ip daddr 10.77.0.1 tcp dport 7400 accept
+    ip saddr { 10.77.0.2, 10.77.0.3 } ip daddr 10.77.0.1 udp dport 161 accept
     icmp type { echo-request, destination-unreachable, time-exceeded, parameter-problem } accept
     icmpv6 type { echo-request, destination-unreachable, time-exceeded, parameter-problem } accept
     icmpv6 type packet-too-big accept
@@ -43,9 +44,16 @@ table inet landbridge_lb0 {
 })
 
 test('forwards only where that is asked for, and knows IPv6', () => {
-  const open = firewallRules({ ...settings, address: 'fd77::1', forward: true })
+  const six = { address: 'fd77::1', peerAddresses: ['fd77::2'] }
+  const open = firewallRules({ ...settings, ...six, forward: true })
   expect(open).not.toContain('chain forward')
-  expect(open).toContain('ip6 daddr fd77::1 tcp dport 7400 accept')
+  expect(open).toContain('ip6 saddr { fd77::2 } ip6 daddr fd77::1 tcp dport 7400 accept')
+})
+
+test('is open to nobody when no peer has an address of its family', () => {
+  const rules = firewallRules({ ...settings, peerAddresses: ['fd77::2'] })
+  expect(rules).not.toContain('dport')
+  expect(rules).toContain('counter drop')
 })
 
 test('two interfaces never share a table', () => {

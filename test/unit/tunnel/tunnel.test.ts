@@ -1,16 +1,14 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
 import { type Log, silentLog } from '../../../src/base/log.ts'
-import { Secret } from '../../../src/base/secret.ts'
 import { ExternalTunnel } from '../../../src/tunnel/external-tunnel.ts'
 import type { ProcessRunner } from '../../../src/tunnel/process-runner.ts'
-import { Tunnel } from '../../../src/tunnel/tunnel.ts'
+import type { Tunnel } from '../../../src/tunnel/tunnel.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { commandFailed, ScriptedRunner } from '../../helpers/tunnel/scripted-runner.ts'
-import { tunnelSettings } from '../../helpers/tunnel/tunnel-fixture.ts'
+import { scriptedTunnel, until } from '../../helpers/tunnel/scripted-tunnel.ts'
 
 const folders: string[] = []
 afterEach(async () => {
@@ -24,24 +22,7 @@ async function tunnelWith(
 ): Promise<Tunnel> {
   const dataDir = await mkdtemp(join(tmpdir(), 'landbridge-unit-'))
   folders.push(dataDir)
-  return createTunnel(runner, clock, log, dataDir)
-}
-
-function createTunnel(runner: ProcessRunner, clock: FakeClock, log: Log, dataDir: string): Tunnel {
-  return new Tunnel({
-    settings: tunnelSettings,
-    privateKey: new Secret('PRIVATE='),
-    publicKey: 'OWN=',
-    endpoints: [{ host: 'azure.example', port: 51_820 }],
-    firewall: { accept: [{ protocol: 'tcp', port: 7400 }], forward: false },
-    backend: 'kernel',
-    userspaceArgv: ['wireguard-go'],
-    dataDir,
-    log,
-    clock,
-    runner,
-    lookup: async () => ['198.51.100.2', '198.51.100.3'],
-  })
+  return scriptedTunnel(runner, clock, { log, dataDir })
 }
 
 const healthy = (clock: FakeClock) => ({
@@ -51,20 +32,12 @@ const healthy = (clock: FakeClock) => ({
   'wg show lbunit0 endpoints': 'PEER=\t198.51.100.2:51820\n',
 })
 
-/** Fake time passes only while something waits for it: real files take as long as they take. */
-async function until(clock: FakeClock, holds: () => boolean): Promise<void> {
-  for (let turns = 0; turns < 5000 && !holds(); turns += 1) {
-    if (clock.sleeping > 0) await clock.advance(200)
-    else await sleep(1)
-  }
-  expect(holds()).toBe(true)
-}
-
 test('comes up, tells of the peer, and takes everything away again', async () => {
   const clock = new FakeClock()
   const runner = new ScriptedRunner(healthy(clock))
   const tunnel = await tunnelWith(runner, clock)
-  expect(tunnel.status()).toMatchObject({ state: 'down', handshakeAgeMs: null })
+  const down = { name: 'azure', state: 'down', handshakeAgeMs: null }
+  expect(tunnel.status()).toMatchObject({ state: 'down', peers: [down] })
   const stopping = new AbortController()
   const running = tunnel.run(stopping.signal)
   await until(clock, () => tunnel.status().state === 'up')
@@ -72,16 +45,26 @@ test('comes up, tells of the peer, and takes everything away again', async () =>
   expect(tunnel.status()).toMatchObject({
     backend: 'kernel',
     interface: 'lbunit0',
-    endpoint: '198.51.100.2:51820',
     mtu: 1340,
-    receivedBytes: 10,
-    sentBytes: 20,
+    peers: [
+      {
+        name: 'azure',
+        state: 'up',
+        address: '10.77.0.2',
+        endpoint: '198.51.100.2:51820',
+        receivedBytes: 10,
+        sentBytes: 20,
+      },
+    ],
   })
   expect(tunnel.problems()).toEqual([])
   stopping.abort()
   await running
   expect(runner.calls).toContain('ip link delete dev lbunit0')
-  expect(tunnel.status()).toMatchObject({ state: 'down', receivedBytes: 0 })
+  expect(tunnel.status()).toMatchObject({
+    state: 'down',
+    peers: [{ state: 'down', receivedBytes: 0, endpoint: null }],
+  })
 })
 
 test('stays up where nothing can be written into the data directory, and says so', async () => {
@@ -91,7 +74,7 @@ test('stays up where nothing can be written into the data directory, and says so
   // A folder is where the new content would be written.
   await mkdir(join(folder, `tunnel-lbunit0.endpoint.${process.pid}.tmp`))
   const runner = new ScriptedRunner(healthy(clock))
-  const tunnel = createTunnel(runner, clock, silentLog, folder)
+  const tunnel = scriptedTunnel(runner, clock, { dataDir: folder })
   const stopping = new AbortController()
   const running = tunnel.run(stopping.signal)
   await until(clock, () => tunnel.problems().length > 0)
@@ -121,7 +104,7 @@ test('asks for the name again when the handshake grows old', async () => {
   const [first] = moves()
   expect(first).toContain('endpoint 198.51.100.2:51820')
   await until(clock, () => moves().some((call) => call.endsWith('198.51.100.3:51820')))
-  expect(tunnel.status().handshakeAgeMs).toBeGreaterThan(135_000)
+  expect(tunnel.status().peers[0]?.handshakeAgeMs).toBeGreaterThan(135_000)
   stopping.abort()
   await running
 })
@@ -241,9 +224,16 @@ test('waiting for a tunnel ends with the signal', async () => {
 })
 
 test('an external tunnel is only told of', async () => {
-  const tunnel = new ExternalTunnel({ localAddress: '10.1.0.1', peerAddress: '10.2.0.1' })
+  const peers = [
+    { name: 'azure', address: '10.2.0.1' },
+    { name: 'gcp', address: '10.3.0.1' },
+  ]
+  const tunnel = new ExternalTunnel({ localAddress: '10.1.0.1', peers })
   await tunnel.ready()
-  expect(tunnel.status()).toMatchObject({ state: 'external', peerAddress: '10.2.0.1' })
+  expect(tunnel.status()).toMatchObject({
+    state: 'external',
+    peers: peers.map((peer) => ({ ...peer, state: 'external' })),
+  })
   const stopping = new AbortController()
   const running = tunnel.run(stopping.signal)
   stopping.abort()

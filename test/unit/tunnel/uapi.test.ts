@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { isLandbridgeError } from '../../../src/base/errors.ts'
 import { Secret } from '../../../src/base/secret.ts'
-import type { TunnelSettings } from '../../../src/tunnel/tunnel-backend.ts'
+import type { TunnelPeer, TunnelSettings } from '../../../src/tunnel/tunnel-backend.ts'
 import {
   encodeSet,
   encodeSetEndpoint,
@@ -13,6 +13,7 @@ import {
 
 const hexA = 'aa'.repeat(32)
 const hexB = 'bb'.repeat(32)
+const hexC = 'cc'.repeat(32)
 const base64 = (hex: string) => Buffer.from(hex, 'hex').toString('base64')
 
 const settings: TunnelSettings = {
@@ -21,20 +22,42 @@ const settings: TunnelSettings = {
   mtuBytes: 1340,
   address: '10.77.0.1',
   prefixLength: 30,
-  peer: { publicKey: base64(hexB), tunnelAddress: '10.77.0.2', keepaliveMs: 25_000 },
+  peers: [
+    {
+      name: 'azure',
+      publicKey: base64(hexB),
+      tunnelAddress: '10.77.0.2',
+      keepaliveMs: 25_000,
+      endpoints: [],
+    },
+  ],
 }
 
 const privateKey = new Secret(base64(hexA))
 
 test('sets a device with one peer in one request, the endpoint before the keepalive', () => {
-  expect(encodeSet(settings, privateKey, '198.51.100.2:51820').reveal()).toBe(
+  const endpoints = new Map([[base64(hexB), '198.51.100.2:51820']])
+  expect(encodeSet(settings, privateKey, endpoints).reveal()).toBe(
     `set=1\nprivate_key=${hexA}\nlisten_port=51820\nreplace_peers=true\npublic_key=${hexB}\n` +
       'endpoint=198.51.100.2:51820\npersistent_keepalive_interval=25\nreplace_allowed_ips=true\n' +
       'allowed_ip=10.77.0.2/32\n\n',
   )
-  expect(encodeSet(settings, privateKey, null).reveal()).not.toContain('endpoint')
+  expect(encodeSet(settings, privateKey, new Map()).reveal()).not.toContain('endpoint')
   expect(encodeSetEndpoint(base64(hexB), '[2001:db8::2]:51820')).toBe(
     `set=1\npublic_key=${hexB}\nupdate_only=true\nendpoint=[2001:db8::2]:51820\n\n`,
+  )
+})
+
+test('sets several peers in one request, each block beginning with its key', () => {
+  const [azure] = settings.peers
+  const gcp = { ...azure, publicKey: base64(hexC), tunnelAddress: 'fd77::3', keepaliveMs: 900 }
+  const three = { ...settings, peers: [...settings.peers, gcp as TunnelPeer] }
+  const endpoints = new Map([[base64(hexC), '[2001:db8::3]:51820']])
+  expect(encodeSet(three, privateKey, endpoints).reveal()).toBe(
+    `set=1\nprivate_key=${hexA}\nlisten_port=51820\nreplace_peers=true\n` +
+      `public_key=${hexB}\npersistent_keepalive_interval=25\nreplace_allowed_ips=true\n` +
+      `allowed_ip=10.77.0.2/32\npublic_key=${hexC}\nendpoint=[2001:db8::3]:51820\n` +
+      'persistent_keepalive_interval=1\nreplace_allowed_ips=true\nallowed_ip=fd77::3/128\n\n',
   )
 })
 

@@ -119,7 +119,7 @@ const tunnel = {
   schema: 1,
   status: { ...drStatus.tunnel, state: 'up' },
   self: side,
-  peer: side,
+  peers: [side],
   listenPort: 1,
   keepaliveMs: 1,
 } as const

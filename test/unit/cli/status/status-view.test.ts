@@ -1,13 +1,20 @@
 import { describe, expect, test } from 'vitest'
 import { renderStatus, renderStatusLine } from '../../../../src/cli/status/status-view.ts'
 import { createPaint, type Paint } from '../../../../src/cli/terminal/paint.ts'
-import type { GatewayStatus, ReplicaStatus } from '../../../../src/status/status.ts'
+import type {
+  GatewayStatus,
+  ReplicaStatus,
+  TunnelPeerStatus,
+} from '../../../../src/status/status.ts'
+import { worstPeerState } from '../../../../src/status/tunnel-standing.ts'
 import {
   drStatus,
   drStream,
   judged,
   productionStatus,
   replicaStatus,
+  secondTunnelPeer,
+  tunnelPeer,
 } from '../../../helpers/status/status-fixture.ts'
 
 const render = (status: GatewayStatus, paint: Paint): string => renderStatus(judged(status), paint)
@@ -45,7 +52,11 @@ const linkDown: GatewayStatus = {
       sinceMs: drStatus.nowMs - 185_000,
     },
   ],
-  tunnel: { ...drStatus.tunnel, state: 'stale', handshakeAgeMs: 301_000 },
+  tunnel: {
+    ...drStatus.tunnel,
+    state: 'stale',
+    peers: [{ ...tunnelPeer, state: 'stale', handshakeAgeMs: 301_000 }],
+  },
   link: {
     ...drStatus.link,
     state: 'down',
@@ -195,6 +206,37 @@ describe('status for people', () => {
     expect(late).toMatch(/failover +once .* 3 transactions .*; it applies 1 hour late on purpose\n/)
     expect(late).toMatch(/applies late +1 hour on purpose, the next in 59 minutes\n/)
     expect(textOf({ delaySeconds: 3600 })).toMatch(/failover +yes/)
+  })
+
+  test('a line for each of several peers, and how many are up', () => {
+    const away = { ...tunnelPeer, state: 'stale', handshakeAgeMs: 301_000 } as const
+    const shown = (...peers: TunnelPeerStatus[]): string => {
+      const tunnel = { ...drStatus.tunnel, state: worstPeerState(peers), peers }
+      return render({ ...drStatus, tunnel }, plain)
+    }
+    const text = shown(away, secondTunnelPeer)
+    const answer = '1 of 2 up; ec2 stale, last handshake 5 minutes, 1 second ago; link to ec2 up'
+    expect(text).toContain(`  tunnel            ${answer}`)
+    expect(text).toContain(`tunnel: lb0
+  state             stale, userspace back end
+  address           10.77.0.2/30
+  mtu               1340
+  to ec2            stale, 10.77.0.1 at 198.51.100.20:51820, latest handshake 5 minutes, \
+1 second ago, 1.21 GiB received, 310.02 MiB sent
+  to gcp            up, 10.77.0.3 at 203.0.113.40:51820, latest handshake 4.0 s ago, \
+4.00 KiB received, 2.00 KiB sent
+`)
+    expect(shown(tunnelPeer, secondTunnelPeer)).toMatch(/^ {2}tunnel +2 of 2 up; link to ec2 up/m)
+    const peers = [away, secondTunnelPeer]
+    const line = renderStatusLine({ ...drStatus, tunnel: { ...drStatus.tunnel, peers } })
+    expect(line).toContain(' | tunnel ec2 stale, gcp up | link up | ')
+  })
+
+  test('a gateway of before an upgrade, which tells of no peers, is shown as far as it goes', () => {
+    const { peers: _, ...before } = drStatus.tunnel
+    const old = { ...drStatus, tunnel: before } as unknown as GatewayStatus
+    expect(renderStatus(old, plain)).toContain('  state             up, userspace back end\n')
+    expect(renderStatusLine(old)).toContain(' | tunnel up | ')
   })
 
   test('one line for logs', async () => {

@@ -1,25 +1,30 @@
 import { expect, test } from 'vitest'
 import { ageText, bytesText, formatTunnel } from '../../../../src/cli/tunnel/tunnel-view.ts'
 
+const azure = {
+  name: 'azure',
+  state: 'up',
+  address: '10.77.0.2',
+  endpoint: '198.51.100.2:51820',
+  handshakeAgeMs: 92_000,
+  heardAgoMs: 800,
+  receivedBytes: 1_299_227_607,
+  sentBytes: 512,
+} as const
 const status = {
   state: 'up',
   backend: 'userspace',
   interface: 'lb0',
   localAddress: '10.77.0.1',
-  peerAddress: '10.77.0.2',
-  endpoint: '198.51.100.2:51820',
   mtu: 1340,
-  handshakeAgeMs: 92_000,
-  heardAgoMs: 800,
-  receivedBytes: 1_299_227_607,
-  sentBytes: 512,
   firewall: { inPlace: true, accepts: ['tcp/7400', 'udp/161'], forwards: false },
+  peers: [azure],
 } as const
 const view = {
   schema: 1,
   status,
   self: { name: 'ec2', site: 'production', publicKey: 'OWN=' },
-  peer: { name: 'azure', site: 'dr', publicKey: 'PEER=' },
+  peers: [{ name: 'azure', site: 'dr', publicKey: 'PEER=' }],
   listenPort: 51_820,
   keepaliveMs: 25_000,
 } as const
@@ -57,10 +62,43 @@ test('says when nothing keeps the peer off, and nothing of a tunnel of somebody 
 })
 
 test('leaves out a handshake that never was', () => {
-  const never = { ...status, state: 'never', handshakeAgeMs: null, receivedBytes: 0, sentBytes: 0 }
-  const text = formatTunnel({ ...view, status: { ...never, state: 'never', endpoint: null } })
+  const never = { ...azure, state: 'never', handshakeAgeMs: null, endpoint: null } as const
+  const peers = [{ ...never, receivedBytes: 0, sentBytes: 0 }]
+  const text = formatTunnel({ ...view, status: { ...status, state: 'never', peers } })
   expect(text).toContain('endpoint: (none)')
   expect(text).not.toMatch(/handshake|transfer/)
+})
+
+test('shows each of several peers with its own state, in the order of the configuration', () => {
+  const gcp = { ...azure, name: 'gcp', state: 'stale', address: '10.77.0.3' } as const
+  const peers = [
+    { name: 'gcp', site: 'dr', publicKey: 'THIRD=' },
+    ...view.peers,
+    { name: 'new', site: 'dr', publicKey: 'NEW=' },
+  ]
+  const several = { ...view, status: { ...status, state: 'stale', peers: [azure, gcp] }, peers }
+  const text = formatTunnel({ ...several, status: { ...several.status, state: 'stale' } })
+  expect(text.split('\n\n').map((block) => block.split('\n').slice(0, 3))).toEqual([
+    ['interface: lb0', '  gateway: ec2 (production)', '  state: stale'],
+    ['peer: THIRD=', '  gateway: gcp (dr)', '  state: stale'],
+    ['peer: PEER=', '  gateway: azure (dr)', '  state: up'],
+    ['peer: NEW=', '  gateway: new (dr)', '  state: unknown to the gateway: restart it'],
+  ])
+  expect(text.match(/allowed ips: .*/g)).toEqual([
+    'allowed ips: 10.77.0.3',
+    'allowed ips: 10.77.0.2',
+    'allowed ips: (none)',
+  ])
+  expect(text.match(/persistent keepalive/g)).toHaveLength(3)
+})
+
+test('names the peers of an external tunnel when there are several', () => {
+  const external = { ...status, state: 'external', backend: 'external' } as const
+  const one = formatTunnel({ ...view, status: external })
+  expect(one).toBe('tunnel: external\n  local: 10.77.0.1\n  peer: 10.77.0.2\n')
+  const gcp = { ...azure, name: 'gcp', address: '10.77.0.3' }
+  const two = formatTunnel({ ...view, status: { ...external, peers: [azure, gcp] } })
+  expect(two).toMatch(/\n {2}peer: 10\.77\.0\.2 \(azure\)\n {2}peer: 10\.77\.0\.3 \(gcp\)\n$/)
 })
 
 test('ages have two units, sizes two decimals', () => {
