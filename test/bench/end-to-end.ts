@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf } from '../../src/base/errors.ts'
 import type { GatewayStatus } from '../../src/status/status.ts'
 import type { LoopbackPair, Site } from '../helpers/pair/loopback-pair.ts'
+import { linkOf } from '../helpers/status/link-of.ts'
 import { type BinlogFile, isBehind } from './binlog-file.ts'
 import { cpuSecondsOf } from './processor-time.ts'
 import type { Turn } from './tally.ts'
@@ -28,7 +29,7 @@ export async function endToEndSeconds(
   await rm(pair.spoolMemoryPath, { force: true })
   try {
     await pair.start('production')
-    await pair.until('production', (status) => status.link.state !== 'up')
+    await pair.until('production', (status) => linkOf(status).state !== 'up')
     await pair.start('dr')
     const folder = join(pair.spoolDirectory, '000001')
     const { startedAtMs } = await openedEpoch(join(folder, 'epoch.json'))

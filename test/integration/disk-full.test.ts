@@ -19,6 +19,7 @@ import {
 import type { GatewayStatus } from '../../src/status/status.ts'
 import { describeFlavors } from '../helpers/needs.ts'
 import { processBytes, ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
+import { linkOf } from '../helpers/status/link-of.ts'
 import { runStatusCommand } from '../helpers/status/status-command.ts'
 
 const MIB = 1024 ** 2
@@ -236,12 +237,12 @@ describeFlavors('a %s pair with a full disk at DR', { needs: ['root'] }, (flavor
     await mkdir(join(gateways.spoolDirectory, '000001', 'index'), { recursive: true })
     await fillSpoolDisk(gateways.spoolDirectory, 0)
     await gateways.start('dr')
-    const { link } = await gateways.until('dr', isAlarmed)
+    const link = linkOf(await gateways.until('dr', isAlarmed))
     await expectAlarm()
     const [sessions] = await Promise.all([link.sessions, sleep(5_000)])
     const later = await status()
     expect(isAlarmed(later)).toBe(true)
-    expect(later.link.sessions).toBe(sessions)
+    expect(linkOf(later).sessions).toBe(sessions)
     await freeSpoolDisk(gateways.spoolDirectory)
     await gateways.until('dr', (told) => !isAlarmed(told) && told.streams[0]?.state === 'streaming')
     await pair.synced()

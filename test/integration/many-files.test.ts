@@ -4,6 +4,7 @@ import { expect } from 'vitest'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { testFlavors } from '../helpers/needs.ts'
 import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
+import { linkOf } from '../helpers/status/link-of.ts'
 
 /** With names of this length, the source's list of files is more than a frame of the link. */
 const NAME = 'b'.repeat(200)
@@ -37,8 +38,8 @@ testFlavors('a %s source with thousands of binlog files is followed', async (fla
   const sql = await pair.sql()
   await sql.query('CREATE DATABASE d')
   await pair.pair.start('dr')
-  const { link, problems } = await pair.pair.until('dr', ({ streams }) => {
+  const status = await pair.pair.until('dr', ({ streams }) => {
     return (streams[0]?.spool?.files ?? 0) > 20 && (streams[0]?.receiveLag?.bytes ?? 0) > 0
   })
-  expect([link.sessions, problems]).toEqual([1, []])
+  expect([linkOf(status).sessions, status.problems]).toEqual([1, []])
 })

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFailed, test }
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { needs } from '../helpers/needs.ts'
 import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
+import { linkOf } from '../helpers/status/link-of.ts'
 
 const run = promisify(execFile)
 const MIB = 1024 ** 2
@@ -132,8 +133,9 @@ describe('a mariadb pair with limits', needs('root', 'mariadb'), () => {
     await pair.restartGateway('dr')
     await pair.pair.until(
       'dr',
-      ({ link, problems }) =>
-        link.state === 'down' && problems.some(({ code }) => code === 'ERR_LINK_FINGERPRINT'),
+      ({ links, problems }) =>
+        linkOf({ links }).state === 'down' &&
+        problems.some(({ code }) => code === 'ERR_LINK_FINGERPRINT'),
     )
     await writeFile(path, text)
     await pair.restartGateway('dr')

@@ -11,6 +11,7 @@ import { crowd, hostOf, Stranger } from '../helpers/link/stranger.ts'
 import { describeFlavors } from '../helpers/needs.ts'
 import { processBytes, ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
 import { HostileLogins } from '../helpers/relay/hostile-logins.ts'
+import { linkOf } from '../helpers/status/link-of.ts'
 
 const SITES = ['production', 'dr'] as const
 type Site = (typeof SITES)[number]
@@ -70,8 +71,10 @@ describeFlavors('a %s pair among strangers', (flavor) => {
   beforeEach(() => onTestFailed(async () => console.error(await pair.logTails())))
   afterAll(() => pair?.stop())
 
-  const isWell = ({ link: { state }, streams: [stream] }: GatewayStatus): boolean =>
-    state === 'up' && stream?.state === 'streaming' && stream.replicas[0]?.state === 'caught-up'
+  const isWell = ({ links, streams: [stream] }: GatewayStatus): boolean =>
+    linkOf({ links }).state === 'up' &&
+    stream?.state === 'streaming' &&
+    stream.replicas[0]?.state === 'caught-up'
 
   async function settled(): Promise<void> {
     await pair.pair.until('dr', isWell)
@@ -105,7 +108,7 @@ describeFlavors('a %s pair among strangers', (flavor) => {
     while (usualMs.length < ROWS_USUAL) usualMs.push(await insertAndSync())
     const before = await Promise.all(SITES.map(footprint))
     const logBytes = await Promise.all(SITES.map(async (site) => (await pair.log(site)).length))
-    const sessions = (await pair.pair.status('dr'))?.link.sessions
+    const sessions = linkOf(await pair.pair.until('dr', isWell)).sessions
     let isOver = false
     const attacking = attack().finally(() => {
       isOver = true
@@ -140,7 +143,7 @@ describeFlavors('a %s pair among strangers', (flavor) => {
     }
     // Neither the link nor the replica was disturbed.
     const after = await pair.pair.until('dr', isWell)
-    expect(after.link.sessions).toBe(sessions)
+    expect(linkOf(after).sessions).toBe(sessions)
     return `${delaysMs.length} rows in ${median(delaysMs).toFixed(0)} ms each, else ${median(
       usualMs,
     ).toFixed(0)}; at most ${SITES.map((site, at) => {
@@ -306,6 +309,8 @@ describeFlavors('a %s pair among strangers', (flavor) => {
   })
 
   test('lets replica and peer in while both doors are flooded', async () => {
+    const sessionsAtProduction = async () =>
+      linkOf(await pair.pair.until('production', () => true)).sessions
     const { replica } = pair
     if (replica === null) throw new Error('there is no replica')
     let isOver = false
@@ -321,14 +326,14 @@ describeFlavors('a %s pair among strangers', (flavor) => {
       held.delete(stranger)
       await sleep(20)
     }).catch(() => undefined)
-    const before = (await pair.pair.status('production'))?.link.sessions ?? 0
+    const before = await sessionsAtProduction()
     await pair.control(replica, 'STOP')
     await pair.control(replica, 'START')
     await settled()
     await pair.restartGateway('dr')
     await settled()
     await insertAndSync()
-    expect((await pair.pair.status('production'))?.link.sessions).toBe(before + 1)
+    expect(await sessionsAtProduction()).toBe(before + 1)
     isOver = true
     for (const stranger of held) stranger.destroy()
     await flood

@@ -17,7 +17,8 @@ function streamOf(server: RunningServer, user: string): OriginHalf {
     gateway: 'ec2',
     config: {
       name: 'main',
-      source: {
+      origin: 'ec2',
+      database: {
         host: '127.0.0.1',
         port: server.port,
         user,
@@ -27,16 +28,23 @@ function streamOf(server: RunningServer, user: string): OriginHalf {
         flavor: 'auto',
       },
       throttle: { bytesPerSecond: null },
-      spool: null,
+      spool: {
+        directory: '/nowhere',
+        retention: {
+          ageMs: null,
+          sizeBytes: null,
+          hardLimit: false,
+          replicaAgeMs: 1,
+          minimumHoldMs: 1,
+        },
+      },
       relay: null,
-      replica: null,
     },
-    link: { host: '', port: 0, windowBytes: 1024 ** 2, compression: 'none', pingMs: 1000 },
+    peers: [{ name: 'azure', site: 'azure' }],
+    link: { windowBytes: 1024 ** 2, compression: 'none', pingMs: 1000 },
     identity: {
-      sourceServerId: 4_100_000_001,
-      replicaUuid: '7f3c0a52-93b1-11ef-8a0f-0242ac120002',
-      relayServerId: 4_200_000_001,
-      relayUuid: '00000000-0000-4000-8000-000000000001',
+      readers: { azure: { serverId: 4_100_000_001, uuid: '7f3c0a52-93b1-11ef-8a0f-0242ac120002' } },
+      relay: { serverId: 4_200_000_001, uuid: '00000000-0000-4000-8000-000000000001' },
     },
     attempts: new ConnectAttempts({ clock: systemClock }),
     clock: systemClock,
@@ -49,8 +57,8 @@ async function during(stream: OriginHalf, look: () => Promise<void>): Promise<vo
   const deaf = { send: () => undefined, say: () => undefined, sendJson: () => undefined }
   const channel = { ...deaf, fail: () => undefined } as unknown as Channel
   const stop = new AbortController()
-  const session = stream.session(channel, 0)
-  const body = { held: null, windowBytes: 1024 ** 2 }
+  const session = stream.session(channel, 0, 'azure')
+  const body = { stream: 'main', term: 1, held: null, windowBytes: 1024 ** 2 }
   session.onFrame({ type: FrameType.Resume, stream: 0, body })
   const running = session.run(stop.signal).catch((error: unknown) => error)
   try {

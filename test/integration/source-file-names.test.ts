@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { describeFlavors } from '../helpers/needs.ts'
 import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
+import { linkOf } from '../helpers/status/link-of.ts'
 
 /** As long as the server takes it by this path: it makes longer names of it, or loses itself. */
 const BASE_BYTES = { mysql: 235, mariadb: 242 } as const
@@ -32,7 +33,9 @@ describeFlavors('a %s source whose binlog files have strange names', (flavor) =>
     const again = await pair.sql()
     await again.query('INSERT INTO d.t VALUES (); FLUSH BINARY LOGS; INSERT INTO d.t VALUES ()')
     await pair.synced()
-    const { streams, link } = await pair.pair.until('dr', (status) => status.state === 'ok')
+    const status = await pair.pair.until('dr', (one) => one.state === 'ok')
+    const { streams } = status
+    const link = linkOf(status)
     expect(streams[0]?.spool?.oldestFile).toBe(`${base}.000001`)
     expect(link.sessions).toBeLessThanOrEqual(2)
     expect(await pair.compareSpool()).toMatchObject({ identical: true, failures: [] })
@@ -40,7 +43,7 @@ describeFlavors('a %s source whose binlog files have strange names', (flavor) =>
   })
 
   test('blocks its stream alone by a name that cannot be read, and says which', async () => {
-    const before = (await pair.pair.status('dr'))?.link.sessions
+    const before = linkOf(await pair.pair.until('dr', () => true)).sessions
     await pair.restart('source', 'SIGTERM', { arguments: logBin('new\nline') })
     for (const site of ['production', 'dr'] as const) {
       const { problems } = await pair.pair.until(site, ({ state }) => state === 'blocked')
@@ -48,6 +51,9 @@ describeFlavors('a %s source whose binlog files have strange names', (flavor) =>
       expect(named).toMatchObject({ severity: 'blocked', where: 'source:main' })
       expect(named?.message).toMatch(/cannot be stored: (new|line)/)
     }
-    expect((await pair.pair.status('dr'))?.link).toMatchObject({ state: 'up', sessions: before })
+    expect(linkOf(await pair.pair.until('dr', () => true))).toMatchObject({
+      state: 'up',
+      sessions: before,
+    })
   })
 })

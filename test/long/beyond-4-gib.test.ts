@@ -22,6 +22,7 @@ import {
 } from '../helpers/pair/beyond-wrap.ts'
 import { processBytes, ReplicatedPair, SOURCE_PASSWORD } from '../helpers/pair/replicated-pair.ts'
 import { installBlackhole } from '../helpers/servers/blackhole.ts'
+import { linkOf } from '../helpers/status/link-of.ts'
 
 const MIB = 1024 ** 2
 const MEMORY_BYTES_MAX = 200e6
@@ -68,8 +69,10 @@ describeFlavors('a %s file of more than 4 GiB', { needs: ['root'] }, (flavor) =>
   async function expectStopped(): Promise<void> {
     await pair.pair.until(
       'dr',
-      ({ problems, link }) => {
-        return link.state === 'up' && problems.some(({ code }) => code === 'ERR_DISK_FULL')
+      ({ problems, links }) => {
+        return (
+          linkOf({ links }).state === 'up' && problems.some(({ code }) => code === 'ERR_DISK_FULL')
+        )
       },
       LONG_MS,
     )

@@ -53,7 +53,7 @@ describe.each(['mysql', 'mariadb'] as const)('a session of %s', (flavor) => {
       async peer() {
         const { left, right } = socketPair()
         const { over } = link.receive(right)
-        const peer = new HandmadePeer(left, 'production', 'ec2')
+        const peer = new HandmadePeer(left, 'ec2')
         await until(() => peer.hasHeard(FrameType.Resume))
         return { peer, over }
       },
@@ -226,8 +226,10 @@ describe.each(['mysql', 'mariadb'] as const)('a session of %s', (flavor) => {
     await using all = await pair()
     const { left, right } = socketPair()
     const { over } = all.link.send(right)
-    const peer = new HandmadePeer(left, 'dr', 'azure')
-    peer.say(encodeJson(FrameType.Resume, 0, { held: null, windowBytes: 1_000 }))
+    const peer = new HandmadePeer(left, 'azure')
+    peer.say(
+      encodeJson(FrameType.Resume, 0, { stream: 'main', term: 1, held: null, windowBytes: 1_000 }),
+    )
     await until(() => peer.hasHeard(FrameType.Data))
     peer.say(...acks)
     expect(await over).toBe('ERR_LINK_ACK')
@@ -241,7 +243,7 @@ describe('a peer of another version', () => {
     const recorded = new RecordedSource('mysql', crc32)
     const { left, right } = socketPair()
     const { over } = new MemoryLink({ source: recorded, spool: fixture }).receive(right)
-    const peer = new HandmadePeer(left, 'production', 'ec2', fields)
+    const peer = new HandmadePeer(left, 'ec2', fields)
     await until(() => peer.closeCode() !== undefined || peer.hasHeard(FrameType.Resume))
     const code = peer.closeCode()
     peer.cut()

@@ -6,16 +6,25 @@ import {
   writeDataHeader,
 } from '../../../src/link/frame.ts'
 import type { Close, Hello, Open, Resume, Sample, State } from '../../../src/link/messages.ts'
+import { firstTerm } from '../../../src/status/term-record.ts'
 import { epochSource } from '../../helpers/spool/spool-fixture.ts'
 
 const HELLO: Hello = {
   protocol: { oldest: 1, newest: 1 },
   gateway: 'ec2',
-  site: 'production',
+  site: 'ec2',
   software: '0.1.0',
-  streams: ['main', 'other'],
+  streams: [
+    { name: 'main', term: firstTerm('ec2') },
+    {
+      name: 'other',
+      term: { term: 3, origin: 'azure', sinceMs: 5, by: 'azure', reason: 'the fire' },
+    },
+  ],
 }
 const RESUME: Resume = {
+  stream: 'main',
+  term: 1,
   held: {
     epoch: 1,
     source: epochSource('mysql'),

@@ -7,11 +7,14 @@ import {
   encodePing,
   FrameType,
 } from '../../../src/link/frame.ts'
-import { runLinkSession } from '../../../src/link/link-session.ts'
+import { runLinkSession, type SessionBody } from '../../../src/link/link-session.ts'
+import { receivedStreams } from '../../../src/link/received-streams.ts'
+import { SentStreams } from '../../../src/link/sent-streams.ts'
 import type { SourcePort, SpoolPort } from '../../../src/link/source-port.ts'
 import { StreamReceiver } from '../../../src/link/stream-receiver.ts'
 import { StreamSender } from '../../../src/link/stream-sender.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
+import { helloOf } from '../../helpers/link/memory-link.ts'
 import { socketPair } from '../../helpers/link/socket-pair.ts'
 import { epochSource } from '../../helpers/spool/spool-fixture.ts'
 import { attemptAsync } from '../engine/contract.ts'
@@ -64,12 +67,27 @@ function halfOf(site: 'production' | 'dr', clock: FakeClock, log: StrictLog) {
     return new StreamSender({ ...options, source, throttle, clock, log })
   }
   const told = { onSample: () => undefined, onOpen: () => undefined }
-  return new StreamReceiver({ name: 'main', spool, windowBytes: WINDOW_BYTES, clock, ...told })
+  const options = { name: 'main', term: 1, spool, windowBytes: WINDOW_BYTES, clock, ...told }
+  return new StreamReceiver(options)
 }
 
-function helloOf(site: 'production' | 'dr'): Buffer {
-  const protocol = { oldest: 1, newest: 1 }
-  const body = { protocol, gateway: SITES[site], site, software: 'fuzz', streams: ['main'] }
+type Half = ReturnType<typeof halfOf>
+
+/** What a gateway does in a session, with one stream. */
+function bodyOf(half: Half, channel: Channel): SessionBody {
+  if (half instanceof StreamSender) {
+    return new SentStreams(channel, ({ stream }, own, number) =>
+      stream === 'main' ? half.session(own, number) : UNKNOWN,
+    )
+  }
+  const session = (own: Channel, number: number) => half.session(own, number, SITES.production)
+  return receivedStreams([{ session }], channel)
+}
+
+const UNKNOWN = { code: 'ERR_STREAM_UNKNOWN', message: '', remedy: null, sinceMs: 0 } as const
+
+function greeting(site: keyof typeof SITES): Buffer {
+  const body = { protocol: { oldest: 1, newest: 1 }, ...helloOf(SITES[site]) }
   return encodeJson(FrameType.Hello, 0, body)
 }
 
@@ -85,18 +103,18 @@ async function run(input: Buffer): Promise<void> {
   left.socket.on('message', () => undefined)
   left.socket.resume()
   const options = {
-    own: { gateway: SITES[site], site, software: 'fuzz', streams: ['main'] },
-    peerName: SITES[far],
+    own: () => helloOf(SITES[site]),
+    peer: { name: SITES[far], site: SITES[far] },
     pingMs: 60_000,
     clock,
     onUp: () => undefined,
-    createBody: (channel: Channel) => half.session(channel, 0),
+    createBody: (channel: Channel) => bodyOf(half, channel),
   }
   const session = attemptAsync(() =>
     runLinkSession(right.socket, right.stream, options, new AbortController().signal),
   )
   const frames = splitParts(bytes)
-  if (flags & GREETED) frames.unshift(helloOf(far))
+  if (flags & GREETED) frames.unshift(greeting(far))
   for (const frame of frames) left.socket.send(frame, {}, () => undefined)
   left.cut()
   await session
@@ -114,7 +132,12 @@ function seeds(): Buffer[] {
     encodePing(5),
     ...bodies.slice(5),
   ]
-  const resume = encodeJson(FrameType.Resume, 0, { held: null, windowBytes: 1024 })
+  const resume = encodeJson(FrameType.Resume, 0, {
+    stream: 'main',
+    term: 1,
+    held: null,
+    windowBytes: 1024,
+  })
   return [
     withFlags(GREETED, joinParts(received)),
     withFlags(0, joinParts(bodies)),
@@ -126,6 +149,14 @@ function seeds(): Buffer[] {
 export const createTarget = async (): Promise<FuzzTarget> => ({
   inputBytesMax: 2500,
   seeds: seeds(),
-  tokens: ['null', 'true', '"windowBytes":0', '"newEpoch":null', '"held":null'],
+  tokens: [
+    'null',
+    'true',
+    '"windowBytes":0',
+    '"term":0',
+    '"stream":"ghost"',
+    '"newEpoch":null',
+    '"held":null',
+  ],
   run,
 })

@@ -8,6 +8,7 @@ import { encodeJson, encodePing, FrameType } from '../../../src/link/frame.ts'
 import { LINK_PATH } from '../../../src/link/link-client.ts'
 import { LinkServer } from '../../../src/link/link-server.ts'
 import type { SessionBody } from '../../../src/link/link-session.ts'
+import { firstTerm } from '../../../src/status/term-record.ts'
 import type { FuzzTarget } from '../engine/target.ts'
 import { takeFlags, withFlags } from '../input/flags.ts'
 import { BODIES } from '../input/link-bodies.ts'
@@ -56,9 +57,9 @@ function seeds(): Buffer[] {
   const hello = encodeJson(FrameType.Hello, 0, {
     protocol: { oldest: 1, newest: 1 },
     gateway: 'azure',
-    site: 'dr',
+    site: 'azure',
     software: 'fuzz',
-    streams: ['main'],
+    streams: [{ name: 'main', term: firstTerm('ec2') }],
   })
   const closing = Buffer.from('888200000000 03e8'.replaceAll(' ', ''), 'hex')
   const pinging = Buffer.from('8980000000000a80000000008180000000000180000000000080000000', 'hex')
@@ -102,15 +103,20 @@ class Listener {
       certificatePem: own.certificatePem,
       privateKeyPem: own.privateKeyPem,
       authorityPem: ca,
-      peerFingerprint: certificateFingerprint(peer.certificatePem),
       fingerprintOf: (certificate: X509Certificate) => publicKeyFingerprint(certificate.publicKey),
     }
     let dials = 0
     const listener = new Listener(
       (log) =>
         new LinkServer({
-          own: { gateway: 'ec2', site: 'production', software: 'fuzz', streams: [] },
-          peerName: 'azure',
+          own: () => ({ gateway: 'ec2', site: 'ec2', software: 'fuzz', streams: [] }),
+          peers: [
+            {
+              name: 'azure',
+              site: 'azure',
+              certificateFingerprint: certificateFingerprint(peer.certificatePem),
+            },
+          ],
           pingMs: 60_000,
           host: '127.0.0.1',
           port: 0,

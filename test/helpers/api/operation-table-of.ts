@@ -3,7 +3,7 @@ import type { Operation } from '../../../src/api/operation.ts'
 import { OperationTable } from '../../../src/api/operation-table.ts'
 import { silentLog } from '../../../src/base/log.ts'
 import { replicaRelease } from '../../../src/gateway/replica-release.ts'
-import type { StreamHalf } from '../../../src/gateway/stream-half.ts'
+import type { Stream } from '../../../src/gateway/stream.ts'
 import { MemoryDisk } from '../disk/memory-disk.ts'
 import { FakeClock } from '../fake-clock.ts'
 
@@ -17,6 +17,8 @@ export function operationTableOf(operations: readonly Operation[] = []): Operati
 export function releaseOf(
   streams: Readonly<Record<string, (replica: string) => Promise<boolean>>>,
 ): Operation {
-  const halves = Object.entries(streams).map(([name, releaseReplica]) => ({ name, releaseReplica }))
-  return replicaRelease(() => halves as unknown as readonly StreamHalf[])
+  const all = Object.entries(streams).map(([name, releaseReplica]) => {
+    return { name, half: { releaseReplica } }
+  })
+  return replicaRelease(() => all as unknown as readonly Stream[])
 }

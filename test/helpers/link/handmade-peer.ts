@@ -1,4 +1,5 @@
 import { decodeFrame, encodeJson, type Frame, FrameType } from '../../../src/link/frame.ts'
+import { helloOf } from './memory-link.ts'
 import type { SocketEnd } from './socket-pair.ts'
 
 export interface HelloFields {
@@ -13,7 +14,7 @@ export class HandmadePeer {
 
   constructor(
     end: SocketEnd,
-    site: 'production' | 'dr',
+    /** Its name, and that of its site. */
     gateway: string,
     fields: HelloFields = {},
   ) {
@@ -21,7 +22,7 @@ export class HandmadePeer {
     end.socket.on('message', (data: Buffer) => this.heard.push(decodeFrame(data)))
     end.socket.resume()
     const protocol = { oldest: 1, newest: 1 }
-    const body = { protocol, gateway, site, software: 'test', streams: ['main'], ...fields }
+    const body = { protocol, ...helloOf(gateway), ...fields }
     this.say(encodeJson(FrameType.Hello, 0, body))
   }
 

@@ -4,9 +4,13 @@ import { isLandbridgeError } from '../../../src/base/errors.ts'
 import { type Log, silentLog } from '../../../src/base/log.ts'
 import type { Channel } from '../../../src/link/channel.ts'
 import { runLinkSession } from '../../../src/link/link-session.ts'
+import type { Hello } from '../../../src/link/messages.ts'
+import { receivedStreams } from '../../../src/link/received-streams.ts'
+import { SentStreams } from '../../../src/link/sent-streams.ts'
 import type { SourcePort } from '../../../src/link/source-port.ts'
 import { StreamReceiver } from '../../../src/link/stream-receiver.ts'
 import { StreamSender } from '../../../src/link/stream-sender.ts'
+import { firstTerm } from '../../../src/status/term-record.ts'
 import type { SpoolFixture } from '../spool/spool-fixture.ts'
 import { type Judge, type SocketEnd, socketPair } from './socket-pair.ts'
 
@@ -52,6 +56,7 @@ export class MemoryLink {
     })
     this.receiver = new StreamReceiver({
       name: 'main',
+      term: 1,
       windowBytes,
       clock,
       spool: {
@@ -101,17 +106,30 @@ export class MemoryLink {
   }
 
   #run(end: SocketEnd, site: 'production' | 'dr', signal: AbortSignal): Promise<string> {
-    const half = site === 'dr' ? this.receiver : this.sender
+    const peer = SITES[site === 'dr' ? 'production' : 'dr']
+    const receive = (channel: Channel) =>
+      receivedStreams(
+        [{ session: (own, number) => this.receiver.session(own, number, peer) }],
+        channel,
+      )
+    const send = (channel: Channel) =>
+      new SentStreams(channel, (_request, own, number) => this.sender.session(own, number))
     const options = {
-      own: { gateway: SITES[site], site, software: 'test', streams: ['main'] },
-      peerName: SITES[site === 'dr' ? 'production' : 'dr'],
+      own: () => helloOf(SITES[site]),
+      peer: { name: peer, site: peer },
       pingMs: 10_000,
       clock: this.#clock,
       onUp: () => undefined,
-      createBody: (channel: Channel) => half.session(channel, 0),
+      createBody: site === 'dr' ? receive : send,
     }
     return runLinkSession(end.socket, end.stream, options, signal).catch(reasonOf)
   }
+}
+
+/** What a gateway that is named like its site says of itself. */
+export function helloOf(site: string): Omit<Hello, 'protocol'> {
+  const streams = [{ name: 'main', term: firstTerm('ec2') }]
+  return { gateway: site, site, software: 'test', streams }
 }
 
 function reasonOf(error: unknown): string {

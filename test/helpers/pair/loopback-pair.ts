@@ -8,12 +8,13 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseDocument, stringify } from 'yaml'
-import { fetchStatus } from '../../../src/api/admin-client.ts'
-import { setUpPair } from '../../../src/provision/pair-setup.ts'
+import { callOperation, fetchStatus } from '../../../src/api/admin-client.ts'
+import { setUpSites } from '../../../src/provision/sites-setup.ts'
 import type { GatewayStatus } from '../../../src/status/status.ts'
 import { freePort } from '../free-port.ts'
-import { pairPlan } from './pair-folder.ts'
+import { changeGateways, sitesPlan } from './pair-folder.ts'
 
+/** By the roles of the first term: the names of the sites are in NAMES. */
 export type Site = 'production' | 'dr'
 
 export interface LoopbackPairOptions {
@@ -22,10 +23,11 @@ export interface LoopbackPairOptions {
   /** Further keys of the link section at both ends. */
   readonly link?: Record<string, unknown>
   readonly throttle?: Record<string, unknown>
+  /** At both sites. */
   readonly spool?: Record<string, unknown>
 }
 
-const NAMES = { production: 'ec2', dr: 'azure' } as const
+export const NAMES = { production: 'ec2', dr: 'azure' } as const
 const ADDRESSES = { production: '127.0.0.1', dr: '127.0.0.2' } as const
 const LANDBRIDGE = fileURLToPath(new URL('../../../src/cli/landbridge.mjs', import.meta.url))
 const RELAY_PASSWORD = 'relay-secret'
@@ -33,65 +35,76 @@ const RELAY_PASSWORD = 'relay-secret'
 /** Two real gateways on the loopback, `tunnel: external`, each a process of its own. */
 export class LoopbackPair implements AsyncDisposable {
   readonly directory: string
+  /** Of the DR gateway. */
   readonly relayPort: number
+  /** Of the production gateway, for the times when that is a copy. */
+  readonly productionRelayPort: number
   readonly linkPort: number
   readonly relayPassword = RELAY_PASSWORD
   readonly #processes = new Map<Site, ChildProcess>()
   #spools = 1
 
-  private constructor(directory: string, relayPort: number, linkPort: number) {
+  private constructor(
+    directory: string,
+    ports: Pick<LoopbackPair, 'relayPort' | 'productionRelayPort' | 'linkPort'>,
+  ) {
     this.directory = directory
-    this.relayPort = relayPort
-    this.linkPort = linkPort
+    this.relayPort = ports.relayPort
+    this.productionRelayPort = ports.productionRelayPort
+    this.linkPort = ports.linkPort
   }
 
   static async create(options: LoopbackPairOptions): Promise<LoopbackPair> {
     const directory = await mkdtemp(join(tmpdir(), 'lbpair-'))
-    const plan = pairPlan(directory)
-    const [linkPort, relayPort] = [await freePort(), await freePort()]
-    await setUpPair({
-      ...plan,
-      externalTunnel: true,
-      linkPort,
-      production: {
-        ...plan.production,
-        tunnelAddress: { address: ADDRESSES.production, prefixLength: 8 },
-      },
-      dr: { ...plan.dr, tunnelAddress: { address: ADDRESSES.dr, prefixLength: 8 } },
-    })
-    const pair = new LoopbackPair(directory, relayPort, linkPort)
+    const [linkPort, relayPort, productionRelayPort] = [
+      await freePort(),
+      await freePort(),
+      await freePort(),
+    ]
+    const plan = sitesPlan(directory, { externalTunnel: true, linkPort })
+    await setUpSites(
+      changeGateways(plan, {
+        ec2: { tunnelAddress: { address: ADDRESSES.production, prefixLength: 8 } },
+        azure: { tunnelAddress: { address: ADDRESSES.dr, prefixLength: 8 } },
+      }),
+    )
+    const pair = new LoopbackPair(directory, { linkPort, relayPort, productionRelayPort })
     const { source, replica } = options
-    await writeFile(join(directory, 'source.password'), source.password, { mode: 0o600 })
     await writeFile(join(directory, 'relay.password'), RELAY_PASSWORD, { mode: 0o600 })
-    await pair.#write('production', options, {
-      name: 'main',
-      source: database(source, '../source.password'),
-      ...(options.throttle && { throttle: options.throttle }),
-    })
-    if (replica)
-      await writeFile(join(directory, 'replica.password'), replica.password, { mode: 0o600 })
-    await pair.#write('dr', options, {
-      name: 'main',
-      spool: { directory: 'spool/main', ...options.spool },
-      relay: {
-        listen: `127.0.0.1:${relayPort}`,
-        user: 'replica',
-        passwordFile: '../relay.password',
-      },
-      ...(replica && { replica: database(replica, '../replica.password') }),
-    })
+    await pair.#write('production', options, { relayPort: productionRelayPort, server: source })
+    await pair.#write('dr', options, { relayPort, server: replica })
     return pair
   }
 
-  async #write(site: Site, options: LoopbackPairOptions, stream: object): Promise<void> {
+  async #write(
+    site: Site,
+    options: LoopbackPairOptions,
+    own: { readonly relayPort: number; readonly server: LoopbackPairOptions['replica'] },
+  ): Promise<void> {
     const name = NAMES[site]
+    const { server } = own
+    const password = `${site}.password`
+    if (server !== undefined) {
+      await writeFile(join(this.directory, password), server.password, { mode: 0o600 })
+    }
+    const stream = {
+      name: 'main',
+      origin: NAMES.production,
+      ...(server && { database: database(server, `../${password}`) }),
+      ...(options.throttle && { throttle: options.throttle }),
+      spool: { directory: 'spool/main', ...options.spool },
+      relay: {
+        listen: `127.0.0.1:${own.relayPort}`,
+        user: 'replica',
+        passwordFile: '../relay.password',
+      },
+    }
     await mkdir(join(this.directory, 'gateway'), { recursive: true })
     const config = {
       name,
-      site,
+      site: name,
       dataDir: `../data/${name}`,
-      peers: '../peers',
-      peer: NAMES[site === 'dr' ? 'production' : 'dr'],
+      peers: [NAMES[site === 'dr' ? 'production' : 'dr']],
       identity: {
         wireguardKey: `../certs/${name}/wireguard.key`,
         certificate: `../certs/${name}/gateway.crt`,
@@ -116,7 +129,7 @@ export class LoopbackPair implements AsyncDisposable {
   async pointSourceAt(port: number): Promise<void> {
     const path = this.configPath('production')
     const config = parseDocument(await readFile(path, 'utf8'))
-    config.setIn(['streams', 0, 'source', 'port'], port)
+    config.setIn(['streams', 0, 'database', 'port'], port)
     await writeFile(path, config.toString())
   }
 
@@ -146,8 +159,21 @@ export class LoopbackPair implements AsyncDisposable {
     return join(this.directory, 'gateway', `${NAMES[site]}.yaml`)
   }
 
+  /** Of the DR gateway. */
   get spoolDirectory(): string {
     return join(this.directory, 'data', NAMES.dr, this.#spoolName)
+  }
+
+  /** Of the production gateway, for the times when that is a copy. */
+  get productionSpoolDirectory(): string {
+    return join(this.directory, 'data', NAMES.production, 'spool/main')
+  }
+
+  /** Asks a gateway for one of its operations that change something. */
+  async operate<Output>(site: Site, name: string, input: object): Promise<Output> {
+    const signal = AbortSignal.timeout(60_000)
+    const operation = { name, permission: 'recover' } as const
+    return await callOperation<Output>(this.socketPath(site), operation, input, { signal })
   }
 
   get #spoolName(): string {

@@ -33,11 +33,19 @@ const REPLICA_GRANTS = {
   mariadb: ['SLAVE MONITOR ON *.*'],
 } as const
 
+/** To be made read-only once another site took over. */
+const FENCE_GRANTS = {
+  mysql: ['SYSTEM_VARIABLES_ADMIN, CONNECTION_ADMIN ON *.*'],
+  mariadb: ['READ_ONLY ADMIN ON *.*'],
+} as const
+
 export interface ReplicatedPairOptions {
   readonly source?: TestServerOptions
   readonly replica?: TestServerOptions
   /** False: nothing is attached to the relay. */
   readonly attach?: boolean
+  /** The gateways may do with either server what each role takes. */
+  readonly bothRoles?: boolean
   readonly gateways?: Omit<LoopbackPairOptions, 'source' | 'replica'>
   /** Called before the gateways start for the first time. */
   readonly prepare?: (pair: LoopbackPair, source: RunningServer) => Promise<void>
@@ -80,8 +88,12 @@ export class ReplicatedPair implements AsyncDisposable {
         servers.start(flavor, { serverId: 1, ...options.source }),
         withReplica ? servers.start(flavor, { serverId: 2, ...options.replica }) : null,
       ])
-      await createLogin(source, SOURCE_GRANTS[flavor])
-      if (replica !== null) await createLogin(replica, REPLICA_GRANTS[flavor])
+      const grants = (role: readonly string[]) =>
+        options.bothRoles === true
+          ? [...SOURCE_GRANTS[flavor], ...REPLICA_GRANTS[flavor], ...FENCE_GRANTS[flavor]]
+          : role
+      await createLogin(source, grants(SOURCE_GRANTS[flavor]))
+      if (replica !== null) await createLogin(replica, grants(REPLICA_GRANTS[flavor]))
       const login = { user: 'landbridge', password: SOURCE_PASSWORD }
       const pair = await LoopbackPair.create({
         ...options.gateways,
@@ -127,9 +139,9 @@ export class ReplicatedPair implements AsyncDisposable {
   }
 
   /** Points a server at the relay, quick to come back after a loss. */
-  async attach(replica: RunningServer): Promise<void> {
+  async attach(replica: RunningServer, relayPort = this.pair.relayPort): Promise<void> {
     const sql = await this.sql(replica)
-    const { relayPort, relayPassword } = this.pair
+    const { relayPassword } = this.pair
     const [noun, verb, prefix] =
       this.flavor === 'mysql'
         ? ['REPLICA', 'CHANGE REPLICATION SOURCE TO', 'SOURCE']

@@ -1,9 +1,11 @@
 import type {
   GatewayStatus,
+  LinkStatus,
   ReplicaStatus,
   StreamStatus,
   TunnelPeerStatus,
 } from '../../../src/status/status.ts'
+import { firstTerm } from '../../../src/status/term-record.ts'
 import { verdictsOf } from '../../../src/status/verdicts.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 22, 12, 0, 0)
@@ -34,6 +36,10 @@ export const replicaStatus: ReplicaStatus = {
 
 export const drStream: StreamStatus = {
   name: 'main',
+  role: 'copy',
+  term: firstTerm('ec2'),
+  peer: 'ec2',
+  copies: [],
   flavor: 'mysql',
   state: 'streaming',
   source: {
@@ -98,11 +104,28 @@ export function judged(status: Omit<GatewayStatus, 'verdicts'>): GatewayStatus {
   return { ...status, verdicts: verdictsOf(status) }
 }
 
+/** Over which a DR gateway receives. */
+export const drLink: LinkStatus = {
+  state: 'up',
+  peer: 'ec2',
+  role: 'receiver',
+  carries: ['main'],
+  sinceMs: NOW_MS - 7_325_000,
+  unsteadySinceMs: null,
+  unsteadySessions: 0,
+  roundTripMs: 31.25,
+  clockOffsetMs: -2.3,
+  sessions: 3,
+  receivedBytes: 1_288_490_189,
+  sentBytes: 2_936_012,
+  lastError: null,
+}
+
 /** A DR gateway that is idle and well. */
 export const drStatus: GatewayStatus = judged({
   schema: 1,
   name: 'azure',
-  site: 'dr',
+  site: 'azure',
   version: '0.1.0',
   pid: 4242,
   startedAtMs: NOW_MS - 93_784_000,
@@ -115,22 +138,10 @@ export const drStatus: GatewayStatus = judged({
     interface: 'lb0',
     localAddress: '10.77.0.2/30',
     mtu: 1340,
-    firewall: { inPlace: true, accepts: [], forwards: false },
+    firewall: { inPlace: true, accepts: ['tcp/7400'], forwards: false },
     peers: [tunnelPeer],
   },
-  link: {
-    state: 'up',
-    peer: 'ec2',
-    sinceMs: NOW_MS - 7_325_000,
-    unsteadySinceMs: null,
-    unsteadySessions: 0,
-    roundTripMs: 31.25,
-    clockOffsetMs: -2.3,
-    sessions: 3,
-    receivedBytes: 1_288_490_189,
-    sentBytes: 2_936_012,
-    lastError: null,
-  },
+  links: [drLink, { ...drLink, role: 'sender', carries: [] }],
   refused: [{ where: 'relay:main', reason: 'password', connections: 3 }],
   streams: [drStream],
 })
@@ -139,7 +150,7 @@ export const drStatus: GatewayStatus = judged({
 export const productionStatus: GatewayStatus = judged({
   ...drStatus,
   name: 'ec2',
-  site: 'production',
+  site: 'ec2',
   tunnel: {
     ...drStatus.tunnel,
     backend: 'kernel',
@@ -156,10 +167,18 @@ export const productionStatus: GatewayStatus = judged({
       },
     ],
   },
-  link: { ...drStatus.link, peer: 'azure', clockOffsetMs: 2.3 },
+  links: [
+    { ...drLink, peer: 'azure', role: 'receiver', carries: [], clockOffsetMs: 2.3 },
+    { ...drLink, peer: 'azure', role: 'sender', clockOffsetMs: 2.3 },
+  ],
   streams: [
     {
       ...drStream,
+      role: 'origin',
+      peer: null,
+      copies: [
+        { peer: 'azure', site: 'azure', state: 'streaming', sentBytes: 0, inFlightBytes: 0 },
+      ],
       spool: null,
       receiveLag: null,
       replicas: [],

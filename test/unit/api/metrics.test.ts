@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { renderMetrics } from '../../../src/api/metrics.ts'
 import type { ReplicaStatus } from '../../../src/status/status.ts'
 import {
+  drLink,
   drStatus,
   drStream,
   replicaStatus,
@@ -77,13 +78,13 @@ describe('metrics', () => {
     const stream = { ...drStream, receiveLag: { ...lag, recent: ugly } }
     const peer = { ...tunnelPeer, handshakeAgeMs: 92_000.123456789 }
     const tunnel = { ...drStatus.tunnel, peers: [peer] }
-    const link = { ...drStatus.link, roundTripMs: 31.254, clockOffsetMs: -2.3000000001 }
-    const status = { ...drStatus, tunnel, link, streams: [stream] }
+    const link = { ...drLink, roundTripMs: 31.254, clockOffsetMs: -2.3000000001 }
+    const status = { ...drStatus, tunnel, links: [link], streams: [stream] }
     const own = (await renderMetrics(status))
       .split('\n')
       .filter((line) => !/^(process|nodejs)/.test(line))
     expect(own.filter((line) => /\.\d{7,}$|e-/.test(line))).toEqual([])
-    expect(own).toContain('landbridge_link_round_trip_seconds{peer="ec2"} 0.031254')
+    expect(own).toContain('landbridge_link_round_trip_seconds{peer="ec2",role="receiver"} 0.031254')
   })
 
   test('name a replica that lacks data, and tell it from one that nobody can ask', async () => {

@@ -15,6 +15,7 @@ import {
   writeDataHeader,
 } from '../../../src/link/frame.ts'
 import { hello, open, parseBody, resume, sample, state } from '../../../src/link/messages.ts'
+import { firstTerm } from '../../../src/status/term-record.ts'
 
 function dataFrame(payload: Buffer, rawBytes = payload.length, compressed = false): Buffer {
   const message = Buffer.concat([Buffer.alloc(DATA_HEADER_BYTES), payload])
@@ -115,11 +116,15 @@ describe('a frame', () => {
 })
 
 describe('the body of a frame', () => {
+  const asked = { stream: 'main', term: 1, held: null, windowBytes: 5 }
+
   test.each([
     [hello, { protocol: { oldest: 1, newest: 'x' } }],
     [hello, null],
-    [resume, { held: { epoch: -1 }, windowBytes: 1 }],
-    [resume, { held: null }],
+    [resume, { ...asked, held: { epoch: -1 } }],
+    [resume, { ...asked, windowBytes: undefined }],
+    [resume, { ...asked, term: 0 }],
+    [resume, { ...asked, stream: undefined }],
     [open, { source: { flavor: 'postgres' }, newEpoch: null }],
     [sample, { atMs: 'now' }],
     [state, { state: 'asleep', host: '', problem: null }],
@@ -128,14 +133,13 @@ describe('the body of a frame', () => {
   })
 
   test('is refused when it allows no byte to be under way', () => {
-    expect(() => parseBody(resume, { held: null, windowBytes: 0 }, 'resume')).toThrow(
+    expect(() => parseBody(resume, { ...asked, windowBytes: 0 }, 'resume')).toThrow(
       expect.objectContaining({ code: 'ERR_LINK_FRAME' }),
     )
   })
 
   test('may have more than this version knows', () => {
-    const body = { held: null, windowBytes: 5, later: true }
-    expect(parseBody(resume, body, 'resume')).toEqual({ held: null, windowBytes: 5 })
+    expect(parseBody(resume, { ...asked, later: true }, 'resume')).toEqual(asked)
   })
 })
 
@@ -166,9 +170,13 @@ test('the worked example of PROTOCOL.md is what it says', () => {
 })
 
 test('a hello that names a stream twice is refused: each would open dumps of its own', () => {
-  const body = { protocol: { oldest: 1, newest: 1 }, gateway: 'azure', site: 'dr', software: 'x' }
-  expect(parseBody(hello, { ...body, streams: ['a', 'b'] }, 'hello').streams).toHaveLength(2)
-  expect(() => parseBody(hello, { ...body, streams: ['a', 'b', 'a'] }, 'hello')).toThrow(
+  const protocol = { oldest: 1, newest: 1 }
+  const named = (...names: readonly string[]) => {
+    const streams = names.map((name) => ({ name, term: firstTerm('ec2') }))
+    return { protocol, gateway: 'azure', site: 'azure', software: 'x', streams }
+  }
+  expect(parseBody(hello, named('a', 'b'), 'hello').streams).toHaveLength(2)
+  expect(() => parseBody(hello, named('a', 'b', 'a'), 'hello')).toThrow(
     expect.objectContaining({ code: 'ERR_LINK_FRAME' }),
   )
 })

@@ -333,7 +333,7 @@ describe('a receiver', () => {
     const link = all.link({ windowBytes })
     const { left, right } = socketPair()
     const { over } = link.receive(right)
-    const peer = new HandmadePeer(left, 'production', 'ec2')
+    const peer = new HandmadePeer(left, 'ec2')
     await until(() => peer.heard.some(({ type }) => type === FrameType.Resume))
     peer.say(...messages)
     const reason = await over
@@ -368,7 +368,7 @@ describe('a receiver', () => {
     await using all = await joined()
     const { left, right } = socketPair()
     const { over } = all.link().receive(right)
-    const peer = new HandmadePeer(left, 'production', 'ec2')
+    const peer = new HandmadePeer(left, 'ec2')
     await until(() => peer.heard.some(({ type }) => type === FrameType.Resume))
     peer.say(opened, encodeFile(0, 0, '../x.1'), dataFrame(0, FIRST))
     await until(() => all.fixture.writer.trouble !== null)

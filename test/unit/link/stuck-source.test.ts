@@ -52,7 +52,7 @@ class Fixture {
     session.onFrame({
       type: FrameType.Resume,
       stream: 0,
-      body: { held: place, windowBytes: 2 ** 20 },
+      body: { stream: 'main', term: 1, held: place, windowBytes: 2 ** 20 },
     })
     await expect.poll(() => states.at(-1)?.state).toBe('blocked')
     await expect.poll(() => this.clock.sleeping).toBeGreaterThan(0)

@@ -115,7 +115,7 @@ describe.each(PAIRS)('a spool of %s', (flavor, other) => {
     for (const opened of [newEpoch, null]) {
       const { left, right } = socketPair()
       const { over } = link.receive(right)
-      const peer = new HandmadePeer(left, 'production', 'ec2')
+      const peer = new HandmadePeer(left, 'ec2')
       await until(() => peer.hasHeard(FrameType.Resume))
       const source = epochSource(other, 8)
       peer.say(encodeJson(FrameType.Open, 0, { source, newEpoch: opened }))

@@ -1,19 +1,19 @@
 import { describe, expect, test } from 'vitest'
 import { silenceProblems } from '../../../src/status/silence-problems.ts'
 import type { GatewayStatus, Problem, StreamStatus } from '../../../src/status/status.ts'
-import { drStatus } from '../../helpers/status/status-fixture.ts'
+import { drLink, drStatus } from '../../helpers/status/status-fixture.ts'
 
-const { nowMs, link } = drStatus
+const { nowMs } = drStatus
 const [sound] = drStatus.streams as [StreamStatus]
 const lag = { bytes: 1, transactions: 1, ms: 0, provenAgoMs: 0, recent: null }
 
 function problemsOf(
   change: Partial<StreamStatus>,
-  rest: Partial<Pick<GatewayStatus, 'problems' | 'link'>> = {},
+  rest: Partial<Pick<GatewayStatus, 'problems' | 'links'>> = {},
 ): readonly Problem[] {
   const streams = [{ ...sound, ...change }]
-  const up = { ...link, state: 'up', sinceMs: nowMs - 600_000 } as const
-  return silenceProblems({ nowMs, problems: [], link: up, streams, ...rest })
+  const up = { ...drLink, sinceMs: nowMs - 600_000 }
+  return silenceProblems({ nowMs, problems: [], links: [up], streams, ...rest })
 }
 const source = (heardAgoMs: number | null) => ({ source: { ...sound.source, heardAgoMs } })
 
@@ -44,10 +44,11 @@ describe('a stream of which nobody says that anything is wrong', () => {
   })
 
   test('gets time once the link is up again', () => {
-    const young = { ...link, state: 'up', sinceMs: nowMs - 3_000 } as const
+    const young = { ...drLink, sinceMs: nowMs - 3_000 }
+    const down = { ...drLink, state: 'down', sinceMs: 0 } as const
     const away = { ...source(600_000), receiveLag: { ...lag, ms: 600_000 }, receivedAgoMs: 600_000 }
-    expect(problemsOf(away, { link: young })).toEqual([])
-    expect(problemsOf(away, { link: { ...link, state: 'down', sinceMs: 0 } })).toEqual([])
+    expect(problemsOf(away, { links: [young] })).toEqual([])
+    expect(problemsOf(away, { links: [down] })).toEqual([])
   })
 
   test('has no second problem where the first explains it', () => {

@@ -1,8 +1,13 @@
 import { expect, test } from 'vitest'
-import type { GatewayStatus, TunnelPeerStatus } from '../../../src/status/status.ts'
+import type { LinkStatus, TunnelPeerStatus } from '../../../src/status/status.ts'
 import { tunnelWhere, worstPeerState } from '../../../src/status/tunnel-standing.ts'
 import { verdictsOf } from '../../../src/status/verdicts.ts'
-import { drStatus, secondTunnelPeer, tunnelPeer } from '../../helpers/status/status-fixture.ts'
+import {
+  drLink,
+  drStatus,
+  secondTunnelPeer,
+  tunnelPeer,
+} from '../../helpers/status/status-fixture.ts'
 
 const peersOf = (...states: TunnelPeerStatus['state'][]): TunnelPeerStatus[] =>
   states.map((state, index) => ({
@@ -25,9 +30,9 @@ test('a problem names the peer only where there are others', () => {
   expect(tunnelWhere(2, 'ec2')).toBe('tunnel:ec2')
 })
 
-function verdictOf(peers: readonly TunnelPeerStatus[], link: Partial<GatewayStatus['link']> = {}) {
+function verdictOf(peers: readonly TunnelPeerStatus[], link: Partial<LinkStatus> = {}) {
   const tunnel = { ...drStatus.tunnel, state: worstPeerState(peers), peers }
-  const status = { ...drStatus, tunnel, link: { ...drStatus.link, ...link } }
+  const status = { ...drStatus, tunnel, links: [{ ...drLink, ...link }] }
   const verdict = verdictsOf(status).find(({ question }) => question === 'tunnel')
   const [answer] = verdict?.answer.split('; link to') ?? []
   return { mood: verdict?.mood, answer }

@@ -19,6 +19,7 @@ import { describeLabText, type LabDescription } from '../../../../src/lab/lab-de
 import type { PairPlan, SetupReport } from '../../../../src/provision/pair-setup.ts'
 import type { Problem } from '../../../../src/status/status.ts'
 import {
+  drLink,
   drStatus,
   drStream,
   productionStatus,
@@ -49,7 +50,7 @@ const problem: Problem = {
 }
 const lastError = { code: 'ERR_LINK_DIAL', message: HOSTILE, remedy: HOSTILE, atMs: 1 }
 /** What the code chooses by; all else comes from databases, peers and files. */
-const CHOSEN = ['state', 'severity', 'site', 'backend', 'mood', 'question']
+const CHOSEN = ['state', 'severity', 'role', 'backend', 'mood', 'question']
 const replicas = [
   { ...replicaStatus, applyError: 'x', filters: ['x'], leftOut: 'x' },
   { ...replicaStatus, applyError: null, filters: ['x'], delaySeconds: 60 },
@@ -58,7 +59,7 @@ const streams = [{ ...drStream, replicas }, drStream]
 const troubled = {
   state: 'blocked',
   problems: [problem],
-  link: { ...drStatus.link, lastError },
+  links: [{ ...drLink, lastError }],
 } as const
 const statuses = [
   hostile({ ...drStatus, ...troubled, streams }, CHOSEN),

@@ -8,6 +8,7 @@ import type {
 } from '../../../../src/status/status.ts'
 import { worstPeerState } from '../../../../src/status/tunnel-standing.ts'
 import {
+  drLink,
   drStatus,
   drStream,
   judged,
@@ -57,14 +58,16 @@ const linkDown: GatewayStatus = {
     state: 'stale',
     peers: [{ ...tunnelPeer, state: 'stale', handshakeAgeMs: 301_000 }],
   },
-  link: {
-    ...drStatus.link,
-    state: 'down',
-    sinceMs: drStatus.nowMs - 185_000,
-    roundTripMs: null,
-    clockOffsetMs: null,
-    lastError: { code: 'ECONNREFUSED', message: 'connect refused', atMs: drStatus.nowMs - 2100 },
-  },
+  links: [
+    {
+      ...drLink,
+      state: 'down',
+      sinceMs: drStatus.nowMs - 185_000,
+      roundTripMs: null,
+      clockOffsetMs: null,
+      lastError: { code: 'ECONNREFUSED', message: 'connect refused', atMs: drStatus.nowMs - 2100 },
+    },
+  ],
   streams: [
     {
       ...drStream,
@@ -140,7 +143,7 @@ describe('status for people', () => {
     const fresh: GatewayStatus = {
       ...drStatus,
       tunnel: { ...drStatus.tunnel, state: 'external', backend: 'external' },
-      link: { ...drStatus.link, state: 'down', sinceMs: null, roundTripMs: null },
+      links: [{ ...drLink, state: 'down', sinceMs: null, roundTripMs: null }],
       streams: [
         { ...drStream, flavor: null, source, receiveLag: lag, replicas: [] },
         { ...drStream, name: 'second', replicas: [{ ...replicaStatus, applyLag: null }] },
@@ -163,7 +166,7 @@ describe('status for people', () => {
     }
     const exposed = /none known, last confirmed 3.0 s ago: all commits since then are exposed$/
     expect(line({})).toMatch(/none, confirmed 3.0 s ago: nothing is exposed$/)
-    expect(line({ link: { ...drStatus.link, state: 'down' } })).toMatch(exposed)
+    expect(line({ links: [{ ...drLink, state: 'down' }] })).toMatch(exposed)
     expect(line({}, false)).toMatch(exposed)
     expect(line({}, true, 4100)).toMatch(/all commits since then are exposed$/)
   })
@@ -173,8 +176,8 @@ describe('status for people', () => {
     const lagOf = (transactions: number, ms: number) => {
       const receiveLag = { bytes: 900 * transactions, transactions, ms, provenAgoMs: 300_000 }
       const stream = { ...drStream, receiveLag: { ...receiveLag, recent: null } }
-      const link = { ...drStatus.link, state: 'down' } as const
-      const shown = { ...drStatus, startedAtMs: nowMs - 60_000, link, streams: [stream] }
+      const links = [{ ...drLink, state: 'down' } as const]
+      const shown = { ...drStatus, startedAtMs: nowMs - 60_000, links, streams: [stream] }
       const text = render(shown, plain)
       return text.split('\n').find((line) => line.startsWith('  lag ')) ?? ''
     }
