@@ -38,11 +38,10 @@ export function tunnelOptionsOf(config: GatewayConfig): ConfiguredTunnel | null 
 
 /** Null for `tunnel: external`. */
 export function publicTunnelOf(config: PublicConfig): PublicTunnel | null {
-  const { tunnel, site, self, peer, dataDir } = config
-  if (tunnel.kind === 'external') return null
-  // Only the gateway that listens for the link needs its port open.
-  const link: readonly TransportPort[] =
-    site === 'production' ? [{ protocol: 'tcp', port: self.linkPort }] : []
+  const { tunnel, self, peers, dataDir } = config
+  const [peer] = peers
+  if (tunnel.kind === 'external' || peer === undefined) return null
+  const link: TransportPort = { protocol: 'tcp', port: self.linkPort }
   return {
     settings: {
       interfaceName: tunnel.interfaceName,
@@ -58,7 +57,7 @@ export function publicTunnelOf(config: PublicConfig): PublicTunnel | null {
     },
     publicKey: self.wireguardPublicKey,
     endpoints: peer.endpoints,
-    firewall: { accept: [...link, ...tunnel.allow], forward: tunnel.forward },
+    firewall: { accept: [link, ...tunnel.allow], forward: tunnel.forward },
     backend: tunnel.backend,
     userspaceArgv: tunnel.userspaceArgv,
     dataDir,
