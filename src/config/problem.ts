@@ -3,7 +3,7 @@ import { LandbridgeError } from '../base/errors.ts'
 
 /** One thing wrong in a file. `message` names the value (never a secret) and what to do. */
 export interface ConfigProblem {
-  /** Where: `streams[0].source.host`, or for a peer file `peers/ec2.yaml endpoints[0]`. */
+  /** Where: `streams[0].database.host`, or for a peer file `peers/ec2.yaml endpoints[0]`. */
   readonly path: string
   readonly message: string
   readonly value?: string | number | boolean

@@ -24,61 +24,101 @@ export interface LabConfigOptions {
 export const TUNNEL = { production: '10.77.0.1', dr: '10.77.0.2' } as const
 const NAMES = { production: 'ec2', dr: 'azure' } as const
 
-type Site = keyof typeof NAMES
+/** What a lab knows of the gateway of one site; the site has its name. */
+interface LabGateway {
+  readonly name: string
+  readonly tunnelAddress: string
+  /** Where the others find it: a gateway sees only the WAN's address on its own side. */
+  readonly endpoint: string
+  readonly interfaceName: string
+  /** Where the relay listens while the site is a copy. */
+  readonly relayHost: string
+  readonly database: ServerRecord
+  readonly login: LoginRecord
+}
 
-/** Writes the files a real pair has (keys, certificates, peer files, configurations) for a lab. */
+/** Writes the files that real sites have (keys, certificates, peer files, configurations). */
 export async function writeLabConfig(
   paths: LabPaths,
   options: LabConfigOptions,
 ): Promise<{ readonly production: GatewayRecord; readonly dr: GatewayRecord }> {
+  const { interfaces } = paths
+  const { source, replica, logins } = options
+  const production: LabGateway = {
+    name: NAMES.production,
+    tunnelAddress: TUNNEL.production,
+    endpoint: ADDRESSES.wanDr,
+    interfaceName: interfaces.prod,
+    relayHost: ADDRESSES.prodGw,
+    database: source,
+    login: logins.source,
+  }
+  const dr: LabGateway = {
+    name: NAMES.dr,
+    tunnelAddress: TUNNEL.dr,
+    endpoint: ADDRESSES.wanProd,
+    interfaceName: interfaces.dr,
+    relayHost: ADDRESSES.drGw,
+    database: replica,
+    login: logins.replica,
+  }
+  const gateways = [production, dr]
+  await writeIdentities(paths, gateways)
+  const configOf = (gateway: LabGateway) => {
+    return writeGateway(paths, gateway, { ...options, gateways, origin: production.name })
+  }
+  return {
+    production: { ...(await configOf(production)), site: 'production' },
+    dr: { ...(await configOf(dr)), site: 'dr' },
+  }
+}
+
+/** Keys and certificates of one authority, and the public half of each gateway. */
+async function writeIdentities(paths: LabPaths, gateways: readonly LabGateway[]): Promise<void> {
   const nowMs = Date.now()
   const certs = join(paths.dataDirectory, 'certs')
   const authority = await createAuthority(`landbridge lab ${paths.name}`, nowMs)
   await writePublicFile(join(certs, 'ca.crt'), authority.certificatePem)
   await writeSecretFile(join(certs, 'ca.key'), authority.privateKeyPem)
-  for (const site of ['production', 'dr'] as const) {
-    const name = NAMES[site]
+  for (const { name, tunnelAddress, endpoint } of gateways) {
     const wireguard = generateWireguardKeyPair()
-    const tunnelAddress = TUNNEL[site]
     const issued = await issueGatewayCertificate({ authority, name, tunnelAddress, nowMs })
     await writeSecretFile(join(certs, name, 'wireguard.key'), wireguard.privateKey)
     await writeSecretFile(join(certs, name, 'gateway.key'), issued.privateKeyPem)
     await writePublicFile(join(certs, name, 'gateway.crt'), issued.certificatePem)
     await writeYaml(join(paths.dataDirectory, 'peers'), name, {
       name,
-      site,
+      site: name,
       wireguardPublicKey: wireguard.publicKey,
-      // A gateway sees of the other only the WAN's address on its own side.
-      endpoints: [
-        `${site === 'production' ? ADDRESSES.wanDr : ADDRESSES.wanProd}:${PORTS.wireguard}`,
-      ],
-      tunnelAddress: `${tunnelAddress}/30`,
+      endpoints: [`${endpoint}:${PORTS.wireguard}`],
+      tunnelAddress: `${tunnelAddress}/24`,
       linkPort: PORTS.link,
       certificateFingerprint: certificateFingerprint(issued.certificatePem),
+      mayTakeOver: true,
     })
   }
-  return {
-    production: await writeGateway(paths, 'production', productionStream(options), options),
-    dr: await writeGateway(paths, 'dr', drStream(options), options),
-  }
+}
+
+interface GatewayOptions extends LabConfigOptions {
+  /** All of the lab. */
+  readonly gateways: readonly LabGateway[]
+  readonly origin: string
 }
 
 async function writeGateway(
   paths: LabPaths,
-  site: Site,
-  stream: Record<string, unknown>,
-  { breakable }: LabConfigOptions,
-): Promise<GatewayRecord> {
-  const name = NAMES[site]
+  gateway: LabGateway,
+  options: GatewayOptions,
+): Promise<Omit<GatewayRecord, 'site'>> {
+  const { name, interfaceName } = gateway
   const adminSocket = join(paths.runDirectory, `${name}.sock`)
-  const interfaceName = site === 'production' ? paths.interfaces.prod : paths.interfaces.dr
   const wireguardGo = sidProgram('usr/bin/wireguard-go')
   const config = await writeYaml(join(paths.dataDirectory, 'gateway'), name, {
     name,
-    site,
+    site: name,
     dataDir: `../${name}`,
-    peers: '../peers',
-    peer: NAMES[site === 'production' ? 'dr' : 'production'],
+    peersFolder: '../peers',
+    peers: options.gateways.map((one) => one.name).filter((other) => other !== name),
     identity: {
       wireguardKey: `../certs/${name}/wireguard.key`,
       certificate: `../certs/${name}/gateway.crt`,
@@ -90,39 +130,37 @@ async function writeGateway(
       listenPort: PORTS.wireguard,
       ...(wireguardGo === undefined ? {} : { userspaceBinary: wireguardGo }),
     },
-    streams: [{ name: 'main', ...stream }],
+    streams: [streamOf(gateway, options)],
     admin: { socket: adminSocket },
     log: { level: 'info' },
   })
-  const record = { name, site, config, adminSocket, interface: interfaceName }
-  return breakable === true
+  const record = { name, config, adminSocket, interface: interfaceName }
+  return options.breakable === true
     ? { ...record, clockFile: join(paths.runDirectory, `${name}.clock`) }
     : record
 }
 
-function productionStream({ flavor, source, logins }: LabConfigOptions): Record<string, unknown> {
-  return { source: { ...login(source, logins.source), flavor } }
-}
-
-function drStream({ replica, logins }: LabConfigOptions): Record<string, unknown> {
+function streamOf(
+  { relayHost, database, login }: LabGateway,
+  { flavor, origin, logins }: GatewayOptions,
+): Record<string, unknown> {
   return {
+    name: 'main',
+    origin,
+    database: {
+      host: database.bindAddress,
+      port: database.port,
+      user: login.user,
+      passwordFile: login.passwordFile,
+      tls: { ca: database.tls?.authority },
+      flavor,
+    },
     spool: { directory: 'spool/main' },
     relay: {
-      listen: `${ADDRESSES.drGw}:${PORTS.relay}`,
+      listen: `${relayHost}:${PORTS.relay}`,
       user: logins.relay.user,
       passwordFile: logins.relay.passwordFile,
     },
-    replica: login(replica, logins.replica),
-  }
-}
-
-function login(server: ServerRecord, record: LoginRecord): Record<string, unknown> {
-  return {
-    host: server.bindAddress,
-    port: server.port,
-    user: record.user,
-    passwordFile: record.passwordFile,
-    tls: { ca: server.tls?.authority },
   }
 }
 

@@ -3,13 +3,14 @@ import { checkAuthorities } from './check-identity.ts'
 import { checkClock, checkFolders, checkPorts, checkTools } from './check-machine.ts'
 import { checkMtu } from './check-mtu.ts'
 import { checkReplicas } from './check-replica.ts'
+import { checkRoles } from './check-roles.ts'
 import { checkRoute } from './check-route.ts'
 import { checkSources } from './check-source.ts'
 import { checkSpools } from './check-spool.ts'
 
 export interface CheckFinding {
-  /** `ok` tells what was looked at and found good. */
-  readonly severity: 'ok' | 'warning' | 'error'
+  /** `ok` tells what was looked at and found good, `info` what somebody chose. */
+  readonly severity: 'ok' | 'info' | 'warning' | 'error'
   readonly message: string
   /** One sentence, an SQL statement or a command. */
   readonly remedy?: string
@@ -25,6 +26,7 @@ export interface Check {
 /** What `landbridge check` looks at after the configuration itself, in this order. */
 export const checks: readonly Check[] = [
   { name: 'identity', offline: true, run: checkAuthorities },
+  { name: 'roles', offline: true, run: checkRoles },
   { name: 'mtu', offline: true, run: checkMtu },
   { name: 'tools', offline: false, run: checkTools },
   { name: 'folders', offline: false, run: checkFolders },

@@ -147,7 +147,7 @@ function missing(severity: 'warning' | 'error', what: string, remedy: string): C
 /** Whether the gateway can write where it has to. */
 export async function checkFolders(config: GatewayConfig): Promise<CheckFinding[]> {
   const folders = [config.dataDir, dirname(config.admin.socketPath)]
-  for (const { spool } of config.streams) if (spool !== null) folders.push(spool.directory)
+  for (const { spool } of config.streams) folders.push(spool.directory)
   const findings: CheckFinding[] = []
   for (const folder of new Set(folders)) {
     const nearest = await nearestExisting(folder)
@@ -186,9 +186,13 @@ export async function checkPorts(config: GatewayConfig): Promise<CheckFinding[]>
     () => false,
   )
   if (isRunning) return [{ severity: 'ok', message: 'the gateway is running and has its ports' }]
-  const { tunnel } = config
+  const { tunnel, self } = config
   const findings: CheckFinding[] = []
-  if (tunnel.kind === 'wireguard') {
+  if (tunnel.kind === 'external') {
+    const link = { host: self.tunnelAddress.address, port: self.linkPort }
+    findings.push(await tcpFinding('link', link))
+  } else {
+    // The tunnel's address, where the link listens, comes with the gateway.
     findings.push(await udpFinding(tunnel.listenPort))
     if (networkInterfaces()[tunnel.interfaceName] !== undefined) {
       findings.push({

@@ -15,6 +15,7 @@ import { findStreamIdentity } from '../../gateway/stream-identity.ts'
 import { localRelayLogin } from '../replica/relay-login.ts'
 import { presentedFindings, tlsFindings } from './check-database-tls.ts'
 import type { CheckFinding } from './check-list.ts'
+import { streamsAs } from './check-roles.ts'
 
 const CHECK_MS_MAX = 20_000
 
@@ -27,15 +28,12 @@ export interface ReplicaCheck {
   readonly configPath: string
 }
 
-/** Whether the DR replicas could follow this gateway's relays. */
+/** Whether the database here could follow this gateway's relay, for every stream copied here. */
 export async function checkReplicas(config: GatewayConfig): Promise<CheckFinding[]> {
   const findings: CheckFinding[] = []
-  for (const { name, relay, replica } of config.streams) {
-    if (relay === null) continue
-    if (replica === null) {
-      findings.push(noLogin(name))
-      continue
-    }
+  for (const { name, relay, database: replica } of await streamsAs('copy', config)) {
+    // What is missing then, is told with the roles.
+    if (relay === null || replica === null) continue
     const identity = await findStreamIdentity(config.dataDir, name)
     const address = relayAddress(relay, identity)
     const prefix = config.streams.length > 1 ? `${name}: ` : ''
@@ -45,14 +43,6 @@ export async function checkReplicas(config: GatewayConfig): Promise<CheckFinding
     }
   }
   return findings
-}
-
-function noLogin(stream: string): CheckFinding {
-  return {
-    severity: 'warning',
-    message: `${stream} has no login at its replica: whether it can take over stays unknown`,
-    remedy: 'add the `replica:` section of the example (gateway/README.md, "The replica")',
-  }
 }
 
 export async function checkReplica(check: ReplicaCheck): Promise<CheckFinding[]> {
@@ -68,7 +58,7 @@ export async function checkReplica(check: ReplicaCheck): Promise<CheckFinding[]>
     const where = `${login.user} is in at ${formatHostPort(login)}`
     const findings: CheckFinding[] = [
       { severity: 'ok', message: `${where}: ${flavor} ${version}, server_id ${serverId}` },
-      ...tlsFindings(login, 'replica'),
+      ...tlsFindings(login, 'database'),
       ...(await pollingFindings(login, address, signal)),
       ...replicaFindings(replica, inspected.relay),
       ...delayFindings(replica.following?.delaySeconds ?? 0),

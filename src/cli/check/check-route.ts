@@ -6,32 +6,49 @@ import { type ProcessRunner, systemRunner } from '../../tunnel/process-runner.ts
 import type { CheckFinding } from './check-list.ts'
 
 /**
- * Whether this machine has a route to where the peer is dialled. The kernel is asked what it would
+ * Whether this machine has a route to where each peer is dialled. The kernel is asked what it would
  * do: no packet is sent, except by the resolver for an endpoint that is a name.
  */
 export async function checkRoute(
-  { tunnel, peer }: Pick<GatewayConfig, 'tunnel' | 'peer'>,
+  { tunnel, peers }: Pick<GatewayConfig, 'tunnel' | 'peers'>,
   runner: ProcessRunner = systemRunner,
   lookup: Lookup = systemLookup,
 ): Promise<CheckFinding[]> {
   if (tunnel.kind === 'external') {
     return [{ severity: 'ok', message: 'the tunnel is external: its route is not looked at' }]
   }
-  if (peer.endpoints.length === 0) {
-    return [{ severity: 'ok', message: `${peer.name} has no endpoint: it is the one that dials` }]
-  }
-  if ((await runner.find('ip')) === null) {
-    return [{ severity: 'warning', message: 'without `ip` the route to the peer is not known' }]
-  }
+  const hasIp = (await runner.find('ip')) !== null
   const findings: CheckFinding[] = []
-  for (const { host } of peer.endpoints) {
-    const addresses = await addressesOf(host, lookup)
-    if (typeof addresses === 'string') findings.push(unresolved(host, addresses))
-    else {
-      for (const address of addresses) {
-        findings.push(await routeFinding(runner, address, tunnel.interfaceName))
+  for (const { name, endpoints } of peers) {
+    if (endpoints.length === 0) {
+      findings.push({
+        severity: 'ok',
+        message: `${name} has no endpoint: it is the one that dials`,
+      })
+    } else if (!hasIp) {
+      const message = `without \`ip\` the route to ${name} is not known`
+      findings.push({ severity: 'warning', message })
+    } else {
+      for (const { host } of endpoints) {
+        findings.push(...(await hostFindings(name, host, tunnel.interfaceName, runner, lookup)))
       }
     }
+  }
+  return findings
+}
+
+async function hostFindings(
+  peer: string,
+  host: string,
+  interfaceName: string,
+  runner: ProcessRunner,
+  lookup: Lookup,
+): Promise<CheckFinding[]> {
+  const addresses = await addressesOf(host, lookup)
+  if (typeof addresses === 'string') return [unresolved(peer, host, addresses)]
+  const findings: CheckFinding[] = []
+  for (const address of addresses) {
+    findings.push(await routeFinding(peer, address, interfaceName, runner))
   }
   return findings
 }
@@ -45,18 +62,19 @@ async function addressesOf(host: string, lookup: Lookup): Promise<readonly strin
   }
 }
 
-function unresolved(host: string, code: string): CheckFinding {
+function unresolved(peer: string, host: string, code: string): CheckFinding {
   return {
     severity: 'error',
-    message: `the endpoint ${host} of the peer cannot be resolved (${code})`,
+    message: `the endpoint ${host} of ${peer} cannot be resolved (${code})`,
     remedy: "see the peer file's `endpoints`, and this machine's resolver",
   }
 }
 
 async function routeFinding(
-  runner: ProcessRunner,
+  peer: string,
   address: string,
   interfaceName: string,
+  runner: ProcessRunner,
 ): Promise<CheckFinding> {
   const remedy = "see the peer file's `endpoints`, and `ip route` on this machine"
   const family = isIPv6(address) ? '-6' : '-4'
@@ -65,16 +83,19 @@ async function routeFinding(
     const [route = ''] = answer.trim().split('\n')
     const device = / dev (\S+)/.exec(route)?.[1] ?? null
     if (device === interfaceName) {
-      const message = `the route to the endpoint ${address} leads through the tunnel itself`
+      const message = `the route to ${peer}’s endpoint ${address} leads through the tunnel itself`
       return { severity: 'error', message, remedy }
     }
     if (/^local /.test(route)) {
-      const message = `the endpoint ${address} of the peer is an address of this machine`
+      const message = `the endpoint ${address} of ${peer} is an address of this machine`
       return { severity: 'warning', message, remedy }
     }
-    return { severity: 'ok', message: `there is a route to ${address} (${device ?? route})` }
+    return {
+      severity: 'ok',
+      message: `there is a route to ${peer} at ${address} (${device ?? route})`,
+    }
   } catch (error) {
-    const message = `there is no route to the endpoint ${address}: ${describeError(error)}`
+    const message = `there is no route to ${peer}’s endpoint ${address}: ${describeError(error)}`
     return { severity: 'error', message, remedy }
   }
 }

@@ -1,7 +1,7 @@
 import { systemClock } from '../../base/clock.ts'
 import { describeError, isLandbridgeError } from '../../base/errors.ts'
 import { formatHostPort } from '../../config/address.ts'
-import type { GatewayConfig, SourceConfig } from '../../config/config.ts'
+import type { GatewayConfig, SiteDatabaseConfig } from '../../config/config.ts'
 import { findStreamIdentity } from '../../gateway/stream-identity.ts'
 import { preflight } from '../../source/preflight.ts'
 import { type PreflightSelf, readPreflightFacts } from '../../source/preflight-facts.ts'
@@ -9,19 +9,22 @@ import { SourceConnection } from '../../source/source-connection.ts'
 import { readSourceFacts, type SourceFacts } from '../../source/source-facts.ts'
 import { presentedFindings, tlsFindings } from './check-database-tls.ts'
 import type { CheckFinding } from './check-list.ts'
+import { streamsAs } from './check-roles.ts'
 
 const CHECK_MS_MAX = 20_000
 
-/** What the gateway itself looks at before each dump, for every source of the configuration. */
+/** What the gateway itself looks at before each dump, for every stream with its origin here. */
 export async function checkSources(config: GatewayConfig): Promise<CheckFinding[]> {
   const findings: CheckFinding[] = []
-  for (const { name, source } of config.streams) {
+  for (const { name, database: source } of await streamsAs('origin', config)) {
     if (source === null) continue
     const prefix = config.streams.length > 1 ? `${name}: ` : ''
     const identity = await findStreamIdentity(config.dataDir, name)
+    // Of several peers the first: the others' readers differ in nothing but their ids.
+    const reader = identity?.readers[config.peers[0]?.name ?? '']
     const self: PreflightSelf = {
-      serverId: source.serverId ?? identity?.sourceServerId ?? null,
-      replicaUuid: identity?.replicaUuid ?? null,
+      serverId: source.serverId ?? reader?.serverId ?? null,
+      replicaUuid: reader?.uuid ?? null,
       reportHost: config.name,
     }
     for (const finding of await checkSource(source, self)) {
@@ -33,7 +36,7 @@ export async function checkSources(config: GatewayConfig): Promise<CheckFinding[
 
 /** Also what cannot be asked is a finding: the other sources are still looked at. */
 export async function checkSource(
-  source: SourceConfig,
+  source: SiteDatabaseConfig,
   self: PreflightSelf,
 ): Promise<CheckFinding[]> {
   const signal = AbortSignal.timeout(CHECK_MS_MAX)
@@ -47,7 +50,7 @@ export async function checkSource(
         message,
         ...(fix !== null && { remedy: fix }),
       }))
-      return [...serverFindings(source, facts), ...tlsFindings(source, 'source'), ...found]
+      return [...serverFindings(source, facts), ...tlsFindings(source, 'database'), ...found]
     } finally {
       connection.close()
     }
@@ -61,7 +64,7 @@ export async function checkSource(
   }
 }
 
-function serverFindings(source: SourceConfig, { flavor, serverVersion }: SourceFacts) {
+function serverFindings(source: SiteDatabaseConfig, { flavor, serverVersion }: SourceFacts) {
   const where = formatHostPort(source)
   const findings: CheckFinding[] = [
     { severity: 'ok', message: `${source.user} is in at ${where}: ${flavor} ${serverVersion}` },
@@ -70,7 +73,7 @@ function serverFindings(source: SourceConfig, { flavor, serverVersion }: SourceF
     findings.push({
       severity: 'error',
       message: `the source is ${flavor}, the configuration says ${source.flavor}`,
-      remedy: `source: { flavor: auto }, or ${flavor}`,
+      remedy: `database: { flavor: auto }, or ${flavor}`,
     })
   }
   return findings

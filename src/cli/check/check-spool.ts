@@ -4,12 +4,14 @@ import type { GatewayConfig } from '../../config/config.ts'
 import { recallSpool } from '../../gateway/spool-memory.ts'
 import { refuseAbsent } from '../../spool/spool-presence.ts'
 import type { CheckFinding } from './check-list.ts'
+import { streamsAs } from './check-roles.ts'
 
 /** Whether each spool is the one that was there: its disk may not be mounted. */
-export async function checkSpools({ dataDir, streams }: GatewayConfig): Promise<CheckFinding[]> {
+export async function checkSpools(config: GatewayConfig): Promise<CheckFinding[]> {
   const findings: CheckFinding[] = []
-  for (const { name: stream, spool } of streams) {
-    if (spool === null) continue
+  const copied = await streamsAs('copy', config)
+  const { dataDir } = config
+  for (const { name: stream, spool } of copied) {
     const { directory } = spool
     const known = await recallSpool({ dataDir, stream, directory })
     if (known === null) {

@@ -28,7 +28,7 @@ export async function addressTowards(replica: HostPort, signal: AbortSignal): Pr
     throw new LandbridgeError('ERR_SQL_LOGIN', `the replica does not answer at ${host}:${port}`, {
       cause,
       retryable: true,
-      remedy: 'See that it runs, and host and port of the `replica` section.',
+      remedy: 'See that it runs, and host and port of the `database` section.',
     })
   } finally {
     socket.destroy()

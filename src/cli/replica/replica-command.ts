@@ -13,6 +13,7 @@ import { doesRun } from '../../database/replica-connection.ts'
 import { MYSQL_THREADS_GRANT } from '../../database/replica-queries.ts'
 import { relayAddress } from '../../gateway/relay-address.ts'
 import { findStreamIdentity, type StreamIdentity } from '../../gateway/stream-identity.ts'
+import { loadTerm } from '../../gateway/term-file.ts'
 import { replicaKey } from '../../mysql/replica-name.ts'
 import type { SqlLoginOptions } from '../../mysql/sql-login.ts'
 import { ExitCode } from '../exit-code.ts'
@@ -38,12 +39,14 @@ interface ReplicaFlags {
   readonly json?: boolean
 }
 
-/** `landbridge replica`: points the DR replica at this gateway's relay, and away again. */
+/** `landbridge replica`: points the database of a copy at its gateway's relay, and away again. */
 export function addReplicaCommand(program: Command): void {
   const replica = program
     .command('replica')
-    .summary('attach the DR replica to this gateway, or detach it')
-    .description('Handles the replica that the configuration names under `replica`.')
+    .summary('attach the database of a copy to this gateway, or detach it')
+    .description(
+      'Handles the database that the configuration names under `database`, while this site is a copy.',
+    )
     .addHelpText(
       'after',
       `\nThe login at the replica needs:\n  MySQL    ${ATTACH_GRANTS.mysql} ON *.*\n` +
@@ -62,7 +65,7 @@ const CHANNEL_HELP = 'make it as this channel or named connection; others are le
 
 function addCommon(command: Command): Command {
   return command
-    .requiredOption('-c, --config <file>', 'configuration of the DR gateway')
+    .requiredOption('-c, --config <file>', 'configuration of the gateway at the copy')
     .option('--stream <name>', 'which stream; needed when there are several')
     .option('--json', 'print one JSON object')
 }
@@ -239,21 +242,28 @@ function streamOf<Stream extends { readonly name: string }>(
 async function settings(flags: ReplicaFlags): Promise<Settings> {
   const config = await loadConfig(flags.config)
   const stream = streamOf(config.streams, flags)
-  const { relay, replica } = stream
+  const { name, relay, database: replica } = stream
+  const { record } = await loadTerm(config.dataDir, stream)
+  if (record.origin === config.site) {
+    throw usage(
+      `${config.site} is the origin of stream ${name}: its database follows nobody`,
+      'ask at the gateway of a copy',
+    )
+  }
   if (relay === null) {
     throw usage(
-      `stream ${stream.name} has no relay in ${flags.config}`,
-      'ask at the DR gateway: only its configuration has one',
+      `stream ${name} has no relay in ${flags.config}`,
+      'add the `relay:` section that the example has: gateway/README.md, "Two roles"',
     )
   }
   if (replica === null) {
     throw usage(
-      `stream ${stream.name} has no login at a replica in ${flags.config}`,
-      'add the `replica:` section that the example has: gateway/README.md, "The replica"',
+      `stream ${name} has no database in ${flags.config}`,
+      'add the `database:` section that the example has: gateway/README.md, "The replica"',
     )
   }
-  const identity = await findStreamIdentity(config.dataDir, stream.name)
-  return { stream: stream.name, socketPath: config.admin.socketPath, relay, replica, identity }
+  const identity = await findStreamIdentity(config.dataDir, name)
+  return { stream: name, socketPath: config.admin.socketPath, relay, replica, identity }
 }
 
 async function loginsOf(

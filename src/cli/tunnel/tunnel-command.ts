@@ -65,7 +65,9 @@ async function readStatus(config: PublicConfig): Promise<TunnelStatus> {
 }
 
 function viewOf(config: PublicConfig, status: TunnelStatus): TunnelView {
-  const { tunnel, self, peer } = config
+  const { tunnel, self, peers } = config
+  const [peer] = peers
+  if (peer === undefined) throw new TypeError('a configuration has a peer')
   return {
     schema: 1,
     status: roundNumbers(status),

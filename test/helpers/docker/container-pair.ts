@@ -24,7 +24,6 @@ const COMPOSE_FILE = join(ROOT, 'docker-compose.yml')
 const IMAGE_USER = 10_001
 /** Others than the usual ones, which compose is told by the same names as a person would. */
 const [TUNNEL_PORT, RELAY_PORT] = [51_999, 13_307]
-const REPLICA_PASSWORD = 'replica-secret'
 const WAIT_SECONDS = 60
 
 /**
@@ -192,7 +191,6 @@ export class ContainerPair implements AsyncDisposable {
   /** The files of `landbridge init`, the logins, and the owner that the image's user needs. */
   async #setUp(): Promise<void> {
     const host = this.#engine.hostAddress
-    const relayListen = { host: '0.0.0.0', port: RELAY_PORT }
     await setUpSites(
       changeGateways(sitesPlan(this.#directory), {
         [NAMES.production]: {
@@ -200,36 +198,43 @@ export class ContainerPair implements AsyncDisposable {
           database: { host, port: this.source.port },
           databaseCa: this.source.tls?.authority ?? null,
         },
-        [NAMES.dr]: { databaseCa: this.replica.tls?.authority ?? null, relayListen },
+        [NAMES.dr]: {
+          databaseCa: this.replica.tls?.authority ?? null,
+          relayListen: { host: '0.0.0.0', port: RELAY_PORT },
+        },
       }),
     )
     const certs = join(this.#directory, 'certs')
-    const password = await readFile(join(certs, NAMES.production, 'database.password'), 'utf8')
-    await this.#createLogin(this.source, 'landbridge', password.trim(), [
+    const password = await this.#databasePassword('production')
+    await this.#createLogin(this.source, 'landbridge', password, [
       'REPLICATION SLAVE, REPLICATION CLIENT ON *.*',
     ])
-    await this.#createLogin(this.replica, 'landbridge_replica', REPLICA_PASSWORD, [
+    const copyPassword = await this.#databasePassword('dr')
+    await this.#createLogin(this.replica, 'landbridge_replica', copyPassword, [
       `${ATTACH_GRANTS[this.flavor]} ON *.*`,
       ...(this.flavor === 'mysql' ? [MYSQL_THREADS_GRANT] : []),
     ])
-    await writeFile(join(certs, NAMES.dr, 'database.password'), REPLICA_PASSWORD, { mode: 0o600 })
-    await this.#nameReplica()
+    await this.#nameDatabase()
     await runCommand(['chown', '-R', String(IMAGE_USER), join(certs, NAMES.production)])
     await runCommand(['chown', '-R', String(IMAGE_USER), join(certs, NAMES.dr)])
   }
 
+  /** As `init` made it. */
+  async #databasePassword(site: Site): Promise<string> {
+    const path = join(this.#directory, 'certs', NAMES[site], 'database.password')
+    return (await readFile(path, 'utf8')).trim()
+  }
+
   /** Takes the `#` from the `database:` section, as the README says. */
-  async #nameReplica(): Promise<void> {
+  async #nameDatabase(): Promise<void> {
     const path = join(this.#directory, 'gateway', `${NAMES.dr}.yaml`)
     const text = await readFile(path, 'utf8')
     const section = text
       .replace(/^ {4}# database:.*\n(?: {4}# {3}.*\n)+/m, (lines) =>
         lines.replaceAll(/^ {4}# /gm, '    '),
       )
-      .replace(
-        'host: 203.0.113.10\n      port: 3306',
-        `host: ${this.replica.bindAddress}\n      port: ${this.replica.port}`,
-      )
+      .replace('host: 203.0.113.10', `host: ${this.replica.bindAddress}`)
+      .replace('port: 3306', `port: ${this.replica.port}`)
     await writeFile(path, section)
   }
 

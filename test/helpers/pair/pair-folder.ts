@@ -73,6 +73,10 @@ export class PairFolder {
     return join(this.path, ...parts)
   }
 
+  read(file: string): Promise<string> {
+    return readFile(this.at(file), 'utf8')
+  }
+
   /** Replaces text in a file; each `from` must be there. */
   async edit(file: string, ...changes: readonly (readonly [string, string])[]): Promise<void> {
     let text = await readFile(this.at(file), 'utf8')

@@ -48,7 +48,7 @@ test('the flags that init is given on new machines are looked at', async () => {
   const text = await readFile(`${ROOT}gateway/cloud-init/ec2.yaml`, 'utf8')
   const init = commandLines(text).find((line) => line.startsWith('init'))
   expect(init).toContain('--credentials')
-  expect(init).toContain('--production-endpoint')
+  expect(init).toContain('--endpoint ec2=')
 })
 
 test('the unit waits for what the service manager is told', async () => {

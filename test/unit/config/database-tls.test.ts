@@ -8,7 +8,7 @@ import { PairFolder } from '../../helpers/pair/pair-folder.ts'
 const CONFIG = 'gateway/ec2.yaml'
 const PIN = `sha256:${'ab'.repeat(32)}`
 
-/** What the `tls` section of the source means, or the problems with it. */
+/** What the `tls` section of the database means, or the problems with it. */
 async function loaded(
   pair: PairFolder,
   tls: string | null,
@@ -20,7 +20,7 @@ async function loaded(
     ['host: 198.51.100.10', `host: ${host}`],
   )
   try {
-    return (await loadConfig(pair.at(CONFIG))).streams[0]?.source?.tls
+    return (await loadConfig(pair.at(CONFIG))).streams[0]?.database?.tls
   } catch (error) {
     if (!isLandbridgeError(error)) throw error
     const problems = error.details.problems as { path: string; message: string }[]
@@ -46,7 +46,7 @@ test('off needs nothing more on this machine', async () => {
 test.each<[tls: string, problem: RegExp]>([
   [
     '{ mode: preferred }',
-    /^streams\[0\]\.source\.tls\.mode: "preferred" must be one of: verify-id/,
+    /^streams\[0\]\.database\.tls\.mode: "preferred" must be one of: verify-id/,
   ],
   ['{ mode: off }', /tls\.mode: off would send the password to 198\.51\.100\.10 without TLS/],
   ['{ mode: pinned }', /tls\.fingerprint: is missing/],

@@ -15,9 +15,15 @@ test.each<[mode: DatabaseTlsConfig['mode'], host: string, warning: RegExp | null
   const login = { host, port: 3306, user: 'reader', password: new Secret('x') }
   const database = { ...login, tls: { ...tls, allowPasswordWithoutTls: true } }
   const message = warning === null ? null : expect.stringMatching(warning)
-  expect(tlsFindings(database, 'source')).toEqual(
+  expect(tlsFindings(database, 'database')).toEqual(
     message === null
       ? []
-      : [{ severity: 'warning', message, remedy: expect.stringContaining('source: { tls: { ca:') }],
+      : [
+          {
+            severity: 'warning',
+            message,
+            remedy: expect.stringContaining('database: { tls: { ca:'),
+          },
+        ],
   )
 })

@@ -8,7 +8,7 @@ type Look = Parameters<typeof checkRoute>[0]
 function configOf(...hosts: readonly string[]): Look {
   const endpoints: HostPort[] = hosts.map((host) => ({ host, port: 51_820 }))
   const tunnel = { kind: 'wireguard', interfaceName: 'lb0' } as GatewayConfig['tunnel']
-  return { tunnel, peer: { name: 'ec2', endpoints } as unknown as GatewayConfig['peer'] }
+  return { tunnel, peers: [{ name: 'ec2', endpoints }] as unknown as GatewayConfig['peers'] }
 }
 
 async function found(answer: string | Error, host = '198.51.100.20', missing: string[] = []) {
@@ -24,7 +24,7 @@ const VIA = '198.51.100.20 via 192.0.2.1 dev eth0 src 192.0.2.2 uid 0 \n    cach
 
 test('the kernel alone is asked for the route to the endpoint', async () => {
   expect(await found(VIA)).toEqual({
-    findings: [{ severity: 'ok', message: 'there is a route to 198.51.100.20 (eth0)' }],
+    findings: [{ severity: 'ok', message: 'there is a route to ec2 at 198.51.100.20 (eth0)' }],
     calls: ['ip -4 route get 198.51.100.20'],
   })
 })

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 
 const LAUNCHER = fileURLToPath(new URL('../../../../src/cli/landbridge.mjs', import.meta.url))
 
-/** As a person runs it, in the folder of a pair whose names are not the usual ones. */
+/** As a person runs it, in the folder of sites whose names are not the usual ones. */
 let folder: string
 const at = (path: string): string => join(folder, path)
 
@@ -18,12 +18,12 @@ function init(...flags: readonly string[]) {
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'landbridge-init-'))
-  const made = init('--pair', 'tokyo,paris', '--production-endpoint', '198.51.100.20', '--yes')
+  const made = init('--sites', 'tokyo,paris', '--endpoint', 'tokyo=198.51.100.20', '--yes')
   expect(made).toMatchObject({ status: 0, stdout: expect.stringContaining('tar -czf paris.') })
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-test('a second run finds the names of the pair, and makes no other', async () => {
+test('a second run finds the names of the sites, and makes no other', async () => {
   const before = await readdir(folder, { recursive: true })
   expect(init('--yes')).toMatchObject({ status: 0, stderr: '' })
   expect(await readdir(folder, { recursive: true })).toEqual(before)

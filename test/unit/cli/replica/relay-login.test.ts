@@ -16,6 +16,6 @@ test('the address towards the replica is the one that it can answer to', async (
   await once(server, 'close')
   await expect(addressTowards({ host: '127.0.0.2', port }, signal)).rejects.toMatchObject({
     code: 'ERR_SQL_LOGIN',
-    remedy: expect.stringContaining('`replica` section'),
+    remedy: expect.stringContaining('`database` section'),
   })
 })

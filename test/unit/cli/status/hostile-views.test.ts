@@ -16,7 +16,7 @@ import { formatChange } from '../../../../src/cli/tunnel/tunnel-command.ts'
 import { formatTunnel } from '../../../../src/cli/tunnel/tunnel-view.ts'
 import type { ReplicaFacts } from '../../../../src/database/replica-facts.ts'
 import { describeLabText, type LabDescription } from '../../../../src/lab/lab-description.ts'
-import type { PairPlan, SetupReport } from '../../../../src/provision/pair-setup.ts'
+import type { SetupReport, SitesPlan } from '../../../../src/provision/sites-plan.ts'
 import type { Problem } from '../../../../src/status/status.ts'
 import {
   drLink,
@@ -178,7 +178,7 @@ const views: readonly (readonly [string, (terminal: Terminal) => void])[] = [
   ['tunnel up', (to) => to.show({}, { ...hostile(tunnel, CHOSEN), problem }, formatChange)],
   ['lab compare', (to) => to.show({}, comparison, formatComparison)],
   ['lab status', (to) => to.show({}, lab, describeLabText)],
-  ['init', (to) => to.show({}, setup, (plain) => formatSetup({} as PairPlan, plain))],
+  ['init', (to) => to.show({}, setup, (plain) => formatSetup({} as SitesPlan, plain))],
   ['an error', (to) => to.write(formatError(hostileError()))],
   ['a slip', (to) => to.write(formatError(new TypeError(HOSTILE)))],
   ['an error as JSON', (to) => to.writeJson(errorJson(hostileError()))],
