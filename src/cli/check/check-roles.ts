@@ -1,3 +1,4 @@
+import { describeError, isLandbridgeError } from '../../base/errors.ts'
 import type { GatewayConfig, PeerConfig, StreamConfig } from '../../config/config.ts'
 import { type KnownTerm, loadTerm } from '../../gateway/term-file.ts'
 import type { CheckFinding } from './check-list.ts'
@@ -10,13 +11,24 @@ const UNFED = 'the database here cannot be fed'
 /** What this site is in each stream, and what it would lack as the other. */
 export async function checkRoles(config: GatewayConfig): Promise<CheckFinding[]> {
   const findings: CheckFinding[] = []
-  for (const stream of config.streams) {
-    const known = await loadTerm(config.dataDir, stream)
-    const isOrigin = known.record.origin === config.site
-    findings.push(roleFinding(config.site, stream.name, known))
-    findings.push(...(isOrigin ? originFindings(stream) : copyFindings(stream, known)))
-  }
+  for (const stream of config.streams) findings.push(...(await streamFindings(config, stream)))
   return [...findings, ...trustFindings(config)]
+}
+
+async function streamFindings(
+  { site, dataDir }: GatewayConfig,
+  stream: StreamConfig,
+): Promise<CheckFinding[]> {
+  try {
+    const known = await loadTerm(dataDir, stream)
+    const isOrigin = known.record.origin === site
+    const lacking = isOrigin ? originFindings(stream) : copyFindings(stream, known)
+    return [roleFinding(site, stream.name, known), ...lacking]
+  } catch (error) {
+    const remedy = isLandbridgeError(error) ? error.remedy : undefined
+    const message = `${stream.name}: ${describeError(error)}`
+    return [{ severity: 'error', message, ...(remedy !== undefined && { remedy }) }]
+  }
 }
 
 /** The streams in which this site has a role now. One whose term cannot be read is told above. */

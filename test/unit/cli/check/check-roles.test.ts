@@ -93,7 +93,11 @@ test('a term that cannot be read is one error, and no database is asked by a gue
   const config = await configOf('ec2')
   const findings = await runChecks(config, { offline: true })
   expect(findings.filter(({ check }) => check === 'roles')).toMatchObject([
-    { severity: 'error', message: expect.stringContaining('term-main.json is damaged') },
+    {
+      severity: 'error',
+      message: expect.stringMatching(/^main: .*term-main\.json is damaged/),
+      remedy: expect.stringContaining('another gateway'),
+    },
   ])
   expect(await streamsAs('origin', config)).toEqual([])
 })
