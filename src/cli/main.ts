@@ -10,7 +10,7 @@ const HELP_COLUMNS_MAX = 104
 
 const EXAMPLES = `
 Examples:
-  landbridge init --help                           make the files of a gateway pair
+  landbridge init --help                           make the files of all gateways
   landbridge check --config gateway/ec2.yaml       find what would not work, before it matters
   landbridge run --config gateway/ec2.yaml         run a gateway in the foreground
   landbridge status --config gateway/azure.yaml    tunnel, lag, and what a failover would lose

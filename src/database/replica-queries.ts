@@ -78,7 +78,7 @@ export async function openReplica(
         retryable: true,
         details: { host, port, user },
         remedy:
-          'See that the replica runs, and host, port, user and password file of the `replica` ' +
+          'See that the replica runs, and host, port, user and password file of the `database` ' +
           'section; `landbridge check --config FILE` tries the login.',
       },
     )

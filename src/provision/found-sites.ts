@@ -1,6 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ignoreMissing } from '../base/atomic-file.ts'
+import { loadPeer } from '../config/peer-file.ts'
+import { Problems } from '../config/problem.ts'
 import { type GatewayFileFacts, gatewayFileFacts } from './gateway-file-facts.ts'
 
 export interface FoundSites {
@@ -8,6 +10,8 @@ export interface FoundSites {
   readonly names: readonly string[]
   /** Null where no gateway file says it. */
   readonly origin: string | null
+  /** Those whose peer file does not let them take over. */
+  readonly withoutTakeOver: readonly string[]
 }
 
 /**
@@ -15,17 +19,21 @@ export interface FoundSites {
  * though their peer file is still to come. Null for a folder without any.
  */
 export async function foundSites(directory: string): Promise<FoundSites | null> {
-  const names = new Set(await yamlNames(join(directory, 'peers')))
+  const folder = join(directory, 'peers')
+  const names = new Set(await yamlNames(folder))
   if (names.size === 0) return null
+  const withoutTakeOver: string[] = []
   let origin: string | null = null
   for (const name of [...names]) {
+    const peer = await loadPeer(folder, name, new Problems())
+    if (peer?.mayTakeOver === false) withoutTakeOver.push(name)
     const facts = await readGatewayFile(directory, name)
     for (const peer of facts?.peers ?? []) names.add(peer)
     origin ??= facts?.origin ?? null
   }
   if (origin !== null && !names.has(origin)) origin = null
   const others = [...names].filter((name) => name !== origin).sort()
-  return { names: origin === null ? others : [origin, ...others], origin }
+  return { names: origin === null ? others : [origin, ...others], origin, withoutTakeOver }
 }
 
 /** Null where there is none. */

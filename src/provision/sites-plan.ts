@@ -10,7 +10,7 @@ export interface GatewayPlan {
   readonly tunnelAddress: SubnetAddress | null
   /** Null: keep what the peer file has; a new one says true. */
   readonly mayTakeOver: boolean | null
-  /** Null: nobody named it. The origin's file then has an example, a copy's has it commented out. */
+  /** Null: nobody named it. The file then has an example, which is commented out at a copy. */
   readonly database: HostPort | null
   readonly databaseUser: string
   /** File with the authority of the database's certificate; null: none was named. */

@@ -30,9 +30,9 @@ export interface GatewayTemplate {
 
 export function gatewayFile(options: GatewayTemplate): string {
   const { name, peers, origin, dataDir } = options
-  return `# The gateway at site ${name}. At every site the file has this form: who is the origin of a stream
-# can change. Relative paths start at this file's folder. \`landbridge check --config
-# gateway/${name}.yaml\` reads it all and names everything that is wrong at once.
+  return `# The gateway at site ${name}. Each site has a file of this form: roles can change.
+# Relative paths start at this file's folder. \`landbridge check --config gateway/${name}.yaml\`
+# reads it all and names everything that is wrong at once.
 
 name: ${name}                        # its public half is ../peers/${name}.yaml
 site: ${name}                        # the place where it is

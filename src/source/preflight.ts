@@ -73,7 +73,7 @@ function* serverIdFindings({ source, self, replicas }: PreflightFacts): Findings
     yield { code, severity: 'error', message, fix }
     return
   }
-  const fix = 'source: { serverId: N } of this stream, with a number that no other server has'
+  const fix = 'database: { serverId: N } of this stream, with a number that no other server has'
   if (self.serverId === serverId) {
     const message = `the source itself has our server_id ${serverId}`
     yield { code, severity: 'error', message, fix }

@@ -11,7 +11,7 @@ import { describeFlavors } from '../helpers/needs.ts'
 import { PairFolder } from '../helpers/pair/pair-folder.ts'
 import { TestServers } from '../helpers/servers/test-servers.ts'
 
-/** One server is source and DR replica at once: `check` only looks. */
+/** One server is the database of origin and copy at once: `check` only looks. */
 describeFlavors('landbridge check asks the database, %s', (flavor) => {
   let servers: TestServers
   let server: RunningServer
@@ -28,8 +28,8 @@ describeFlavors('landbridge check asks the database, %s', (flavor) => {
     await root.query(`GRANT ${ATTACH_GRANTS[flavor]} ON *.* TO follower`)
     if (flavor === 'mysql') await root.query(`GRANT ${MYSQL_THREADS_GRANT} TO follower`)
     await root.end()
-    await writeFile(folder.at('certs/ec2/source.password'), 'secret\n', { mode: 0o600 })
-    await writeFile(folder.at('certs/azure/replica.password'), 'secret\n', { mode: 0o600 })
+    await writeFile(folder.at('certs/ec2/database.password'), 'secret\n', { mode: 0o600 })
+    await writeFile(folder.at('certs/azure/database.password'), 'secret\n', { mode: 0o600 })
     await folder.edit(
       'gateway/ec2.yaml',
       ['198.51.100.10', '127.0.0.1'],
@@ -38,10 +38,12 @@ describeFlavors('landbridge check asks the database, %s', (flavor) => {
     await folder.edit(
       'gateway/azure.yaml',
       ['0.0.0.0:3307', `127.0.0.1:${await freePort()}`],
-      ['    # replica:', '    replica:'],
-      ['    #   host: 203.0.113.10', `      host: 127.0.0.1\n      port: ${server.port}`],
+      ['    # database:', '    database:'],
+      ['    #   host: 203.0.113.10', '      host: 127.0.0.1'],
+      ['    #   port: 3306', `      port: ${server.port}`],
       ['    #   user: landbridge_replica', '      user: follower'],
       ['    #   passwordFile', '      passwordFile'],
+      ['    #   flavor', '      flavor'],
     )
   })
 
@@ -79,7 +81,7 @@ describeFlavors('landbridge check asks the database, %s', (flavor) => {
     ])
   })
 
-  test('at production: who is in, and every item of the preflight', async () => {
+  test('at the origin: who is in, and every item of the preflight', async () => {
     const findings = await found('gateway/ec2.yaml', 'source')
     expect(findings[0]).toMatchObject({
       severity: 'ok',
@@ -92,18 +94,18 @@ describeFlavors('landbridge check asks the database, %s', (flavor) => {
   test('offline it asks nothing', async () => {
     const config = await loadConfig(folder.at('gateway/ec2.yaml'))
     const checks = (await runChecks(config, { offline: true })).map(({ check }) => check)
-    expect(checks).toEqual(['config', 'identity'])
+    expect(checks).toEqual(['config', 'identity', 'roles'])
   })
 
   test('a wrong password is an error with a remedy, not the end of the check', async () => {
-    await writeFile(folder.at('certs/ec2/source.password'), 'wrong\n')
+    await writeFile(folder.at('certs/ec2/database.password'), 'wrong\n')
     expect(await found('gateway/ec2.yaml', 'source')).toMatchObject([
       { severity: 'error', remedy: expect.stringContaining('password') },
     ])
-    await writeFile(folder.at('certs/ec2/source.password'), 'secret\n')
+    await writeFile(folder.at('certs/ec2/database.password'), 'secret\n')
   })
 
-  test('at DR: the replica’s login, what speaks against it, and how to attach it', async () => {
+  test('at a copy: the replica’s login, what speaks against it, and how to attach it', async () => {
     expect(await found('gateway/azure.yaml', 'replica')).toMatchObject([
       {
         severity: 'ok',
@@ -117,7 +119,7 @@ describeFlavors('landbridge check asks the database, %s', (flavor) => {
     ])
   })
 
-  test('at DR: a server_id that the relay has too is an error', async () => {
+  test('at a copy: a server_id that the relay has too is an error', async () => {
     await folder.edit('gateway/azure.yaml', [
       '      user: replica',
       '      user: replica\n      serverId: 7',
@@ -130,7 +132,7 @@ describeFlavors('landbridge check asks the database, %s', (flavor) => {
     )
   })
 
-  test('at DR: a login that may not read the threads is an error with the grant', async () => {
+  test('at a copy: a login that may not read the threads is an error with the grant', async () => {
     const grant = flavor === 'mysql' ? MYSQL_THREADS_GRANT : 'SLAVE MONITOR ON *.*'
     const root = await connectSql(server)
     await root.query(`REVOKE ${grant} FROM follower`)
@@ -141,7 +143,7 @@ describeFlavors('landbridge check asks the database, %s', (flavor) => {
     await root.end()
   })
 
-  test('at DR: a login that may not look is told the privileges', async () => {
+  test('at a copy: a login that may not look is told the privileges', async () => {
     const root = await connectSql(server)
     await root.query('REVOKE ALL PRIVILEGES, GRANT OPTION FROM follower')
     await root.end()

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { rename, writeFile } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -35,7 +35,6 @@ describe('landbridge tunnel --json', needs('root'), () => {
   beforeAll(async () => {
     await run('ip', ['netns', 'add', namespace])
     folder = await PairFolder.create()
-    await writeFile(folder.at('certs/ec2/source.password'), 'secret\n', { mode: 0o600 })
     const program = sidProgram('usr/bin/wireguard-go') ?? ['wireguard-go']
     await folder.edit(
       'gateway/ec2.yaml',
@@ -77,7 +76,7 @@ describe('landbridge tunnel --json', needs('root'), () => {
     const shown = JSON.parse((await lines.next()).value ?? '')
     expect(shown).toMatchObject({
       schema: 1,
-      self: { name: 'ec2', site: 'production' },
+      self: { name: 'ec2', site: 'ec2' },
       peer: { name: 'azure' },
       status: {
         state: 'never',

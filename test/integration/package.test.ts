@@ -169,7 +169,7 @@ describe('the package, installed from its file as README.md says', needs(), () =
       expect((await landbridge(name, '--help')).stdout, name).toContain(`landbridge ${name}`)
     }
     await using folder = await PairFolder.create()
-    const check = ['check', '--offline', '--config', folder.at('gateway/azure.yaml')]
+    const check = ['check', '--offline', '--config', folder.at('gateway/ec2.yaml')]
     expect((await landbridge(...check)).stdout).toContain('0 errors, 0 warnings')
     const all = await readdir(installed, { recursive: true })
     const files = all.filter((name) => !name.startsWith('node_modules/'))

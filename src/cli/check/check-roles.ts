@@ -1,3 +1,4 @@
+import { describeError, isLandbridgeError } from '../../base/errors.ts'
 import type { GatewayConfig, PeerConfig, StreamConfig } from '../../config/config.ts'
 import { type KnownTerm, loadTerm } from '../../gateway/term-file.ts'
 import type { CheckFinding } from './check-list.ts'
@@ -5,17 +6,29 @@ import type { CheckFinding } from './check-list.ts'
 const DATABASE_REMEDY =
   'add the `database:` section of the example (gateway/README.md, "The replica")'
 const RELAY_REMEDY = 'add the `relay:` section of the example (gateway/README.md, "Two roles")'
+const UNFED = 'the database here cannot be fed'
 
 /** What this site is in each stream, and what it would lack as the other. */
 export async function checkRoles(config: GatewayConfig): Promise<CheckFinding[]> {
   const findings: CheckFinding[] = []
-  for (const stream of config.streams) {
-    const known = await loadTerm(config.dataDir, stream)
-    const isOrigin = known.record.origin === config.site
-    findings.push(roleFinding(config.site, stream.name, known))
-    findings.push(...(isOrigin ? originFindings(stream) : copyFindings(stream, known)))
-  }
+  for (const stream of config.streams) findings.push(...(await streamFindings(config, stream)))
   return [...findings, ...trustFindings(config)]
+}
+
+async function streamFindings(
+  { site, dataDir }: GatewayConfig,
+  stream: StreamConfig,
+): Promise<CheckFinding[]> {
+  try {
+    const known = await loadTerm(dataDir, stream)
+    const isOrigin = known.record.origin === site
+    const lacking = isOrigin ? originFindings(stream) : copyFindings(stream, known)
+    return [roleFinding(site, stream.name, known), ...lacking]
+  } catch (error) {
+    const remedy = isLandbridgeError(error) ? error.remedy : undefined
+    const message = `${stream.name}: ${describeError(error)}`
+    return [{ severity: 'error', message, ...(remedy !== undefined && { remedy }) }]
+  }
 }
 
 /** The streams in which this site has a role now. One whose term cannot be read is told above. */
@@ -47,7 +60,7 @@ function originFindings({ name, database, relay }: StreamConfig): CheckFinding[]
     findings.push({ severity: 'error', message, remedy: DATABASE_REMEDY })
   }
   if (relay === null) {
-    const message = `${name}: there is no relay: when another site takes over, the database here cannot be fed`
+    const message = `${name}: there is no relay: when another site takes over, ${UNFED}`
     findings.push({ severity: 'warning', message, remedy: RELAY_REMEDY })
   }
   return findings
@@ -69,7 +82,7 @@ function copyFindings(
     const message = `${name}: this site cannot take over: no database is named here`
     findings.push({ severity: 'warning', message, remedy: DATABASE_REMEDY })
   } else if (relay === null) {
-    const message = `${name}: there is no relay: the database here cannot be fed`
+    const message = `${name}: there is no relay: ${UNFED}`
     findings.push({ severity: 'warning', message, remedy: RELAY_REMEDY })
   }
   return findings
@@ -81,12 +94,12 @@ function trustFindings({ self, peers }: GatewayConfig): CheckFinding[] {
   const remedy = ({ name }: PeerConfig) =>
     `if it shall: mayTakeOver: true in peers/${name}.yaml, at every gateway`
   if (!self.mayTakeOver) {
-    const message = `this gateway may not take over: others do not believe that ${self.site} is origin`
+    const message = 'this gateway may not take over: what it says of the origin does not count'
     findings.push({ severity: 'info', message, remedy: remedy(self) })
   }
   for (const peer of peers) {
     if (peer.mayTakeOver) continue
-    const message = `${peer.name} may not take over: what it says of the origin does not count here`
+    const message = `${peer.name} may not take over: what it says of the origin does not count`
     findings.push({ severity: 'info', message, remedy: remedy(peer) })
   }
   return findings

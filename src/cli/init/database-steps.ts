@@ -71,7 +71,7 @@ function copyLogin({ name, config, file, mayTakeOver }: SetupGateway, user: stri
 function tlsStep(name: string): string {
   return (
     `The database of ${name} proves who it is before it is told the password. Unless a public\n` +
-    `authority signed its certificate, name who did (--database-ca ${name}=FILE), or pin its key\n` +
-    'with the line that `landbridge check` prints.'
+    `authority signed its certificate, name who did (--database-ca ${name}=FILE), or pin its\n` +
+    'key with the line that `landbridge check` prints.'
   )
 }

@@ -75,7 +75,8 @@ async function withSites(given: GivenOptions): Promise<InitOptions> {
   const sites = given.sites === undefined ? sitesOf(found) : parseSites(given.sites)
   const origin = found?.origin ?? null
   const isKnown = origin !== null && sites.includes(origin)
-  return { ...given, sites, ...(isKnown && { foundOrigin: origin }) }
+  const foundWithoutTakeOver = found?.withoutTakeOver ?? []
+  return { ...given, sites, foundWithoutTakeOver, ...(isKnown && { foundOrigin: origin }) }
 }
 
 function sitesOf(found: FoundSites | null): readonly string[] {

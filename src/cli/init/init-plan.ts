@@ -19,6 +19,7 @@ export interface InitOptions {
   readonly origin?: string
   /** What the files that are there say. */
   readonly foundOrigin?: string
+  readonly foundWithoutTakeOver?: readonly string[]
   readonly only?: string
   readonly endpoint?: readonly string[]
   readonly database?: readonly string[]

@@ -3,7 +3,7 @@ import { LandbridgeError } from '../../base/errors.ts'
 import { output } from '../terminal/terminal.ts'
 import { DEFAULTS, type InitOptions, parseSites } from './init-plan.ts'
 
-type Ask = (question: string, proposal: string) => Promise<string>
+export type Ask = (question: string, proposal: string) => Promise<string>
 
 /** What a person at a terminal is asked; every question proposes what the flags say. */
 export async function askOptions(options: InitOptions): Promise<InitOptions> {
@@ -34,7 +34,8 @@ believe that only from gateways that may take over.
   Without it, a gateway that is mistaken or in wrong hands cannot make another site the origin.
 Which sites may take over (names, or none)`
 
-async function askAll(options: InitOptions, ask: Ask): Promise<InitOptions> {
+/** `ask` answers with the proposal where nothing is typed. Exported for its test. */
+export async function askAll(options: InitOptions, ask: Ask): Promise<InitOptions> {
   const proposed = options.sites.join(',')
   const sites = parseSites(await ask('Names of the sites, the origin first', proposed))
   const known = options.origin ?? options.foundOrigin
@@ -68,11 +69,13 @@ async function askAll(options: InitOptions, ask: Ask): Promise<InitOptions> {
     }
     await one(
       relayListen,
-      `Where the database at ${name} finds this gateway while ${name} is a copy, host:port`,
+      `Where the gateway at ${name} listens for its database, as a copy, host:port`,
       givenFor(options.relayListen, name) || DEFAULTS.relayListen,
     )
   }
-  const mayTakeOver = await ask(TAKE_OVER, options.mayTakeOver ?? sites.join(','))
+  // What the files that are there refuse is not allowed again by an empty answer.
+  const takers = sites.filter((name) => !options.foundWithoutTakeOver?.includes(name))
+  const mayTakeOver = await ask(TAKE_OVER, options.mayTakeOver ?? (takers.join(',') || 'none'))
   return {
     ...options,
     sites,

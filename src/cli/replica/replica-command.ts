@@ -45,7 +45,7 @@ export function addReplicaCommand(program: Command): void {
     .command('replica')
     .summary('attach the database of a copy to this gateway, or detach it')
     .description(
-      'Handles the database that the configuration names under `database`, while this site is a copy.',
+      'Handles the server that the configuration names under `database`, at a site that is a copy.',
     )
     .addHelpText(
       'after',

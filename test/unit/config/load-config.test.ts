@@ -143,8 +143,8 @@ test('a password comes from one place: a file, a variable or a credential', asyn
     'passwordFile: credential:database.password',
   ])
   expect(await problemsOf(file, {})).toEqual([
-    'streams[0].database.passwordFile: /run/credentials/database.password cannot be read (ENOENT); ' +
-      'run this with `systemd-run -p LoadCredential=...` (gateway/README.md, "systemd")',
+    'streams[0].database.passwordFile: /run/credentials/database.password cannot be read ' +
+      '(ENOENT); run this with `systemd-run -p LoadCredential=...` (gateway/README.md, "systemd")',
   ])
   const env = { CREDENTIALS_DIRECTORY: pair.at('certs/ec2') }
   expect(await problemsOf(file, env)).toEqual([])

@@ -47,7 +47,8 @@ describe('a spool that is not where it was', () => {
     ])
     const config = {
       dataDir: `${path}-data`,
-      streams: [{ name: 'main', spool: { directory: path } }],
+      site: 'azure',
+      streams: [{ name: 'main', origin: 'ec2', spool: { directory: path } }],
     }
     expect(await checkSpools(config as unknown as GatewayConfig)).toMatchObject([
       { severity: 'error', remedy: expect.stringContaining(fixture.memoryPath) },

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { nextSteps } from '../../../src/cli/init/setup-report.ts'
 import { loadConfig } from '../../../src/config/load-config.ts'
+import { foundSites } from '../../../src/provision/found-sites.ts'
 import { setUpSites } from '../../../src/provision/sites-setup.ts'
 import {
   changeGateways,
@@ -86,6 +87,7 @@ test('who may take over is in the peer files: all, unless it is said otherwise',
   const { files } = await setUpSites(plan)
   expect(files).toContainEqual({ path: 'peers/azure.yaml', outcome: 'updated' })
   expect(await takers()).toEqual(['ec2'])
+  expect((await foundSites(pair.path))?.withoutTakeOver).toEqual(['azure'])
   // What nobody says again stays.
   await setUpSites(sitesPlan(pair.path))
   expect(await takers()).toEqual(['ec2'])

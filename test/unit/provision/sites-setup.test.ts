@@ -96,13 +96,25 @@ test('a renewal needs the public half of a key and no more', async () => {
 
 test('the sites of a folder are found, the origin first', async () => {
   await using pair = await PairFolder.create()
-  expect(await foundSites(pair.path)).toEqual({ names: ['ec2', 'azure'], origin: 'ec2' })
+  expect(await foundSites(pair.path)).toEqual({
+    names: ['ec2', 'azure'],
+    origin: 'ec2',
+    withoutTakeOver: [],
+  })
   // On a gateway the peer files of others may still be missing.
   await rm(pair.at('peers/azure.yaml'))
-  expect(await foundSites(pair.path)).toEqual({ names: ['ec2', 'azure'], origin: 'ec2' })
+  expect(await foundSites(pair.path)).toEqual({
+    names: ['ec2', 'azure'],
+    origin: 'ec2',
+    withoutTakeOver: [],
+  })
   // Where only public halves are, nobody says who is the origin.
   await rm(pair.at('gateway'), { recursive: true })
-  expect(await foundSites(pair.path)).toEqual({ names: ['ec2'], origin: null })
+  expect(await foundSites(pair.path)).toEqual({
+    names: ['ec2'],
+    origin: null,
+    withoutTakeOver: [],
+  })
   const other = sitesPlan(pair.path, { gateways: [gatewayPlan('tokyo'), gatewayPlan('paris')] })
   await expect(setUpSites({ ...other, origin: 'tokyo' })).rejects.toMatchObject({
     code: 'ERR_USAGE',

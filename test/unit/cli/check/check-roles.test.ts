@@ -83,8 +83,8 @@ test('whose word does not count is told, which is a choice and no fault', async 
   await pair.edit('peers/ec2.yaml', ['mayTakeOver: true', 'mayTakeOver: false'])
   await pair.edit('peers/azure.yaml', ['mayTakeOver: true', ''])
   expect((await roles('ec2')).slice(1)).toEqual([
-    'info: this gateway may not take over: others do not believe that ec2 is origin',
-    'info: azure may not take over: what it says of the origin does not count here',
+    'info: this gateway may not take over: what it says of the origin does not count',
+    'info: azure may not take over: what it says of the origin does not count',
   ])
 })
 
@@ -93,7 +93,11 @@ test('a term that cannot be read is one error, and no database is asked by a gue
   const config = await configOf('ec2')
   const findings = await runChecks(config, { offline: true })
   expect(findings.filter(({ check }) => check === 'roles')).toMatchObject([
-    { severity: 'error', message: expect.stringContaining('term-main.json is damaged') },
+    {
+      severity: 'error',
+      message: expect.stringMatching(/^main: .*term-main\.json is damaged/),
+      remedy: expect.stringContaining('another gateway'),
+    },
   ])
   expect(await streamsAs('origin', config)).toEqual([])
 })

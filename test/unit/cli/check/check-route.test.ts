@@ -59,3 +59,15 @@ test('where there is nothing to ask, or nobody, that is said', async () => {
     { severity: 'warning' },
   ])
 })
+
+test('every peer is looked at, and named', async () => {
+  const [ec2] = configOf('198.51.100.20').peers
+  const [gcp] = configOf().peers
+  if (ec2 === undefined || gcp === undefined) throw new Error('each has a peer')
+  const peers = [ec2, { ...gcp, name: 'gcp' }]
+  const runner = new ScriptedRunner({ 'ip ': VIA })
+  expect(await checkRoute({ ...configOf(), peers }, runner)).toEqual([
+    { severity: 'ok', message: 'there is a route to ec2 at 198.51.100.20 (eth0)' },
+    { severity: 'ok', message: 'gcp has no endpoint: it is the one that dials' },
+  ])
+})
