@@ -107,7 +107,7 @@ function notFenced(stream: string, cause: unknown): LandbridgeError {
       remedy:
         'Keep applications away from it. Run there: SET GLOBAL super_read_only = ON (MariaDB: ' +
         'read_only); or grant the gateway’s login what that takes (MySQL: ' +
-        'SYSTEM_VARIABLES_ADMIN and CONNECTION_ADMIN; MariaDB: READ_ONLY ADMIN).',
+        'SYSTEM_VARIABLES_ADMIN; MariaDB: READ_ONLY ADMIN).',
     },
   )
 }

@@ -20,6 +20,12 @@ const HARMLESS = new Set([
   'USAGE',
 ])
 
+/** What the same login needs at a copy, and to fence its database when another site takes over. */
+const FOR_OTHER_ROLES: Readonly<Record<Flavor, readonly string[]>> = {
+  mysql: ['RELOAD', 'REPLICATION_SLAVE_ADMIN', 'SYSTEM_VARIABLES_ADMIN'],
+  mariadb: ['READ_ONLY ADMIN', 'RELOAD', 'REPLICATION SLAVE ADMIN'],
+}
+
 const SHOWN_MAX = 5
 
 export function* grantFindings(facts: PreflightFacts): Generator<PreflightFinding> {
@@ -39,7 +45,8 @@ export function* grantFindings(facts: PreflightFacts): Generator<PreflightFindin
       fix: grant(missing),
     }
   }
-  const wide = [...all].filter((name) => !needed.includes(name) && !HARMLESS.has(name))
+  const known = new Set([...needed, ...HARMLESS, ...FOR_OTHER_ROLES[flavor]])
+  const wide = [...all].filter((name) => !known.has(name))
   if (wide.length > 0) {
     const more = wide.length > SHOWN_MAX ? ` and ${wide.length - SHOWN_MAX} more` : ''
     yield {

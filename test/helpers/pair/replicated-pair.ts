@@ -35,7 +35,7 @@ const REPLICA_GRANTS = {
 
 /** To be made read-only once another site took over. */
 const FENCE_GRANTS = {
-  mysql: ['SYSTEM_VARIABLES_ADMIN, CONNECTION_ADMIN ON *.*'],
+  mysql: ['SYSTEM_VARIABLES_ADMIN ON *.*'],
   mariadb: ['READ_ONLY ADMIN ON *.*'],
 } as const
 
