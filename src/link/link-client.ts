@@ -81,11 +81,11 @@ export class LinkClient {
   }
 
   async #runSession(signal: AbortSignal): Promise<never> {
-    await Promise.race([this.#options.settled?.(), untilAborted(signal)])
-    signal.throwIfAborted()
+    const { log, peer, settled } = this.#options
     const { socket, stream } = await this.#dial(signal)
+    // Behind the dial, which takes its time: nobody else would end this session.
+    await Promise.race([settled?.(), untilAborted(signal)])
     this.state.greeting()
-    const { log, peer } = this.#options
     const onUp: LinkSessionOptions['onUp'] = (channel) => {
       this.state.up(channel)
       log.info({ peer: peer.name, role: 'receiver' }, 'link up')
