@@ -48,7 +48,10 @@ export interface Problem {
   /** An error code of ERRORS.md. */
   readonly code: string
   readonly severity: 'warning' | 'error' | 'blocked'
-  /** Which station: `tunnel`, `tunnel:azure` of several peers, `link`, `source:main`, `spool:main`, `relay:main`. */
+  /**
+   * Which station: `tunnel`, of several peers `tunnel:azure`, `link`, `source:main`, `spool:main`,
+   * `relay:main`.
+   */
   readonly where: string
   readonly message: string
   readonly remedy?: string
