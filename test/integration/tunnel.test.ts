@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { generateWireguardKeyPair } from '../../src/base/wireguard-key.ts'
@@ -31,9 +32,9 @@ class PairHost extends TunnelHost {
   family: 4 | 6 = 4
   policy: FirewallPolicy = { accept: [{ protocol: 'tcp', port: 7400 }], forward: false }
 
-  constructor(index: 0 | 1, dataDir = String(index)) {
+  constructor(index: 0 | 1, dataDir = String(index), place: number = index) {
     super({
-      namespace: `lbt-${id}-${index}`,
+      namespace: `lbt-${id}-${place}`,
       interfaceName: `lbt${id}${index}`,
       dataDir: join(folder, dataDir),
     })
@@ -215,6 +216,26 @@ test(
     await twin.until('up', (shown) => shown.state === 'up' && shown.problems.length === 0)
     await twin.stop('SIGTERM')
     near.start()
+  },
+)
+
+test(
+  'a gateway whose interface is in use in another namespace leaves it alone, and ends when told to',
+  needs('root'),
+  async () => {
+    const { backend } = await near.until('up', ({ state }) => state === 'up')
+    if (backend === 'kernel') return
+    const stranger = new PairHost(0, 'stranger', 3)
+    await run('ip', ['netns', 'add', stranger.namespace])
+    stranger.start()
+    const { problems } = await stranger.until('refused', (shown) => shown.problems.length > 0)
+    expect(problems[0]).toMatchObject({ code: 'ERR_TUNNEL_INTERFACE' })
+    expect(await carry(100_000)).toBe(100_000)
+    const child = stranger.process
+    const stopped = stranger.stop('SIGTERM').then(() => true)
+    const isOver = await Promise.race([stopped, sleep(10_000, false)])
+    if (!isOver) child?.kill('SIGKILL')
+    expect(isOver).toBe(true)
   },
 )
 

@@ -42,7 +42,7 @@ export class UdpEcho implements AsyncDisposable {
   }
 }
 
-/** How many of `count` datagrams to there come back; from `source`, or whichever the kernel takes. */
+/** How many of `count` datagrams come back; from `source`, or whichever the kernel takes. */
 export async function echoes(
   namespace: string,
   address: string,
@@ -51,7 +51,12 @@ export async function echoes(
   const script = `const socket = require('node:dgram').createSocket('udp4')
     let heard = 0
     const end = () => { console.log(heard); socket.close() }
-    socket.on('message', () => { heard += 1; if (heard === ${count}) { clearTimeout(late); end() } })
+    socket.on('message', () => {
+      heard += 1
+      if (heard < ${count}) return
+      clearTimeout(late)
+      end()
+    })
     const late = setTimeout(end, 1000)
     socket.bind({ address: ${JSON.stringify(source ?? '0.0.0.0')} }, () => {
       for (let sent = 0; sent < ${count}; sent += 1) socket.send('x', ${ECHO_PORT}, '${address}')
