@@ -78,7 +78,8 @@ describe('landbridge tunnel --json', needs('root'), () => {
     expect(shown).toMatchObject({
       schema: 1,
       self: { name: 'ec2', site: 'production' },
-      peer: { name: 'azure' },
+      peers: [{ name: 'azure' }],
+      keepaliveMs: 25_000,
       status: {
         state: 'never',
         interface: interfaceName,
