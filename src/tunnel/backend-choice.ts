@@ -36,7 +36,7 @@ export async function createBackend(
   const userspace = new UserspaceBackend({ ...options, argv: options.userspaceArgv })
   if (options.backend === 'userspace') return make(userspace, 'tunnel.backend says so', signal)
   // A userspace interface that a crash left must go first: it has the name that the kernel wants.
-  await userspace.clear()
+  await cleared(userspace)
   if (options.backend === 'kernel') return make(kernel, 'tunnel.backend says so', signal)
   try {
     return await make(kernel, 'the kernel has WireGuard', signal)
@@ -45,6 +45,16 @@ export async function createBackend(
     return await make(userspace, describeError(error), signal).catch((cause: unknown) => {
       throw codeOf(cause) === 'ERR_TUNNEL_TOOL' ? neither(error, cause) : cause
     })
+  }
+}
+
+async function cleared(userspace: UserspaceBackend): Promise<void> {
+  try {
+    await userspace.clear()
+  } catch (error) {
+    // Its connection to who answers instead of ours would keep the process from ending.
+    await userspace.destroy()
+    throw error
   }
 }
 

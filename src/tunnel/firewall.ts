@@ -4,10 +4,10 @@ import { missingProgram, type ProcessRunner } from './process-runner.ts'
 
 /*
  * A peer is trusted for the link and for nothing else of this machine: whoever takes one gateway
- * over must not find the other one's ssh. WireGuard lets a peer send from its own address alone. One table of our own, replaced whole in one transaction,
- * so that a crash or a second start leaves no double rules. It filters by the interface's name, so
- * it is there before the interface is up. What other tables of the machine accept, this one still
- * drops. The reference is nft(8).
+ * over must not find the other one's ssh. WireGuard itself lets a peer send from its own address
+ * alone. One table of our own, replaced whole in one transaction, so that a crash or a second start
+ * leaves no double rules. It filters by the interface's name, so it is there before the interface
+ * is up. What other tables of the machine accept, this one still drops. The reference is nft(8).
  */
 
 export interface AcceptedPort {

@@ -48,7 +48,7 @@ export class PeerPath {
     return this.#reading.endpoint
   }
 
-  /** Why a name of its endpoints could not be resolved, or an address not be set, when last tried. */
+  /** Why a name could not be resolved or an address not be set, when last tried. */
   get failure(): string | null {
     return this.#failure
   }

@@ -54,7 +54,10 @@ const RESOLVE_FIRST_MS_MAX = 2_000
 /** `systemctl reload nftables` and the like empty the machine's rules, ours included. */
 const FIREWALL_LOOK_MS = 10_000
 
-/** The WireGuard interface of a gateway, with all its peers: made, watched, made again when it breaks, removed. */
+/**
+ * The WireGuard interface of a gateway, with all its peers: made, watched, made again when it
+ * breaks, removed.
+ */
 export class Tunnel implements TunnelPath {
   readonly #options: TunnelOptions
   readonly #clock: Clock

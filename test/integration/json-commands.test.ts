@@ -77,7 +77,8 @@ describe('landbridge tunnel --json', needs('root'), () => {
     expect(shown).toMatchObject({
       schema: 1,
       self: { name: 'ec2', site: 'ec2' },
-      peer: { name: 'azure' },
+      peers: [{ name: 'azure' }],
+      keepaliveMs: 25_000,
       status: {
         state: 'never',
         interface: interfaceName,

@@ -5,16 +5,14 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { generateWireguardKeyPair } from '../../src/base/wireguard-key.ts'
 import { sidProgram } from '../../src/lab/servers/machine-cache.ts'
-import type { Problem, TunnelStatus } from '../../src/status/status.ts'
 import { type FirewallPolicy, tunnelTable } from '../../src/tunnel/firewall.ts'
 import { needs } from '../helpers/needs.ts'
+import { TunnelHost } from '../helpers/tunnel/tunnel-host.ts'
 import type { TunnelProcessOptions } from '../helpers/tunnel/tunnel-process.ts'
 
 /*
@@ -23,38 +21,24 @@ import type { TunnelProcessOptions } from '../helpers/tunnel/tunnel-process.ts'
  */
 
 const run = promisify(execFile)
-const PROCESS = fileURLToPath(new URL('../helpers/tunnel/tunnel-process.ts', import.meta.url))
 const id = randomBytes(3).toString('hex')
 const userspaceArgv = sidProgram('usr/bin/wireguard-go') ?? ['wireguard-go']
 const keys = [generateWireguardKeyPair(), generateWireguardKeyPair()] as const
 const folder = await mkdtemp(join(tmpdir(), 'landbridge-tunnel-'))
 
-type Shown = TunnelStatus & { readonly problems: readonly Problem[] }
-
-class TunnelHost {
-  readonly namespace: string
-  readonly interfaceName: string
+class PairHost extends TunnelHost {
   readonly #index: 0 | 1
-  readonly #dataDir: string
   /** What the next start takes: with IPv6 or IPv4 inside the tunnel, and who may come in. */
   family: 4 | 6 = 4
   policy: FirewallPolicy = { accept: [{ protocol: 'tcp', port: 7400 }], forward: false }
-  process: ChildProcess | null = null
-  shown: Shown | null = null
 
-  constructor(index: 0 | 1, dataDir = String(index)) {
+  constructor(index: 0 | 1, dataDir = String(index), place: number = index) {
+    super({
+      namespace: `lbt-${id}-${place}`,
+      interfaceName: `lbt${id}${index}`,
+      dataDir: join(folder, dataDir),
+    })
     this.#index = index
-    this.#dataDir = join(folder, dataDir)
-    this.namespace = `lbt-${id}-${index}`
-    this.interfaceName = `lbt${id}${index}`
-  }
-
-  get recordPath(): string {
-    return join(this.#dataDir, `tunnel-${this.interfaceName}.json`)
-  }
-
-  async exec(...argv: string[]): Promise<string> {
-    return (await run('ip', ['netns', 'exec', this.namespace, ...argv])).stdout
   }
 
   /** Inside the tunnel. */
@@ -62,16 +46,7 @@ class TunnelHost {
     return this.family === 4 ? `10.77.0.${this.#index + 1}` : `fd77::${this.#index + 1}`
   }
 
-  /** Whether a TCP connection to there is made. */
-  async reaches(address: string, port: number, seconds: number): Promise<boolean> {
-    const connect = ['timeout', `${seconds}`, 'bash', '-c', `exec 3<>/dev/tcp/${address}/${port}`]
-    return this.exec(...connect).then(
-      () => true,
-      () => false,
-    )
-  }
-
-  options(): TunnelProcessOptions {
+  protected options(): TunnelProcessOptions {
     const other = this.#index === 0 ? 1 : 0
     return {
       settings: {
@@ -96,40 +71,12 @@ class TunnelHost {
       firewall: this.policy,
       backend: 'auto',
       userspaceArgv,
-      dataDir: this.#dataDir,
+      dataDir: this.dataDir,
     }
-  }
-
-  start(): void {
-    const argv = ['netns', 'exec', this.namespace, process.execPath, PROCESS]
-    const child = spawn('ip', argv, { stdio: ['pipe', 'pipe', 'inherit'] })
-    child.stdin.end(JSON.stringify(this.options()))
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      this.shown = JSON.parse(line) as Shown
-    })
-    this.process = child
-  }
-
-  async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-    const child = this.process
-    this.process = null
-    this.shown = null
-    if (child === null || child.exitCode !== null) return
-    const exited = once(child, 'exit')
-    child.kill(signal)
-    await exited
-  }
-
-  async until(what: string, holds: (shown: Shown) => boolean): Promise<Shown> {
-    for (let polls = 0; polls < 600; polls += 1) {
-      if (this.shown !== null && holds(this.shown)) return this.shown
-      await sleep(50)
-    }
-    throw new Error(`${this.interfaceName} is not ${what}: ${JSON.stringify(this.shown)}`)
   }
 }
 
-const hosts = [new TunnelHost(0), new TunnelHost(1)] as const
+const hosts = [new PairHost(0), new PairHost(1)] as const
 const [near, far] = hosts
 /** A host of the near site that only the near gateway can reach. */
 const behind = `lbt-${id}-2`
@@ -259,7 +206,7 @@ test(
   async () => {
     const { backend } = await near.until('up', ({ state }) => state === 'up')
     const pid = backend === 'userspace' ? await wireguardPid(near) : null
-    const twin = new TunnelHost(0, 'twin')
+    const twin = new PairHost(0, 'twin')
     twin.start()
     const { problems } = await twin.until('refused', (shown) => shown.problems.length > 0)
     expect(problems[0]).toMatchObject({ code: 'ERR_TUNNEL_INTERFACE' })
@@ -269,6 +216,26 @@ test(
     await twin.until('up', (shown) => shown.state === 'up' && shown.problems.length === 0)
     await twin.stop('SIGTERM')
     near.start()
+  },
+)
+
+test(
+  'a gateway whose interface is in use in another namespace leaves it alone, and ends when told to',
+  needs('root'),
+  async () => {
+    const { backend } = await near.until('up', ({ state }) => state === 'up')
+    if (backend === 'kernel') return
+    const stranger = new PairHost(0, 'stranger', 3)
+    await run('ip', ['netns', 'add', stranger.namespace])
+    stranger.start()
+    const { problems } = await stranger.until('refused', (shown) => shown.problems.length > 0)
+    expect(problems[0]).toMatchObject({ code: 'ERR_TUNNEL_INTERFACE' })
+    expect(await carry(100_000)).toBe(100_000)
+    const child = stranger.process
+    const stopped = stranger.stop('SIGTERM').then(() => true)
+    const isOver = await Promise.race([stopped, sleep(10_000, false)])
+    if (!isOver) child?.kill('SIGKILL')
+    expect(isOver).toBe(true)
   },
 )
 

@@ -66,13 +66,11 @@ async function readStatus(config: PublicConfig): Promise<TunnelStatus> {
 
 function viewOf(config: PublicConfig, status: TunnelStatus): TunnelView {
   const { tunnel, self, peers } = config
-  const [peer] = peers
-  if (peer === undefined) throw new TypeError('a configuration has a peer')
   return {
     schema: 1,
     status: roundNumbers(status),
     self: { name: self.name, site: self.site, publicKey: self.wireguardPublicKey },
-    peers: [peer].map(({ name, site, wireguardPublicKey: publicKey }) => {
+    peers: peers.map(({ name, site, wireguardPublicKey: publicKey }) => {
       return { name, site, publicKey }
     }),
     listenPort: tunnel.kind === 'wireguard' ? tunnel.listenPort : null,

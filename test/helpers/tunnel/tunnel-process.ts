@@ -3,6 +3,7 @@ import { silentLog } from '../../../src/base/log.ts'
 import { Secret } from '../../../src/base/secret.ts'
 import { Tunnel, type TunnelOptions } from '../../../src/tunnel/tunnel.ts'
 import type { TunnelSettings } from '../../../src/tunnel/tunnel-backend.ts'
+import { playedKernel } from './played-kernel.ts'
 
 /*
  * A tunnel in a process of its own, so that a test can put it into a network namespace and kill it.
@@ -12,13 +13,19 @@ import type { TunnelSettings } from '../../../src/tunnel/tunnel-backend.ts'
 export type TunnelProcessOptions = Pick<
   TunnelOptions,
   'publicKey' | 'firewall' | 'backend' | 'userspaceArgv' | 'dataDir'
-> & { readonly settings: TunnelSettings; readonly privateKey: string }
+> & {
+  readonly settings: TunnelSettings
+  readonly privateKey: string
+  /** Take the interface from wireguard-go where the kernel would make it. */
+  readonly playsKernel?: boolean
+}
 
 const options = JSON.parse(await text(process.stdin)) as TunnelProcessOptions
 const tunnel = new Tunnel({
   ...options,
   privateKey: new Secret(options.privateKey),
   log: silentLog,
+  ...(options.playsKernel === true && { runner: playedKernel(options.userspaceArgv) }),
 })
 const stopping = new AbortController()
 process.once('SIGTERM', () => stopping.abort())

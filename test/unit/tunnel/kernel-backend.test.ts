@@ -97,7 +97,7 @@ test('reads handshake and traffic without ever asking for keys', async () => {
   await expect(backend.read()).rejects.toMatchObject({ code: 'ERR_MALFORMED' })
 })
 
-test('sets all peers at once, each with its own address, and moves one without the others', async () => {
+test('sets all peers at once, each with its address, and moves one by itself', async () => {
   const runner = new ScriptedRunner(none)
   const backend = backendWith(runner, threeSettings)
   await backend.create()

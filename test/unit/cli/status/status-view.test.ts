@@ -235,7 +235,7 @@ describe('status for people', () => {
     expect(line).toContain(' | tunnel ec2 stale, gcp up | link up | ')
   })
 
-  test('a gateway of before an upgrade, which tells of no peers, is shown as far as it goes', () => {
+  test('a gateway of before an upgrade, which tells of no peers, is shown without them', () => {
     const { peers: _, ...before } = drStatus.tunnel
     const old = { ...drStatus, tunnel: before } as unknown as GatewayStatus
     expect(renderStatus(old, plain)).toContain('  state             up, userspace back end\n')
