@@ -6,7 +6,8 @@ export class Turns {
   #last: Promise<void> = Promise.resolve()
 
   /**
-   * Settles when it is the caller's turn, which lasts until it calls what it gets. Rejects on abort.
+   * Settles when it is the caller's turn, which lasts until it calls what it gets. Rejects on
+   * abort.
    */
   async take(signal: AbortSignal): Promise<Release> {
     const before = this.#last

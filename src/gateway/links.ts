@@ -180,7 +180,7 @@ export class Links {
     }
   }
 
-  /** The two do not agree about the term: whoever knows less hears of it, or does not believe it. */
+  /** The two do not agree about the term: one has yet to hear of it, or does not believe it. */
   #notOrigin({ name, term }: Stream): Refusal {
     const { config, clock } = this.#options
     return {

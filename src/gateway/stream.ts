@@ -233,7 +233,7 @@ export class Stream {
         severity: 'blocked',
         where: `stream:${this.name}`,
         message: `${names} has no stream named ${this.name}: it is not copied`,
-        remedy: `Add a stream "${this.name}" to a gateway that is to have a copy, or remove it here.`,
+        remedy: `Add a stream "${this.name}" where a copy is to be, or remove it here.`,
         sinceMs: Math.max(...peers.map(([, { sinceMs }]) => sinceMs)),
       },
     ]

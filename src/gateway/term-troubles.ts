@@ -53,7 +53,7 @@ export class TermTroubles {
     })
   }
 
-  /** A new term is known and could not be taken: the session is begun anew, and it is tried again. */
+  /** A new term is known and could not be stored. It is tried again with the next session. */
   notTaken(peer: string, reason: string): void {
     this.#set(peer, {
       code: 'ERR_TERM_FILE',

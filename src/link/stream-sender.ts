@@ -50,8 +50,8 @@ const BLOCKED_RETRY_MS = 10_000
 const STEADY_DUMP_MS = 5_000
 
 /**
- * The sending half of one stream, to one receiver. Keeps no position: every session, and every new dump within
- * one, starts where the receiver says that its spool ends.
+ * The sending half of one stream, to one receiver. Keeps no position: every session, and every new
+ * dump within one, starts where the receiver says that its spool ends.
  *
  *     idle ──Resume──▶ connecting ──Open──▶ streaming ──dump ended──▶ (Restart) ──▶ connecting
  *                          │                    └──no room for long──▶ parked ──room──▶ connecting

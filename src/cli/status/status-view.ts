@@ -60,8 +60,14 @@ export function renderStatusLine(status: GatewayStatus): string {
 function headline(status: GatewayStatus, paint: Paint): string {
   const color = { ok: paint.good, degraded: paint.warn, blocked: paint.bad }[status.state]
   const upFor = durationText(status.nowMs - status.startedAtMs)
-  const who = `${paint.head(status.name)} (${status.site})`
+  const where = status.site === status.name ? '' : ` at ${status.site}`
+  const who = `${paint.head(status.name)}${where} (${rolesText(status)})`
   return `${who}: ${color(status.state)}, landbridge ${status.version}, running ${upFor}`
+}
+
+/** What this site is for its streams. */
+function rolesText({ streams }: GatewayStatus): string {
+  return [...new Set(streams.map(({ role }) => role))].sort().reverse().join(' and ')
 }
 
 function verdictLine({ question, stream, mood, answer }: Verdict, paint: Paint): string {

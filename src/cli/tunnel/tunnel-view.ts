@@ -29,7 +29,7 @@ export function formatTunnel(view: TunnelView): string {
   }
   const lines = [
     `interface: ${status.interface}`,
-    `  gateway: ${self.name} (${self.site})`,
+    `  gateway: ${gatewayText(self)}`,
     `  state: ${status.state}`,
     `  public key: ${self.publicKey}`,
     '  private key: (hidden)',
@@ -53,7 +53,7 @@ export function formatTunnel(view: TunnelView): string {
 function peerLines(side: Side, peer: TunnelPeerStatus | undefined, isOneOfMany: boolean): string[] {
   const lines = [
     `peer: ${side.publicKey}`,
-    `  gateway: ${side.name} (${side.site})`,
+    `  gateway: ${gatewayText(side)}`,
     // Of a single one it stands above.
     ...(isOneOfMany ? [`  state: ${peer?.state ?? 'unknown to the gateway: restart it'}`] : []),
     `  endpoint: ${peer?.endpoint ?? '(none)'}`,
@@ -109,4 +109,9 @@ export function bytesText(bytes: number): string {
 
 function count(number: number, unit: string): string {
   return `${number} ${unit}${number === 1 ? '' : 's'}`
+}
+
+/** A gateway is often named like its site. */
+function gatewayText({ name, site }: { readonly name: string; readonly site: string }): string {
+  return name === site ? name : `${name} at ${site}`
 }

@@ -18,7 +18,7 @@ describe('metrics', () => {
     const replica = 'stream="main",server_id="2",address="203.0.113.30:41022"'
     const handshakeSeconds = (drStatus.nowMs - 92_000) / 1000
     for (const line of [
-      'landbridge_info{name="azure",site="dr",version="0.1.0"} 1',
+      'landbridge_info{name="azure",site="azure",version="0.1.0"} 1',
       'landbridge_state{state="ok"} 1',
       'landbridge_state{state="blocked"} 0',
       'landbridge_refused_connections_total{where="relay:main",reason="password"} 3',
@@ -28,8 +28,8 @@ describe('metrics', () => {
       `wireguard_received_bytes_total{${wireguard}} 1299227607`,
       `wireguard_latest_handshake_seconds{${wireguard}} ${handshakeSeconds}`,
       `wireguard_latest_handshake_delay_seconds{${wireguard}} 92`,
-      'landbridge_link_up{peer="ec2"} 1',
-      'landbridge_link_round_trip_seconds{peer="ec2"} 0.03125',
+      'landbridge_link_up{peer="ec2",role="receiver"} 1',
+      'landbridge_link_round_trip_seconds{peer="ec2",role="receiver"} 0.03125',
       'landbridge_stream_receive_lag_seconds{stream="main"} 0',
       'landbridge_stream_receive_lag_proven_age_seconds{stream="main"} 0.4',
       'landbridge_stream_receive_delay_seconds{stream="main",quantile="0.99"} 0.0963',

@@ -70,7 +70,7 @@ describe('status command', () => {
     expect(JSON.parse(written.join(''))).toEqual(status)
     expect(process.exitCode).toBe(code)
     await run()
-    expect(written.at(-1)).toContain(`azure (dr): ${state}, `)
+    expect(written.at(-1)).toContain(`azure (copy): ${state}, `)
   })
 
   test('--watch prints one line at a time until interrupted, through a gap', async () => {

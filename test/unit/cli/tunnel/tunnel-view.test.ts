@@ -24,15 +24,15 @@ const status = {
 const view = {
   schema: 1,
   status,
-  self: { name: 'ec2', site: 'production', publicKey: 'OWN=' },
-  peers: [{ name: 'azure', site: 'dr', publicKey: 'PEER=' }],
+  self: { name: 'ec2', site: 'ec2', publicKey: 'OWN=' },
+  peers: [{ name: 'azure', site: 'azure', publicKey: 'PEER=' }],
   listenPort: 51_820,
   keepaliveMs: 25_000,
 } as const
 
 test('shows a tunnel in the words and order of wg show', () => {
   expect(formatTunnel(view)).toBe(`interface: lb0
-  gateway: ec2 (production)
+  gateway: ec2
   state: up
   public key: OWN=
   private key: (hidden)
@@ -44,7 +44,7 @@ test('shows a tunnel in the words and order of wg show', () => {
   forwards: nothing
 
 peer: PEER=
-  gateway: azure (dr)
+  gateway: azure
   endpoint: 198.51.100.2:51820
   allowed ips: 10.77.0.2
   latest handshake: 1 minute, 32 seconds ago
@@ -73,17 +73,17 @@ test('leaves out a handshake that never was', () => {
 test('shows each of several peers with its own state, in the order of the configuration', () => {
   const gcp = { ...azure, name: 'gcp', state: 'stale', address: '10.77.0.3' } as const
   const peers = [
-    { name: 'gcp', site: 'dr', publicKey: 'THIRD=' },
+    { name: 'gcp', site: 'gcp-east', publicKey: 'THIRD=' },
     ...view.peers,
-    { name: 'new', site: 'dr', publicKey: 'NEW=' },
+    { name: 'new', site: 'new', publicKey: 'NEW=' },
   ]
   const several = { ...view, status: { ...status, state: 'stale', peers: [azure, gcp] }, peers }
   const text = formatTunnel({ ...several, status: { ...several.status, state: 'stale' } })
   expect(text.split('\n\n').map((block) => block.split('\n').slice(0, 3))).toEqual([
-    ['interface: lb0', '  gateway: ec2 (production)', '  state: stale'],
-    ['peer: THIRD=', '  gateway: gcp (dr)', '  state: stale'],
-    ['peer: PEER=', '  gateway: azure (dr)', '  state: up'],
-    ['peer: NEW=', '  gateway: new (dr)', '  state: unknown to the gateway: restart it'],
+    ['interface: lb0', '  gateway: ec2', '  state: stale'],
+    ['peer: THIRD=', '  gateway: gcp at gcp-east', '  state: stale'],
+    ['peer: PEER=', '  gateway: azure', '  state: up'],
+    ['peer: NEW=', '  gateway: new', '  state: unknown to the gateway: restart it'],
   ])
   expect(text.match(/allowed ips: .*/g)).toEqual([
     'allowed ips: 10.77.0.3',
@@ -97,7 +97,7 @@ test('shows what there is of a gateway of before an upgrade, which tells of no p
   const { peers: _, ...before } = status
   const text = formatTunnel({ ...view, status: before as unknown as TunnelStatus })
   expect(text).toContain('  state: up\n')
-  expect(text).toContain('peer: PEER=\n  gateway: azure (dr)\n  endpoint: (none)\n')
+  expect(text).toContain('peer: PEER=\n  gateway: azure\n  endpoint: (none)\n')
 })
 
 test('names the peers of an external tunnel when there are several', () => {
