@@ -31,7 +31,7 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^npm run release$/, 'package.test.ts runs it'],
   [/^(export npm_config_prefix=|sha256sum --check|npm install .*\.tgz$)/, 'package.test.ts'],
   [/^npm install --global node@24$/, 'it fetches a Node'],
-  [/^(azure \(dr\): ok|tunnel$|lag$|failover$)/, 'printed by status'],
+  [/^(azure \(copy\): ok|tunnel$|lag$|failover$)/, 'printed by status'],
   [/^landbridge tunnel show$/, 'there is no WireGuard on the loopback; tunnel.test.ts runs it'],
   [/^(import|const|await|for await) |^}$/, 'a program: package.test.ts runs one'],
   [/^npm run (landbridge -- lab|chaos --) /, 'lab.test.ts and chaos.test.ts run it'],

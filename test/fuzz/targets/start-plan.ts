@@ -33,10 +33,11 @@ export const createTarget = async (): Promise<FuzzTarget> => ({
   seeds: FLAVORS.flatMap((flavor, index) => {
     const { middle, offset, end } = recordedFacts(flavor)
     const held = { epoch: 1, source: epochSource(flavor), file: 'binlog.000001', complete: false }
+    const asked = { stream: 'main', term: 1, windowBytes: 1024 }
     const bodies = [
-      { held: { ...held, offset, gtids: middle }, windowBytes: 1024 },
-      { held: { ...held, offset: 9, gtids: end, complete: true }, windowBytes: 1024 },
-      { held: null, windowBytes: 1 },
+      { held: { ...held, offset, gtids: middle }, ...asked },
+      { held: { ...held, offset: 9, gtids: end, complete: true }, ...asked },
+      { ...asked, held: null, windowBytes: 1 },
     ]
     return bodies.map((body) => withFlags(index, Buffer.from(JSON.stringify(body))))
   }),

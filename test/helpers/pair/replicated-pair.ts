@@ -89,9 +89,7 @@ export class ReplicatedPair implements AsyncDisposable {
         withReplica ? servers.start(flavor, { serverId: 2, ...options.replica }) : null,
       ])
       const grants = (role: readonly string[]) =>
-        options.bothRoles === true
-          ? [...SOURCE_GRANTS[flavor], ...REPLICA_GRANTS[flavor], ...FENCE_GRANTS[flavor]]
-          : role
+        options.bothRoles === true ? bothRolesGrants(flavor) : role
       await createLogin(source, grants(SOURCE_GRANTS[flavor]))
       if (replica !== null) await createLogin(replica, grants(REPLICA_GRANTS[flavor]))
       const login = { user: 'landbridge', password: SOURCE_PASSWORD }
@@ -312,7 +310,12 @@ export class ReplicatedPair implements AsyncDisposable {
   }
 }
 
-async function createLogin(server: RunningServer, grants: readonly string[]): Promise<void> {
+/** What the gateways may do with a server at a site of either role. */
+export function bothRolesGrants(flavor: Flavor): readonly string[] {
+  return [...SOURCE_GRANTS[flavor], ...REPLICA_GRANTS[flavor], ...FENCE_GRANTS[flavor]]
+}
+
+export async function createLogin(server: RunningServer, grants: readonly string[]): Promise<void> {
   const sql = await connectSql({ socket: server.socket })
   await sql.query('SET sql_log_bin = 0')
   await sql.query(`CREATE USER landbridge@'127.0.0.1' IDENTIFIED BY '${SOURCE_PASSWORD}'`)

@@ -1,0 +1,147 @@
+import type { Connection, RowDataPacket } from 'mysql2/promise'
+import { expect } from 'vitest'
+import type { Flavor } from '../../../src/base/flavor.ts'
+import { compareSpool } from '../../../src/lab/compare/compare-spool.ts'
+import { compareTables } from '../../../src/lab/compare/compare-tables.ts'
+import { newestEpochFolder } from '../../../src/lab/compare/spool-files.ts'
+import type { RunningServer } from '../../../src/lab/servers/server-options.ts'
+import { connectSql } from '../../../src/lab/servers/sql-connection.ts'
+import { RELAY_PASSWORD } from './loopback-gateways.ts'
+
+const WORDS = {
+  mysql: {
+    noun: 'REPLICA',
+    change: 'CHANGE REPLICATION SOURCE TO',
+    prefix: 'SOURCE',
+    options: ['SOURCE_AUTO_POSITION=1', 'SOURCE_RETRY_COUNT=0'],
+    has: 'gtid_executed',
+    applied: 'gtid_executed',
+    readOnly: 'super_read_only',
+  },
+  mariadb: {
+    noun: 'SLAVE',
+    change: 'CHANGE MASTER TO',
+    prefix: 'MASTER',
+    options: ['MASTER_USE_GTID=slave_pos', 'MASTER_SSL_VERIFY_SERVER_CERT=0'],
+    has: 'gtid_binlog_pos',
+    applied: 'gtid_slave_pos',
+    readOnly: 'read_only',
+  },
+} as const
+
+/** A database of one site in one stream, as whoever moves roles by hand handles it. */
+export class SiteServer {
+  readonly server: RunningServer
+  /** Of the relay beside it. */
+  readonly relayPort: number
+  /** Of the gateway beside it, for the times when the site is a copy. */
+  readonly spoolDirectory: string
+
+  constructor(
+    server: RunningServer,
+    { relayPort, spoolDirectory }: Pick<SiteServer, 'relayPort' | 'spoolDirectory'>,
+  ) {
+    this.server = server
+    this.relayPort = relayPort
+    this.spoolDirectory = spoolDirectory
+  }
+
+  get #words(): (typeof WORDS)[Flavor] {
+    return WORDS[this.server.flavor]
+  }
+
+  /** As root; closed with the server at the latest. */
+  async sql(): Promise<Connection> {
+    const sql = await connectSql({ socket: this.server.socket, multipleStatements: true })
+    sql.on('error', () => undefined)
+    return sql
+  }
+
+  async within<T>(work: (sql: Connection) => Promise<T>): Promise<T> {
+    const sql = await this.sql()
+    try {
+      return await work(sql)
+    } finally {
+      sql.destroy()
+    }
+  }
+
+  async value(variable: string): Promise<string> {
+    return await this.within(async (sql) => {
+      const [rows] = await sql.query<RowDataPacket[]>(`SELECT @@GLOBAL.${variable} AS value`)
+      return String(rows[0]?.value).replaceAll(/\s/g, '')
+    })
+  }
+
+  /** GTIDs of all that it has written to its binary log. */
+  async committed(): Promise<string> {
+    return await this.value(this.#words.has)
+  }
+
+  /** GTIDs of what it has applied as a replica. */
+  async applied(): Promise<string> {
+    return await this.value(this.#words.applied)
+  }
+
+  /** What it says of its replication, for whoever looks at a failed test. */
+  async threads(): Promise<string> {
+    return await this.within(async (sql) => {
+      const [rows] = await sql.query<RowDataPacket[]>(`SHOW ${this.#words.noun} STATUS`)
+      return JSON.stringify(rows[0] ?? 'none')
+    })
+  }
+
+  async isReadOnly(): Promise<boolean> {
+    return ['1', 'ON'].includes(await this.value(this.#words.readOnly))
+  }
+
+  /** Points it at the relay beside it, quick to come back after a loss. */
+  async attach(): Promise<void> {
+    const { noun, change, prefix, options } = this.#words
+    const all = [
+      `${prefix}_HOST='127.0.0.1'`,
+      `${prefix}_PORT=${this.relayPort}`,
+      `${prefix}_USER='replica'`,
+      `${prefix}_PASSWORD='${RELAY_PASSWORD}'`,
+      `${prefix}_SSL=1`,
+      `${prefix}_CONNECT_RETRY=1`,
+      `${prefix}_HEARTBEAT_PERIOD=1`,
+      ...options,
+    ]
+    await this.within(async (sql) => {
+      await sql.query(`${change} ${all.join(', ')}`)
+      await sql.query(`START ${noun}`)
+    })
+  }
+
+  /** It follows nobody any more, and may be written to. */
+  async promote(): Promise<void> {
+    const { noun } = this.#words
+    await this.within((sql) =>
+      sql.query(`STOP ${noun}; RESET ${noun} ALL; SET GLOBAL read_only = OFF`),
+    )
+  }
+
+  /** Once the origin, it becomes a replica of the relay beside it. */
+  async demote(): Promise<void> {
+    if (this.server.flavor === 'mariadb') {
+      await this.within((sql) => sql.query('SET GLOBAL gtid_slave_pos = @@GLOBAL.gtid_binlog_pos'))
+    }
+    await this.attach()
+  }
+
+  /** The spool beside it is the binary log of `origin`, and it has the same data. */
+  async expectCopyOf(origin: SiteServer): Promise<void> {
+    const signal = AbortSignal.timeout(120_000)
+    const common = { sourceSocket: origin.server.socket, waitSeconds: 60, signal }
+    const spool = await compareSpool({
+      ...common,
+      sourceBinlogDirectory: origin.server.binlogDirectory,
+      spoolFiles: () => newestEpochFolder(this.spoolDirectory),
+    })
+    expect(spool).toMatchObject({ identical: true, failures: [] })
+    const { flavor, socket: replicaSocket } = this.server
+    const tables = await compareTables({ ...common, flavor, replicaSocket })
+    expect(tables).toMatchObject({ equal: true, failures: [] })
+  }
+}
