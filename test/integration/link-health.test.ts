@@ -32,7 +32,7 @@ async function mistakePeer(): Promise<void> {
 async function pointPeersAt(folder: string): Promise<void> {
   const path = pair.pair.configPath('dr')
   const config = parseDocument(await readFile(path, 'utf8'))
-  config.setIn(['peers'], folder)
+  config.setIn(['peersFolder'], folder)
   await writeFile(path, config.toString())
 }
 

@@ -102,6 +102,6 @@ describeFlavors('a %s source that turns logins away', (flavor) => {
 async function setSource(pair: LoopbackPair, tls: object): Promise<void> {
   const path = pair.configPath('production')
   const config = parseDocument(await readFile(path, 'utf8'))
-  config.setIn(['streams', 0, 'source', 'tls'], tls)
+  config.setIn(['streams', 0, 'database', 'tls'], tls)
   await writeFile(path, config.toString())
 }
