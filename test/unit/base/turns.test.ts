@@ -20,7 +20,7 @@ test('turns are taken in the order of asking, one at a time', async () => {
   expect(seen).toEqual([2, 3])
 })
 
-test('whoever gives up waiting lets nobody behind it in too early, nor keeps them out', async () => {
+test('whoever gives up waiting lets nobody in too early, nor keeps anybody out', async () => {
   const turns = new Turns()
   const first = await turns.take(never)
   const leaving = new AbortController()

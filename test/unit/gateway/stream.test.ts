@@ -110,7 +110,7 @@ describe('a stream over its terms', () => {
     expect(other.stream.half.role).toBe('origin')
   })
 
-  test('takes a higher term of a peer that may take over: sessions, old half, new half', async () => {
+  test('takes a higher term of a peer that may take over', async () => {
     await using one = await Fixture.create(dataDir)
     one.stream.heard(peerOf('gcp'), later(2, 'azure'))
     await one.stream.settled()
@@ -165,7 +165,7 @@ describe('a stream over its terms', () => {
     await expect(one.stream.advance('azure', 'x')).rejects.toMatchObject({ code: 'ERR_USAGE' })
   })
 
-  test('that was the origin fences its database, also when it was restarted in between', async () => {
+  test('that was the origin fences its database, also when it was restarted', async () => {
     for (const start of ['first', 'again']) {
       await using one = await Fixture.create(dataDir, { site: 'ec2' })
       if (start === 'first') {
@@ -184,7 +184,7 @@ describe('a stream over its terms', () => {
     expect([one.stream.half.role, one.problems()]).toEqual(['copy', ['blocked ERR_TERM_ORIGIN']])
   })
 
-  test('keeps its term when the new one cannot be stored, says so, and takes it later', async () => {
+  test('keeps its term while the new one cannot be stored, and takes it later', async () => {
     await using one = await Fixture.create(join(dataDir, 'data'))
     await writeFile(join(dataDir, 'data'), 'a file where the folder belongs')
     one.stream.heard(peerOf('gcp'), later(2, 'gcp'))

@@ -103,7 +103,7 @@ describe('the streams that a session sends', () => {
   })
 })
 
-test('the streams that a session receives are numbered here, and no other number is taken', async () => {
+test('the streams that a session receives are numbered here, others are not taken', async () => {
   const seen: string[] = []
   const stream = (name: string) => ({
     session: (_channel: Channel, number: number): SessionBody => ({
