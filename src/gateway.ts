@@ -1,16 +1,18 @@
 import { join } from 'node:path'
-import { AdminServer } from './api/admin-server.ts'
+import { AdminServer, type AskPeer } from './api/admin-server.ts'
 import { Journal } from './api/journal.ts'
 import { renderMetrics, type TunnelPeerLabels } from './api/metrics.ts'
-import { OperationTable } from './api/operation-table.ts'
+import type { OperationContext } from './api/operation.ts'
+import { type OperationRequest, OperationTable } from './api/operation-table.ts'
 import { ownOperations } from './api/own-operations.ts'
 import { type Clock, systemClock } from './base/clock.ts'
 import { EventLoopDelay } from './base/event-loop-delay.ts'
 import type { Log } from './base/log.ts'
+import { lesserPermission } from './base/permission.ts'
 import { roundNumbers } from './base/round-numbers.ts'
 import { untilAborted } from './base/until-aborted.ts'
 import { packageVersion } from './base/version.ts'
-import type { GatewayConfig } from './config/config.ts'
+import type { GatewayConfig, PeerConfig } from './config/config.ts'
 import { tunnelOptionsOf } from './config/tunnel-options.ts'
 import { CertificateExpiry } from './gateway/certificate-expiry.ts'
 import { holdDataDirectory, makeDataPrivate } from './gateway/data-directory.ts'
@@ -20,6 +22,7 @@ import { replicaRelease } from './gateway/replica-release.ts'
 import type { Stream } from './gateway/stream.ts'
 import { loadStreams } from './gateway/streams.ts'
 import { termAdvance } from './gateway/term-advance.ts'
+import type { PeerCall } from './link/peer-calls.ts'
 import { MetricsServer } from './observe/metrics-server.ts'
 import { linkProblems } from './status/link-problems.ts'
 import { tunnelProblems, worstState } from './status/path-problems.ts'
@@ -61,22 +64,23 @@ export async function createGateway(
   })
   // 3. The sessions that join the halves of each stream. Whoever receives dials.
   const path = new LinkPath(tunnel, clock)
-  const links = new Links({ config, streams: () => streams, path, clock, log })
+  const links = new Links({
+    config,
+    streams: () => streams,
+    path,
+    serve: (peer, call, context) => operations.call(requestOf(peer, call, context)),
+    clock,
+    log,
+  })
   // 4. What people and machines ask of it.
   const journal = new Journal({ path: join(config.dataDir, 'journal.jsonl'), clock, log })
   const status = createStatus({ config, tunnel, links, streams, journal, clock })
   let delay: EventLoopDelay | null = null
   const metrics = () => renderMetrics(status(), peerLabels(config), delay?.maxMs() ?? null)
   const { socketPath } = config.admin
-  const operations = new OperationTable(
-    [
-      ...ownOperations(status, journal),
-      replicaRelease(() => streams),
-      termAdvance({ site: config.site, sites: sitesOf(config), streams: () => streams }),
-    ],
-    journal,
-  )
-  const admin = new AdminServer({ socketPath, status, metrics, operations })
+  const operations = createOperations(config, { status, streams, journal })
+  const askPeer: AskPeer = (...call) => links.ask(...call)
+  const admin = new AdminServer({ socketPath, status, metrics, operations, askPeer })
   const scraped = config.metrics && new MetricsServer({ ...config.metrics, metrics })
 
   const run = async (signal: AbortSignal): Promise<void> => {
@@ -117,6 +121,19 @@ export async function createGateway(
   return { run, status }
 }
 
+/** Everything that this gateway can be asked. */
+function createOperations(
+  { site, peers }: GatewayConfig,
+  parts: Pick<StatusParts, 'streams' | 'journal'> & { readonly status: () => GatewayStatus },
+): OperationTable {
+  const { status, journal } = parts
+  const streams = () => parts.streams
+  const sites = [...new Set([site, ...peers.map((peer) => peer.site)])]
+  const own = ownOperations(status, journal)
+  const all = [...own, replicaRelease(streams), termAdvance({ site, sites, streams })]
+  return new OperationTable(all, journal)
+}
+
 /** Waits for what still runs, but not for ever. */
 async function settledOrLate(operations: OperationTable, clock: Clock): Promise<void> {
   const done = new AbortController()
@@ -125,9 +142,11 @@ async function settledOrLate(operations: OperationTable, clock: Clock): Promise<
   done.abort()
 }
 
-/** This gateway's and those of its peers, each once. */
-function sitesOf({ site, peers }: GatewayConfig): string[] {
-  return [...new Set([site, ...peers.map((peer) => peer.site)])]
+/** A peer may do no more than its file says, nor than whoever asks may do there. */
+function requestOf(peer: PeerConfig, call: PeerCall, context: OperationContext): OperationRequest {
+  const granted = lesserPermission(call.granted, peer.permission)
+  const caller = `peer ${peer.name}`
+  return { name: call.operation, input: call.input, granted, caller, ...context }
 }
 
 interface StatusParts {

@@ -2,8 +2,8 @@ import { type IncomingMessage, request } from 'node:http'
 import { z } from 'zod'
 import { deniedRemedy, isDenied } from '../base/denied.ts'
 import { codeOf, LandbridgeError } from '../base/errors.ts'
+import { PERMISSIONS, type Permission } from '../base/permission.ts'
 import type { GatewayStatus } from '../status/status.ts'
-import { PERMISSIONS, type Permission } from './operation.ts'
 import { operateSocket } from './socket-list.ts'
 
 export interface FetchOptions {
@@ -73,6 +73,8 @@ export interface CallOptions {
   /** Without an answer, or a step, for so long it is given up. Default: 60 s. */
   readonly silentMsMax?: number
   readonly onProgress?: (step: string) => void
+  /** Name of another gateway, which is asked through this one. */
+  readonly peer?: string
 }
 
 /**
@@ -83,7 +85,7 @@ export async function callOperation<Output>(
   readSocketPath: string,
   operation: { readonly name: string; readonly permission: Permission },
   input: object,
-  { signal, silentMsMax = SILENT_MS_MAX, onProgress = () => undefined }: CallOptions,
+  { signal, silentMsMax = SILENT_MS_MAX, onProgress = () => undefined, peer }: CallOptions,
 ): Promise<Output> {
   const isRead = operation.permission === 'read'
   const socketPath = isRead ? readSocketPath : operateSocket(readSocketPath)
@@ -91,7 +93,8 @@ export async function callOperation<Output>(
   const timer = setTimeout(() => silence.abort(), silentMsMax)
   const either = AbortSignal.any([signal, silence.signal])
   try {
-    const path = `/v1/operations/${operation.name}`
+    const at = peer === undefined ? '' : `/peers/${encodeURIComponent(peer)}`
+    const path = `/v1${at}/operations/${operation.name}`
     const response = await ask('POST', { socketPath, path, signal: either, input })
     for await (const line of linesOf(response)) {
       timer.refresh()

@@ -11,6 +11,7 @@ import {
   isLandbridgeError,
   LandbridgeError,
 } from '../base/errors.ts'
+import type { Permission } from '../base/permission.ts'
 import { untilAborted } from '../base/until-aborted.ts'
 import { packageVersion } from '../base/version.ts'
 import {
@@ -24,8 +25,8 @@ import {
 import { healthOf } from '../status/health.ts'
 import type { GatewayStatus } from '../status/status.ts'
 import { openApiOf } from './open-api.ts'
-import type { Operation, Permission } from './operation.ts'
-import type { OperationTable } from './operation-table.ts'
+import type { Operation, OperationContext } from './operation.ts'
+import type { OperationRequest, OperationTable } from './operation-table.ts'
 import { operateSocket } from './socket-list.ts'
 
 export interface AdminServerOptions {
@@ -34,14 +35,26 @@ export interface AdminServerOptions {
   /** The body of `GET /metrics`. */
   readonly metrics: () => Promise<string>
   readonly operations: OperationTable
+  /** Asks another gateway for one of its operations. */
+  readonly askPeer?: AskPeer
 }
 
+export type AskPeer = (
+  peer: string,
+  call: Pick<OperationRequest, 'input' | 'granted'> & { readonly operation: string },
+  context: OperationContext,
+) => Promise<unknown>
+
 export const OPERATION_PATH = '/v1/operations/'
+const OWN_OPERATION = /^\/v1\/operations\/()([^/]+)$/
+const PEER_OPERATION = /^\/v1\/peers\/([^/]+)\/operations\/([^/]+)$/
 const HTTP_STATUS: Readonly<Record<string, number>> = {
   ERR_OPERATION_UNKNOWN: 404,
   ERR_OPERATION_DENIED: 403,
   ERR_OPERATION_INPUT: 400,
   ERR_OPERATION_BUSY: 503,
+  ERR_PEER_UNKNOWN: 404,
+  ERR_PEER_AWAY: 503,
 }
 
 /** The kernel's limit of a socket's path, without the closing NUL byte. */
@@ -64,6 +77,7 @@ const OPERATE_MODE = 0o600
  *     GET /v1/openapi.json       the same as an OpenAPI description
  *     POST /v1/operations/NAME   its input as JSON; answers {"output": ...} or {"error": ...}. With
  *                                `accept: application/x-ndjson`, lines of {"progress": "..."} first
+ *     POST /v1/peers/PEER/operations/NAME   the same, of another gateway, over the link
  */
 export class AdminServer {
   readonly #options: AdminServerOptions
@@ -105,13 +119,19 @@ export class AdminServer {
 
   /** Null where the path is of no operation. */
   #asked(path: string, granted: Permission): ((post: HttpPost) => Promise<HttpAnswer>) | null {
-    if (!path.startsWith(OPERATION_PATH)) return null
-    const name = path.slice(OPERATION_PATH.length)
+    const { operations, askPeer } = this.#options
+    const [, peer, name = ''] = PEER_OPERATION.exec(path) ?? OWN_OPERATION.exec(path) ?? []
+    if (name === '') return null
     return async ({ body, signal, line }) => {
       const progress = (step: string): void => line({ progress: step })
-      const request = { name, input: body, granted, caller: 'socket', signal, progress }
+      const asked = { input: body, granted }
+      const context = { signal, progress }
       try {
-        return jsonAnswer({ output: await this.#options.operations.call(request) })
+        const output =
+          !peer || askPeer === undefined
+            ? await operations.call({ name, ...asked, ...context, caller: 'socket' })
+            : await askPeer(peer, { operation: name, ...asked }, context)
+        return jsonAnswer({ output: output ?? null })
       } catch (error) {
         return refusal(error)
       }

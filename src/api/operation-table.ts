@@ -1,13 +1,8 @@
 import { z } from 'zod'
 import { codeOf, describeError, LandbridgeError } from '../base/errors.ts'
+import { type Permission, permits } from '../base/permission.ts'
 import type { Journal } from './journal.ts'
-import {
-  type Operation,
-  type OperationContext,
-  type Permission,
-  permits,
-  withoutSecrets,
-} from './operation.ts'
+import { type Operation, type OperationContext, withoutSecrets } from './operation.ts'
 
 export interface OperationRequest extends OperationContext {
   readonly name: string
@@ -76,8 +71,12 @@ export class OperationTable {
     if (permits(granted, operation.permission)) return operation
     throw new LandbridgeError(
       'ERR_OPERATION_DENIED',
-      `${name} needs the permission ${operation.permission}, and this caller may ${granted}`,
-      { remedy: "On the gateway's machine root and the gateway's user may ask for everything." },
+      `${name} needs the permission ${operation.permission}, this caller has ${granted}`,
+      {
+        remedy:
+          "Root and the gateway's user may ask for everything on its machine. A peer may ask for " +
+          'what `permission` in its peer file says.',
+      },
     )
   }
 

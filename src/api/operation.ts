@@ -1,13 +1,5 @@
 import { z } from 'zod'
-
-/** From the least to the most: who may `operate` may `read` as well. */
-export const PERMISSIONS = ['read', 'operate', 'recover'] as const
-/** `read` looks, `operate` changes what can be changed back, `recover` moves roles. */
-export type Permission = (typeof PERMISSIONS)[number]
-
-export function permits(granted: Permission, needed: Permission): boolean {
-  return PERMISSIONS.indexOf(granted) >= PERMISSIONS.indexOf(needed)
-}
+import type { Permission } from '../base/permission.ts'
 
 export interface OperationContext {
   /** Aborted when whoever asked has gone or cancels. */

@@ -1,4 +1,5 @@
 import type { Flavor } from '../base/flavor.ts'
+import type { Permission } from '../base/permission.ts'
 import type { Secret } from '../base/secret.ts'
 
 /**
@@ -65,6 +66,8 @@ export interface PeerConfig {
   readonly certificateFingerprint: string
   /** Whether a term that this gateway reports counts here: who else may decide the origin. */
   readonly mayTakeOver: boolean
+  /** What this gateway may ask of another over the link. */
+  readonly permission: Permission
 }
 
 export type TunnelConfig = WireguardTunnelConfig | { readonly kind: 'external' }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { isLoopback } from '../base/loopback.ts'
+import { PERMISSIONS } from '../base/permission.ts'
 import { isHost, isPort, parseHostPort, parseSubnetAddress, parseTransportPort } from './address.ts'
 import { parseBytes, parseDurationMs } from './quantity.ts'
 
@@ -217,6 +218,7 @@ export const peerSchema = mapping({
   linkPort: port.default(7400),
   certificateFingerprint: fingerprint,
   mayTakeOver: flag.default(false),
+  permission: choice(PERMISSIONS).default('read'),
 })
 
 function mapping<Shape extends z.core.$ZodLooseShape>(shape: Shape) {

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
-import type { LandbridgeError } from '../base/errors.ts'
+import { LandbridgeError } from '../base/errors.ts'
 import { publicKeyFingerprint } from '../base/fingerprint.ts'
 import type { Log } from '../base/log.ts'
 import { runTogether } from '../base/tasks.ts'
@@ -11,6 +11,7 @@ import { LinkClient } from '../link/link-client.ts'
 import { LinkServer } from '../link/link-server.ts'
 import type { SessionBody } from '../link/link-session.ts'
 import type { Hello } from '../link/messages.ts'
+import type { PeerCalls, ServeCall } from '../link/peer-calls.ts'
 import { receivedStreams } from '../link/received-streams.ts'
 import { type Refusal, SentStreams, type StreamRequest } from '../link/sent-streams.ts'
 import type { LinkStatus, RefusedStatus } from '../status/status.ts'
@@ -21,6 +22,8 @@ export interface LinksOptions {
   readonly config: GatewayConfig
   readonly streams: () => readonly Stream[]
   readonly path: LinkPath
+  /** Answers what a peer asks, as far as its peer file allows it. */
+  readonly serve: (peer: PeerConfig, ...call: Parameters<ServeCall>) => Promise<unknown>
   readonly clock: Clock
   readonly log: Log
 }
@@ -67,6 +70,7 @@ export class Links {
       host: self.tunnelAddress.address,
       port: self.linkPort,
       createBody: (channel, hello, { name }) => this.#send(channel, hello, this.#peer(name)),
+      serve: ({ name }, ...call) => options.serve(this.#peer(name), ...call),
     })
     this.#links = peers.map((peer) => {
       const client = new LinkClient({
@@ -75,6 +79,7 @@ export class Links {
         host: peer.tunnelAddress.address,
         port: peer.linkPort,
         createBody: (channel, hello) => this.#receive(channel, hello, peer),
+        serve: (...call) => options.serve(peer, ...call),
         excuses: (error) => path.excuses(peer.name, error),
       })
       return { peer, client }
@@ -102,6 +107,16 @@ export class Links {
     await Promise.all([this.#server.renew(reason), ...clients])
   }
 
+  /** Asks a peer for one of its operations. Throws ERR_PEER_UNKNOWN, ERR_PEER_AWAY, its failure. */
+  async ask(peer: string, ...call: Parameters<PeerCalls['ask']>): Promise<unknown> {
+    const found = this.#links.find((link) => link.peer.name === peer)
+    if (found === undefined) throw this.#noPeer(peer)
+    const states = [found.client.state, this.#server.stateOf(peer)]
+    const calls = states.find((state) => state.calls !== null)?.calls ?? null
+    if (calls === null) throw peerAway(peer)
+    return await calls.ask(...call)
+  }
+
   /** Clock of the gateways at `site` minus own; null while none of them is connected. */
   clockOffsetMs(site: string): number | null {
     for (const { peer, client } of this.#links) {
@@ -122,6 +137,13 @@ export class Links {
       software: `landbridge ${packageVersion()}`,
       streams: streams().map(({ name, term }) => ({ name, term })),
     }
+  }
+
+  #noPeer(name: string): LandbridgeError {
+    const names = this.#links.map(({ peer }) => peer.name).join(', ')
+    return new LandbridgeError('ERR_PEER_UNKNOWN', `this gateway has no peer ${name}`, {
+      remedy: `It has: ${names}.`,
+    })
   }
 
   #peer(name: string): PeerConfig {
@@ -192,4 +214,11 @@ export class Links {
       sinceMs: clock.wallMs(),
     }
   }
+}
+
+function peerAway(peer: string): LandbridgeError {
+  return new LandbridgeError('ERR_PEER_AWAY', `${peer} is not connected, and cannot be asked`, {
+    retryable: true,
+    remedy: 'See why it is away: landbridge status.',
+  })
 }

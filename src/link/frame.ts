@@ -18,6 +18,9 @@ export const FrameType = {
   State: 10,
   Restart: 11,
   Close: 12,
+  Request: 13,
+  Reply: 14,
+  Cancel: 15,
 } as const
 export type FrameType = (typeof FrameType)[keyof typeof FrameType]
 
@@ -55,6 +58,9 @@ const JSON_TYPES = [
   FrameType.State,
   FrameType.Restart,
   FrameType.Close,
+  FrameType.Request,
+  FrameType.Reply,
+  FrameType.Cancel,
 ] as const
 
 export interface JsonFrame {

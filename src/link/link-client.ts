@@ -86,8 +86,8 @@ export class LinkClient {
     // Behind the dial, which takes its time: nobody else would end this session.
     await Promise.race([settled?.(), untilAborted(signal)])
     this.state.greeting()
-    const onUp: LinkSessionOptions['onUp'] = (channel) => {
-      this.state.up(channel)
+    const onUp: LinkSessionOptions['onUp'] = (channel, calls) => {
+      this.state.up(channel, calls)
       log.info({ peer: peer.name, role: 'receiver' }, 'link up')
     }
     const stop = new AbortController()

@@ -24,12 +24,14 @@ import {
 import { LinkState } from './link-state.ts'
 import { type LinkTls, peerOfCertificate } from './link-tls.ts'
 import type { Hello } from './messages.ts'
+import type { ServeCall } from './peer-calls.ts'
 
 export interface LinkServerOptions
-  extends Omit<LinkSessionOptions, 'onUp' | 'peer' | 'createBody'> {
+  extends Omit<LinkSessionOptions, 'onUp' | 'peer' | 'createBody' | 'serve'> {
   /** Who may come; a session belongs to one of them. */
   readonly peers: readonly LinkPeer[]
   readonly createBody: (channel: Channel, hello: Hello, peer: LinkPeer) => SessionBody
+  readonly serve: (peer: LinkPeer, ...call: Parameters<ServeCall>) => Promise<unknown>
   /** Settles when a session may begin: while roles change none does. */
   readonly settled?: () => Promise<void>
   readonly host: string
@@ -273,10 +275,10 @@ export class LinkServer {
     stream: TLSSocket,
     signal: AbortSignal,
   ): Promise<void> {
-    const { log, createBody } = this.#options
+    const { log, createBody, serve } = this.#options
     state.greeting()
-    const onUp: LinkSessionOptions['onUp'] = (channel) => {
-      state.up(channel)
+    const onUp: LinkSessionOptions['onUp'] = (channel, calls) => {
+      state.up(channel, calls)
       log.info({ peer: peer.name, role: 'sender' }, 'link up')
     }
     const options: LinkSessionOptions = {
@@ -284,6 +286,7 @@ export class LinkServer {
       peer,
       onUp,
       createBody: (channel, hello) => createBody(channel, hello, peer),
+      serve: (...call) => serve(peer, ...call),
     }
     try {
       await runLinkSession(socket, stream, options, signal)

@@ -5,6 +5,7 @@ import { LandbridgeError } from '../base/errors.ts'
 import { Channel } from './channel.ts'
 import { type Frame, FrameType, PROTOCOL_VERSION } from './frame.ts'
 import { type Hello, hello, parseBody } from './messages.ts'
+import { PeerCalls, type ServeCall } from './peer-calls.ts'
 
 /** What a gateway does with a session once both said hello. */
 export interface SessionBody {
@@ -27,7 +28,9 @@ export interface LinkSessionOptions {
   readonly pingMs: number
   readonly clock: Clock
   readonly createBody: (channel: Channel, hello: Hello) => SessionBody
-  readonly onUp: (channel: Channel) => void
+  /** Answers what the peer asks beside the streams. */
+  readonly serve: ServeCall
+  readonly onUp: (channel: Channel, calls: PeerCalls) => void
 }
 
 const HELLO_MS = 5_000
@@ -43,22 +46,23 @@ export async function runLinkSession(
   const ending = new AbortController()
   const sessionSignal = AbortSignal.any([signal, ending.signal])
   let bodyDone: Promise<void> = Promise.resolve()
-  const channel = new Channel({
+  const channel: Channel = new Channel({
     socket,
     clock: options.clock,
     pingMs: options.pingMs,
     bytesRead: () => stream.bytesRead,
     onFrame: (frame) => {
       if (body !== null) {
-        body.onFrame(frame)
+        if (!calls.onFrame(frame)) body.onFrame(frame)
         return
       }
       const peer = checkHello(frame, options)
       body = options.createBody(channel, peer)
-      options.onUp(channel)
+      options.onUp(channel, calls)
       bodyDone = body.run(sessionSignal).catch((error: unknown) => channel.fail(error))
     },
   })
+  const calls = new PeerCalls(channel, options.serve)
   const timer = setTimeout(() => {
     if (body === null) channel.fail(refused('the peer said no hello in time'))
   }, HELLO_MS)
@@ -68,6 +72,7 @@ export async function runLinkSession(
     return await channel.run(signal)
   } finally {
     clearTimeout(timer)
+    calls.end()
     ending.abort()
     await bodyDone
   }

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { describeError, errorFields } from '../base/errors.ts'
 import type { LinkStatus } from '../status/status.ts'
 import type { Channel } from './channel.ts'
+import type { PeerCalls } from './peer-calls.ts'
 
 /** A session that lasted so long was no flicker. */
 const STEADY_MS = 5_000
@@ -24,6 +25,7 @@ export class LinkState {
   #trouble: { readonly sinceMs: number; sessions: number } | null
   #upAtMs = 0
   #channel: Channel | null = null
+  #calls: PeerCalls | null = null
   #sessions = 0
   #earlierReceivedBytes = 0
   #earlierSentBytes = 0
@@ -44,6 +46,11 @@ export class LinkState {
     return this.#state === 'down'
   }
 
+  /** For questions to the peer; null while it is not connected. */
+  get calls(): PeerCalls | null {
+    return this.#state === 'up' ? this.#calls : null
+  }
+
   /** Waits for the peer: why it could not wait before is over. */
   listening(): void {
     if (this.#state === 'down') this.#lastError = null
@@ -59,8 +66,9 @@ export class LinkState {
     this.#set('greeting')
   }
 
-  up(channel: Channel): void {
+  up(channel: Channel, calls: PeerCalls | null = null): void {
     this.#channel = channel
+    this.#calls = calls
     this.#sessions += 1
     if (this.#trouble !== null) this.#trouble.sessions += 1
     this.#upAtMs = this.#clock.monotonicMs()
@@ -73,6 +81,7 @@ export class LinkState {
     this.#earlierReceivedBytes += this.#channel?.receivedBytes ?? 0
     this.#earlierSentBytes += this.#channel?.sentBytes ?? 0
     this.#channel = null
+    this.#calls = null
     this.#lastError = {
       ...errorFields(error),
       message: describeError(error),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { LandbridgeError } from '../base/errors.ts'
+import { PERMISSIONS } from '../base/permission.ts'
 import { termRecordSchema } from '../status/term-record.ts'
 
 /** Bodies of the JSON frames, checked on arrival: a peer may be of another version. */
@@ -105,6 +106,33 @@ export const restart = z.object({
 })
 export const close = restart
 
+/** An operation that is asked of the other gateway; `id` is the asker's own count. */
+export const request = z.object({
+  id: safe,
+  operation: z.string().max(100),
+  input: z.unknown(),
+  granted: z.enum(PERMISSIONS),
+})
+
+const callError = z.object({
+  code: z.string().max(100),
+  message: z.string().max(TEXT_CHARACTERS_MAX),
+  remedy: z.string().max(TEXT_CHARACTERS_MAX).optional(),
+  retryable: z.boolean().default(false),
+})
+
+/** `progress` until the last one, which has `output` or `error`. */
+export const reply = z.object({
+  id: safe,
+  progress: z.string().max(TEXT_CHARACTERS_MAX).optional(),
+  output: z.unknown().optional(),
+  error: callError.optional(),
+})
+
+export const cancel = z.object({ id: safe })
+
+export type CallError = z.output<typeof callError>
+export type Reply = z.output<typeof reply>
 export type Hello = z.infer<typeof hello>
 export type Resume = z.infer<typeof resume>
 export type Open = z.infer<typeof open>

@@ -161,6 +161,7 @@ class SitesSetup {
       linkPort,
       certificateFingerprint: publicKeyFingerprint(publicKey),
       mayTakeOver,
+      permission: oldPeer?.permission ?? 'read',
     })
     const config = join('gateway', `${name}.yaml`)
     // A gateway that made its own keys has its own passwords and configuration too.

@@ -150,5 +150,6 @@ ${stringify({
   linkPort: peer.linkPort,
   certificateFingerprint: peer.certificateFingerprint,
   mayTakeOver: peer.mayTakeOver,
+  permission: peer.permission,
 })}`
 }

@@ -81,6 +81,17 @@ describeFlavors('the origin of a %s stream', (flavor) => {
     expect(again).toMatchObject({ changed: false, term: { term: 4, origin: 'azure' } })
   })
 
+  test('is asked of the other gateway, which allows what its peer file says', async () => {
+    const asked = await pair.pair.command('production', 'status', '--peer', 'azure', '--json')
+    expect(JSON.parse(asked.stdout)).toMatchObject({ name: 'azure', streams: [{ role: 'origin' }] })
+    const input = JSON.stringify({ stream: 'main', reason: 'from afar' })
+    const words = ['operation', 'call', 'term.advance', '--input', input, '--peer', 'azure']
+    const denied = await pair.pair.command('production', ...words, '--json')
+    expect(denied.exitCode).toBe(1)
+    expect(denied.stdout).toContain('ERR_OPERATION_DENIED')
+    expect((await pair.pair.status('dr'))?.streams[0]?.term.term).toBe(4)
+  })
+
   test('stays where it is over a restart of both gateways', async () => {
     for (const site of SITES) await pair.restartGateway(site)
     await pair.pair.until('production', ({ streams: [stream] }) => {

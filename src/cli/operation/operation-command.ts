@@ -13,6 +13,7 @@ interface Flags extends GatewayChoice {
 
 interface CallFlags extends Flags {
   readonly input?: object
+  readonly peer?: string
 }
 
 interface JournalFlags extends Flags {
@@ -56,6 +57,7 @@ function addCall(operation: Command): void {
   addCommon(operation.command('call'))
     .argument('<name>', 'an operation, as `landbridge operation list` names it')
     .option('--input <json>', 'its input as a JSON object', jsonOf)
+    .option('--peer <name>', 'ask this other gateway, through the one that is named')
     .summary('ask the gateway for one operation')
     .description('Asks for one operation and prints its output as JSON. Ctrl-C cancels it.')
     .action((name: string, flags: CallFlags) =>
@@ -66,6 +68,7 @@ function addCall(operation: Command): void {
         const answer = await callOperation(socket, found, flags.input ?? {}, {
           signal,
           silentMsMax: SILENT_MS_MAX,
+          ...(flags.peer !== undefined && { peer: flags.peer }),
           onProgress: (step) => errorOutput.write(`${step}\n`),
         })
         output.writeJson(answer)

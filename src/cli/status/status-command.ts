@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, InvalidArgumentError } from 'commander'
-import { fetchStatus } from '../../api/admin-client.ts'
+import { callOperation, fetchStatus } from '../../api/admin-client.ts'
 import { describeError, isAbortError, isLandbridgeError } from '../../base/errors.ts'
 import type { GatewayStatus } from '../../status/status.ts'
 import { errorJson } from '../error-report.ts'
@@ -14,7 +14,10 @@ interface StatusOptions extends GatewayChoice {
   readonly watch?: boolean
   readonly interval: number
   readonly live?: boolean
+  readonly peer?: string
 }
+
+const ANSWER_MS_MAX = 5_000
 
 const HELP = `
 Exit codes: 0 ok, 1 degraded, 2 wrong arguments or configuration, 3 blocked, 4 no answer.
@@ -30,18 +33,31 @@ export function addStatusCommand(program: Command): void {
     .option('--json', 'print the status as one JSON object')
     .option('-w, --watch', 'repeat until Ctrl-C')
     .option('-i, --interval <seconds>', 'pause of --watch', secondsOf, 1)
+    .option('--peer <name>', 'ask this other gateway, through the one that is named')
     .option('--live', 'only whether the process answers, for container health checks')
     .addHelpText('after', HELP)
     .action(async (options: StatusOptions) => {
       const socket = await resolveSocket(options)
       if (options.watch === true) return watch(socket, options)
-      const status = await fetchStatus(socket)
+      const status = await statusOf(socket, options, AbortSignal.timeout(ANSWER_MS_MAX))
       // What is wrong elsewhere is no reason to restart this gateway.
       if (options.live === true) return
       if (options.json === true) output.writeJson(status)
       else output.showPainted(status, renderStatus)
       process.exitCode = exitCodeOf(status)
     })
+}
+
+/** Of the gateway itself, or of a peer that is asked over the link. */
+async function statusOf(
+  socket: string,
+  { peer }: StatusOptions,
+  signal: AbortSignal,
+): Promise<GatewayStatus> {
+  if (peer === undefined) return await fetchStatus(socket, { signal })
+  const operation = { name: 'status', permission: 'read' } as const
+  const asked = { signal, silentMsMax: ANSWER_MS_MAX, peer }
+  return await callOperation<GatewayStatus>(socket, operation, {}, asked)
 }
 
 export function exitCodeOf({ state }: GatewayStatus): ExitCode {
@@ -76,7 +92,7 @@ async function watchOnce(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const status = await fetchStatus(socket, { signal })
+    const status = await statusOf(socket, options, signal)
     if (isScreen) output.paintScreen(status, renderStatus)
     else output.show(options, status, renderStatusLine)
   } catch (error) {

@@ -64,6 +64,10 @@ export const BODIES: readonly (readonly [type: JsonFrame['type'], body: object])
   [FrameType.State, STATE],
   [FrameType.Restart, END],
   [FrameType.Close, END],
+  [FrameType.Request, { id: 1, operation: 'status', input: {}, granted: 'read' }],
+  [FrameType.Reply, { id: 1, progress: 'half of it' }],
+  [FrameType.Reply, { id: 1, error: { code: 'ERR_USAGE', message: 'no', retryable: false } }],
+  [FrameType.Cancel, { id: 1 }],
 ]
 
 export function encodeData(offset: number, raw: Buffer, compressed: boolean): Buffer {

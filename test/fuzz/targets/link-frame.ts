@@ -13,10 +13,13 @@ import {
   writeDataHeader,
 } from '../../../src/link/frame.ts'
 import {
+  cancel,
   close,
   hello,
   open,
   parseBody,
+  reply,
+  request,
   restart,
   resume,
   sample,
@@ -34,6 +37,9 @@ const PARSERS: Readonly<Record<JsonFrame['type'], (body: unknown) => void>> = {
   [FrameType.State]: (body) => parseBody(state, parseBody(state, body, 'state'), 'state'),
   [FrameType.Restart]: (body) => parseBody(restart, parseBody(restart, body, 'restart'), 'restart'),
   [FrameType.Close]: (body) => parseBody(close, parseBody(close, body, 'close'), 'close'),
+  [FrameType.Request]: (body) => parseBody(request, parseBody(request, body, 'request'), 'request'),
+  [FrameType.Reply]: (body) => parseBody(reply, parseBody(reply, body, 'reply'), 'reply'),
+  [FrameType.Cancel]: (body) => parseBody(cancel, parseBody(cancel, body, 'cancel'), 'cancel'),
 }
 
 /** The frame again from what was read of it. */

@@ -8,6 +8,7 @@ import {
   FrameType,
 } from '../../../src/link/frame.ts'
 import { runLinkSession, type SessionBody } from '../../../src/link/link-session.ts'
+import type { PeerCall } from '../../../src/link/peer-calls.ts'
 import { receivedStreams } from '../../../src/link/received-streams.ts'
 import { SentStreams } from '../../../src/link/sent-streams.ts'
 import type { SourcePort, SpoolPort } from '../../../src/link/source-port.ts'
@@ -109,6 +110,7 @@ async function run(input: Buffer): Promise<void> {
     clock,
     onUp: () => undefined,
     createBody: (channel: Channel) => bodyOf(half, channel),
+    serve: async ({ input }: PeerCall) => input,
   }
   const session = attemptAsync(() =>
     runLinkSession(right.socket, right.stream, options, new AbortController().signal),

@@ -122,6 +122,7 @@ class Listener {
           port: 0,
           tls,
           createBody: idleBody,
+          serve: async () => null,
           clock: systemClock,
           log,
         }),

@@ -121,6 +121,7 @@ export class MemoryLink {
       clock: this.#clock,
       onUp: () => undefined,
       createBody: site === 'dr' ? receive : send,
+      serve: async () => null,
     }
     return runLinkSession(end.socket, end.stream, options, signal).catch(reasonOf)
   }

@@ -84,6 +84,7 @@ class Ends implements AsyncDisposable {
       port: 0,
       tls: tlsOf(ec2),
       createBody: () => idleBody(options.endMs),
+      serve: async () => null,
       ...(options.settled && { settled: options.settled }),
       clock: systemClock,
       log: this.#log,
@@ -110,6 +111,7 @@ class Ends implements AsyncDisposable {
       port: await this.server.ready,
       tls: tlsOf(own),
       createBody: () => idleBody(),
+      serve: async () => null,
       clock: systemClock,
       log: this.#log,
     })
@@ -255,6 +257,7 @@ describe('the two ends of a link', () => {
       port: await ends.server.ready,
       tls: tlsOf(azure),
       createBody: () => idleBody(),
+      serve: async () => null,
       clock,
       log: { ...silentLog, warn: (fields) => void told.push(fields) },
     })
@@ -286,6 +289,7 @@ describe('the two ends of a link', () => {
       port,
       tls: tlsOf(azure),
       createBody: () => idleBody(),
+      serve: async () => null,
       clock,
       log: { ...silentLog, warn: (fields) => void told.push(fields) },
       excuses: (error) => isPathNew && codeOf(error) === 'ERR_LINK_DIAL',
