@@ -25,6 +25,7 @@ import { termAdvance } from './gateway/term-advance.ts'
 import type { PeerCall } from './link/peer-calls.ts'
 import { MetricsServer } from './observe/metrics-server.ts'
 import { linkProblems } from './status/link-problems.ts'
+import { isUp, peersOf } from './status/links.ts'
 import { tunnelProblems, worstState } from './status/path-problems.ts'
 import { silenceProblems } from './status/silence-problems.ts'
 import type { GatewayStatus } from './status/status.ts'
@@ -123,15 +124,27 @@ export async function createGateway(
 
 /** Everything that this gateway can be asked. */
 function createOperations(
-  { site, peers }: GatewayConfig,
+  { site, self, peers }: GatewayConfig,
   parts: Pick<StatusParts, 'streams' | 'journal'> & { readonly status: () => GatewayStatus },
 ): OperationTable {
   const { status, journal } = parts
   const streams = () => parts.streams
   const sites = [...new Set([site, ...peers.map((peer) => peer.site)])]
   const own = ownOperations(status, journal)
-  const all = [...own, replicaRelease(streams), termAdvance({ site, sites, streams })]
+  const advance = termAdvance({ site, sites, streams, warnings: () => doubtsOf(self, status()) })
+  const all = [...own, replicaRelease(streams), advance]
   return new OperationTable(all, journal)
+}
+
+/** Why peers may not follow what is decided here. */
+function doubtsOf({ name, mayTakeOver }: PeerConfig, { links }: GatewayStatus): string[] {
+  const away = peersOf(links).filter((peer) => {
+    return !links.some((link) => link.peer === peer && isUp(link))
+  })
+  return [
+    ...(mayTakeOver ? [] : [`the peer file of ${name} does not say mayTakeOver: true`]),
+    ...away.map((peer) => `${peer} is not connected, and hears of it when it comes back`),
+  ]
 }
 
 /** Waits for what still runs, but not for ever. */

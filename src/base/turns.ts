@@ -1,3 +1,5 @@
+import { abortable } from './abortable.ts'
+
 /** Gives the turn back. May be called more than once. */
 export type Release = () => void
 
@@ -13,19 +15,13 @@ export class Turns {
     const before = this.#last
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#last = promise
-    const aborted = Promise.withResolvers<never>()
-    const abort = (): void => aborted.reject(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
-    if (signal.aborted) abort()
     try {
-      await Promise.race([before, aborted.promise])
+      await abortable(before, signal)
       return resolve
     } catch (error) {
       // Whoever waits behind waits for those before this one, too.
       void before.then(resolve)
       throw error
-    } finally {
-      signal.removeEventListener('abort', abort)
     }
   }
 }

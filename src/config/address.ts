@@ -1,4 +1,4 @@
-import { isIP, isIPv4, isIPv6 } from 'node:net'
+import { isIP, isIPv4, isIPv6, SocketAddress } from 'node:net'
 import type { HostPort, SubnetAddress, TransportPort } from './config.ts'
 
 const HOST_LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i
@@ -46,6 +46,12 @@ export function parseSubnetAddress(value: string): SubnetAddress | null {
   const prefixLength = Number(match[2])
   const bits = isIPv4(address) ? 32 : isIPv6(address) ? 128 : 0
   return bits > 0 && prefixLength >= 1 && prefixLength <= bits ? { address, prefixLength } : null
+}
+
+/** The same IPv6 address can be written in many ways: this is one of them. */
+export function canonicalAddress(address: string): string {
+  if (!isIPv6(address)) return address
+  return new SocketAddress({ address, family: 'ipv6' }).address
 }
 
 /** True when both are of one family, have the same prefix length and the same network. */

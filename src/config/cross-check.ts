@@ -1,6 +1,7 @@
-import { formatHostPort, sameSubnet } from './address.ts'
+import { canonicalAddress, formatHostPort, sameSubnet } from './address.ts'
 import type { HostPort, PeerConfig, StreamConfig, TunnelConfig } from './config.ts'
 import type { Problems } from './problem.ts'
+import { SERVER_ID_MAX } from './schema.ts'
 
 /*
  * What no section can see by itself. Each check runs on as much as could be read; a null was
@@ -70,7 +71,7 @@ function checkAddressPair(
   const { address, prefixLength } = one.tunnelAddress
   const theirs = other.tunnelAddress
   const where = `${one.path} tunnelAddress`
-  if (address === theirs.address) {
+  if (canonicalAddress(address) === canonicalAddress(theirs.address)) {
     problems.add(where, `${address}/${prefixLength} is the address in ${other.path}; change one`)
   } else if (tunnel?.kind === 'wireguard' && !sameSubnet(one.tunnelAddress, theirs)) {
     problems.add(
@@ -121,6 +122,31 @@ export function checkStreams(streams: readonly StreamConfig[], problems: Problem
         `${directory} is the spool of stream "${other}" too; each stream needs its own`,
         directory,
       )
+    }
+  }
+}
+
+/** Each peer is read for with a server_id of its own: the one that is set, and those behind it. */
+export function checkServerIds(
+  peers: number,
+  streams: readonly StreamConfig[],
+  problems: Problems,
+): void {
+  const taken: { readonly server: string; readonly from: number; readonly index: number }[] = []
+  for (const [index, { database }] of streams.entries()) {
+    if (database === null || database.serverId === null) continue
+    const where = `streams[${index}].database.serverId`
+    const { serverId: from } = database
+    const shown = `${from} to ${from + peers - 1}, one for each peer`
+    if (from + peers - 1 > SERVER_ID_MAX) {
+      problems.add(where, `${shown}, goes beyond ${SERVER_ID_MAX}; choose a smaller one`, from)
+    }
+    const server = formatHostPort(database)
+    const other = taken.find((one) => one.server === server && Math.abs(one.from - from) < peers)
+    if (other === undefined) taken.push({ server, from, index })
+    else {
+      const message = `${shown}, overlaps with streams[${other.index}] at ${server}; choose another`
+      problems.add(where, message, from)
     }
   }
 }

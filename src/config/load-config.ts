@@ -6,6 +6,7 @@ import {
   checkGateways,
   checkOrigins,
   checkPeerNames,
+  checkServerIds,
   checkStreams,
 } from './cross-check.ts'
 import { loadPeer, loadPeers } from './peer-file.ts'
@@ -76,6 +77,7 @@ async function loadSections(
   checkGateways({ name, site, self, peers, tunnel }, problems)
   if (peers.length === names.length) checkOrigins({ site, peers }, streams, problems)
   checkStreams(streams, problems)
+  checkServerIds(names.length, streams, problems)
   if (self === null) return null
   checkAddresses({ self, streams, metrics }, problems)
   if (identity === null || tunnel === null || link === null || admin === null || log === null) {

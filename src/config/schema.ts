@@ -13,6 +13,8 @@ import { parseBytes, parseDurationMs } from './quantity.ts'
 /** The link sends frames of at most 1 MiB; below two of them it would stop and go. */
 export const WINDOW_BYTES_MIN = 2 * 2 ** 20
 const WINDOW_BYTES_MAX = 2 ** 30
+/** Each costs a session in each direction; a userspace WireGuard is asked for 64 at most. */
+const PEERS_MAX = 32
 export const SERVER_ID_MAX = 4_294_967_295
 
 function converted<Value>(parse: (raw: unknown) => Value | null, error: string) {
@@ -71,7 +73,8 @@ export const gatewaySchema = z.strictObject(
     peersFolder: text('must be the path of the folder with the peer files').default('../peers'),
     peers: z
       .array(nameSchema, { error: 'must be a list of the names of gateways' })
-      .min(1, { error: 'must name at least one gateway' }),
+      .min(1, { error: 'must name at least one gateway' })
+      .max(PEERS_MAX, { error: `must name at most ${PEERS_MAX} gateways` }),
     identity: section,
     tunnel: section,
     link: section,

@@ -14,44 +14,45 @@ export interface FenceOptions {
   readonly database: SqlAddress | null
   readonly clock: Clock
   readonly log: Log
-  /** The database takes no writes any more: that is remembered. */
-  readonly onFenced: () => Promise<void>
 }
 
 const RETRY_MS_MAX = 10_000
+const LOOK_EVERY_MS = 30_000
 /** Somebody's lock must not hold the connection for a year. */
 const LOCK_SECONDS = 5
 
 /**
- * Makes the database of a former origin read-only, and goes on until it is. What is written there
+ * Makes the database of a former origin read-only and sees that it stays so. What is written there
  * after another site took over is in no other copy, and would have to be thrown away.
+ *
+ *     look ──takes writes──▶ made read-only ──▶ look again, every 30 s
+ *       └──takes writes, though it was read-only and was not restarted──▶ somebody did that: reported
  */
 export class Fence {
   readonly #options: FenceOptions
   readonly #trouble: Trouble<LandbridgeError>
-  #isDone = false
+  /** When the server that was seen read-only was started, on this gateway's clock; null: never. */
+  #fencedStartMs: number | null = null
 
   constructor(options: FenceOptions) {
     this.#options = options
     this.#trouble = new Trouble(options.clock)
-    this.#trouble.met(notYet(options.stream))
+    this.#trouble.met(takesWrites(options.stream, new Error('it was not asked yet')))
   }
 
+  /** Settles once no statement of ours is under way at the database. */
   async run(signal: AbortSignal): Promise<void> {
-    const { stream, database, clock, log, onFenced } = this.#options
+    const { stream, clock, log } = this.#options
     const backoff = new Backoff({ clock, firstMs: 500, capMs: RETRY_MS_MAX })
     while (!signal.aborted) {
       try {
-        if (database === null) throw noDatabase()
-        const did = await makeReadOnly(database, signal)
-        await onFenced()
-        this.#isDone = true
-        const message = did ? 'was made read-only' : 'is read-only already'
-        log.warn({ stream }, `another site is the origin now: the database here ${message}`)
-        return
+        await this.#look(signal)
+        this.#trouble.over()
+        backoff.reset()
+        await clock.sleep(LOOK_EVERY_MS, { signal }).catch(() => undefined)
       } catch (error) {
         if (signal.aborted) return
-        const failure = notFenced(stream, error)
+        const failure = takesWrites(stream, error)
         if (this.#trouble.met(failure) !== 'same') {
           log.error({ code: failure.code, remedy: failure.remedy }, describeError(failure))
         }
@@ -60,44 +61,53 @@ export class Fence {
     }
   }
 
-  /** Until it is done. */
+  /** Until it is read-only, and when it is no more. */
   problems(): Problem[] {
     const trouble = this.#trouble.now
-    if (this.#isDone || trouble === null) return []
+    if (trouble === null) return []
     return [problemOf(trouble, { severity: 'error', where: `stream:${this.#options.stream}` })]
   }
-}
 
-/** Whether it had to. Throws ERR_SQL_LOGIN, ERR_SQL_STATEMENT and what `sqlConnect` throws. */
-async function makeReadOnly(database: SqlAddress, signal: AbortSignal): Promise<boolean> {
-  const login = await SqlLogin.open({ role: 'database', ...database }, signal)
-  const abort = (): void => login.close()
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    const version = await login.row('SELECT @@GLOBAL.version AS version')
-    const isMariadb = /mariadb/i.test(String(version?.version))
-    // Of MySQL also for those who may write while it is only read_only.
-    const variable = isMariadb ? 'read_only' : 'super_read_only'
-    const now = await login.row(`SELECT @@GLOBAL.${variable} AS value`)
-    if (!['0', 'OFF'].includes(String(now?.value))) return false
-    await login.query(`SET SESSION lock_wait_timeout = ${LOCK_SECONDS}`)
-    await login.query(`SET GLOBAL ${variable} = ON`)
-    return true
-  } finally {
-    signal.removeEventListener('abort', abort)
-    login.close()
+  async #look(signal: AbortSignal): Promise<void> {
+    const { stream, database, clock, log } = this.#options
+    if (database === null) throw new Error('no database of this site is configured')
+    const login = await SqlLogin.open({ role: 'database', ...database }, signal)
+    try {
+      const { variable, isReadOnly, uptimeMs } = await standing(login)
+      const startMs = clock.monotonicMs() - uptimeMs
+      if (!isReadOnly) {
+        if (this.#isSameStart(startMs)) throw new Error('somebody took read_only off again')
+        await login.query(`SET SESSION lock_wait_timeout = ${LOCK_SECONDS}`)
+        await login.query(`SET GLOBAL ${variable} = ON`)
+        log.warn({ stream }, 'another site is the origin: the database here was made read-only')
+      }
+      this.#fencedStartMs = startMs
+    } finally {
+      login.close()
+    }
+  }
+
+  /** Servers count their uptime in whole seconds. */
+  #isSameStart(startMs: number): boolean {
+    return this.#fencedStartMs !== null && startMs - this.#fencedStartMs < 2_000
   }
 }
 
-function noDatabase(): LandbridgeError {
-  return new LandbridgeError('ERR_FENCE', 'no database of this site is configured')
+async function standing(login: SqlLogin): Promise<{
+  readonly variable: string
+  readonly isReadOnly: boolean
+  readonly uptimeMs: number
+}> {
+  const version = await login.row('SELECT @@GLOBAL.version AS version')
+  // Of MySQL also for those who may write while it is only read_only.
+  const variable = /mariadb/i.test(String(version?.version)) ? 'read_only' : 'super_read_only'
+  const now = await login.row(`SELECT @@GLOBAL.${variable} AS value`)
+  const uptime = await login.row("SHOW GLOBAL STATUS LIKE 'Uptime'")
+  const isReadOnly = !['0', 'OFF'].includes(String(now?.value))
+  return { variable, isReadOnly, uptimeMs: Number(uptime?.Value ?? 0) * 1000 }
 }
 
-function notYet(stream: string): LandbridgeError {
-  return notFenced(stream, new LandbridgeError('ERR_FENCE', 'it was not asked yet'))
-}
-
-function notFenced(stream: string, cause: unknown): LandbridgeError {
+function takesWrites(stream: string, cause: unknown): LandbridgeError {
   return new LandbridgeError(
     'ERR_FENCE',
     `another site is the origin of ${stream} now, and the database here may still take writes`,

@@ -16,7 +16,7 @@ import { receivedStreams } from '../link/received-streams.ts'
 import { type Refusal, SentStreams, type StreamRequest } from '../link/sent-streams.ts'
 import type { LinkStatus, RefusedStatus } from '../status/status.ts'
 import type { LinkPath } from './link-path.ts'
-import type { Stream } from './stream.ts'
+import { HOLD_MS_MAX, type Stream } from './stream.ts'
 
 export interface LinksOptions {
   readonly config: GatewayConfig
@@ -50,9 +50,7 @@ export class Links {
     const { identity, self, peers } = config
     const common = {
       own: () => this.#own(),
-      settled: async () => {
-        await Promise.all(options.streams().map((stream) => stream.settled()))
-      },
+      settled: () => this.#settled(),
       pingMs: config.link.pingMs,
       tls: {
         certificatePem: identity.certificatePem,
@@ -135,7 +133,7 @@ export class Links {
       gateway: config.name,
       site: config.site,
       software: `landbridge ${packageVersion()}`,
-      streams: streams().map(({ name, term }) => ({ name, term })),
+      streams: streams().map(({ name, term, hasDatabase }) => ({ name, term, hasDatabase })),
     }
   }
 
@@ -152,11 +150,29 @@ export class Links {
     return found.peer
   }
 
+  /** No role changes any more, or the ones that do have taken too long to wait for. */
+  async #settled(): Promise<void> {
+    const { streams, clock } = this.#options
+    const enough = new AbortController()
+    const { signal } = enough
+    const limit = clock.sleep(HOLD_MS_MAX, { signal }).then(() => 'late')
+    const late = limit.catch(() => 'late')
+    try {
+      while (streams().some(({ isChanging }) => isChanging)) {
+        const all = Promise.all(streams().map((stream) => stream.settled()))
+        if ((await Promise.race([all, late])) === 'late') return
+      }
+    } finally {
+      enough.abort()
+      await late
+    }
+  }
+
   /** Streams whose origin is the site of `peer`. */
   #received(peer: PeerConfig): Stream[] {
-    return this.#options
-      .streams()
-      .filter(({ half, term }) => half.role === 'copy' && term.origin === peer.site)
+    return this.#options.streams().filter(({ half, term, isChanging }) => {
+      return half.role === 'copy' && term.origin === peer.site && !isChanging
+    })
   }
 
   /** Streams whose origin is here, apart from those of which `peer` says that it has no such. */
@@ -170,7 +186,7 @@ export class Links {
   #hear(hello: Hello, peer: PeerConfig): void {
     for (const stream of this.#options.streams()) {
       const theirs = hello.streams.find(({ name }) => name === stream.name)
-      stream.heard(peer, theirs?.term ?? null)
+      stream.heard(peer, theirs ?? null)
     }
   }
 
@@ -187,7 +203,8 @@ export class Links {
     return new SentStreams(channel, (request, own, number) => {
       const stream = this.#options.streams().find(({ name }) => name === request.stream)
       if (stream === undefined) return this.#unknown(request)
-      const isOrigin = stream.half.role === 'origin' && stream.term.term === request.term
+      const isOrigin =
+        stream.half.role === 'origin' && stream.term.term === request.term && !stream.isChanging
       return isOrigin ? stream.half.session(own, number, peer.name) : this.#notOrigin(stream)
     })
   }

@@ -161,17 +161,23 @@ export class OriginHalf implements StreamHalf {
     return this.#copies.find(({ sender }) => sender.status().state === 'streaming')
   }
 
-  /** What stops a dump. Of several copies each says which it is, unless all say the same. */
+  /** What stops a dump. Where not all copies have it, it names those that do. */
   #copyProblems(where: string): Problem[] {
     const problems: Problem[] = []
-    for (const { peer, sender } of this.#copies) {
+    const stopped = this.#copies.flatMap(({ peer, sender }) => {
       const { problem, state } = sender.status()
-      if (problem === null) continue
+      return problem === null ? [] : [{ peer: peer.name, problem, state }]
+    })
+    const asking = this.#copies.filter(({ sender }) => sender.status().state !== 'idle')
+    for (const { problem, state } of stopped) {
       const { code, message, remedy, sinceMs } = problem
-      if (problems.some((other) => other.code === code && other.message === message)) continue
+      const alike = stopped.filter((one) => {
+        return one.problem.code === code && one.problem.message === message
+      })
+      const names = alike.map(({ peer }) => peer).join(', ')
+      const text = alike.length === asking.length ? message : `for ${names}: ${message}`
+      if (problems.some((other) => other.code === code && other.message === text)) continue
       const severity = state === 'blocked' ? 'blocked' : 'error'
-      const isShared = code !== 'ERR_PARKED' || this.#copies.length === 1
-      const text = isShared ? message : `${peer.name}: ${message}`
       problems.push({ code, severity, where, message: text, sinceMs, ...(remedy && { remedy }) })
     }
     return problems

@@ -29,23 +29,32 @@ export async function loadStreams(
     const log = options.log.child({ stream: stream.name })
     const budget = attempts.at(stream.database)
     const names = peers.map((peer) => peer.name)
-    const identity = await loadStreamIdentity(dataDir, stream.name, names)
-    const common = { config: stream, identity, clock, log }
+    const identity = await loadStreamIdentity(dataDir, stream.name, names).catch(keepError)
+    const common = { config: stream, clock, log }
     return await Stream.load({
       ...{ dataDir, gateway, site, config: stream, peers, endSessions, clock, log },
       database: stream.database && { ...stream.database, attempts: budget },
-      makeHalf: ({ term, origin }) =>
-        origin === site
-          ? new OriginHalf({ ...common, gateway, peers, link, attempts: budget })
-          : new CopyHalf({
-              ...common,
-              ...{ dataDir, term, relayPlaces, windowBytes: link.windowBytes },
-              clockOffsetMs: () => options.clockOffsetMs(origin),
-              replicaAttempts: budget,
-            }),
+      makeHalf: ({ term, origin }) => {
+        if (identity instanceof LandbridgeError) throw identity
+        const own = { ...common, identity }
+        if (origin === site)
+          return new OriginHalf({ ...own, gateway, peers, link, attempts: budget })
+        return new CopyHalf({
+          ...own,
+          ...{ dataDir, term, relayPlaces, windowBytes: link.windowBytes },
+          clockOffsetMs: () => options.clockOffsetMs(origin),
+          replicaAttempts: budget,
+        })
+      },
     })
   }
   return await Promise.all(config.streams.map(load))
+}
+
+/** A damaged file blocks the stream that it is of, and no other. */
+function keepError(error: unknown): LandbridgeError {
+  if (error instanceof LandbridgeError) return error
+  throw error
 }
 
 /** Throws ERR_STREAM_UNKNOWN. */

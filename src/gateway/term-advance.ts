@@ -10,13 +10,16 @@ export interface TermAdvanceOptions {
   /** This gateway's and those of its peers. */
   readonly sites: readonly string[]
   readonly streams: () => readonly Stream[]
+  /** Why others may not hear of it, or not believe it. */
+  readonly warnings: () => string[]
 }
 
 /**
  * Decides the origin of a stream anew. It moves no database: whoever asks has promoted the one
  * there, and made sure that nobody writes to the other.
  */
-export function termAdvance({ site, sites, streams }: TermAdvanceOptions): Operation {
+export function termAdvance(options: TermAdvanceOptions): Operation {
+  const { site, sites, streams, warnings } = options
   return defineOperation({
     name: 'term.advance',
     summary: 'decide the origin of a stream anew; promotes no database by itself',
@@ -29,12 +32,13 @@ export function termAdvance({ site, sites, streams }: TermAdvanceOptions): Opera
     output: z.strictObject({
       changed: z.boolean().describe('False: that site is the origin already'),
       term: termRecordSchema,
+      warnings: z.array(z.string()).describe('Why others may not follow'),
     }),
     async run({ stream: name, origin, reason }) {
       const stream = findStream(streams(), name)
       if (!sites.includes(origin)) throw unknownSite(origin, sites)
       const decided = await stream.advance(origin, reason)
-      return { changed: decided !== null, term: stream.term }
+      return { changed: decided !== null, term: stream.term, warnings: warnings() }
     },
   })
 }

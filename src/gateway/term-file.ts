@@ -9,52 +9,62 @@ import { firstTerm, type TermRecord, termRecordSchema } from '../status/term-rec
 const schema = z.object({
   format: z.literal(1),
   stream: z.string(),
+  /** Whose file it is: a duty is of one site, and a copied file brings none. */
+  site: z.string(),
   record: termRecordSchema,
-  /** The origin of the term before, as far as this gateway knew it. */
-  before: z.string().max(63),
-  /** Whether this site still has to fence its database, as the origin of an older term. */
+  /** Whether this site was, or may have been, the origin of an older term. */
   fence: z.boolean(),
 })
 
 export interface KnownTerm {
   readonly record: TermRecord
-  /** Whether this site still has to fence its database, as the origin of an older term. */
+  /** Whether this site has to keep its database read-only, as a former origin. */
   readonly fence: boolean
-  readonly before: string
+}
+
+export interface TermPlace {
+  readonly dataDir: string
+  readonly site: string
+  readonly stream: { readonly name: string; readonly origin: string }
 }
 
 /**
  * The newest term of a stream that this gateway knows: `term-STREAM.json` in the data directory, or
  * the first one, whose origin the configuration names. Throws ERR_TERM_FILE.
  */
-export async function loadTerm(
-  dataDir: string,
-  stream: { readonly name: string; readonly origin: string },
-): Promise<KnownTerm> {
+export async function loadTerm({ dataDir, site, stream }: TermPlace): Promise<KnownTerm> {
   const path = termPath(dataDir, stream.name)
-  const text = await readFile(path, 'utf8').catch(ignoreMissing)
-  if (text === undefined) {
-    return { record: firstTerm(stream.origin), fence: false, before: stream.origin }
-  }
   try {
-    const { record, fence, before } = schema.parse(JSON.parse(text))
-    return { record, fence, before }
+    const text = await readFile(path, 'utf8').catch(ignoreMissing)
+    if (text === undefined) return { record: firstTerm(stream.origin), fence: false }
+    const { record, fence, site: owner } = schema.parse(JSON.parse(text))
+    // Of a copied file it is not known: to be careful costs a copy nothing.
+    return { record, fence: record.origin !== site && (fence || owner !== site) }
   } catch (cause) {
-    throw new LandbridgeError('ERR_TERM_FILE', `${path} is damaged`, {
-      cause,
+    throw new LandbridgeError('ERR_TERM_FILE', `${path} is damaged, or cannot be read`, {
+      cause: cause instanceof z.ZodError ? new Error(z.prettifyError(cause)) : cause,
       remedy:
-        `Copy term-${stream.name}.json from the data directory of another gateway. Without any, ` +
-        'remove it: the origin of the configuration counts until another gateway knows better.',
+        'See that a peer that may take over is connected, then remove the file and restart the ' +
+        'gateway: the peer reports the newest term. Without any peer the `origin` of the ' +
+        'configuration would count, which may be wrong by now.',
       details: { path },
     })
   }
 }
 
 /** On disk when it settles: a term that was forgotten could be decided twice. */
-export async function saveTerm(dataDir: string, stream: string, known: KnownTerm): Promise<void> {
-  await mkdir(dataDir, { recursive: true, mode: PRIVATE_FOLDER_MODE })
-  const content = { format: 1, stream, ...known } satisfies z.output<typeof schema>
-  await replaceFile(termPath(dataDir, stream), `${JSON.stringify(content, null, 2)}\n`)
+export async function saveTerm(place: TermPlace, known: KnownTerm): Promise<void> {
+  const { dataDir, site, stream } = place
+  const content: z.output<typeof schema> = { format: 1, stream: stream.name, site, ...known }
+  try {
+    await mkdir(dataDir, { recursive: true, mode: PRIVATE_FOLDER_MODE })
+    const path = termPath(dataDir, stream.name)
+    await replaceFile(path, `${JSON.stringify(content, null, 2)}\n`)
+  } catch (error) {
+    // The name may be in place although the folder was not synced: then it counts after a restart.
+    const found = await loadTerm(place).catch(() => null)
+    if (found?.record.term !== known.record.term) throw error
+  }
 }
 
 function termPath(dataDir: string, stream: string): string {

@@ -1,12 +1,12 @@
 import { isIPv6, type Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { WebSocket } from 'ws'
+import { abortable } from '../base/abortable.ts'
 import { Backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
 import { codeOf, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { ReasonLog } from '../base/reason-log.ts'
-import { untilAborted } from '../base/until-aborted.ts'
 import { FRAME_BYTES_MAX } from './frame.ts'
 import { type LinkPeer, type LinkSessionOptions, runLinkSession } from './link-session.ts'
 import { LinkState } from './link-state.ts'
@@ -83,8 +83,6 @@ export class LinkClient {
   async #runSession(signal: AbortSignal): Promise<never> {
     const { log, peer, settled } = this.#options
     const { socket, stream } = await this.#dial(signal)
-    // Behind the dial, which takes its time: nobody else would end this session.
-    await Promise.race([settled?.(), untilAborted(signal)])
     this.state.greeting()
     const onUp: LinkSessionOptions['onUp'] = (channel, calls) => {
       this.state.up(channel, calls)
@@ -92,12 +90,21 @@ export class LinkClient {
     }
     const stop = new AbortController()
     const either = AbortSignal.any([signal, stop.signal])
-    const running = runLinkSession(socket, stream, { ...this.#options, onUp }, either)
+    const running = (async () => {
+      // Behind the dial, which takes its time; from here on `renew` ends it.
+      await abortable(settled?.() ?? Promise.resolve(), either).catch((error: unknown) => {
+        socket.terminate()
+        throw error
+      })
+      return await runLinkSession(socket, stream, { ...this.#options, onUp }, either)
+    })()
     const session = { stop, done: running.catch(() => undefined) }
     this.#session = session
     try {
       return await running
     } finally {
+      // Else the long-lived signal would keep the one of this session.
+      stop.abort()
       if (this.#session === session) this.#session = null
     }
   }

@@ -2,6 +2,7 @@ import { createServer as createHttpsServer, type Server as HttpsServer } from 'n
 import { createServer, type Server, type Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { abortable } from '../base/abortable.ts'
 import { Backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
 import { Doorstep, type DoorstepLimits, type Guest } from '../base/doorstep.ts'
@@ -9,7 +10,6 @@ import { codeOf, isAbortError, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { ReasonLog } from '../base/reason-log.ts'
 import { Refusals } from '../base/refusals.ts'
-import { untilAborted } from '../base/until-aborted.ts'
 import type { RefusedStatus } from '../status/status.ts'
 import type { Channel } from './channel.ts'
 import { FRAME_BYTES_MAX } from './frame.ts'
@@ -258,13 +258,17 @@ export class LinkServer {
     const sessionSignal = AbortSignal.any([signal, stop.signal])
     const done = (async () => {
       await older?.done
-      // Whoever changes the roles waits for this session's end.
-      await Promise.race([this.#options.settled?.(), untilAborted(sessionSignal)])
-      if (sessionSignal.aborted) {
+      try {
+        // Whoever changes the roles waits for this session's end.
+        await abortable(this.#options.settled?.() ?? Promise.resolve(), sessionSignal)
+        await this.#runSession(caller, socket, stream, sessionSignal)
+      } catch {
+        // It was ended before it began: of that the newer one, or the change, has the reason.
         socket.terminate()
-        return
+      } finally {
+        // Else the long-lived signal would keep the one of this session.
+        stop.abort()
       }
-      await this.#runSession(caller, socket, stream, sessionSignal)
     })()
     caller.session = { stop, done }
   }

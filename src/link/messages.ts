@@ -32,7 +32,14 @@ export const hello = z.object({
   software: z.string().max(100),
   /** Streams that the speaker has, with the newest term of each that it knows. */
   streams: z
-    .array(z.object({ name: z.string().max(100), term: termRecordSchema }))
+    .array(
+      z.object({
+        name: z.string().max(100),
+        term: termRecordSchema,
+        /** Whether the speaker's site could be its origin. */
+        hasDatabase: z.boolean().default(false),
+      }),
+    )
     .max(STREAMS_MAX)
     .refine(
       (streams) => new Set(streams.map(({ name }) => name)).size === streams.length,

@@ -1,3 +1,4 @@
+import { abortable } from '../base/abortable.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Channel } from './channel.ts'
 import { type Frame, FrameType } from './frame.ts'
@@ -49,14 +50,11 @@ export class SentStreams implements SessionBody {
 
   async run(signal: AbortSignal): Promise<void> {
     this.#signal = AbortSignal.any([signal, this.#ending.signal])
-    const aborted = Promise.withResolvers<void>()
-    const abort = (): void => aborted.resolve()
-    signal.addEventListener('abort', abort, { once: true })
-    if (signal.aborted) abort()
     try {
-      await Promise.race([aborted.promise, this.#failed.promise])
+      await abortable(this.#failed.promise, signal)
+    } catch (error) {
+      if (!signal.aborted) throw error
     } finally {
-      signal.removeEventListener('abort', abort)
       // The first that fails ends the others; none may reach into the next session.
       this.#ending.abort()
       await Promise.allSettled(this.#running)

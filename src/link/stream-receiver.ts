@@ -98,6 +98,7 @@ export class StreamReceiver {
     const turn = async (signal: AbortSignal): Promise<Release> => {
       await older
       const release = await this.#turns.take(signal)
+      if (session.isOver) return release
       this.#active = session
       this.#activePeer = peer
       return release
@@ -167,6 +168,10 @@ export class ReceiverSession {
     this.#stream = stream
     this.#turn = turn
     this.#reports = reports
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
   }
 
   async run(signal: AbortSignal): Promise<void> {

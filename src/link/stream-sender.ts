@@ -1,3 +1,4 @@
+import { abortable } from '../base/abortable.ts'
 import { Backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
 import {
@@ -174,7 +175,7 @@ export class SenderSession {
     const watching = this.#options.source.watch((sample) => this.#sendSample(sample), watchSignal)
     try {
       while (!signal.aborted) {
-        const { held, windowBytes } = await raceAbort(this.#resumed.promise, signal)
+        const { held, windowBytes } = await abortable(this.#resumed.promise, signal)
         this.#resumed = Promise.withResolvers<Resume>()
         this.#held = held
         this.#recall(placeOf(held))
@@ -327,16 +328,4 @@ function cut(text: string): string {
 
 function placeOf(held: Resume['held']): string {
   return held === null ? '' : `${held.epoch} ${held.file} ${held.offset}`
-}
-
-async function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  const aborted = Promise.withResolvers<never>()
-  const abort = (): void => aborted.reject(signal.reason)
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    return await Promise.race([promise, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
 }

@@ -74,7 +74,9 @@ function tooFew(subnet: SubnetAddress, count: number): LandbridgeError {
   const text = `${subnet.address}/${subnet.prefixLength}`
   const message = `the tunnel's subnet ${text} has ${capacityOf(subnet)} addresses, not ${count}`
   return new LandbridgeError('ERR_USAGE', message, {
-    remedy: 'write a larger one with --tunnel-subnet, such as 10.77.0.0/24',
+    remedy:
+      'write a larger one with --tunnel-subnet, such as 10.77.0.0/24, and the same prefix length ' +
+      'behind tunnelAddress in every file of peers/',
   })
 }
 

@@ -26,6 +26,12 @@ const FOR_OTHER_ROLES: Readonly<Record<Flavor, readonly string[]>> = {
   mariadb: ['READ_ONLY ADMIN', 'RELOAD', 'REPLICATION SLAVE ADMIN'],
 }
 
+/** The first is enough, and so is each of the others. */
+const FENCE: Readonly<Record<Flavor, readonly [string, ...string[]]>> = {
+  mysql: ['SYSTEM_VARIABLES_ADMIN', 'SUPER'],
+  mariadb: ['READ_ONLY ADMIN'],
+}
+
 const SHOWN_MAX = 5
 
 export function* grantFindings(facts: PreflightFacts): Generator<PreflightFinding> {
@@ -65,6 +71,14 @@ export function* grantFindings(facts: PreflightFacts): Generator<PreflightFindin
     message: `the login ${facts.account} has what it needs: ${needed.join(', ')}`,
     fix: null,
   }
+}
+
+/** What the login lacks to make its database read-only; null: nothing. */
+export function fenceGrantLacking(facts: PreflightFacts): string | null {
+  const { everywhere } = privilegesOf(facts.grants)
+  const [needed, ...instead] = FENCE[facts.source.flavor]
+  if (['ALL PRIVILEGES', needed, ...instead].some((name) => everywhere.has(name))) return null
+  return `GRANT ${needed} ON *.* TO ${quoteAccount(facts.account)}`
 }
 
 const STATEMENT = /^GRANT (.+?) ON (.+?) TO /s

@@ -3,6 +3,8 @@ import type { GatewayStatus, LinkStatus, Problem, StreamStatus } from './status.
 
 /** A source is asked once a second. */
 const UNHEARD_MS_MAX = 15_000
+/** A spool is opened and cut back within moments. */
+const UNASKED_MS_MAX = 20_000
 /** A source that looks for where to begin in a large file may send nothing for some seconds. */
 const STALLED_MS_MAX = 20_000
 
@@ -18,19 +20,50 @@ export function silenceProblems({
   nowMs,
 }: Pick<GatewayStatus, 'streams' | 'links' | 'problems' | 'nowMs'>): Problem[] {
   return streams.flatMap((stream) => {
-    if (problems.some((problem) => explains(problem, stream.name))) return []
+    const own = linksOfStream(links, stream)
+    const peers = own.map(({ peer }) => peer)
+    if (problems.some((problem) => explains(problem, stream.name, peers))) return []
     // Before the link was up nothing could come.
-    const upMs = Math.max(0, ...linksOfStream(links, stream).map((link) => upFor(link, nowMs)))
-    return [...unheard(stream, upMs, nowMs), ...stalled(stream, upMs, nowMs)].slice(0, 1)
+    const upMs = Math.max(0, ...own.map((link) => upFor(link, nowMs)))
+    const unasked = unaskedCopies(stream, own, nowMs)
+    // Nobody watches a source for which nobody asks.
+    if (unasked.length > 0 && unasked.length === stream.copies.length) return unasked
+    const found = [...unheard(stream, upMs, nowMs), ...stalled(stream, upMs, nowMs)]
+    return [...unasked, ...found.slice(0, 1)]
+  })
+}
+
+/** Copies that are connected, and have not asked for the stream. */
+function unaskedCopies(
+  stream: StreamStatus,
+  links: readonly LinkStatus[],
+  nowMs: number,
+): Problem[] {
+  return stream.copies.flatMap(({ peer, state }) => {
+    const link = links.find((one) => one.peer === peer)
+    const upMs = link === undefined ? 0 : upFor(link, nowMs)
+    if (state !== 'idle' || upMs < UNASKED_MS_MAX) return []
+    return [
+      {
+        code: 'ERR_STREAM_UNASKED',
+        severity: 'error',
+        where: `source:${stream.name}`,
+        message: `${peer} is connected, and has not asked for the stream for ${seconds(upMs)} s`,
+        remedy: `See landbridge status at ${peer}: its spool may not be ready, or its term another.`,
+        sinceMs: Math.round(nowMs - upMs),
+      },
+    ]
   })
 }
 
 /** Something that is told already, of the path or of this stream, is the reason. */
-function explains({ severity, where }: Problem, stream: string): boolean {
+function explains({ severity, where }: Problem, stream: string, peers: readonly string[]): boolean {
   if (severity === 'warning') return false
-  const [station = ''] = where.split(':')
-  if (['tunnel', 'link'].includes(station)) return true
-  return [`stream:${stream}`, `source:${stream}`, `spool:${stream}`].includes(where)
+  const [station = '', peer] = where.split(':')
+  // Of several peers, those over which this stream goes.
+  if (['tunnel', 'link'].includes(station)) return peer === undefined || peers.includes(peer)
+  if (where === `stream:${stream}`) return severity === 'blocked'
+  return [`source:${stream}`, `spool:${stream}`].includes(where)
 }
 
 function upFor(link: LinkStatus, nowMs: number): number {

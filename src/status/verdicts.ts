@@ -39,7 +39,10 @@ type Answer = Pick<Verdict, 'mood' | 'answer'>
 function tunnelVerdict({ tunnel, links, nowMs }: Facts): Verdict {
   const standing = tunnelStanding(tunnel)
   const main = mainLinks(links)
-  const mood = main.every(isUp) ? standing.mood : 'bad'
+  const down = main.filter((link) => !isUp(link))
+  const isCut = down.length === main.length || down.some(({ carries }) => carries.length > 0)
+  const linkMood = down.length === 0 ? standing.mood : isCut ? 'bad' : 'warn'
+  const mood = standing.mood === 'bad' ? 'bad' : linkMood
   const texts = main.map((link) => linkText(link, nowMs))
   const answer = [standing.answer, ...texts].join('; ')
   return { question: 'tunnel', stream: null, mood, answer }

@@ -20,7 +20,7 @@ async function streamFindings(
   stream: StreamConfig,
 ): Promise<CheckFinding[]> {
   try {
-    const known = await loadTerm(dataDir, stream)
+    const known = await loadTerm({ dataDir, site, stream })
     const isOrigin = known.record.origin === site
     const lacking = isOrigin ? originFindings(stream) : copyFindings(stream, known)
     return [roleFinding(site, stream.name, known), ...lacking]
@@ -38,7 +38,7 @@ export async function streamsAs(
 ): Promise<StreamConfig[]> {
   const found: StreamConfig[] = []
   for (const stream of streams) {
-    const known = await loadTerm(dataDir, stream).catch(() => null)
+    const known = await loadTerm({ dataDir, site, stream }).catch(() => null)
     if (known === null) continue
     if ((known.record.origin === site) === (role === 'origin')) found.push(stream)
   }

@@ -4,7 +4,12 @@ import { formatHostPort } from '../../config/address.ts'
 import type { GatewayConfig, SiteDatabaseConfig } from '../../config/config.ts'
 import { findStreamIdentity } from '../../gateway/stream-identity.ts'
 import { preflight } from '../../source/preflight.ts'
-import { type PreflightSelf, readPreflightFacts } from '../../source/preflight-facts.ts'
+import {
+  type PreflightFacts,
+  type PreflightSelf,
+  readPreflightFacts,
+} from '../../source/preflight-facts.ts'
+import { fenceGrantLacking } from '../../source/preflight-grants.ts'
 import { SourceConnection } from '../../source/source-connection.ts'
 import { readSourceFacts, type SourceFacts } from '../../source/source-facts.ts'
 import { presentedFindings, tlsFindings } from './check-database-tls.ts'
@@ -27,7 +32,8 @@ export async function checkSources(config: GatewayConfig): Promise<CheckFinding[
       replicaUuid: reader?.uuid ?? null,
       reportHost: config.name,
     }
-    for (const finding of await checkSource(source, self)) {
+    const isFenced = config.peers.some(({ mayTakeOver }) => mayTakeOver)
+    for (const finding of await checkSource(source, self, { isFenced })) {
       findings.push({ ...finding, message: `${prefix}${finding.message}` })
     }
   }
@@ -38,19 +44,28 @@ export async function checkSources(config: GatewayConfig): Promise<CheckFinding[
 export async function checkSource(
   source: SiteDatabaseConfig,
   self: PreflightSelf,
+  /** Whether another site may take over, and this one has to be made read-only then. */
+  { isFenced }: { readonly isFenced: boolean } = { isFenced: false },
 ): Promise<CheckFinding[]> {
   const signal = AbortSignal.timeout(CHECK_MS_MAX)
   try {
     const connection = await SourceConnection.open(source, signal)
     try {
       const facts = await readSourceFacts(connection)
-      const judged = preflight(await readPreflightFacts(connection, facts, self, systemClock))
+      const seen = await readPreflightFacts(connection, facts, self, systemClock)
+      const judged = preflight(seen)
+      const fence = isFenced ? fenceFindings(seen) : []
       const found = judged.map(({ severity, message, fix }) => ({
         severity,
         message,
         ...(fix !== null && { remedy: fix }),
       }))
-      return [...serverFindings(source, facts), ...tlsFindings(source, 'database'), ...found]
+      return [
+        ...serverFindings(source, facts),
+        ...tlsFindings(source, 'database'),
+        ...found,
+        ...fence,
+      ]
     } finally {
       connection.close()
     }
@@ -62,6 +77,15 @@ export async function checkSource(
       ...(await presentedFindings(source, error, signal)),
     ]
   }
+}
+
+function fenceFindings(facts: PreflightFacts): CheckFinding[] {
+  const remedy = fenceGrantLacking(facts)
+  if (remedy === null) return []
+  const message =
+    'when another site takes over, the gateway cannot make this database read-only: the login ' +
+    'may not'
+  return [{ severity: 'warning', message, remedy }]
 }
 
 function serverFindings(source: SiteDatabaseConfig, { flavor, serverVersion }: SourceFacts) {

@@ -5,6 +5,9 @@ import { EXAMPLE_DATABASE, type SetupGateway, type SitesPlan } from '../../provi
 /** What a login needs to read the binary log; both flavours take these words. */
 const SOURCE_GRANTS = 'REPLICATION SLAVE, REPLICATION CLIENT'
 
+/** To make a database read-only. */
+const FENCE_GRANTS = { mysql: 'SYSTEM_VARIABLES_ADMIN', mariadb: 'READ_ONLY ADMIN' } as const
+
 /** What a copy's login needs besides, to become an origin and to be fenced when another one is. */
 export const ROLE_CHANGE_GRANTS = {
   mysql: 'REPLICATION SLAVE, SYSTEM_VARIABLES_ADMIN',
@@ -26,7 +29,9 @@ export function databaseSteps(
   }
   if (changed.includes(`certs/${name}/database.password`)) {
     const user = planned?.databaseUser ?? ''
-    steps.push(isOrigin ? originLogin(name, user) : copyLogin(gateway, user))
+    const others = plan.gateways.filter((one) => one.name !== name)
+    const isFenced = others.some(({ mayTakeOver }) => mayTakeOver !== false)
+    steps.push(isOrigin ? originLogin(name, user, isFenced) : copyLogin(gateway, user))
   }
   if (file?.databaseHost !== null && file?.namesProof === false && changed.length > 0) {
     steps.push(tlsStep(name))
@@ -34,12 +39,21 @@ export function databaseSteps(
   return steps
 }
 
-function originLogin(name: string, user: string): string {
-  return (
-    `At the database of ${name}, with the password in certs/${name}/database.password:\n` +
-    `CREATE USER '${user}'@'%' IDENTIFIED BY '...';\n` +
-    `GRANT ${SOURCE_GRANTS} ON *.* TO '${user}'@'%';`
-  )
+function originLogin(name: string, user: string, isFenced: boolean): string {
+  const to = `TO '${user}'@'%';`
+  const lines = [
+    `At the database of ${name}, with the password in certs/${name}/database.password:`,
+    `CREATE USER '${user}'@'%' IDENTIFIED BY '...';`,
+    `GRANT ${SOURCE_GRANTS} ON *.* ${to}`,
+  ]
+  if (isFenced) {
+    lines.push(
+      'So that it can be made read-only when another site takes over, also:',
+      `GRANT ${FENCE_GRANTS.mysql} ON *.* ${to}    -- MySQL`,
+      `GRANT ${FENCE_GRANTS.mariadb} ON *.* ${to}    -- MariaDB`,
+    )
+  }
+  return lines.join('\n')
 }
 
 /** Not into the binary log: a copy may have no transaction that the origin never had. */

@@ -243,7 +243,7 @@ async function settings(flags: ReplicaFlags): Promise<Settings> {
   const config = await loadConfig(flags.config)
   const stream = streamOf(config.streams, flags)
   const { name, relay, database: replica } = stream
-  const { record } = await loadTerm(config.dataDir, stream)
+  const { record } = await loadTerm({ ...config, stream })
   if (record.origin === config.site) {
     throw usage(
       `${config.site} is the origin of stream ${name}: its database follows nobody`,

@@ -15,10 +15,11 @@ const HELLO: Hello = {
   site: 'ec2',
   software: '0.1.0',
   streams: [
-    { name: 'main', term: firstTerm('ec2') },
+    { name: 'main', term: firstTerm('ec2'), hasDatabase: true },
     {
       name: 'other',
       term: { term: 3, origin: 'azure', sinceMs: 5, by: 'azure', reason: 'the fire' },
+      hasDatabase: false,
     },
   ],
 }

@@ -129,7 +129,7 @@ export class MemoryLink {
 
 /** What a gateway that is named like its site says of itself. */
 export function helloOf(site: string): Omit<Hello, 'protocol'> {
-  const streams = [{ name: 'main', term: firstTerm('ec2') }]
+  const streams = [{ name: 'main', term: firstTerm('ec2'), hasDatabase: true }]
   return { gateway: site, site, software: 'test', streams }
 }
 

@@ -36,7 +36,10 @@ async function roles(name: string): Promise<string[]> {
 async function takeOver(origin: string, fence = false): Promise<void> {
   const reason = 'a drill'
   const record = { term: 2, origin, sinceMs: 1, by: origin, reason }
-  await saveTerm(dataDir, 'main', { record, fence, before: 'ec2' })
+  await saveTerm(
+    { dataDir, site: 'ec2', stream: { name: 'main', origin: 'ec2' } },
+    { record, fence },
+  )
 }
 
 test('says what this site is, by the configuration at first', async () => {
@@ -96,7 +99,7 @@ test('a term that cannot be read is one error, and no database is asked by a gue
     {
       severity: 'error',
       message: expect.stringMatching(/^main: .*term-main\.json is damaged/),
-      remedy: expect.stringContaining('another gateway'),
+      remedy: expect.stringContaining('a peer that may take over'),
     },
   ])
   expect(await streamsAs('origin', config)).toEqual([])

@@ -36,7 +36,8 @@ test('the database of an origin follows nobody, by the term that is known', asyn
     message: 'ec2 is the origin of stream main: its database follows nobody',
   })
   const record = { term: 2, origin: 'azure', sinceMs: 1, by: 'azure', reason: null }
-  await saveTerm(dataDir, 'main', { record, fence: false, before: 'ec2' })
+  const stream = { name: 'main', origin: 'ec2' }
+  await saveTerm({ dataDir, site: 'azure', stream }, { record, fence: false })
   await expect(attach('azure')).rejects.toMatchObject({ code: 'ERR_USAGE' })
 })
 
