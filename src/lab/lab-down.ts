@@ -4,6 +4,7 @@ import { stopProcess } from './hosts/lab-process.ts'
 import { removeNamespaces } from './hosts/namespaces.ts'
 import { unmountBelow } from './hosts/spool-disk.ts'
 import { type LabPaths, labsDataDirectory, labsRunDirectory } from './lab-paths.ts'
+import { SITES } from './lab-sites.ts'
 import { readState } from './lab-state.ts'
 
 /** Where wireguard-go and the kernel's tools meet; shared by all namespaces of the machine. */
@@ -19,11 +20,12 @@ export async function downLab(
 ): Promise<void> {
   const state = await readState(paths)
   const processes = state?.processes ?? {}
-  for (const group of [['prod-gateway', 'dr-gateway'], ['replica', 'source'], ['wan']] as const) {
+  const groups = [/-gateway$/, /-db(-|$)/, /^wan$/].map((pattern) =>
+    Object.entries(processes).filter(([name]) => pattern.test(name)),
+  )
+  for (const group of groups) {
     await Promise.all(
-      group.map(async (name) => {
-        const record = processes[name]
-        if (record === undefined) return
+      group.map(async ([name, record]) => {
         options.progress?.(`ending ${name} (pid ${record.pid})`)
         // The data is thrown away in a moment: nothing is worth a long wait.
         await stopProcess(record, 4_000)
@@ -42,9 +44,9 @@ export async function downLab(
 }
 
 async function removeWireguardSockets(paths: LabPaths): Promise<void> {
-  const { prod, dr } = paths.interfaces
+  const names = SITES.map((site) => paths.interfaceName(site))
   for (const entry of await readdir(WIREGUARD_SOCKETS).catch(() => [])) {
-    if ([prod, dr].some((name) => entry === `${name}.sock` || entry === `${name}.name`)) {
+    if (names.some((name) => entry === `${name}.sock` || entry === `${name}.name`)) {
       await rm(join(WIREGUARD_SOCKETS, entry), { force: true })
     }
   }

@@ -112,7 +112,7 @@ describe('the demo', needs('root'), () => {
           await runCommand(landbridgeArgv('lab', 'start', gateway, '--name', lab))
         }
         warnings = await earlyWarnings(labPaths(lab).logDirectory)
-        await Promise.all(['prod-gateway', 'dr-gateway'].map(replace))
+        await Promise.all(['ec2-gateway', 'azure-gateway'].map(replace))
       },
     )
     expect(summary, shown).toMatchObject({ ok: true, spoolIdentical: true, replicaEqual: true })

@@ -147,7 +147,7 @@ describe('landbridge tunnel --json', needs('root'), () => {
 test('landbridge lab down --json says which labs, and what was gone', needs('root'), async () => {
   const paths = labPaths(`t-${id}`)
   const down = ['lab', 'down', '--name', paths.name, '--json']
-  await createNamespaces(paths)
+  await createNamespaces(paths, ['ec2', 'azure'])
   const { name } = paths
   expect(await landbridge(null, ...down)).toEqual({ labs: [{ name, already: false }] })
   expect((await listNamespaces()).filter((one) => one.includes(name))).toEqual([])

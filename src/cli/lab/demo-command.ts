@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import { runDemo } from '../../lab/demo/demo.ts'
 import { DemoScreen } from '../../lab/demo/demo-screen.ts'
+import { labShape } from '../../lab/lab-shape.ts'
 import { parseWanFlags, type WanFlags } from '../../lab/wan/wan-settings.ts'
 import { withStopSignal } from '../terminal/stop-signal.ts'
 import { errorOutput, output } from '../terminal/terminal.ts'
@@ -24,12 +25,12 @@ const RTT_MS_DEFAULT = '30'
 export function addDemoCommand(program: Command): void {
   const demo = program
     .command('demo')
-    .summary('two clouds on this machine, under load, compared at the end')
+    .summary('clouds on this machine, under load, compared at the end')
     .description(
-      'Builds a lab, writes to the source, shows what flows, and compares spool and replica.',
+      'Builds a lab, writes at every origin, shows what flows, and compares spools and replicas.',
     )
     .option('--seconds <seconds>', 'how long to write', '30')
-    .option('--rate-tps <rate>', 'transactions per second', '400')
+    .option('--rate-tps <rate>', 'transactions per second of each stream', '400')
     .option('--writers <count>', 'concurrent connections', '8')
     .option('--keep', 'leave the lab running')
     .option('--json', 'one JSON object as the last line')
@@ -38,6 +39,7 @@ export function addDemoCommand(program: Command): void {
   addWanFlags(addFlavor(demo)).action(async (flags: DemoFlags) => {
     const screen = flags.json === true ? errorOutput : output
     const options = {
+      shape: labShape({ sites: 2, streams: 1 }),
       flavor: parseFlavor(flags.flavor),
       seconds: positive('--seconds', flags.seconds),
       transactionsPerSecond: positive('--rate-tps', flags.rateTps),
