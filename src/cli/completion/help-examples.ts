@@ -42,7 +42,10 @@ export const HELP_EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   'operation journal': ['operation journal --lines 20'],
   demo: ['demo --flavor mysql --seconds 60', 'demo --rtt 80 --loss 0.1 --keep'],
   chaos: ['chaos --flavor mysql --minutes 2 --seed 4', 'chaos --seed 4 --plan'],
-  'lab up': ['lab up --flavor mysql --rtt 80 --loss 0.1', 'lab up --name second --json'],
+  'lab up': [
+    'lab up --flavor mysql --rtt 80 --loss 0.1',
+    'lab up --sites 3 --streams 2 --name second',
+  ],
   'lab status': ['lab status --json'],
   'lab list': ['lab list'],
   'lab exec': ['lab exec ec2-db -- bash', 'lab exec azure-gw -- ip address'],

@@ -15,8 +15,8 @@ import { describeLab, describeLabText, wanLines } from '../../lab/lab-descriptio
 import { downLab } from '../../lab/lab-down.ts'
 import { lockOwner, withLabLock } from '../../lab/lab-lock.ts'
 import { labPaths } from '../../lab/lab-paths.ts'
-import { labShape, PROCESSES } from '../../lab/lab-shape.ts'
-import { HOSTS, hostsOf, isHostName } from '../../lab/lab-sites.ts'
+import { type LabShape, labShape, PROCESSES } from '../../lab/lab-shape.ts'
+import { HOSTS, hostsOf, isHostName, isSiteName, SITES } from '../../lab/lab-sites.ts'
 import { listLabs, processNames, readState, requireState } from '../../lab/lab-state.ts'
 import { upLab } from '../../lab/lab-up.ts'
 import {
@@ -79,18 +79,42 @@ export function parseFlavor(text: string): Flavor {
   throw new LandbridgeError('ERR_USAGE', `--flavor ${text} is not mariadb or mysql`)
 }
 
+export interface ShapeFlags {
+  readonly sites: string
+  readonly streams: string
+  readonly origin?: string
+}
+
+export function addShapeFlags(command: Command): Command {
+  return command
+    .option('--sites <count>', `how many: ${SITES.join(', ')}`, '2')
+    .option('--streams <count>', '2: one goes the other way, each with databases of its own', '1')
+    .addOption(
+      new Option('--origin <site>', 'of the first stream; default: the first site')
+        .choices(SITES)
+        .argParser(String),
+    )
+}
+
+export function parseShape({ sites, streams, origin }: ShapeFlags): LabShape {
+  const counts = { sites: Number(sites), streams: Number(streams) }
+  if (origin === undefined) return labShape(counts)
+  if (isSiteName(origin)) return labShape({ ...counts, origin })
+  throw new LandbridgeError('ERR_USAGE', `--origin ${origin} is none of ${SITES.join(', ')}`)
+}
+
 function addUp(lab: Command): void {
   const up = lab
     .command('up')
     .summary('build a lab and wait until data flows')
     .option('--no-gateways', 'databases and WAN only; replicas read from the sources themselves')
     .option('--json', 'print all that is needed to use it')
-  addWanFlags(addName(addFlavor(up))).action(
-    async (flags: NameFlags & WanFlags & { flavor: string; gateways: boolean }) => {
+  addWanFlags(addShapeFlags(addName(addFlavor(up)))).action(
+    async (flags: NameFlags & WanFlags & ShapeFlags & { flavor: string; gateways: boolean }) => {
       const paths = labPaths(flags.name)
       const options = {
         paths,
-        shape: labShape({ sites: 2, streams: 1 }),
+        shape: parseShape(flags),
         flavor: parseFlavor(flags.flavor),
         wan: parseWanFlags(flags),
         gateways: flags.gateways,
