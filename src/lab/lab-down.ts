@@ -5,7 +5,7 @@ import { removeNamespaces } from './hosts/namespaces.ts'
 import { unmountBelow } from './hosts/spool-disk.ts'
 import { type LabPaths, labsDataDirectory, labsRunDirectory } from './lab-paths.ts'
 import { SITES } from './lab-sites.ts'
-import { readState } from './lab-state.ts'
+import { readAnyState } from './lab-state.ts'
 
 /** Where wireguard-go and the kernel's tools meet; shared by all namespaces of the machine. */
 const WIREGUARD_SOCKETS = '/var/run/wireguard'
@@ -18,10 +18,10 @@ export async function downLab(
   paths: LabPaths,
   options: { readonly progress?: (line: string) => void } = {},
 ): Promise<void> {
-  const state = await readState(paths)
-  const processes = state?.processes ?? {}
-  const groups = [/-gateway$/, /-db(-|$)/, /^wan$/].map((pattern) =>
-    Object.entries(processes).filter(([name]) => pattern.test(name)),
+  const state = await readAnyState(paths)
+  const processes = Object.entries(state?.processes ?? {})
+  const groups = ['gateway', 'database', 'wan'].map((kind) =>
+    processes.filter(([name]) => kindOf(name) === kind),
   )
   for (const group of groups) {
     await Promise.all(
@@ -41,6 +41,12 @@ export async function downLab(
     // Only when this was the last lab.
     await rmdir(shared).catch(() => undefined)
   }
+}
+
+/** Also of names that another version gave. */
+function kindOf(process: string): 'gateway' | 'database' | 'wan' {
+  if (process.endsWith('-gateway')) return 'gateway'
+  return process === 'wan' ? 'wan' : 'database'
 }
 
 async function removeWireguardSockets(paths: LabPaths): Promise<void> {

@@ -15,6 +15,11 @@ export function isHostName(text: string): text is HostName {
   return (HOSTS as readonly string[]).includes(text)
 }
 
+/** Whose host a namespace is, also of a lab that another version made; null: of none. */
+export function labOfNamespace(namespace: string): string | null {
+  return /^lb-(.+)-(?:wan|[a-z0-9]+-(?:db|gw))$/.exec(namespace)?.[1] ?? null
+}
+
 export function isSiteName(text: string): text is SiteName {
   return (SITES as readonly string[]).includes(text)
 }

@@ -15,7 +15,7 @@ import {
   processesOf,
   type StreamName,
 } from './lab-shape.ts'
-import { HOSTS, type SiteName } from './lab-sites.ts'
+import { labOfNamespace, type SiteName } from './lab-sites.ts'
 import type { ServerRecord } from './servers/server-options.ts'
 import type { WanPairSettings } from './wan/wan-settings.ts'
 
@@ -55,10 +55,21 @@ export interface LabState extends LabShape {
 
 const SCHEMA: LabState['schema'] = 2
 
+/** Null: there is none, or one that another version of landbridge made. */
 export async function readState(paths: LabPaths): Promise<LabState | null> {
+  const state = await readAnyState(paths)
+  return state?.schema === SCHEMA ? (state as LabState) : null
+}
+
+/** What every version of landbridge writes: enough to leave a lab alone, or to end it. */
+export type AnyState = Pick<LabState, 'owner' | 'phase'> & {
+  readonly schema: number
+  readonly processes: Readonly<Record<string, ProcessRecord>>
+}
+
+export async function readAnyState(paths: LabPaths): Promise<AnyState | null> {
   try {
-    const state: LabState = JSON.parse(await readFile(paths.stateFile, 'utf8'))
-    return state.schema === SCHEMA ? state : null
+    return JSON.parse(await readFile(paths.stateFile, 'utf8'))
   } catch {
     // Missing, or cut short by a crash: everything in it can be derived from the name again.
     return null
@@ -95,10 +106,8 @@ export async function listLabs(): Promise<string[]> {
     }
   }
   for (const namespace of await listNamespaces()) {
-    for (const host of HOSTS) {
-      const match = namespace.startsWith('lb-') && namespace.endsWith(`-${host}`)
-      if (match) names.add(namespace.slice(3, -host.length - 1))
-    }
+    const name = labOfNamespace(namespace)
+    if (name !== null) names.add(name)
   }
   return [...names].filter(isLabName).sort()
 }

@@ -27,10 +27,12 @@ import {
 } from './lab-shape.ts'
 import { pairsOf } from './lab-sites.ts'
 import {
+  type AnyState,
   type GatewayRecord,
   type LabState,
   type LoginRecord,
   processNames,
+  readAnyState,
   readState,
   spoolOf,
   updateState,
@@ -78,10 +80,12 @@ export async function upLab(options: LabUpOptions): Promise<LabUpResult> {
   await requireMachine()
   const { paths, progress } = options
   return withLabLock(paths, async () => {
+    const found = await readAnyState(paths)
     const state = await readState(paths)
-    if (options.owned === true) requireNoOtherOwner(paths, state)
+    if (options.owned === true) requireNoOtherOwner(paths, found)
     else if (state?.phase === 'up') return { state: await keepUp(options, state), already: true }
-    if (state !== null) progress('removing what an earlier lab of this name left')
+    else if (found?.phase === 'up') throw otherVersion(paths)
+    if (found !== null) progress('removing what an earlier lab of this name left')
     await downLab(paths)
     try {
       return { state: await buildLab(options), already: false }
@@ -93,7 +97,14 @@ export async function upLab(options: LabUpOptions): Promise<LabUpResult> {
   })
 }
 
-function requireNoOtherOwner(paths: LabPaths, state: LabState | null): void {
+function otherVersion({ name }: LabPaths): LandbridgeError {
+  const message = `another version of landbridge made the lab ${name}`
+  return new LandbridgeError('ERR_USAGE', message, {
+    remedy: `landbridge lab down --name ${name}, or another --name`,
+  })
+}
+
+function requireNoOtherOwner(paths: LabPaths, state: AnyState | null): void {
   const owner = state?.owner ?? null
   if (owner === null || owner.pid === process.pid || !isRunning(owner)) return
   throw new LandbridgeError('ERR_LAB_BUSY', `the lab ${paths.name} belongs to process ${owner.pid}`)

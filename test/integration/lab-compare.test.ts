@@ -18,12 +18,15 @@ import {
   databaseOf,
   type LabState,
   listLabs,
+  requireState,
   spoolOf,
   updateState,
+  writeState,
 } from '../../src/lab/lab-state.ts'
 import { upLab } from '../../src/lab/lab-up.ts'
 import { Workload } from '../../src/lab/load/workload.ts'
 import { withRoot } from '../../src/lab/servers/lab-databases.ts'
+import { pidStartTicks } from '../../src/lab/servers/process-identity.ts'
 import { describeFlavors } from '../helpers/needs.ts'
 
 const signal = new AbortController().signal
@@ -75,6 +78,16 @@ describeFlavors('a lab of %s', { needs: ['root'] }, (flavor) => {
   test('is not taken for one of another shape', async () => {
     const wish = upLab({ ...options, shape: labShape({ sites: 3, streams: 1 }) })
     await expect(wish).rejects.toThrow(/is up with ec2, azure and main from ec2$/)
+  })
+
+  test('is left alone when another version made it, or another process owns it', async () => {
+    const now = await requireState(paths)
+    const pid = process.ppid
+    const owner = { pid, pidStartTicks: pidStartTicks(pid) ?? '' }
+    await writeState(paths, { ...now, owner, schema: 1 as never })
+    await expect(upLab(options)).rejects.toThrow(/^another version of landbridge made the lab/)
+    await expect(upLab({ ...options, owned: true })).rejects.toMatchObject({ code: 'ERR_LAB_BUSY' })
+    await writeState(paths, now)
   })
 
   test('is left as it is when it is up', async () => {

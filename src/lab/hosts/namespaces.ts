@@ -1,11 +1,11 @@
 import type { LabPaths } from '../lab-paths.ts'
 import {
   addressesOf,
-  HOSTS,
   type HostName,
   hostsOf,
   LAN_PREFIX,
   LEG_PREFIX,
+  labOfNamespace,
   PUBLIC_NETWORK,
   type SiteName,
 } from '../lab-sites.ts'
@@ -119,8 +119,7 @@ export async function listNamespaces(): Promise<string[]> {
 
 /** Ends whatever runs on the lab's hosts, then removes the hosts and with them their devices. */
 export async function removeNamespaces(paths: LabPaths): Promise<void> {
-  const present = new Set(await listNamespaces())
-  const namespaces = HOSTS.map((host) => paths.namespace(host)).filter((name) => present.has(name))
+  const namespaces = (await listNamespaces()).filter((name) => labOfNamespace(name) === paths.name)
   for (const namespace of namespaces) await endProcessesIn(namespace)
   for (const namespace of namespaces) await runCommand(['ip', 'netns', 'delete', namespace])
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { labPaths } from '../../../src/lab/lab-paths.ts'
-import { addressesOf, HOSTS, SITES } from '../../../src/lab/lab-sites.ts'
+import { addressesOf, HOSTS, labOfNamespace, SITES } from '../../../src/lab/lab-sites.ts'
 
 test('interface names fit 15 bytes and differ between labs and sites', () => {
   const names = ['main', 'demo', 'a-lab-of-twenty-four-abc'].flatMap((name) =>
@@ -19,6 +19,17 @@ test('every host has a namespace of its own', () => {
 test('no two addresses of a lab are the same', () => {
   const addresses = SITES.flatMap((site) => Object.values(addressesOf(site)))
   expect(new Set(addresses).size).toBe(addresses.length)
+})
+
+test('knows whose host a namespace is, of an older version too', () => {
+  for (const name of ['main', 'a', 'a-b', 'c-ec2-db', 'wan']) {
+    const namespaces = HOSTS.map((host) => labPaths(name).namespace(host))
+    expect(new Set(namespaces.map(labOfNamespace))).toEqual(new Set([name]))
+  }
+  expect(labOfNamespace('lb-demo-prod-gw')).toBe('demo')
+  expect(['wan', 'lb-main', 'x-main-wan', 'lb-main-ec2'].map(labOfNamespace)).toEqual(
+    Array.from({ length: 4 }, () => null),
+  )
 })
 
 test.each(['', '-x', 'x-', '../up', 'Upper', 'a'.repeat(25)])('refuses the name %j', (name) => {
