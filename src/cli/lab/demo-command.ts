@@ -1,14 +1,20 @@
 import { type Command, Option } from 'commander'
 import { runDemo } from '../../lab/demo/demo.ts'
 import { DemoScreen } from '../../lab/demo/demo-screen.ts'
-import { labShape } from '../../lab/lab-shape.ts'
 import { parseWanFlags, type WanFlags } from '../../lab/wan/wan-settings.ts'
 import { withStopSignal } from '../terminal/stop-signal.ts'
 import { errorOutput, output } from '../terminal/terminal.ts'
-import { addFlavor, addWanFlags, parseFlavor } from './lab-command.ts'
+import {
+  addFlavor,
+  addShapeFlags,
+  addWanFlags,
+  parseFlavor,
+  parseShape,
+  type ShapeFlags,
+} from './lab-command.ts'
 import { positive } from './lab-load-command.ts'
 
-interface DemoFlags extends WanFlags {
+interface DemoFlags extends WanFlags, ShapeFlags {
   readonly flavor: string
   readonly seconds: string
   readonly rateTps: string
@@ -36,10 +42,10 @@ export function addDemoCommand(program: Command): void {
     .option('--json', 'one JSON object as the last line')
     .addOption(new Option('--corrupt-spool', 'break one byte of the spool').hideHelp())
     .addOption(new Option('--no-gateways', 'the lab alone').hideHelp())
-  addWanFlags(addFlavor(demo)).action(async (flags: DemoFlags) => {
+  addWanFlags(addShapeFlags(addFlavor(demo))).action(async (flags: DemoFlags) => {
     const screen = flags.json === true ? errorOutput : output
     const options = {
-      shape: labShape({ sites: 2, streams: 1 }),
+      shape: parseShape(flags),
       flavor: parseFlavor(flags.flavor),
       seconds: positive('--seconds', flags.seconds),
       transactionsPerSecond: positive('--rate-tps', flags.rateTps),
