@@ -7,10 +7,17 @@ import { labShape } from '../../lab/lab-shape.ts'
 import { parseWanFlags, type WanFlags } from '../../lab/wan/wan-settings.ts'
 import { withStopSignal } from '../terminal/stop-signal.ts'
 import { errorOutput, output } from '../terminal/terminal.ts'
-import { addFlavor, addWanFlags, parseFlavor } from './lab-command.ts'
+import {
+  addFlavor,
+  addShapeFlags,
+  addWanFlags,
+  parseFlavor,
+  parseShape,
+  type ShapeFlags,
+} from './lab-command.ts'
 import { positive } from './lab-load-command.ts'
 
-interface ChaosFlags extends WanFlags {
+interface ChaosFlags extends WanFlags, ShapeFlags {
   readonly flavor: string
   readonly minutes: string
   readonly seed?: string
@@ -49,7 +56,7 @@ export function addChaosCommand(program: Command): void {
     .option('--plan', 'print what would happen, do nothing')
     .option('--keep-on-failure', 'leave the lab as it is when something is missing')
     .option('--json', 'one JSON object as the last line')
-  addWanFlags(addFlavor(chaos)).action(run)
+  addWanFlags(addShapeFlags(addFlavor(chaos))).action(run)
 }
 
 /** `--soak` stands for the two flags that say the same. */
@@ -63,7 +70,7 @@ function kindsOf({ soak, scale, only }: ChaosFlags): Pick<ScheduleOptions, 'scal
 
 async function run(flags: ChaosFlags): Promise<void> {
   const schedule = {
-    shape: labShape({ sites: 2, streams: 1 }),
+    shape: parseShape(flags),
     seed: flags.seed === undefined ? Date.now() % 1_000_000 : positive('--seed', flags.seed),
     seconds: positive('--minutes', flags.minutes) * 60,
     ...kindsOf(flags),
