@@ -127,7 +127,9 @@ async function waitUntilWhole({ paths, state, signal, say }: ConclusionOptions):
 async function keepEvidence(options: ConclusionOptions, summary: ChaosSummary): Promise<void> {
   const { paths, ledgers, reports } = options
   const streams = [...ledgers].map(([stream, { unknown, abandoned }]) => ({
-    ...{ stream, unknown: [...unknown], abandoned: [...abandoned] },
+    stream,
+    unknown: [...unknown],
+    abandoned: [...abandoned],
   }))
   const path = join(paths.logDirectory, 'chaos.json')
   await writeFile(path, `${JSON.stringify({ summary, reports, streams }, null, 2)}\n`)

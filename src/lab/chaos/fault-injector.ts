@@ -111,8 +111,10 @@ export class FaultInjector {
         return this.#flap(action)
       case 'second-gateway':
         return startSecondGateway({
-          ...{ paths: this.#options.paths, state: this.#options.state },
-          ...{ site: action.site, sameData: action.sameData },
+          paths: this.#options.paths,
+          state: this.#options.state,
+          site: action.site,
+          sameData: action.sameData,
         })
       case 'certificate':
         return this.#spoil(action)

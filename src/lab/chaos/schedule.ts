@@ -1,4 +1,4 @@
-import { databasesOf, gatewayName, type LabShape } from '../lab-shape.ts'
+import { type DatabaseName, databasesOf, gatewayName, type LabShape } from '../lab-shape.ts'
 import { pairsOf, type SiteName } from '../lab-sites.ts'
 import { type Random, seededRandom } from '../load/workload-statements.ts'
 import {
@@ -58,7 +58,6 @@ function specsOf(shape: LabShape): FaultSpec[] {
   const databases = databasesOf(shape)
   const sources = databases.filter(({ role }) => role === 'origin')
   const replicas = databases.filter(({ role }) => role === 'copy')
-  const source = (random: Random) => choose(random, sources).name
   const copySite = (random: Random) => {
     return choose(random, [...new Set(replicas.map(({ site }) => site))])
   }
@@ -67,21 +66,7 @@ function specsOf(shape: LabShape): FaultSpec[] {
     ...onTargets('stop', targets, [1, 90]),
     ...onTargets('restart', targets, [0.5, 5]),
     ...wanSpecs(shape),
-    spec('flush-logs', 4, NO_HOLD, (random) => ({
-      ...{ kind: 'flush-logs', times: 1 + int(random, 5), at: source(random) },
-    })),
-    spec('many-files', 2, NO_HOLD, (random) => ({
-      ...{ kind: 'many-files', times: pick(random, [100, 300, 1_000]), at: source(random) },
-    })),
-    spec('huge-gtid-set', 2, NO_HOLD, (random) => ({
-      ...{ kind: 'huge-gtid-set', parts: pick(random, [500, 2_000, 8_000]), at: source(random) },
-    })),
-    spec('dump-kill', 6, NO_HOLD, (random) => ({
-      kind: 'dump-kill',
-      times: 1 + int(random, 4),
-      bytes: pick(random, [64, 1024, 6 * 1024]) * KIB,
-      at: source(random),
-    })),
+    ...sourceSpecs(sources.map(({ name }) => name)),
     spec('disk-full', 5, [2, 60], (random) => ({
       kind: 'disk-full',
       freeBytes: pick(random, [0, 40, 1024]) * KIB,
@@ -93,7 +78,9 @@ function specsOf(shape: LabShape): FaultSpec[] {
       site: choose(random, sources).site,
     })),
     spec('second-gateway', 3, [10, 60], (random) => ({
-      ...{ kind: 'second-gateway', sameData: random() < 0.3, site: copySite(random) },
+      kind: 'second-gateway',
+      sameData: random() < 0.3,
+      site: copySite(random),
     })),
     ...onSites(sites, 'clock-step', 2, (site, random) => ({
       kind: 'clock-step',
@@ -101,7 +88,8 @@ function specsOf(shape: LabShape): FaultSpec[] {
       stepMs: pick(random, [-3_600_000, -90_000, -2_000, 2_000, 90_000, 3_600_000]),
     })),
     spec('replica-stop', 2, [5, 90], (random) => ({
-      ...{ kind: 'replica-stop', at: choose(random, replicas).name },
+      kind: 'replica-stop',
+      at: choose(random, replicas).name,
     })),
     spec('twin-replica', 2, [5, 30], (random) => {
       const { name, site } = choose(random, replicas)
@@ -111,6 +99,33 @@ function specsOf(shape: LabShape): FaultSpec[] {
     ...onSites(sites, 'certificate wrong-authority', 1, (site) =>
       certificate(site, 'wrong-authority'),
     ),
+  ]
+}
+
+function sourceSpecs(sources: readonly DatabaseName[]): FaultSpec[] {
+  const source = (random: Random) => choose(random, sources)
+  return [
+    spec('flush-logs', 4, NO_HOLD, (random) => ({
+      kind: 'flush-logs',
+      times: 1 + int(random, 5),
+      at: source(random),
+    })),
+    spec('many-files', 2, NO_HOLD, (random) => ({
+      kind: 'many-files',
+      times: pick(random, [100, 300, 1_000]),
+      at: source(random),
+    })),
+    spec('huge-gtid-set', 2, NO_HOLD, (random) => ({
+      kind: 'huge-gtid-set',
+      parts: pick(random, [500, 2_000, 8_000]),
+      at: source(random),
+    })),
+    spec('dump-kill', 6, NO_HOLD, (random) => ({
+      kind: 'dump-kill',
+      times: 1 + int(random, 4),
+      bytes: pick(random, [64, 1024, 6 * 1024]) * KIB,
+      at: source(random),
+    })),
   ]
 }
 
@@ -155,7 +170,10 @@ function wanSpecs({ sites }: LabShape): FaultSpec[] {
     holdSeconds: readonly [number, number] = [5, 60],
   ) =>
     spec(`wan ${name}`, weight, holdSeconds, (random) => ({
-      ...{ kind: 'wan', name, change: change(random), between: choose(random, places) },
+      kind: 'wan',
+      name,
+      change: change(random),
+      between: choose(random, places),
     }))
   return [
     wan('cut', 6, () => ({ cut: true }), [1, 60]),

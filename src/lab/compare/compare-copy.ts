@@ -24,11 +24,8 @@ export interface CompareCopyOptions
 
 /** `state` with the origins of now: what a copy is held against may have moved. */
 export async function stateNow(state: LabState): Promise<LabState> {
-  return { ...state, ...shapeNow(pickShape(state), await readSites(state.gateways)) }
-}
-
-function pickShape({ sites, streams }: LabState) {
-  return { sites, streams }
+  const { sites, streams } = state
+  return { ...state, ...shapeNow({ sites, streams }, await readSites(state.gateways)) }
 }
 
 /** Spool and replica of one copy. What was found of the spool is told whatever the replica is. */
