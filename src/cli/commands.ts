@@ -49,7 +49,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'demo',
-    summary: 'two clouds on this machine, under load, compared at the end',
+    summary: 'clouds on this machine, under load, compared at the end',
     load: async () => (await import('./lab/demo-command.ts')).addDemoCommand,
   },
   {
@@ -59,7 +59,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'lab',
-    summary: 'two clouds on this machine, for trying and testing',
+    summary: 'several clouds on this machine, for trying and testing',
     load: async () => (await import('./lab/lab-command.ts')).addLabCommand,
   },
   {

@@ -3,15 +3,10 @@ import { isRunning, type ProcessRecord } from './hosts/lab-process.ts'
 import { onHost } from './hosts/namespaces.ts'
 import { startGateway } from './lab-gateways.ts'
 import { withLabLock } from './lab-lock.ts'
-import { type HostName, isHostName, type LabPaths } from './lab-paths.ts'
-import {
-  type LabState,
-  PROCESSES,
-  type ProcessName,
-  processNames,
-  requireState,
-  updateState,
-} from './lab-state.ts'
+import type { LabPaths } from './lab-paths.ts'
+import { databasesOf, gatewayName, type ProcessName } from './lab-shape.ts'
+import type { SiteName } from './lab-sites.ts'
+import { type LabState, processNames, requireState, updateState } from './lab-state.ts'
 import { serverProcess, startDatabase } from './servers/lab-databases.ts'
 import { signalProcess, waitForExit } from './servers/process-identity.ts'
 import { startWan } from './wan/lab-wan.ts'
@@ -54,34 +49,36 @@ async function startAgain(
   state: LabState,
   name: ProcessName,
 ): Promise<{ readonly record: ProcessRecord; readonly change: Partial<LabState> }> {
-  if (name === 'wan') return { record: await startWan(paths, state.wan.settings), change: {} }
-  if (name === 'source' || name === 'replica') {
-    const server = await startDatabase(paths, state.flavor, name)
+  if (name === 'wan') return { record: await startWan(paths, state.wan.pairs), change: {} }
+  const database = databasesOf(state).find((one) => one.name === name)
+  if (database !== undefined) {
+    const server = await startDatabase(paths, state.flavor, database)
     const databases = { ...state.databases, [name]: server }
     return { record: serverProcess(server), change: { databases } }
   }
-  const gateway =
-    name === 'prod-gateway' ? state.gateways?.production : (state.gateways?.dr ?? undefined)
+  const gateway = state.gateways.find(({ site }) => gatewayName(site) === name)
   if (gateway === undefined) throw new TypeError('checked by requireProcess')
   return { record: await startGateway(paths, gateway), change: {} }
 }
 
 /** Which processes `lab kill NAME` means: one by its own name, or what belongs to a host. */
-export function processesNamed(name: string): readonly ProcessName[] {
-  const ofHost: Record<HostName, ProcessName> = {
-    'prod-db': 'source',
-    'prod-gw': 'prod-gateway',
-    wan: 'wan',
-    'dr-gw': 'dr-gateway',
-    'dr-db': 'replica',
-  }
-  const known = PROCESSES.find((one) => one === name)
+export function processesNamed(
+  state: Pick<LabState, 'name' | 'sites' | 'streams' | 'gateways'>,
+  name: string,
+): readonly ProcessName[] {
+  const all = processNames(state)
+  const known = all.find((one) => one === name)
   if (known !== undefined) return [known]
-  if (isHostName(name)) return [ofHost[name]]
+  const ofHost = all.filter((process) => hostOf(process) === name)
+  if (ofHost.length > 0) return ofHost
   throw new LandbridgeError(
     'ERR_USAGE',
-    `${name} is neither a process (${PROCESSES.join(', ')}) nor a host of a lab`,
+    `${name} is neither a process (${all.join(', ')}) nor a host of the lab ${state.name}`,
   )
+}
+
+function hostOf(process: ProcessName): string {
+  return process.replace(/-gateway$/, '-gw').replace(/-db-.*$/, '-db')
 }
 
 /** Sends the signal; with one that ends a process, waits (bounded) until it has. */
@@ -109,21 +106,32 @@ export async function killLabProcess(
   return { pid: record.pid, ended }
 }
 
-/** Changes the WAN and remembers it, for a WAN process that is started again. */
+/**
+ * Changes the WAN between two sites, or between all, and remembers it for a WAN process that is
+ * started again.
+ */
 export async function changeWan(
   paths: LabPaths,
   changes: Partial<WanSettings>,
+  between: readonly [SiteName, SiteName] | null = null,
 ): Promise<WanReport> {
-  await requireState(paths)
-  if (Object.keys(changes).length === 0) return requestWan(paths.wanSocket)
+  const { wan } = await requireState(paths)
+  const isThere = wan.pairs.some((pair) => between?.every((site) => pair.between.includes(site)))
+  if (between !== null && !isThere) {
+    throw new LandbridgeError('ERR_USAGE', `the lab has nothing between ${between.join(' and ')}`)
+  }
+  if (Object.keys(changes).length === 0) return requestWan(paths.wanSocket, {}, between)
   return withLabLock(
     paths,
     async () => {
-      const report = await requestWan(paths.wanSocket, changes)
-      const { settings } = report
-      await updateState(paths, (state) => ({ ...state, wan: { ...state.wan, settings } }))
+      const report = await requestWan(paths.wanSocket, changes, between)
+      await updateState(paths, (state) => ({ ...state, wan: wanNow(state, report) }))
       return report
     },
     { waitMs: LOCK_WAIT_MS },
   )
+}
+
+export function wanNow({ wan }: LabState, { pairs }: WanReport): LabState['wan'] {
+  return { ...wan, pairs: pairs.map(({ between, settings }) => ({ between, settings })) }
 }

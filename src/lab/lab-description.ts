@@ -1,13 +1,32 @@
-import { onlyLink } from '../status/links.ts'
 import type { GatewayStatus } from '../status/status.ts'
 import { newestEpochFolder } from './compare/spool-files.ts'
 import { isRunning } from './hosts/lab-process.ts'
-import { landbridgeCommand, missingOfPair, readPair } from './lab-gateways.ts'
+import { landbridgeCommand } from './lab-gateways.ts'
 import { lockOwner } from './lab-lock.ts'
-import { ADDRESSES, HOSTS, type LabPaths, PORTS } from './lab-paths.ts'
-import { type LabState, processNames } from './lab-state.ts'
+import type { LabPaths } from './lab-paths.ts'
+import {
+  missingOfLab,
+  readSites,
+  type SiteStatus,
+  shapeNow,
+  statusAt,
+  streamAt,
+} from './lab-readiness.ts'
+import {
+  copiesOf,
+  databaseName,
+  gatewayName,
+  type LabCopy,
+  type LabShape,
+  type LabStream,
+  relayPort,
+  type StreamName,
+} from './lab-shape.ts'
+import { addressesOf, hostsOf, type SiteName } from './lab-sites.ts'
+import { type LabState, processNames, spoolOf } from './lab-state.ts'
 import type { ServerRecord } from './servers/server-options.ts'
 import { requestWan } from './wan/wan.ts'
+import type { WanPairReport } from './wan/wan-pair.ts'
 import type { WanReport } from './wan/wan-relay.ts'
 
 /** All that a stranger needs to use a lab: `lab up --json` and `lab status --json`. */
@@ -17,11 +36,12 @@ export async function describeLab(paths: LabPaths, state: LabState) {
     const running = record !== undefined && isRunning(record)
     return { name, pid: record?.pid ?? null, running, logFile: record?.logFile ?? null }
   })
-  const pair = state.gateways === null ? null : await readPair(state.gateways)
+  const statuses = await readSites(state.gateways)
+  const shape = shapeNow(state, statuses)
   const wan = await requestWan(paths.wanSocket).catch(() => null)
   const problems = [
     ...processes.filter(({ running }) => !running).map(({ name }) => `${name} is not running`),
-    ...(pair === null ? [] : [missingOfPair(pair, 'replica')]),
+    ...(state.gateways.length === 0 ? [] : [missingOfLab(state, statuses, 'replica')]),
     state.phase === 'up' || (await lockOwner(paths)) !== null
       ? null
       : 'it was interrupted half way',
@@ -35,46 +55,80 @@ export async function describeLab(paths: LabPaths, state: LabState) {
     directory: state.directory,
     runDirectory: paths.runDirectory,
     stateFile: paths.stateFile,
-    hosts: describeHosts(paths),
+    sites: state.sites,
+    hosts: describeHosts(paths, state.sites),
     processes,
-    wan: { controlSocket: paths.wanSocket, ...(wan ?? { settings: state.wan.settings }) },
-    source: describeDatabase(state.databases.source, 'prod-db'),
-    replica: describeDatabase(state.databases.replica, 'dr-db'),
+    wan: { controlSocket: paths.wanSocket, ...(wan ?? { pairs: state.wan.pairs }) },
+    streams: await Promise.all(
+      shape.streams.map((stream) => describeStream(state, shape, stream, statuses)),
+    ),
     logins: state.logins,
-    relay:
-      state.gateways === null
-        ? null
-        : { host: ADDRESSES.drGw, port: PORTS.relay, ...state.logins.relay },
     gateways: state.gateways,
-    spoolDirectory: state.spoolDirectory,
-    spoolFiles: await newestEpochFolder(state.spoolDirectory),
-    status: pair,
-    examples: examples(paths, state),
+    status: statuses,
+    examples: examples(paths, state, shape),
   }
 }
 
 export type LabDescription = Awaited<ReturnType<typeof describeLab>>
 
-function describeHosts(paths: LabPaths) {
-  const addresses: Record<string, readonly string[]> = {
-    'prod-db': [ADDRESSES.prodDb],
-    'prod-gw': [ADDRESSES.prodGw, ADDRESSES.prodGwWan],
-    wan: [ADDRESSES.wanProd, ADDRESSES.wanDr],
-    'dr-gw': [ADDRESSES.drGw, ADDRESSES.drGwWan],
-    'dr-db': [ADDRESSES.drDb],
+function describeHosts(paths: LabPaths, sites: readonly SiteName[]) {
+  const addresses = new Map<string, readonly string[]>()
+  for (const site of sites) {
+    const { db, gateway, gatewayWan } = addressesOf(site)
+    addresses.set(`${site}-db`, [db])
+    addresses.set(`${site}-gw`, [gateway, gatewayWan])
   }
-  return HOSTS.map((name) => ({
+  const ofWan = sites.map(addressesOf).flatMap(({ wanLeg, public: open }) => [wanLeg, open])
+  return hostsOf(sites).map((name) => ({
     name,
     namespace: paths.namespace(name),
-    addresses: addresses[name] ?? [],
+    addresses: addresses.get(name) ?? ofWan,
   }))
 }
 
-function describeDatabase(server: ServerRecord | undefined, host: string) {
+async function describeStream(
+  state: LabState,
+  shape: LabShape,
+  { name, origin }: LabStream,
+  statuses: readonly SiteStatus[],
+) {
+  const copies = copiesOf(shape).filter(({ stream }) => stream === name)
+  return {
+    name,
+    origin,
+    /** How often the origin was decided; null when no gateway says so. */
+    term: streamAt(statuses, { stream: name, site: origin })?.term.term ?? null,
+    source: describeDatabase(state, name, origin),
+    copies: await Promise.all(copies.map((copy) => describeCopy(state, copy, statuses))),
+  }
+}
+
+async function describeCopy(state: LabState, copy: LabCopy, statuses: readonly SiteStatus[]) {
+  const { stream, site } = copy
+  const status = streamAt(statuses, copy)
+  const hasGateways = state.gateways.length > 0
+  const spoolDirectory = spoolOf(state, stream, site)
+  return {
+    site,
+    state: status?.state ?? null,
+    replicaState: status?.replicas[0]?.state ?? null,
+    replica: describeDatabase(state, stream, site),
+    relay: hasGateways
+      ? { host: addressesOf(site).gateway, port: relayPort(stream), ...state.logins.relay }
+      : null,
+    spoolDirectory: hasGateways ? spoolDirectory : null,
+    spoolFiles: hasGateways ? await newestEpochFolder(spoolDirectory) : null,
+  }
+}
+
+function describeDatabase(state: LabState, stream: StreamName, site: SiteName) {
+  const process = databaseName(state, stream, site)
+  const server = state.databases[process]
   if (server === undefined) return null
   const { version, socket, bindAddress, port, serverId, pid, rootUser, tls } = server
   return {
-    host,
+    process,
+    host: `${site}-db`,
     address: bindAddress,
     port,
     serverId,
@@ -90,27 +144,33 @@ function describeDatabase(server: ServerRecord | undefined, host: string) {
   }
 }
 
-function examples(paths: LabPaths, state: LabState): Record<string, string> {
-  const name = ` --name ${paths.name}`
+function examples(paths: LabPaths, state: LabState, shape: LabShape): Record<string, string> {
+  const name = paths.name === 'main' ? '' : ` --name ${paths.name}`
   const landbridge = landbridgeCommand()
   const sql = (server: ServerRecord | undefined) =>
     `mariadb --no-defaults --user=root --socket=${server?.socket}`
+  const [copy] = copiesOf(shape)
+  const [stream] = shape.streams
+  if (copy === undefined || stream === undefined) throw new TypeError('a lab has a stream')
+  const databaseAt = (site: SiteName) => state.databases[databaseName(state, stream.name, site)]
   const common = {
-    sqlAtSource: sql(state.databases.source),
-    sqlAtReplica: sql(state.databases.replica),
+    sqlAtSource: sql(databaseAt(stream.origin)),
+    sqlAtReplica: sql(databaseAt(copy.site)),
     load: `${landbridge} lab load --seconds 10${name}`,
     compare: `${landbridge} lab compare${name}`,
     cutTheWan: `${landbridge} lab wan --cut${name}`,
     healTheWan: `${landbridge} lab wan --heal${name}`,
     takeDown: `${landbridge} lab down${name}`,
   }
-  if (state.gateways === null) return common
+  const config = state.gateways.find(({ site }) => site === copy.site)?.config
+  if (config === undefined) return common
+  const gateway = gatewayName(stream.origin)
   return {
     ...common,
-    status: `${landbridge} status --config ${state.gateways.dr.config}`,
-    killAGateway: `${landbridge} lab kill prod-gateway --signal SIGKILL${name}`,
-    startItAgain: `${landbridge} lab start prod-gateway${name}`,
-    onAHost: `${landbridge} lab exec prod-gw${name} -- ip address`,
+    status: `${landbridge} status --config ${config}`,
+    killAGateway: `${landbridge} lab kill ${gateway} --signal SIGKILL${name}`,
+    startItAgain: `${landbridge} lab start ${gateway}${name}`,
+    onAHost: `${landbridge} lab exec ${stream.origin}-gw${name} -- ip address`,
   }
 }
 
@@ -122,39 +182,59 @@ export function describeLabText(lab: LabDescription): string {
     '  processes:',
     ...lab.processes.map(
       ({ name, pid, running }) =>
-        `    ${name.padEnd(13)} ${running ? `pid ${pid}` : 'not running'}`,
+        `    ${name.padEnd(14)} ${running ? `pid ${pid}` : 'not running'}`,
     ),
-    `  source   socket ${lab.source?.socket}`,
-    `           binlog ${lab.source?.binlogDirectory}`,
-    `  replica  socket ${lab.replica?.socket}`,
+    ...lab.streams.flatMap(streamLines),
+    ...(lab.gateways.length === 0 ? [] : ['  gateways:']),
+    ...lab.gateways.flatMap(({ site, config, adminSocket }) => [
+      `    ${site.padEnd(7)} ${gatewayState(statusAt(lab.status, site))}`,
+      `            ${config}  admin ${adminSocket}`,
+    ]),
+    '  try:',
+    ...Object.values(lab.examples).map((example) => `    ${example}`),
   ]
-  if (lab.gateways !== null) {
-    lines.push(
-      `  spool    ${lab.spoolFiles ?? lab.spoolDirectory}`,
-      ...[lab.gateways.production, lab.gateways.dr].map(
-        ({ site, config, adminSocket }) => `  ${site} gateway  ${config}  admin ${adminSocket}`,
-      ),
-      ...streamLines(lab.status?.dr ?? null),
-    )
-  }
-  lines.push('  try:', ...Object.values(lab.examples).map((example) => `    ${example}`))
   return `${lines.join('\n')}\n`
 }
 
-function streamLines(dr: GatewayStatus | null): string[] {
-  const stream = dr?.streams[0]
-  if (dr === null || stream === undefined) return []
-  const replica = stream.replicas[0]
+/**
+ *     stream main
+ *       ec2 ──▶ azure   streaming, replica caught-up
+ *           └─▶ gcp     streaming, replica streaming
+ */
+function streamLines({ name, origin, source, copies }: LabDescription['streams'][number]) {
+  const arrows = copies.map(({ site, state, replicaState }, index) => {
+    const begin = index === 0 ? `${origin} ──▶` : `${' '.repeat(origin.length)} └─▶`
+    const told = state === null ? '' : `${state}, replica ${replicaState ?? 'none'}`
+    return `    ${begin} ${site.padEnd(7)} ${told}`.trimEnd()
+  })
   return [
-    `  tunnel ${dr.tunnel.state} (${dr.tunnel.backend}), link ${onlyLink(dr.links)?.state ?? '-'}` +
-      `, stream ${stream.state}, replica ${replica?.state ?? 'none'}`,
+    `  stream ${name}: origin ${origin}`,
+    ...arrows,
+    `    source   ${origin.padEnd(7)} socket ${source?.socket}`,
+    `             ${''.padEnd(7)} binlog ${source?.binlogDirectory}`,
+    ...copies.flatMap(({ site, replica, spoolDirectory, spoolFiles }) => [
+      `    replica  ${site.padEnd(7)} socket ${replica?.socket}`,
+      ...(spoolDirectory === null
+        ? []
+        : [`    spool    ${site.padEnd(7)} ${spoolFiles ?? spoolDirectory}`]),
+    ]),
   ]
 }
 
-export function wanLines(report: WanReport): string {
-  const lines = Object.entries(report.directions).map(
-    ([direction, { packets, bytes, dropped }]) =>
-      `  ${direction}: ${packets} packets, ${bytes} bytes passed, ${dropped} dropped`,
-  )
+function gatewayState(status: GatewayStatus | null): string {
+  if (status === null) return 'does not answer'
+  const { state, backend } = status.tunnel
+  const links = status.links.map(({ peer, role, state: link }) => `${role} ${peer} ${link}`)
+  return `${status.state}, tunnel ${state} (${backend}), link ${links.join(', ')}`
+}
+
+export function wanLines(report: WanReport, describe: (pair: WanPairReport) => string): string {
+  const lines = report.pairs.flatMap((pair) => [
+    `${pair.between.join(' - ')}: ${describe(pair)} (by the ${pair.path})`,
+    ...(['a-to-b', 'b-to-a'] as const).map((direction) => {
+      const { packets, bytes, dropped } = pair.directions[direction]
+      return `  ${direction}: ${packets} packets, ${bytes} bytes passed, ${dropped} dropped`
+    }),
+  ])
   return `${lines.join('\n')}\n`
 }

@@ -4,7 +4,8 @@ import { stopProcess } from './hosts/lab-process.ts'
 import { removeNamespaces } from './hosts/namespaces.ts'
 import { unmountBelow } from './hosts/spool-disk.ts'
 import { type LabPaths, labsDataDirectory, labsRunDirectory } from './lab-paths.ts'
-import { readState } from './lab-state.ts'
+import { SITES } from './lab-sites.ts'
+import { readAnyState } from './lab-state.ts'
 
 /** Where wireguard-go and the kernel's tools meet; shared by all namespaces of the machine. */
 const WIREGUARD_SOCKETS = '/var/run/wireguard'
@@ -17,13 +18,14 @@ export async function downLab(
   paths: LabPaths,
   options: { readonly progress?: (line: string) => void } = {},
 ): Promise<void> {
-  const state = await readState(paths)
-  const processes = state?.processes ?? {}
-  for (const group of [['prod-gateway', 'dr-gateway'], ['replica', 'source'], ['wan']] as const) {
+  const state = await readAnyState(paths)
+  const processes = Object.entries(state?.processes ?? {})
+  const groups = ['gateway', 'database', 'wan'].map((kind) =>
+    processes.filter(([name]) => kindOf(name) === kind),
+  )
+  for (const group of groups) {
     await Promise.all(
-      group.map(async (name) => {
-        const record = processes[name]
-        if (record === undefined) return
+      group.map(async ([name, record]) => {
         options.progress?.(`ending ${name} (pid ${record.pid})`)
         // The data is thrown away in a moment: nothing is worth a long wait.
         await stopProcess(record, 4_000)
@@ -41,10 +43,16 @@ export async function downLab(
   }
 }
 
+/** Also of names that another version gave. */
+function kindOf(process: string): 'gateway' | 'database' | 'wan' {
+  if (process.endsWith('-gateway')) return 'gateway'
+  return process === 'wan' ? 'wan' : 'database'
+}
+
 async function removeWireguardSockets(paths: LabPaths): Promise<void> {
-  const { prod, dr } = paths.interfaces
+  const names = SITES.map((site) => paths.interfaceName(site))
   for (const entry of await readdir(WIREGUARD_SOCKETS).catch(() => [])) {
-    if ([prod, dr].some((name) => entry === `${name}.sock` || entry === `${name}.name`)) {
+    if (names.some((name) => entry === `${name}.sock` || entry === `${name}.name`)) {
       await rm(join(WIREGUARD_SOCKETS, entry), { force: true })
     }
   }

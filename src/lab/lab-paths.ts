@@ -1,30 +1,9 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { LandbridgeError } from '../base/errors.ts'
+import type { HostName, SiteName } from './lab-sites.ts'
 
-export const HOSTS = ['prod-db', 'prod-gw', 'wan', 'dr-gw', 'dr-db'] as const
-export type HostName = (typeof HOSTS)[number]
-
-/** Every lab has the same addresses: its hosts see nothing but each other. */
-export const ADDRESSES = {
-  prodDb: '198.51.100.10',
-  prodGw: '198.51.100.20',
-  drGw: '203.0.113.20',
-  drDb: '203.0.113.10',
-  /** The WAN: a subnet towards each gateway. */
-  wanProd: '192.0.2.1',
-  prodGwWan: '192.0.2.10',
-  wanDr: '192.0.2.129',
-  drGwWan: '192.0.2.138',
-} as const
-
-export const PORTS = {
-  source: 3306,
-  replica: 3306,
-  relay: 3307,
-  link: 7400,
-  wireguard: 51_820,
-} as const
+export const PORTS = { link: 7400, wireguard: 51_820 } as const
 
 /** What belongs to one lab, all derived from its name, so that a lost state file costs nothing. */
 export interface LabPaths {
@@ -40,7 +19,7 @@ export interface LabPaths {
   readonly logDirectory: string
   namespace(host: HostName): string
   /** Unique, because the sockets in /var/run/wireguard are shared by all namespaces. */
-  readonly interfaces: { readonly prod: string; readonly dr: string }
+  interfaceName(site: SiteName): string
 }
 
 const NAME = /^[a-z0-9](?:[a-z0-9-]{0,22}[a-z0-9])?$/
@@ -64,7 +43,7 @@ export function labPaths(name: string): LabPaths {
     wanSocket: join(runDirectory, 'wan.sock'),
     logDirectory: join(dataDirectory, 'log'),
     namespace: (host) => `lb-${name}-${host}`,
-    interfaces: { prod: `lb${id}p`, dr: `lb${id}d` },
+    interfaceName: (site) => `lb${id}${site[0]}`,
   }
 }
 
@@ -75,8 +54,4 @@ export function labsRunDirectory(): string {
 /** Where a lab's databases and spools are, for looking at what is left. */
 export function labsDataDirectory(): string {
   return process.env.LANDBRIDGE_LAB_DATA ?? '/var/lib/landbridge-lab'
-}
-
-export function isHostName(text: string): text is HostName {
-  return (HOSTS as readonly string[]).includes(text)
 }

@@ -1,15 +1,23 @@
 import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { replaceFile } from '../base/atomic-file.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
 import type { ProcessRecord } from './hosts/lab-process.ts'
 import { listNamespaces } from './hosts/namespaces.ts'
-import { HOSTS, type LabPaths, labPaths, labsDataDirectory, labsRunDirectory } from './lab-paths.ts'
+import { type LabPaths, labPaths, labsDataDirectory, labsRunDirectory } from './lab-paths.ts'
+import {
+  type DatabaseName,
+  databaseName,
+  type LabShape,
+  originOf,
+  type ProcessName,
+  processesOf,
+  type StreamName,
+} from './lab-shape.ts'
+import { labOfNamespace, type SiteName } from './lab-sites.ts'
 import type { ServerRecord } from './servers/server-options.ts'
-import type { WanSettings } from './wan/wan-settings.ts'
-
-export const PROCESSES = ['source', 'replica', 'prod-gateway', 'dr-gateway', 'wan'] as const
-export type ProcessName = (typeof PROCESSES)[number]
+import type { WanPairSettings } from './wan/wan-settings.ts'
 
 export interface LoginRecord {
   readonly user: string
@@ -18,7 +26,7 @@ export interface LoginRecord {
 
 export interface GatewayRecord {
   readonly name: string
-  readonly site: 'production' | 'dr'
+  readonly site: SiteName
   readonly config: string
   readonly adminSocket: string
   readonly interface: string
@@ -27,8 +35,8 @@ export interface GatewayRecord {
 }
 
 /** state.json: all that is needed to use, repair and remove a lab. */
-export interface LabState {
-  readonly schema: 1
+export interface LabState extends LabShape {
+  readonly schema: 2
   readonly name: string
   /** `starting` in a file that nobody holds the lock of: the `up` that wrote it is gone. */
   readonly phase: 'starting' | 'up'
@@ -37,18 +45,31 @@ export interface LabState {
   readonly owner: Pick<ProcessRecord, 'pid' | 'pidStartTicks'> | null
   readonly flavor: Flavor
   readonly directory: string
-  readonly wan: { readonly controlSocket: string; readonly settings: WanSettings }
+  readonly wan: { readonly controlSocket: string; readonly pairs: readonly WanPairSettings[] }
   readonly processes: Partial<Record<ProcessName, ProcessRecord>>
-  readonly databases: { readonly source?: ServerRecord; readonly replica?: ServerRecord }
+  readonly databases: Partial<Record<DatabaseName, ServerRecord>>
   readonly logins: Readonly<Record<string, LoginRecord>>
-  readonly gateways: { readonly production: GatewayRecord; readonly dr: GatewayRecord } | null
-  readonly spoolDirectory: string
+  /** One a site; none in a lab whose replicas read from the sources themselves. */
+  readonly gateways: readonly GatewayRecord[]
 }
 
+const SCHEMA: LabState['schema'] = 2
+
+/** Null: there is none, or one that another version of landbridge made. */
 export async function readState(paths: LabPaths): Promise<LabState | null> {
+  const state = await readAnyState(paths)
+  return state?.schema === SCHEMA ? (state as LabState) : null
+}
+
+/** What every version of landbridge writes: enough to leave a lab alone, or to end it. */
+export type AnyState = Pick<LabState, 'owner' | 'phase'> & {
+  readonly schema: number
+  readonly processes: Readonly<Record<string, ProcessRecord>>
+}
+
+export async function readAnyState(paths: LabPaths): Promise<AnyState | null> {
   try {
-    const state: LabState = JSON.parse(await readFile(paths.stateFile, 'utf8'))
-    return state
+    return JSON.parse(await readFile(paths.stateFile, 'utf8'))
   } catch {
     // Missing, or cut short by a crash: everything in it can be derived from the name again.
     return null
@@ -85,10 +106,8 @@ export async function listLabs(): Promise<string[]> {
     }
   }
   for (const namespace of await listNamespaces()) {
-    for (const host of HOSTS) {
-      const match = namespace.startsWith('lb-') && namespace.endsWith(`-${host}`)
-      if (match) names.add(namespace.slice(3, -host.length - 1))
-    }
+    const name = labOfNamespace(namespace)
+    if (name !== null) names.add(name)
   }
   return [...names].filter(isLabName).sort()
 }
@@ -102,7 +121,35 @@ function isLabName(name: string): boolean {
 }
 
 /** The processes a lab of this shape has, in the order they are started. */
-export function processNames(state: LabState): readonly ProcessName[] {
-  const always = ['wan', 'source', 'replica'] as const
-  return state.gateways === null ? always : [...always, 'prod-gateway', 'dr-gateway']
+export function processNames(
+  state: Pick<LabState, 'sites' | 'streams' | 'gateways'>,
+): readonly ProcessName[] {
+  return processesOf(state, state.gateways.length > 0)
+}
+
+/** A stream's server at a site. Throws ERR_LAB_NOT_UP while there is none yet. */
+export function databaseOf(state: LabState, stream: StreamName, site: SiteName): ServerRecord {
+  const server = state.databases[databaseName(state, stream, site)]
+  if (server !== undefined) return server
+  throw new LandbridgeError('ERR_LAB_NOT_UP', `the lab ${state.name} has no databases yet`)
+}
+
+/** The server that a stream is written to. */
+export function sourceOf(state: LabState, stream: StreamName): ServerRecord {
+  return databaseOf(state, stream, originOf(state, stream))
+}
+
+export function gatewayOf(state: LabState, site: SiteName): GatewayRecord {
+  const gateway = state.gateways.find((one) => one.site === site)
+  if (gateway !== undefined) return gateway
+  throw new LandbridgeError('ERR_USAGE', `the lab ${state.name} has no gateway at ${site}`)
+}
+
+/** Where the gateway of a site keeps a stream while the site is a copy. */
+export function spoolOf(
+  { directory }: Pick<LabState, 'directory'>,
+  stream: StreamName,
+  site: SiteName,
+): string {
+  return join(directory, site, 'spool', stream)
 }

@@ -14,6 +14,24 @@ const BUILD_AND_COMPARE_MS = 300_000
 /** Half a minute of each has most kinds between them; `--plan` shows it. */
 const SEEDS = { mariadb: 9, mysql: 5 } as const
 
+/** Of each flavour one of the two ways in which a lab can be larger than a pair. */
+const LARGER = {
+  mariadb: {
+    words: ['--sites', '3', '--seed', '101'],
+    copies: [
+      { stream: 'main', site: 'azure' },
+      { stream: 'main', site: 'gcp' },
+    ],
+  },
+  mysql: {
+    words: ['--streams', '2', '--seed', '102'],
+    copies: [
+      { stream: 'main', site: 'azure' },
+      { stream: 'back', site: 'ec2' },
+    ],
+  },
+} as const
+
 interface ChaosRun {
   readonly code: number
   readonly stdout: string
@@ -74,6 +92,25 @@ describe('chaos', needs('root'), () => {
       // How many there is time for depends on how soon a busy machine recovers.
       // A fault that is slow to heal takes half a minute on a busy machine.
       expect(summary.faults).toBeGreaterThanOrEqual(Math.max(1, Math.floor(MINUTES * 2)))
+      expect(summary.transactions).toBeGreaterThan(100)
+      expect(code).toBe(0)
+    },
+  )
+
+  testFlavors(
+    'loses and doubles nothing in a larger lab of %s',
+    { timeout: MINUTES * 60_000 + BUILD_AND_COMPARE_MS },
+    async (flavor) => {
+      const { words, copies } = LARGER[flavor]
+      const { code, stdout, shown } = await chaos(
+        ['--flavor', flavor, '--minutes', String(MINUTES), ...words],
+        `chaos-large-${process.pid}`,
+      )
+      const summary: ChaosSummary = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '{}')
+      expect(summary, shown).toMatchObject({ ok: true, lost: 0, doubled: 0, failures: [] })
+      const whole = { lost: 0, doubled: 0, spoolIdentical: true, replicaEqual: true }
+      expect(summary.copies).toEqual(copies.map((copy) => ({ ...copy, ...whole })))
+      expect(summary.faults).toBeGreaterThan(0)
       expect(summary.transactions).toBeGreaterThan(100)
       expect(code).toBe(0)
     },

@@ -92,6 +92,27 @@ describe('the demo', needs('root'), () => {
     expect(await listLabs()).not.toContain(lab)
   })
 
+  /** Of each flavour one of the two ways in which a lab can be larger than a pair. */
+  const larger = {
+    mariadb: { words: ['--sites', '3'], copies: ['main at azure', 'main at gcp'] },
+    mysql: { words: ['--streams', '2'], copies: ['main at azure', 'back at ec2'] },
+  }
+
+  testFlavors('ends all equal in a larger lab of %s', async (flavor) => {
+    const { words, copies } = larger[flavor]
+    const load = ['--seconds', '5', '--rate-tps', '100']
+    const { code, summary, shown } = await demo(['--flavor', flavor, ...load, ...words])
+    expect(summary, shown).toMatchObject({ ok: true, failures: [] })
+    expect(code).toBe(0)
+    const equal = summary.copies.filter((copy) => copy.spoolIdentical && copy.replicaEqual)
+    expect(equal.map(({ stream, site }) => `${stream} at ${site}`)).toEqual(copies)
+    for (const { receiveLagMs, applyLagMs } of equal) {
+      expect(receiveLagMs.p50).toBeGreaterThan(0)
+      expect(applyLagMs.p50).toBeGreaterThan(0)
+    }
+    for (const copy of copies) expect(shown).toContain(`✓ ${copy}: replica equals source`)
+  })
+
   test('fails, and names file and offset, when one byte of the spool is another', async () => {
     const { code, summary } = await demo(['--seconds', '3', '--corrupt-spool'])
     expect(code).toBe(1)
@@ -112,7 +133,7 @@ describe('the demo', needs('root'), () => {
           await runCommand(landbridgeArgv('lab', 'start', gateway, '--name', lab))
         }
         warnings = await earlyWarnings(labPaths(lab).logDirectory)
-        await Promise.all(['prod-gateway', 'dr-gateway'].map(replace))
+        await Promise.all(['ec2-gateway', 'azure-gateway'].map(replace))
       },
     )
     expect(summary, shown).toMatchObject({ ok: true, spoolIdentical: true, replicaEqual: true })

@@ -5,6 +5,7 @@ import { rename } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { runCommand } from '../../src/lab/hosts/command.ts'
 import { createNamespaces, listNamespaces } from '../../src/lab/hosts/namespaces.ts'
 import { landbridgeArgv } from '../../src/lab/lab-gateways.ts'
 import { labPaths } from '../../src/lab/lab-paths.ts'
@@ -147,8 +148,10 @@ describe('landbridge tunnel --json', needs('root'), () => {
 test('landbridge lab down --json says which labs, and what was gone', needs('root'), async () => {
   const paths = labPaths(`t-${id}`)
   const down = ['lab', 'down', '--name', paths.name, '--json']
-  await createNamespaces(paths)
+  await createNamespaces(paths, ['ec2', 'azure'])
   const { name } = paths
+  // What a lab of before the sites had names had.
+  await runCommand(['ip', 'netns', 'add', `lb-${name}-prod-db`])
   expect(await landbridge(null, ...down)).toEqual({ labs: [{ name, already: false }] })
   expect((await listNamespaces()).filter((one) => one.includes(name))).toEqual([])
   expect(await landbridge(null, ...down)).toEqual({ labs: [{ name, already: true }] })

@@ -13,30 +13,51 @@ import { flipByte } from '../../src/lab/demo/flip-byte.ts'
 import { killLabProcess, startLabProcess } from '../../src/lab/lab-control.ts'
 import { downLab } from '../../src/lab/lab-down.ts'
 import { labPaths } from '../../src/lab/lab-paths.ts'
-import { type LabState, listLabs, updateState } from '../../src/lab/lab-state.ts'
+import { labShape } from '../../src/lab/lab-shape.ts'
+import {
+  databaseOf,
+  type LabState,
+  listLabs,
+  requireState,
+  spoolOf,
+  updateState,
+  writeState,
+} from '../../src/lab/lab-state.ts'
 import { upLab } from '../../src/lab/lab-up.ts'
 import { Workload } from '../../src/lab/load/workload.ts'
 import { withRoot } from '../../src/lab/servers/lab-databases.ts'
+import { pidStartTicks } from '../../src/lab/servers/process-identity.ts'
 import { describeFlavors } from '../helpers/needs.ts'
 
 const signal = new AbortController().signal
 const LANDBRIDGE = fileURLToPath(new URL('../../src/cli/landbridge.mjs', import.meta.url))
 const GATEWAY = { name: 'x', config: 'x', adminSocket: 'x', interface: 'x' } as const
-const GATEWAYS = {
-  production: { ...GATEWAY, site: 'production' },
-  dr: { ...GATEWAY, site: 'dr' },
-} as const
+const GATEWAYS = [
+  { ...GATEWAY, site: 'ec2' },
+  { ...GATEWAY, site: 'azure' },
+] as const
 
 describeFlavors('a lab of %s', { needs: ['root'] }, (flavor) => {
   const paths = labPaths(`c-${randomBytes(4).toString('hex')}`)
   let state: LabState
   let copy = ''
 
-  const options = { paths, flavor, wan: {}, gateways: false, progress: () => undefined, signal }
+  const shape = labShape({ sites: 2, streams: 1 })
+  const options = {
+    paths,
+    shape,
+    flavor,
+    wan: {},
+    gateways: false,
+    progress: () => undefined,
+    signal,
+  }
+  const source = () => databaseOf(state, 'main', 'ec2')
+  const replica = () => databaseOf(state, 'main', 'azure')
   const sockets = () => ({
     flavor,
-    sourceSocket: state.databases.source?.socket ?? '',
-    replicaSocket: state.databases.replica?.socket ?? '',
+    sourceSocket: source().socket,
+    replicaSocket: replica().socket,
     waitSeconds: 30,
     signal,
   })
@@ -54,16 +75,31 @@ describeFlavors('a lab of %s', { needs: ['root'] }, (flavor) => {
     expect(await listLabs()).not.toContain(paths.name)
   })
 
+  test('is not taken for one of another shape', async () => {
+    const wish = upLab({ ...options, shape: labShape({ sites: 3, streams: 1 }) })
+    await expect(wish).rejects.toThrow(/is up with ec2, azure and main from ec2$/)
+  })
+
+  test('is left alone when another version made it, or another process owns it', async () => {
+    const now = await requireState(paths)
+    const pid = process.ppid
+    const owner = { pid, pidStartTicks: pidStartTicks(pid) ?? '' }
+    await writeState(paths, { ...now, owner, schema: 1 as never })
+    await expect(upLab(options)).rejects.toThrow(/^another version of landbridge made the lab/)
+    await expect(upLab({ ...options, owned: true })).rejects.toMatchObject({ code: 'ERR_LAB_BUSY' })
+    await writeState(paths, now)
+  })
+
   test('is left as it is when it is up', async () => {
     const again = await upLab(options)
     expect(again.already).toBe(true)
-    expect(again.state.processes.source?.pid).toBe(state.processes.source?.pid)
+    expect(again.state.processes['ec2-db']?.pid).toBe(state.processes['ec2-db']?.pid)
   })
 
   test('counts the commits that its load was told of; the replica equals the source', async () => {
     const committed: number[] = []
     const workload = new Workload({
-      socket: state.databases.source?.socket ?? '',
+      socket: source().socket,
       flavor,
       clock: systemClock,
       writers: 4,
@@ -83,14 +119,13 @@ describeFlavors('a lab of %s', { needs: ['root'] }, (flavor) => {
   })
 
   test('a spool is identical as long as every byte is; the first other one is named', async () => {
-    const source = state.databases.source
     const spool = {
       ...sockets(),
-      sourceBinlogDirectory: source?.binlogDirectory ?? '',
+      sourceBinlogDirectory: source().binlogDirectory,
       spoolFiles: async () => copy,
       waitSeconds: 5,
     }
-    await withRoot(source ?? { socket: '' }, (connection) => connection.query('FLUSH BINARY LOGS'))
+    await withRoot(source(), (connection) => connection.query('FLUSH BINARY LOGS'))
     await cp(spool.sourceBinlogDirectory, copy, { recursive: true })
     const behind = await compareSpool({ ...spool, waitSeconds: 0.2 })
     expect(behind.failures.join()).toMatch(/has not caught up.* has \d+ of \d+ bytes/)
@@ -116,10 +151,9 @@ describeFlavors('a lab of %s', { needs: ['root'] }, (flavor) => {
   })
 
   test('files that retention removed are named as removed; nobody else may lack them', async () => {
-    const source = state.databases.source
     const spool = {
       ...sockets(),
-      sourceBinlogDirectory: source?.binlogDirectory ?? '',
+      sourceBinlogDirectory: source().binlogDirectory,
       waitSeconds: 0.2,
       spoolFiles: async () => {
         await cp(spool.sourceBinlogDirectory, copy, { recursive: true })
@@ -146,7 +180,7 @@ describeFlavors('a lab of %s', { needs: ['root'] }, (flavor) => {
   test('a table that nobody can read is one line; LOAD DATA INFILE is allowed', async () => {
     const rows = join(copy, 'rows.csv')
     await writeFile(rows, '1\n2\n3\n')
-    await withRoot(state.databases.source ?? { socket: '' }, async (connection) => {
+    await withRoot(source(), async (connection) => {
       for (const statement of [
         'CREATE DATABASE broken',
         'CREATE TABLE broken.a (i INT) ENGINE=MyISAM',
@@ -164,7 +198,7 @@ describeFlavors('a lab of %s', { needs: ['root'] }, (flavor) => {
       expect.stringMatching(/^table `broken`\.`m` cannot be compared: the source says: /),
     ])
     expect(report.rows).toBeGreaterThan(400)
-    await withRoot(state.databases.source ?? { socket: '' }, async (connection) => {
+    await withRoot(source(), async (connection) => {
       const [[said]] = await connection.query<RowDataPacket[][]>('SELECT @@secure_file_priv AS at')
       expect(said?.at).toBe(flavor === 'mysql' ? '' : '/')
       await connection.query('DROP DATABASE broken')
@@ -172,7 +206,7 @@ describeFlavors('a lab of %s', { needs: ['root'] }, (flavor) => {
   })
 
   test('a row that only one side has is found, with the name of its table', async () => {
-    await withRoot(state.databases.replica ?? { socket: '' }, async (connection) => {
+    await withRoot(replica(), async (connection) => {
       const variable = flavor === 'mysql' ? 'super_read_only' : 'read_only'
       await connection.query(`SET GLOBAL ${variable} = OFF`)
       await connection.query('SET SESSION sql_log_bin = 0')
@@ -186,31 +220,30 @@ describeFlavors('a lab of %s', { needs: ['root'] }, (flavor) => {
   })
 
   test('a killed database is started again with its data', async () => {
-    const before = state.processes.source?.pid
-    expect(await killLabProcess(paths, 'source', 'SIGKILL')).toEqual({ pid: before, ended: true })
-    const { record, already } = await startLabProcess(paths, 'source')
+    const before = state.processes['ec2-db']?.pid
+    expect(await killLabProcess(paths, 'ec2-db', 'SIGKILL')).toEqual({ pid: before, ended: true })
+    const { record, already } = await startLabProcess(paths, 'ec2-db')
     expect(already).toBe(false)
     expect(record.pid).not.toBe(before)
-    const [rows] = await withRoot(state.databases.source ?? { socket: '' }, (connection) =>
+    const [rows] = await withRoot(source(), (connection) =>
       connection.query('SELECT COUNT(*) AS held FROM landbridge_load.ledger'),
     )
     expect(rows).toEqual([{ held: 400 }])
   })
 
   test('the command tells what it found of the spool, whatever is with the replica', async () => {
-    const spoolDirectory = join(copy, 'spool')
-    const epoch = join(spoolDirectory, '000001')
+    const epoch = join(spoolOf(state, 'main', 'azure'), '000001')
     await mkdir(epoch, { recursive: true })
     await writeFile(join(epoch, 'epoch.json'), '{"epoch":1}')
-    const binlogs = state.databases.source?.binlogDirectory ?? ''
+    const binlogs = source().binlogDirectory
     const [first = '', ...others] = (await readdir(binlogs)).filter((name) => /\.\d+$/.test(name))
     for (const name of others) await symlink(join(binlogs, name), join(epoch, name))
     // The command looks at the state alone; there is nothing else of these gateways.
-    await updateState(paths, (before) => ({ ...before, gateways: GATEWAYS, spoolDirectory }))
-    await killLabProcess(paths, 'replica', 'SIGKILL')
+    await updateState(paths, (before) => ({ ...before, gateways: GATEWAYS }))
+    await killLabProcess(paths, 'azure-db', 'SIGKILL')
     const argv = [LANDBRIDGE, 'lab', 'compare', '--name', paths.name, '--wait-seconds', '20']
     const { status, stdout } = spawnSync(process.execPath, argv, { encoding: 'utf8' })
-    await updateState(paths, (before) => ({ ...before, gateways: null }))
+    await updateState(paths, (before) => ({ ...before, gateways: [] }))
     expect(stdout).toContain('spool identical to source {"identical":true')
     expect(stdout).toContain(
       `1 file not compared, removed from the spool by its retention: ${first}`,

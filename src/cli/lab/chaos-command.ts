@@ -1,15 +1,23 @@
 import type { Command } from 'commander'
 import { runChaos } from '../../lab/chaos/chaos-run.ts'
 import { faultText } from '../../lab/chaos/fault.ts'
-import { FAULT_NAMES, planFaults, type ScheduleOptions } from '../../lab/chaos/schedule.ts'
+import { faultNames, planFaults, type ScheduleOptions } from '../../lab/chaos/schedule.ts'
 import { labPaths } from '../../lab/lab-paths.ts'
+import { labShape } from '../../lab/lab-shape.ts'
 import { parseWanFlags, type WanFlags } from '../../lab/wan/wan-settings.ts'
 import { withStopSignal } from '../terminal/stop-signal.ts'
 import { errorOutput, output } from '../terminal/terminal.ts'
-import { addFlavor, addWanFlags, parseFlavor } from './lab-command.ts'
+import {
+  addFlavor,
+  addShapeFlags,
+  addWanFlags,
+  parseFlavor,
+  parseShape,
+  type ShapeFlags,
+} from './lab-command.ts'
 import { positive } from './lab-load-command.ts'
 
-interface ChaosFlags extends WanFlags {
+interface ChaosFlags extends WanFlags, ShapeFlags {
   readonly flavor: string
   readonly minutes: string
   readonly seed?: string
@@ -25,6 +33,7 @@ interface ChaosFlags extends WanFlags {
 }
 
 const RTT_MS_DEFAULT = '30'
+const TWO_SITES = faultNames(labShape({ sites: 2, streams: 1 }))
 
 /** `landbridge chaos`: faults at random under load, then every transaction is counted. */
 export function addChaosCommand(program: Command): void {
@@ -32,22 +41,22 @@ export function addChaosCommand(program: Command): void {
     .command('chaos')
     .summary('break a lab at random under load, then count every transaction')
     .description(
-      'Builds a lab, writes to the source, injects faults from a seed until time is up, heals, ' +
-        'waits, and checks that every acknowledged transaction is in the spool and on the ' +
-        `replica exactly once, in order.\n\nFaults: ${FAULT_NAMES.join(', ')}.`,
+      'Builds a lab, writes at every origin, injects faults from a seed until time is up, heals, ' +
+        'waits, and checks that every acknowledged transaction is in every spool and on every ' +
+        `replica exactly once, in order.\n\nFaults with two sites: ${TWO_SITES.join(', ')}.`,
     )
     .option('--minutes <minutes>', 'how long to break things', '2')
     .option('--seed <number>', 'the same seed plans the same faults; default: the time')
     .option('--scale <factor>', 'faults last this much of what they do in the field', '0.15')
     .option('--only <names>', 'only faults whose names begin so, with commas between')
-    .option('--rate-tps <rate>', 'transactions per second', '80')
+    .option('--rate-tps <rate>', 'transactions per second of each stream', '80')
     .option('--writers <count>', 'concurrent connections', '6')
     .option('--soak', `cuts of the WAN as long as in the field; memory must end where it began`)
     .option('--name <lab>', 'name of the lab; default chaos-FLAVOR')
     .option('--plan', 'print what would happen, do nothing')
     .option('--keep-on-failure', 'leave the lab as it is when something is missing')
     .option('--json', 'one JSON object as the last line')
-  addWanFlags(addFlavor(chaos)).action(run)
+  addWanFlags(addShapeFlags(addFlavor(chaos))).action(run)
 }
 
 /** `--soak` stands for the two flags that say the same. */
@@ -61,6 +70,7 @@ function kindsOf({ soak, scale, only }: ChaosFlags): Pick<ScheduleOptions, 'scal
 
 async function run(flags: ChaosFlags): Promise<void> {
   const schedule = {
+    shape: parseShape(flags),
     seed: flags.seed === undefined ? Date.now() % 1_000_000 : positive('--seed', flags.seed),
     seconds: positive('--minutes', flags.minutes) * 60,
     ...kindsOf(flags),

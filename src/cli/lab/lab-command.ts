@@ -14,10 +14,17 @@ import {
 import { describeLab, describeLabText, wanLines } from '../../lab/lab-description.ts'
 import { downLab } from '../../lab/lab-down.ts'
 import { lockOwner, withLabLock } from '../../lab/lab-lock.ts'
-import { HOSTS, isHostName, labPaths } from '../../lab/lab-paths.ts'
-import { listLabs, PROCESSES, processNames, readState, requireState } from '../../lab/lab-state.ts'
+import { labPaths } from '../../lab/lab-paths.ts'
+import { type LabShape, labShape, PROCESSES } from '../../lab/lab-shape.ts'
+import { HOSTS, hostsOf, isHostName, isSiteName, SITES } from '../../lab/lab-sites.ts'
+import { listLabs, processNames, readState, requireState } from '../../lab/lab-state.ts'
 import { upLab } from '../../lab/lab-up.ts'
-import { describeWan, parseWanFlags, type WanFlags } from '../../lab/wan/wan-settings.ts'
+import {
+  describeWan,
+  parseBetween,
+  parseWanFlags,
+  type WanFlags,
+} from '../../lab/wan/wan-settings.ts'
 import { withStopSignal } from '../terminal/stop-signal.ts'
 import { errorOutput, output } from '../terminal/terminal.ts'
 import { addLabLoadCommands } from './lab-load-command.ts'
@@ -36,8 +43,8 @@ interface NameFlags {
 export function addLabCommand(program: Command): void {
   const lab = program
     .command('lab')
-    .summary('two clouds on this machine, for trying and testing')
-    .description('Builds and handles labs: two clouds with real servers in network namespaces.')
+    .summary('several clouds on this machine, for trying and testing')
+    .description('Builds and handles labs: clouds with real servers in network namespaces.')
   addUp(lab)
   addStatus(lab)
   addList(lab)
@@ -72,17 +79,42 @@ export function parseFlavor(text: string): Flavor {
   throw new LandbridgeError('ERR_USAGE', `--flavor ${text} is not mariadb or mysql`)
 }
 
+export interface ShapeFlags {
+  readonly sites: string
+  readonly streams: string
+  readonly origin?: string
+}
+
+export function addShapeFlags(command: Command): Command {
+  return command
+    .option('--sites <count>', `how many: ${SITES.join(', ')}`, '2')
+    .option('--streams <count>', '2: one goes the other way, each with databases of its own', '1')
+    .addOption(
+      new Option('--origin <site>', 'of the first stream; default: the first site')
+        .choices(SITES)
+        .argParser(String),
+    )
+}
+
+export function parseShape({ sites, streams, origin }: ShapeFlags): LabShape {
+  const counts = { sites: Number(sites), streams: Number(streams) }
+  if (origin === undefined) return labShape(counts)
+  if (isSiteName(origin)) return labShape({ ...counts, origin })
+  throw new LandbridgeError('ERR_USAGE', `--origin ${origin} is none of ${SITES.join(', ')}`)
+}
+
 function addUp(lab: Command): void {
   const up = lab
     .command('up')
     .summary('build a lab and wait until data flows')
-    .option('--no-gateways', 'databases and WAN only; the replica reads from the source itself')
+    .option('--no-gateways', 'databases and WAN only; replicas read from the sources themselves')
     .option('--json', 'print all that is needed to use it')
-  addWanFlags(addName(addFlavor(up))).action(
-    async (flags: NameFlags & WanFlags & { flavor: string; gateways: boolean }) => {
+  addWanFlags(addShapeFlags(addName(addFlavor(up)))).action(
+    async (flags: NameFlags & WanFlags & ShapeFlags & { flavor: string; gateways: boolean }) => {
       const paths = labPaths(flags.name)
       const options = {
         paths,
+        shape: parseShape(flags),
         flavor: parseFlavor(flags.flavor),
         wan: parseWanFlags(flags),
         gateways: flags.gateways,
@@ -150,7 +182,10 @@ function addExec(lab: Command): void {
       throw new LandbridgeError('ERR_USAGE', `${host} is not a host: ${HOSTS.join(', ')}`)
     }
     const paths = labPaths(flags.name)
-    await requireState(paths)
+    const { sites } = await requireState(paths)
+    if (!hostsOf(sites).includes(host)) {
+      throw new LandbridgeError('ERR_USAGE', `the lab ${flags.name} was made without ${host}`)
+    }
     const [program = '', ...rest] = [...onHost(paths, host), ...command]
     const child = spawn(program, rest, { stdio: 'inherit' })
     // Ctrl-C reaches the child by itself; this process only passes its exit code on.
@@ -165,26 +200,25 @@ function addExec(lab: Command): void {
 function addWan(lab: Command): void {
   const wan = lab
     .command('wan')
-    .summary('change the WAN between the gateways, or say how it is')
+    .summary('change the WAN between the sites, or say how it is')
+    .option('--between <sites>', 'only between these two, as ec2,azure; default: all')
     .option('--delay <ms>', 'one way')
     .option('--reorder <percent>', 'packets that overtake the delayed ones')
     .option('--queue <bytes>', 'what may wait for its turn at the rate')
     .option('--cut', 'nothing passes')
     .option('--heal', 'ends a cut, a black hole and a size limit; the rest stays')
     .addOption(
-      new Option('--blackhole <direction>', 'a-to-b (production to DR), b-to-a, none')
+      new Option('--blackhole <direction>', 'a-to-b (from the first site of a pair), b-to-a, none')
         .choices(['a-to-b', 'b-to-a', 'none'])
         .argParser(String),
     )
     .option('--drop-above <bytes>', 'datagrams larger than this vanish; none ends it')
     .option('--json', 'print one JSON object')
-  addWanFlags(addName(wan)).action(async (flags: NameFlags & WanFlags) => {
-    const report = await changeWan(labPaths(flags.name), parseWanFlags(flags))
-    output.show(
-      flags,
-      report,
-      (one) => `${describeWan(one.settings)} (by the ${one.path})\n${wanLines(one)}`,
-    )
+  type BetweenFlags = NameFlags & WanFlags & { readonly between?: string }
+  addWanFlags(addName(wan)).action(async (flags: BetweenFlags) => {
+    const between = flags.between === undefined ? null : parseBetween(flags.between)
+    const report = await changeWan(labPaths(flags.name), parseWanFlags(flags), between)
+    output.show(flags, report, (one) => wanLines(one, ({ settings }) => describeWan(settings)))
   })
 }
 
@@ -199,8 +233,9 @@ function addKill(lab: Command): void {
     .option('--json', 'print one JSON object')
   addName(kill).action(async (what: string, flags: NameFlags & { signal: string }) => {
     const signal = parseSignal(flags.signal)
-    for (const process of processesNamed(what)) {
-      const result = await killLabProcess(labPaths(flags.name), process, signal)
+    const paths = labPaths(flags.name)
+    for (const process of processesNamed(await requireState(paths), what)) {
+      const result = await killLabProcess(paths, process, signal)
       const ended = result.ended ? ', which has ended' : ''
       output.show(
         flags,
@@ -220,7 +255,7 @@ function parseSignal(text: string): NodeJS.Signals {
 
 /** Completed as one of these; whoever parses it judges, and says what is wrong. */
 function processArgument(): Argument {
-  const text = 'source, replica, prod-gateway, dr-gateway, wan, or a host'
+  const text = 'SITE-gateway, SITE-db (of several streams SITE-db-STREAM), wan, or a host'
   return new Argument('<what>', text)
     .choices([...new Set([...PROCESSES, ...HOSTS])])
     .argParser(String)
@@ -233,8 +268,9 @@ function addStart(lab: Command): void {
     .addArgument(processArgument())
     .option('--json', 'print one JSON object')
   addName(start).action(async (what: string, flags: NameFlags) => {
-    for (const process of processesNamed(what)) {
-      const { record, already } = await startLabProcess(labPaths(flags.name), process)
+    const paths = labPaths(flags.name)
+    for (const process of processesNamed(await requireState(paths), what)) {
+      const { record, already } = await startLabProcess(paths, process)
       const text = `${process} ${already ? 'is running already' : 'started'}, pid ${record.pid}\n`
       output.show(flags, { process, pid: record.pid, already }, () => text)
     }

@@ -1,12 +1,12 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { systemClock } from '../../base/clock.ts'
-import { describeError, LandbridgeError } from '../../base/errors.ts'
+import { LandbridgeError } from '../../base/errors.ts'
 import { plural } from '../../base/quantity-text.ts'
-import { compareSpool, type SpoolReport } from '../../lab/compare/compare-spool.ts'
-import { compareTables, type TablesReport, unequal } from '../../lab/compare/compare-tables.ts'
-import { newestEpochFolder } from '../../lab/compare/spool-files.ts'
+import { type CopyReport, compareLab, isEqual, stateNow } from '../../lab/compare/compare-copy.ts'
+import type { SpoolReport } from '../../lab/compare/compare-spool.ts'
 import { labPaths } from '../../lab/lab-paths.ts'
-import { type LabState, requireState } from '../../lab/lab-state.ts'
+import { STREAMS, type StreamName } from '../../lab/lab-shape.ts'
+import { type LabState, requireState, sourceOf } from '../../lab/lab-state.ts'
 import { Workload } from '../../lab/load/workload.ts'
 import { withStopSignal } from '../terminal/stop-signal.ts'
 import { output } from '../terminal/terminal.ts'
@@ -18,6 +18,7 @@ interface LoadFlags {
   readonly rateTps: string
   readonly writers: string
   readonly definitions: boolean
+  readonly stream: string
   readonly json?: boolean
 }
 
@@ -25,8 +26,9 @@ interface LoadFlags {
 export function addLabLoadCommands(lab: Command): void {
   lab
     .command('load')
-    .summary('write to the source of a lab')
+    .summary('write to a source of a lab')
     .option('--name <lab>', 'which lab', 'main')
+    .addOption(streamOption())
     .option('--seconds <seconds>', 'how long', '30')
     .option('--transactions <count>', 'end after so many')
     .option('--rate-tps <rate>', 'transactions per second', '400')
@@ -36,7 +38,7 @@ export function addLabLoadCommands(lab: Command): void {
     .action(runLoad)
   lab
     .command('compare')
-    .summary('compare spool and replica of a lab with its source')
+    .summary('compare every spool and replica of a lab with its source')
     .option('--name <lab>', 'which lab', 'main')
     .option('--wait-seconds <seconds>', 'for spool and replica to catch up', '60')
     .option('--json', 'print one JSON object')
@@ -44,9 +46,9 @@ export function addLabLoadCommands(lab: Command): void {
 }
 
 async function runLoad(flags: LoadFlags): Promise<void> {
-  const state = await requireState(labPaths(flags.name))
+  const state = await stateNow(await requireState(labPaths(flags.name)))
   const workload = new Workload({
-    socket: requireSource(state).socket,
+    socket: sourceOf(state, parseStream(state, flags.stream)).socket,
     flavor: state.flavor,
     clock: systemClock,
     writers: positive('--writers', flags.writers),
@@ -73,47 +75,25 @@ async function runCompare(flags: {
 }): Promise<void> {
   const state = await requireState(labPaths(flags.name))
   const waitSeconds = positive('--wait-seconds', flags.waitSeconds)
-  const source = requireSource(state)
   await withStopSignal(async (signal) => {
-    const spool =
-      state.gateways === null
-        ? null
-        : await compareSpool({
-            sourceSocket: source.socket,
-            sourceBinlogDirectory: source.binlogDirectory,
-            spoolFiles: () => newestEpochFolder(state.spoolDirectory),
-            waitSeconds,
-            signal,
-            allowsOlder: true,
-          })
-    const tables = await compareTables({
-      flavor: state.flavor,
-      sourceSocket: source.socket,
-      replicaSocket: state.databases.replica?.socket ?? '',
-      waitSeconds,
-      signal,
-    }).catch((error: unknown) => {
-      // What was found about the spool is told all the same.
-      signal.throwIfAborted()
-      return unequal(`cannot be compared: ${describeError(error)}`)
-    })
-    const ok = (spool?.identical ?? true) && tables.equal
-    output.show(flags, { ok, spool, tables }, formatComparison)
+    const copies = await compareLab({ state, waitSeconds, signal, allowsOlder: true })
+    const ok = copies.every(isEqual)
+    output.show(flags, { ok, copies }, formatComparison)
     if (!ok) process.exitCode = 1
   })
 }
 
 interface Comparison {
   readonly ok: boolean
-  readonly spool: SpoolReport | null
-  readonly tables: TablesReport
+  readonly copies: readonly Pick<CopyReport, 'label' | 'spool' | 'tables'>[]
 }
 
-export function formatComparison({ spool, tables }: Comparison): string {
-  const lines = [
+export function formatComparison({ copies }: Comparison): string {
+  const lines = copies.flatMap(({ label, spool, tables }) => [
+    ...(label === '' ? [] : [`${label}:`]),
     ...(spool === null ? ['no spool in this lab'] : spoolLines(spool)),
     verdict('replica equals source', tables, tables.unproven),
-  ]
+  ])
   return `${lines.join('\n')}\n`
 }
 
@@ -141,9 +121,16 @@ function verdict(claim: string, report: Judged, unproven = 0): string {
   return `${claim} ${JSON.stringify(counts)}`
 }
 
-function requireSource(state: LabState) {
-  if (state.databases.source !== undefined) return state.databases.source
-  throw new LandbridgeError('ERR_LAB_NOT_UP', `the lab ${state.name} has no source yet`)
+function streamOption(): Option {
+  const option = new Option('--stream <name>', 'which stream').choices(STREAMS)
+  return option.argParser(String).default(STREAMS[0])
+}
+
+function parseStream({ name, streams }: LabState, text: string): StreamName {
+  const found = streams.find((stream) => stream.name === text)
+  if (found !== undefined) return found.name
+  const names = streams.map((stream) => stream.name).join(', ')
+  throw new LandbridgeError('ERR_USAGE', `--stream ${text} is none of the lab ${name}: ${names}`)
 }
 
 export function positive(flag: string, text: string): number {

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { replaceFile } from '../../base/atomic-file.ts'
 import { Secret } from '../../base/secret.ts'
 import { createAuthority, issueGatewayCertificate } from '../../keys/certificates.ts'
-import { TUNNEL } from '../lab-config.ts'
 import type { LabPaths } from '../lab-paths.ts'
+import { addressesOf } from '../lab-sites.ts'
 import type { GatewayRecord } from '../lab-state.ts'
 import type { CertificateFlaw } from './fault.ts'
 
@@ -29,7 +29,7 @@ export async function spoilCertificate(
   const { certificatePem } = await issueGatewayCertificate({
     authority: flaw === 'expired' ? own : await createAuthority('a stranger', nowMs),
     name,
-    tunnelAddress: TUNNEL[site],
+    tunnelAddress: addressesOf(site).tunnel,
     nowMs: flaw === 'expired' ? nowMs - YEARS_3_MS : nowMs,
     privateKeyPem: await secret(name, 'gateway.key'),
   })

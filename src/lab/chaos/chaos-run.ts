@@ -3,10 +3,20 @@ import { systemClock } from '../../base/clock.ts'
 import { describeError } from '../../base/errors.ts'
 import type { Flavor } from '../../base/flavor.ts'
 import { downLab } from '../lab-down.ts'
-import { landbridgeCommand, peekStatus } from '../lab-gateways.ts'
+import { landbridgeCommand } from '../lab-gateways.ts'
 import { withLabLock } from '../lab-lock.ts'
 import type { LabPaths } from '../lab-paths.ts'
-import { type LabState, requireState } from '../lab-state.ts'
+import { readSites, statusAt } from '../lab-readiness.ts'
+import {
+  copiesOf,
+  copyLabel,
+  gatewayName,
+  type LabCopy,
+  type LabShape,
+  type StreamName,
+} from '../lab-shape.ts'
+import type { SiteName } from '../lab-sites.ts'
+import { databaseOf, gatewayOf, type LabState, requireState, sourceOf } from '../lab-state.ts'
 import { upLab } from '../lab-up.ts'
 import { clearWan, type WanSettings } from '../wan/wan-settings.ts'
 import { type ChaosSummary, type FaultReport, summaryText } from './chaos-summary.ts'
@@ -22,11 +32,13 @@ import { readSourcePosition } from './source-position.ts'
 
 export interface ChaosOptions {
   readonly paths: LabPaths
+  readonly shape: LabShape
   readonly flavor: Flavor
   readonly seconds: number
   readonly seed: number
   readonly scale: number
   readonly only?: readonly string[]
+  /** Of each stream, as is the next. */
   readonly transactionsPerSecond: number
   readonly writers: number
   readonly wan: Partial<WanSettings>
@@ -45,11 +57,11 @@ const CALM_MS = 1_500
 
 /** Builds a lab, breaks it for so long, heals it, and counts what is missing. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosSummary> {
-  const { paths, flavor, say, signal } = options
+  const { paths, shape, flavor, say, signal } = options
   const wan = { ...clearWan, ...options.wan }
-  say(`Building two clouds on this machine (lab ${paths.name}, ${flavor})`)
+  say(`Building ${shape.sites.length} clouds on this machine (lab ${paths.name}, ${flavor})`)
   const progress = (line: string) => say(`  ${line}`)
-  const lab = { paths, flavor, wan, gateways: true, breakable: true, owned: true }
+  const lab = { paths, shape, flavor, wan, gateways: true, breakable: true, owned: true }
   const { state } = await upLab({ ...lab, progress, signal })
   let summary: ChaosSummary | null = null
   try {
@@ -78,10 +90,10 @@ class ChaosRun {
   readonly #options: ChaosOptions
   readonly #state: LabState
   readonly #injector: FaultInjector
-  readonly #writer: LedgerWriter
+  readonly #writers: ReadonlyMap<StreamName, LedgerWriter>
   readonly #reports: FaultReport[] = []
-  readonly #flow = new FlowWatch()
-  readonly #memory = { production: new MemoryWatch(), dr: new MemoryWatch() }
+  readonly #flows: readonly { readonly copy: LabCopy; readonly flow: FlowWatch }[]
+  readonly #memory: ReadonlyMap<SiteName, MemoryWatch>
   #startedMs = 0
 
   constructor(options: ChaosOptions, state: LabState, wan: WanSettings) {
@@ -89,18 +101,24 @@ class ChaosRun {
     this.#options = options
     this.#state = state
     this.#injector = new FaultInjector({ paths, flavor, wan, state })
-    const socket = state.databases.source?.socket ?? ''
-    const rate = { writers, transactionsPerSecond, seed }
-    this.#writer = new LedgerWriter({ socket, clock: systemClock, ...rate })
+    const rate = { writers, transactionsPerSecond }
+    const writerOf = (name: StreamName, index: number) => {
+      const { socket } = sourceOf(state, name)
+      return new LedgerWriter({ socket, clock: systemClock, ...rate, seed: seed + index })
+    }
+    this.#writers = new Map(state.streams.map(({ name }, at) => [name, writerOf(name, at)]))
+    this.#flows = copiesOf(state).map((copy) => ({ copy, flow: new FlowWatch(copy.stream) }))
+    this.#memory = new Map(state.sites.map((site) => [site, new MemoryWatch()]))
   }
 
   async run(): Promise<ChaosSummary> {
     const { signal, say, seconds, seed } = this.#options
-    await this.#writer.prepare()
+    const writers = [...this.#writers.values()]
+    for (const writer of writers) await writer.prepare()
     const stopWriting = new AbortController()
     const writingSignal = AbortSignal.any([signal, stopWriting.signal])
-    const writing = this.#writer.run(writingSignal)
-    const watching = this.#watchFlow(writingSignal)
+    const writing = writers.map((writer) => writer.run(writingSignal))
+    const watching = this.#watchFlows(writingSignal)
     try {
       await sleep(CALM_MS, undefined, { signal })
       say(`Breaking it for ${seconds} s (seed ${seed})`)
@@ -110,26 +128,33 @@ class ChaosRun {
       // Also when it was interrupted: a stopped process would not end by itself.
       await this.#injector.healAll()
       stopWriting.abort()
-      await Promise.all([writing, watching])
+      await Promise.all([...writing, watching])
     }
     return await concludeChaos({
       ...this.#options,
       state: this.#state,
-      ledger: this.#writer.ledger,
+      ledgers: new Map([...this.#writers].map(([name, { ledger }]) => [name, ledger])),
       reports: this.#reports,
-      untold: this.#flow.failures,
-      memory: { production: this.#memory.production.report(), dr: this.#memory.dr.report() },
+      untold: this.#flows.flatMap((one) => this.#untold(one.copy, one.flow)),
+      memory: Object.fromEntries([...this.#memory].map(([site, watch]) => [site, watch.report()])),
       elapsedSeconds: Math.round((performance.now() - this.#startedMs) / 1_000),
     })
   }
 
-  /** Until abort: does the DR gateway say so when nothing flows? */
-  async #watchFlow(signal: AbortSignal): Promise<void> {
-    const adminSocket = this.#state.gateways?.dr.adminSocket ?? ''
+  #untold(copy: LabCopy, { failures }: FlowWatch): string[] {
+    const label = copyLabel(this.#state, copy)
+    return failures.map((failure) => (label === '' ? failure : `${label}: ${failure}`))
+  }
+
+  /** Until abort: does the gateway of a copy say so when nothing flows to it? */
+  async #watchFlows(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const status = await peekStatus(adminSocket)
-      const acknowledged = this.#writer.ledger.acknowledged.size
-      this.#flow.observe({ nowMs: performance.now(), status, acknowledged })
+      const sites = await readSites(this.#state.gateways)
+      for (const { copy, flow } of this.#flows) {
+        const status = statusAt(sites, copy.site)
+        const acknowledged = this.#writers.get(copy.stream)?.ledger.acknowledged.size ?? 0
+        flow.observe({ nowMs: performance.now(), status, acknowledged })
+      }
       await this.#watchMemory()
       await sleep(WATCH_MS, undefined, { signal }).catch(() => undefined)
     }
@@ -137,13 +162,10 @@ class ChaosRun {
 
   async #watchMemory(): Promise<void> {
     const { processes } = await requireState(this.#options.paths)
-    for (const [site, name] of [
-      ['production', 'prod-gateway'],
-      ['dr', 'dr-gateway'],
-    ] as const) {
-      const pid = processes[name]?.pid ?? 0
+    for (const [site, watch] of this.#memory) {
+      const pid = processes[gatewayName(site)]?.pid ?? 0
       const mib = anonymousMiB(pid)
-      if (mib !== null) this.#memory[site].observe(pid, mib)
+      if (mib !== null) watch.observe(pid, mib)
     }
   }
 
@@ -196,28 +218,38 @@ class ChaosRun {
     return null
   }
 
+  /** Until the slowest copy has it. */
   async #recovery(
     faults: readonly Fault[],
   ): Promise<Pick<FaultReport, 'recoveryMs' | 'replicaRecoveryMs'>> {
-    const { flavor, signal } = this.#options
-    const { databases, gateways } = this.#state
-    const wanted = await readSourcePosition(flavor, databases.source?.socket ?? '')
-    const options = {
-      flavor,
-      drAdminSocket: gateways?.dr.adminSocket ?? '',
-      replicaSocket: databases.replica?.socket ?? '',
-      waitMs: RECOVERY_MS_MAX,
-      signal,
-    }
-    const [recoveryMs, replicaRecoveryMs] = await Promise.all([
-      faults.some(disturbsSpool) ? spoolRecovery(wanted, options) : null,
-      faults.some(disturbsReplica) ? replicaRecovery(wanted, options) : null,
-    ])
-    const late = (ms: number | null, wait: boolean) => (wait && ms === null ? RECOVERY_MS_MAX : ms)
+    const measuresSpool = faults.some((fault) => disturbsSpool(this.#state, fault))
+    const measuresReplica = faults.some((fault) => disturbsReplica(this.#state, fault))
+    const measured = await Promise.all(
+      copiesOf(this.#state).map((copy) => this.#recoveryOf(copy, measuresSpool, measuresReplica)),
+    )
     return {
-      recoveryMs: late(recoveryMs, faults.some(disturbsSpool)),
-      replicaRecoveryMs: late(replicaRecoveryMs, faults.some(disturbsReplica)),
+      recoveryMs: measuresSpool ? Math.max(...measured.map(({ spoolMs }) => spoolMs)) : null,
+      replicaRecoveryMs: measuresReplica
+        ? Math.max(...measured.map(({ replicaMs }) => replicaMs))
+        : null,
     }
+  }
+
+  async #recoveryOf(copy: LabCopy, measuresSpool: boolean, measuresReplica: boolean) {
+    const { flavor, signal } = this.#options
+    const { stream, site } = copy
+    const wanted = await readSourcePosition(flavor, sourceOf(this.#state, stream).socket)
+    const options = {
+      ...{ flavor, stream, signal },
+      adminSocket: gatewayOf(this.#state, site).adminSocket,
+      replicaSocket: databaseOf(this.#state, stream, site).socket,
+      waitMs: RECOVERY_MS_MAX,
+    }
+    const [spoolMs, replicaMs] = await Promise.all([
+      measuresSpool ? spoolRecovery(wanted, options) : null,
+      measuresReplica ? replicaRecovery(wanted, options) : null,
+    ])
+    return { spoolMs: spoolMs ?? RECOVERY_MS_MAX, replicaMs: replicaMs ?? RECOVERY_MS_MAX }
   }
 }
 

@@ -23,6 +23,16 @@ export interface Spread {
   readonly count: number
 }
 
+/** What became of one copy of one stream. */
+export interface CopyVerdict {
+  readonly stream: string
+  readonly site: string
+  readonly lost: number
+  readonly doubled: number
+  readonly spoolIdentical: boolean
+  readonly replicaEqual: boolean
+}
+
 /** The last line of `landbridge chaos --json`. */
 export interface ChaosSummary {
   readonly ok: boolean
@@ -30,21 +40,20 @@ export interface ChaosSummary {
   readonly seed: number
   readonly seconds: number
   readonly faults: number
-  /** Acknowledged by the source. */
+  /** Acknowledged by the sources. */
   readonly transactions: number
   readonly unknown: number
+  /** Of all copies together, as are the three below. */
   readonly lost: number
   readonly doubled: number
   readonly spoolIdentical: boolean
   readonly replicaEqual: boolean
+  readonly copies: readonly CopyVerdict[]
   readonly recoveryMs: Spread | null
   readonly replicaRecoveryMs: Spread | null
   readonly byFault: Readonly<Record<string, { count: number; medianMs: number; maxMs: number }>>
   /** Of the gateways' last processes; null when they did not run for long enough. */
-  readonly memory: {
-    readonly production: MemoryReport | null
-    readonly dr: MemoryReport | null
-  }
+  readonly memory: Readonly<Record<string, MemoryReport | null>>
   /** A gateway's start counts as recovery, and takes longer where others want the processors. */
   readonly machine: { readonly processors: number; readonly load: number }
   readonly failures: readonly string[]
@@ -93,6 +102,14 @@ export function recoveriesOf(
   return [...steps.values()]
 }
 
+function copyLine({ stream, site, ...copy }: CopyVerdict): string {
+  const { lost, doubled, spoolIdentical, replicaEqual } = copy
+  const spool = `spool ${spoolIdentical ? 'identical' : 'NOT IDENTICAL'}`
+  const replica = `replica ${replicaEqual ? 'equal' : 'NOT EQUAL'}`
+  const name = `${stream} at ${site}`.padEnd(22)
+  return `  ${name} ${lost} lost, ${doubled} doubled, ${spool}, ${replica}`
+}
+
 export function summaryText(summary: ChaosSummary): string {
   const spread = (value: Spread | null) =>
     value === null
@@ -111,14 +128,16 @@ export function summaryText(summary: ChaosSummary): string {
     ),
     `  faults                 ${summary.faults} in ${summary.seconds} s (seed ${summary.seed})`,
     `  transactions           ${summary.transactions} acknowledged, ${summary.unknown} unknown`,
+    ...(summary.copies.length > 1 ? summary.copies.map(copyLine) : []),
     `  lost                   ${summary.lost}`,
     `  doubled                ${summary.doubled}`,
     `  spool identical        ${summary.spoolIdentical ? 'yes' : 'NO'}`,
     `  replica equal          ${summary.replicaEqual ? 'yes' : 'NO'}`,
     `  recovery               ${spread(summary.recoveryMs)}`,
     `  recovery of replica    ${spread(summary.replicaRecoveryMs)}`,
-    `  memory, production     ${mib(memory.production)}`,
-    `  memory, DR             ${mib(memory.dr)}`,
+    ...Object.entries(memory).map(
+      ([site, report]) => `  ${`memory, ${site}`.padEnd(22)} ${mib(report)}`,
+    ),
     `  machine                ${machine.processors} processors, load ${machine.load}`,
     ...summary.failures.map((failure) => `  ✗ ${failure}`),
     summary.ok ? 'nothing lost, nothing doubled' : 'FAILED',

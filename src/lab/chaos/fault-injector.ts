@@ -7,11 +7,27 @@ import type { Flavor } from '../../base/flavor.ts'
 import { onHost } from '../hosts/namespaces.ts'
 import { fillSpoolDisk, freeSpoolDisk } from '../hosts/spool-disk.ts'
 import { changeWan, killLabProcess, startLabProcess } from '../lab-control.ts'
-import { ADDRESSES, type LabPaths, PORTS } from '../lab-paths.ts'
+import type { LabPaths } from '../lab-paths.ts'
 import { readPassword } from '../lab-secrets.ts'
-import { type GatewayRecord, type LabState, type ProcessName, requireState } from '../lab-state.ts'
+import {
+  type DatabaseName,
+  databasesOf,
+  gatewayName,
+  type ProcessName,
+  relayPort,
+} from '../lab-shape.ts'
+import { addressesOf, SITES, type SiteName } from '../lab-sites.ts'
+import {
+  type GatewayRecord,
+  gatewayOf,
+  type LabState,
+  requireState,
+  sourceOf,
+  spoolOf,
+} from '../lab-state.ts'
 import { withRoot } from '../servers/lab-databases.ts'
 import { pidStartTicks, signalProcess, waitForExit } from '../servers/process-identity.ts'
+import type { ServerRecord } from '../servers/server-options.ts'
 import type { WanSettings } from '../wan/wan-settings.ts'
 import { spoilCertificate } from './certificate-fault.ts'
 import type { FaultAction, Target } from './fault.ts'
@@ -37,15 +53,17 @@ export type Heal = () => Promise<void>
 const KILL_PAUSE_MS = 150
 const SHUTDOWN_MS_MAX = 60_000
 
+type Action<Kind extends FaultAction['kind']> = Extract<FaultAction, { kind: Kind }>
+
 /** Does to a lab what a Fault says, and undoes it. */
 export class FaultInjector {
   readonly #options: FaultInjectorOptions
   readonly #open = new Set<Heal>()
-  readonly #floodGtids: GtidFlood
+  /** By source. */
+  readonly #floods = new Map<DatabaseName, GtidFlood>()
 
   constructor(options: FaultInjectorOptions) {
     this.#options = options
-    this.#floodGtids = createGtidFlood(options.flavor)
   }
 
   /** `holdMs`: how long it will last, for faults that act meanwhile. */
@@ -73,33 +91,29 @@ export class FaultInjector {
       case 'stop':
         return this.#stop(action.target)
       case 'wan':
-        await changeWan(this.#options.paths, action.change)
-        return async () => void (await changeWan(this.#options.paths, this.#options.wan))
+        return this.#changeWan(action)
       case 'flush-logs':
-        return this.#flushLogs(action.times)
       case 'many-files':
-        return this.#flushLogs(action.times)
+        return this.#flushLogs(action)
       case 'huge-gtid-set':
-        await this.#floodGtids(this.#database('source').socket, action.parts)
-        return async () => undefined
+        return this.#floodGtids(action)
       case 'dump-kill':
-        return this.#killDumps(action.times, action.bytes)
+        return this.#killDumps(action)
       case 'disk-full':
-        await fillSpoolDisk(this.#options.state.spoolDirectory, action.freeBytes)
-        return () => freeSpoolDisk(this.#options.state.spoolDirectory)
+        return this.#fillDisk(action)
       case 'clock-step':
         return this.#stepClock(this.#gateway(action.site), action.stepMs)
       case 'replica-stop':
-        return this.#stopReplica()
+        return this.#stopReplica(action)
       case 'twin-replica':
-        return this.#twin()
+        return this.#twin(action)
       case 'link-flap':
-        return this.#flap(action.openMs)
+        return this.#flap(action)
       case 'second-gateway':
         return startSecondGateway({
           paths: this.#options.paths,
-          gateway: this.#gateway('dr'),
-          spoolDirectory: this.#options.state.spoolDirectory,
+          state: this.#options.state,
+          site: action.site,
           sameData: action.sameData,
         })
       case 'certificate':
@@ -107,16 +121,36 @@ export class FaultInjector {
     }
   }
 
-  #gateway(site: 'production' | 'dr'): GatewayRecord {
-    const gateway = this.#options.state.gateways?.[site]
-    if (gateway === undefined) throw new TypeError('a lab for chaos has gateways')
-    return gateway
+  #gateway(site: SiteName): GatewayRecord {
+    return gatewayOf(this.#options.state, site)
   }
 
-  #database(name: 'source' | 'replica') {
+  #database(name: DatabaseName): ServerRecord {
     const database = this.#options.state.databases[name]
-    if (database === undefined) throw new TypeError('a lab for chaos has databases')
+    if (database === undefined) throw new TypeError(`a lab for chaos has a ${name}`)
     return database
+  }
+
+  async #changeWan({ change, between }: Action<'wan'>): Promise<Heal> {
+    const { paths, wan } = this.#options
+    await changeWan(paths, change, between)
+    return async () => void (await changeWan(paths, wan, between))
+  }
+
+  /** All spools of a site share its disk. */
+  async #fillDisk({ site, freeBytes }: Action<'disk-full'>): Promise<Heal> {
+    const { state } = this.#options
+    const stream = state.streams.find(({ origin }) => origin !== site)?.name ?? 'main'
+    const spool = spoolOf(state, stream, site)
+    await fillSpoolDisk(spool, freeBytes)
+    return () => freeSpoolDisk(spool)
+  }
+
+  async #floodGtids({ at, parts }: Action<'huge-gtid-set'>): Promise<Heal> {
+    const flood = this.#floods.get(at) ?? createGtidFlood(this.#options.flavor)
+    this.#floods.set(at, flood)
+    await flood(this.#database(at).socket, parts)
+    return async () => undefined
   }
 
   async #end(target: Target, signal: 'SIGKILL' | 'SIGTERM'): Promise<Heal> {
@@ -155,7 +189,9 @@ export class FaultInjector {
 
   /** The gateway notes on disk which process it started. */
   async #wireguard(target: Target): Promise<{ readonly pid: number; readonly startTicks: string }> {
-    const gateway = this.#gateway(target === 'prod-wireguard' ? 'production' : 'dr')
+    const site = SITES.find((one) => target === `${one}-wireguard`)
+    if (site === undefined) throw new TypeError(`${target} is no wireguard-go`)
+    const gateway = this.#gateway(site)
     const { dataDirectory } = this.#options.paths
     const note = join(dataDirectory, gateway.name, `tunnel-${gateway.interface}.json`)
     try {
@@ -168,16 +204,16 @@ export class FaultInjector {
     throw new LandbridgeError('ERR_LAB_PROCESS', `${target} is not running`)
   }
 
-  async #flushLogs(times: number): Promise<Heal> {
-    await withRoot(this.#database('source'), async (connection) => {
+  async #flushLogs({ at, times }: Action<'flush-logs' | 'many-files'>): Promise<Heal> {
+    await withRoot(this.#database(at), async (connection) => {
       for (let time = 0; time < times; time += 1) await connection.query('FLUSH BINARY LOGS')
     })
     return async () => undefined
   }
 
   /** A transaction of some size is on its way each time. */
-  async #killDumps(times: number, bytes: number): Promise<Heal> {
-    await withRoot(this.#database('source'), async (connection) => {
+  async #killDumps({ at, times, bytes }: Action<'dump-kill'>): Promise<Heal> {
+    await withRoot(this.#database(at), async (connection) => {
       for (let time = 0; time < times; time += 1) {
         const rows = Math.max(1, Math.round(bytes / (512 * 1024)))
         const row = `(REPEAT('0123456789abcdef', ${Math.ceil(bytes / rows / 16)}))`
@@ -197,25 +233,30 @@ export class FaultInjector {
     return () => writeFile(clockFile, '0')
   }
 
-  async #stopReplica(): Promise<Heal> {
-    const replica = this.#database('replica')
+  async #stopReplica({ at }: Action<'replica-stop'>): Promise<Heal> {
+    const replica = this.#database(at)
     const word = replica.flavor === 'mysql' ? 'REPLICA' : 'SLAVE'
     await withRoot(replica, async (connection) => void (await connection.query(`STOP ${word}`)))
     return () => startReplication(replica)
   }
 
-  async #twin(): Promise<Heal> {
+  async #twin({ at: name, site }: Action<'twin-replica'>): Promise<Heal> {
     const { paths, flavor, state } = this.#options
     const login = state.logins.relay
-    const replica = this.#database('replica')
-    if (login === undefined) throw new TypeError('a lab for chaos has logins')
-    const { gtids } = await readSourcePosition(flavor, this.#database('source').socket)
+    const replica = this.#database(name)
+    const stream = databasesOf(state).find((one) => one.name === name)?.stream
+    if (login === undefined || stream === undefined) {
+      throw new TypeError('a lab for chaos has logins and streams')
+    }
+    const { gtids } = await readSourcePosition(flavor, sourceOf(state, stream).socket)
     const stopping = new AbortController()
     const { serverId } = replica
     const identity = { flavor, serverId, serverUuid: await serverUuidOf(replica) }
-    const at = { host: ADDRESSES.drGw, port: PORTS.relay, user: login.user, gtids }
-    const reader = { ...identity, ...at, password: readPassword(login) }
-    const twin = runTwin(onHost(paths, 'dr-db'), reader, stopping.signal)
+    const relay = { host: addressesOf(site).gateway, port: relayPort(stream) }
+    const reader = { ...identity, ...relay, user: login.user, gtids }
+    const password = readPassword(login)
+    const host = onHost(paths, `${site}-db`)
+    const twin = runTwin(host, { ...reader, password }, stopping.signal)
     // Whatever it fails with is reported by the heal.
     twin.catch(() => undefined)
     return async () => {
@@ -226,9 +267,9 @@ export class FaultInjector {
     }
   }
 
-  async #flap(openMs: number): Promise<Heal> {
+  async #flap({ site, openMs }: Action<'link-flap'>): Promise<Heal> {
     const stopping = new AbortController()
-    const flapping = flapLink(this.#options.paths, openMs, stopping.signal)
+    const flapping = flapLink(this.#options.paths, site, openMs, stopping.signal)
     // Whatever it fails with is reported by the heal.
     flapping.catch(() => undefined)
     return async () => {
@@ -237,11 +278,11 @@ export class FaultInjector {
     }
   }
 
-  async #spoil(action: Extract<FaultAction, { kind: 'certificate' }>): Promise<Heal> {
+  async #spoil(action: Action<'certificate'>): Promise<Heal> {
     const { paths } = this.#options
     const gateway = this.#gateway(action.site)
     const restore = await spoilCertificate(paths, gateway, action.flaw)
-    const name = action.site === 'production' ? 'prod-gateway' : 'dr-gateway'
+    const name = gatewayName(action.site)
     await restartGateway(paths, name)
     return async () => {
       await restore()
@@ -250,8 +291,8 @@ export class FaultInjector {
   }
 }
 
-function isWireguard(target: Target): target is 'prod-wireguard' | 'dr-wireguard' {
-  return target === 'prod-wireguard' || target === 'dr-wireguard'
+function isWireguard(target: Target): target is Exclude<Target, ProcessName> {
+  return target.endsWith('-wireguard')
 }
 
 async function restartGateway(paths: LabPaths, name: ProcessName): Promise<void> {

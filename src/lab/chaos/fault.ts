@@ -1,16 +1,8 @@
+import { type DatabaseName, databasesOf, type GatewayName, type LabShape } from '../lab-shape.ts'
+import { SITES, type SiteName } from '../lab-sites.ts'
 import type { WanSettings } from '../wan/wan-settings.ts'
 
-export const TARGETS = [
-  'prod-gateway',
-  'dr-gateway',
-  'prod-wireguard',
-  'dr-wireguard',
-  'source',
-  'replica',
-] as const
-export type Target = (typeof TARGETS)[number]
-
-export type Site = 'production' | 'dr'
+export type Target = GatewayName | `${SiteName}-wireguard` | DatabaseName
 
 /** What goes wrong. Every kind has a heal that puts right what it did; see FaultInjector. */
 export type FaultAction =
@@ -20,27 +12,38 @@ export type FaultAction =
   | { readonly kind: 'stop'; readonly target: Target }
   /** SIGTERM, started again once it has ended. */
   | { readonly kind: 'restart'; readonly target: Target }
-  | { readonly kind: 'wan'; readonly name: string; readonly change: Partial<WanSettings> }
+  /** `between`: two sites; null: all of them. */
+  | {
+      readonly kind: 'wan'
+      readonly name: string
+      readonly between: readonly [SiteName, SiteName] | null
+      readonly change: Partial<WanSettings>
+    }
   /** The source begins a new binlog file, so many times. */
-  | { readonly kind: 'flush-logs'; readonly times: number }
+  | { readonly kind: 'flush-logs'; readonly at: DatabaseName; readonly times: number }
   /** The same by the hundreds: every session of the link begins with the list of them. */
-  | { readonly kind: 'many-files'; readonly times: number }
+  | { readonly kind: 'many-files'; readonly at: DatabaseName; readonly times: number }
   /** The source's GTID set grows by so many parts, for good. */
-  | { readonly kind: 'huge-gtid-set'; readonly parts: number }
+  | { readonly kind: 'huge-gtid-set'; readonly at: DatabaseName; readonly parts: number }
   /** The source's dump threads are killed while a transaction of so many bytes passes. */
-  | { readonly kind: 'dump-kill'; readonly times: number; readonly bytes: number }
-  /** The disk of the DR spool has only so much room left. */
-  | { readonly kind: 'disk-full'; readonly freeBytes: number }
+  | {
+      readonly kind: 'dump-kill'
+      readonly at: DatabaseName
+      readonly times: number
+      readonly bytes: number
+    }
+  /** The disk of a site's spools has only so much room left. */
+  | { readonly kind: 'disk-full'; readonly site: SiteName; readonly freeBytes: number }
   /** The clock of one gateway jumps, and back after the hold. */
-  | { readonly kind: 'clock-step'; readonly site: Site; readonly stepMs: number }
-  | { readonly kind: 'replica-stop' }
+  | { readonly kind: 'clock-step'; readonly site: SiteName; readonly stepMs: number }
+  | { readonly kind: 'replica-stop'; readonly at: DatabaseName }
   /** A second reader of the relay with the replica's own server id, again and again. */
-  | { readonly kind: 'twin-replica' }
-  /** Connections of the link are reset again and again, so long after they could be made. */
-  | { readonly kind: 'link-flap'; readonly openMs: number }
-  /** Another DR gateway is started on the spool of the running one. */
-  | { readonly kind: 'second-gateway'; readonly sameData: boolean }
-  | { readonly kind: 'certificate'; readonly site: Site; readonly flaw: CertificateFlaw }
+  | { readonly kind: 'twin-replica'; readonly at: DatabaseName; readonly site: SiteName }
+  /** Connections to a gateway's link are reset again and again, so long after they could begin. */
+  | { readonly kind: 'link-flap'; readonly site: SiteName; readonly openMs: number }
+  /** Another gateway is started on the spools of a running one. */
+  | { readonly kind: 'second-gateway'; readonly site: SiteName; readonly sameData: boolean }
+  | { readonly kind: 'certificate'; readonly site: SiteName; readonly flaw: CertificateFlaw }
 
 export type CertificateFlaw = 'expired' | 'wrong-authority'
 
@@ -49,8 +52,8 @@ export interface Fault {
   readonly holdMs: number
 }
 
-/** `stop dr-gateway`, as reports and `--only` name it. */
-export function faultName({ action }: Fault): string {
+/** `stop azure-gateway`, as reports and `--only` name it. */
+export function faultName({ action }: Pick<Fault, 'action'>): string {
   switch (action.kind) {
     case 'kill':
     case 'stop':
@@ -69,26 +72,35 @@ export function faultName({ action }: Fault): string {
 
 /** The name with what was drawn for it, for people. */
 export function faultText(fault: Fault): string {
-  const { kind, target, site, name, flaw, ...drawn } = { ...emptyAction, ...fault.action }
-  const details = Object.entries(drawn.change ?? drawn)
-    .filter(([key, value]) => key !== 'change' && value !== undefined)
-    .map(([key, value]) => `${key} ${value}`)
+  const { kind, target, name, flaw, between, change, at, ...rest } = {
+    ...emptyAction,
+    ...fault.action,
+  }
+  const isNamed = kind === 'certificate' || kind === 'clock-step'
+  const where = at ?? (isNamed ? undefined : rest.site)
+  const drawn = Object.entries(change ?? rest).filter(([key]) => key !== 'site')
+  const details = drawn.map(([key, value]) => `${key} ${value}`)
   const hold = `for ${(fault.holdMs / 1_000).toFixed(1)} s`
-  return [faultName(fault), ...details, hold].join(', ')
+  const place = [between?.join(' - ') ?? null, where === undefined ? null : `at ${where}`]
+  const told = [faultName(fault), ...place.filter((part) => part !== null), ...details, hold]
+  return told.join(', ')
 }
 
 const emptyAction: {
   readonly target?: Target
-  readonly site?: Site
+  readonly site?: SiteName
+  readonly at?: DatabaseName
   readonly name?: string
   readonly flaw?: CertificateFlaw
+  readonly between?: readonly [SiteName, SiteName] | null
   readonly change?: Partial<WanSettings>
 } = {}
 
-export type Area = 'production' | 'dr' | 'source' | 'replica' | 'wan' | 'disk'
+/** A gateway by its site, a database by its name, a spool's disk, or the WAN. */
+export type Area = SiteName | DatabaseName | `disk ${SiteName}` | 'wan'
 
 /** What a fault has its hands on: two at a time must not share it. */
-export function areaOf({ action }: Fault): Area {
+export function areaOf({ action }: Pick<Fault, 'action'>): Area {
   switch (action.kind) {
     case 'kill':
     case 'stop':
@@ -96,25 +108,21 @@ export function areaOf({ action }: Fault): Area {
       return areaOfTarget(action.target)
     case 'certificate':
     case 'clock-step':
+    case 'second-gateway':
       return action.site
     case 'wan':
     case 'link-flap':
       return 'wan'
-    case 'second-gateway':
-      return 'dr'
     case 'disk-full':
-      return 'disk'
-    case 'replica-stop':
-    case 'twin-replica':
-      return 'replica'
+      return `disk ${action.site}`
     default:
-      return 'source'
+      return action.at
   }
 }
 
 function areaOfTarget(target: Target): Area {
-  if (target === 'source' || target === 'replica') return target
-  return target.startsWith('prod-') ? 'production' : 'dr'
+  const site = SITES.find((one) => target === `${one}-gateway` || target === `${one}-wireguard`)
+  return site ?? (target as DatabaseName)
 }
 
 /**
@@ -123,16 +131,24 @@ function areaOfTarget(target: Target): Area {
  * started again, for good.
  */
 export function mayOverlap(one: Fault, other: Fault): boolean {
-  const hasTwin = [one, other].some(({ action }) => action.kind === 'twin-replica')
   const areas = [one, other].map(areaOf)
-  return areas[0] !== areas[1] && !(hasTwin && areas.includes('dr'))
+  const twins = [one, other].flatMap(({ action }) =>
+    action.kind === 'twin-replica' ? [action.site] : [],
+  )
+  return areas[0] !== areas[1] && !twins.some((site) => areas.includes(site))
 }
 
-/** Faults of the replica leave the stream into the spool alone. */
-export function disturbsSpool(fault: Fault): boolean {
-  return areaOf(fault) !== 'replica'
+/** Faults of a replica leave the stream into the spool alone. */
+export function disturbsSpool(shape: LabShape, fault: Fault): boolean {
+  const area = areaOf(fault)
+  return !replicasOf(shape).some(({ name }) => name === area)
 }
 
-export function disturbsReplica(fault: Fault): boolean {
-  return ['replica', 'dr'].includes(areaOf(fault))
+export function disturbsReplica(shape: LabShape, fault: Fault): boolean {
+  const area = areaOf(fault)
+  return replicasOf(shape).some(({ name, site }) => name === area || site === area)
+}
+
+function replicasOf(shape: LabShape) {
+  return databasesOf(shape).filter(({ role }) => role === 'copy')
 }

@@ -1,10 +1,10 @@
-import { onlyLink } from '../../status/links.ts'
+import { linksOfStream } from '../../status/links.ts'
 import type { GatewayStatus } from '../../status/status.ts'
 
 /** What is looked at about twice a second, while faults last and after. */
 export interface FlowSample {
   readonly nowMs: number
-  /** The DR gateway's answer; null when it gave none, which nobody takes for health. */
+  /** The copy's gateway's answer; null when it gave none, which nobody takes for health. */
   readonly status: Pick<GatewayStatus, 'nowMs' | 'state' | 'links' | 'streams'> | null
   /** Transactions that the source has acknowledged so far. */
   readonly acknowledged: number
@@ -19,9 +19,10 @@ const NEW_LINK_MS = 10_000
 
 /**
  * Holds the status against what flows: while the source goes on committing and nothing of it is
- * synced at DR, status must not be `ok`. Pure; one finding for each time that it stands still.
+ * synced at the copy, status must not be `ok`. Pure; one finding each time that it stands still.
  */
 export class FlowWatch {
+  readonly #stream: string
   readonly #failures: string[] = []
   #synced = ''
   /** When a commit was first seen of which nothing is synced; null: there is none. */
@@ -30,6 +31,10 @@ export class FlowWatch {
   #acknowledged: number | null = null
   #found = false
 
+  constructor(stream: string) {
+    this.#stream = stream
+  }
+
   get failures(): readonly string[] {
     return this.#failures
   }
@@ -37,7 +42,8 @@ export class FlowWatch {
   observe({ nowMs, status, acknowledged }: FlowSample): void {
     const grew = acknowledged > (this.#acknowledged ?? acknowledged)
     this.#acknowledged = acknowledged
-    const place = status?.streams[0]?.spool?.synced
+    const name = this.#stream
+    const place = status?.streams.find((stream) => stream.name === name)?.spool?.synced
     const synced = place ? `${place.epoch}/${place.file}:${place.offset}` : this.#synced
     if (synced !== this.#synced) {
       this.#synced = synced
@@ -47,7 +53,7 @@ export class FlowWatch {
       this.#waitingSinceMs ??= nowMs
     }
     if (this.#found || this.#waitingSinceMs === null || status?.state !== 'ok') return
-    if (isNewLink(status)) return
+    if (isNewLink(status, name)) return
     const waitingMs = nowMs - this.#waitingSinceMs
     if (waitingMs < UNTOLD_MS_MAX) return
     this.#found = true
@@ -59,9 +65,12 @@ export class FlowWatch {
 }
 
 /** A link that has just come back brings its first bytes in a moment; one that flaps is none. */
-function isNewLink({ nowMs, links }: Pick<GatewayStatus, 'nowMs' | 'links'>): boolean {
-  const link = onlyLink(links)
-  if (link === null) return false
+function isNewLink(
+  { nowMs, links }: Pick<GatewayStatus, 'nowMs' | 'links'>,
+  name: string,
+): boolean {
+  const [link] = linksOfStream(links, { name })
+  if (link === undefined) return false
   const upMs = link.state === 'up' ? nowMs - (link.sinceMs ?? nowMs) : 0
   return upMs < NEW_LINK_MS && link.unsteadySessions < 2
 }

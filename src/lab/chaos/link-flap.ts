@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { runCommand, tryCommand } from '../hosts/command.ts'
 import { onHost } from '../hosts/namespaces.ts'
 import { type LabPaths, PORTS } from '../lab-paths.ts'
+import type { SiteName } from '../lab-sites.ts'
 
-/** A table of the production gateway's host alone, so that nothing else is touched. */
+/** A table of one gateway's host alone, so that nothing else is touched. */
 const TABLE = 'landbridge_lab_flap'
 const RULES = [
   `add table inet ${TABLE}`,
@@ -15,31 +16,33 @@ const RULES = [
 /** Longer than what passes between two packets of an idle link. */
 const SHUT_MS = 1_200
 
-/** Resets every connection of the link again and again, with `openMs` in between. */
+/** Resets every connection to the link of a site again and again, with `openMs` in between. */
 export async function flapLink(
   paths: LabPaths,
+  site: SiteName,
   openMs: number,
   signal: AbortSignal,
 ): Promise<void> {
+  const host = onHost(paths, `${site}-gw`)
   try {
     while (!signal.aborted) {
-      await shut(paths)
+      await shut(host)
       await pause(SHUT_MS, signal)
-      await open(paths)
+      await open(host)
       await pause(openMs, signal)
     }
   } finally {
-    await open(paths)
+    await open(host)
   }
 }
 
-async function shut(paths: LabPaths): Promise<void> {
-  await runCommand([...onHost(paths, 'prod-gw'), 'nft', '-f', '-'], { stdin: RULES })
+async function shut(host: readonly string[]): Promise<void> {
+  await runCommand([...host, 'nft', '-f', '-'], { stdin: RULES })
 }
 
-async function open(paths: LabPaths): Promise<void> {
+async function open(host: readonly string[]): Promise<void> {
   // It may be open already.
-  await tryCommand([...onHost(paths, 'prod-gw'), 'nft', 'delete', 'table', 'inet', TABLE])
+  await tryCommand([...host, 'nft', 'delete', 'table', 'inet', TABLE])
 }
 
 async function pause(durationMs: number, signal: AbortSignal): Promise<void> {

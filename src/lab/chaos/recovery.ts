@@ -7,7 +7,9 @@ import { reaches, type SourcePosition } from './source-position.ts'
 
 export interface RecoveryOptions {
   readonly flavor: Flavor
-  readonly drAdminSocket: string
+  readonly stream: string
+  /** Of the gateway at the copy. */
+  readonly adminSocket: string
   readonly replicaSocket: string
   readonly waitMs: number
   readonly signal: AbortSignal
@@ -15,17 +17,17 @@ export interface RecoveryOptions {
 
 const POLL_MS = 40
 
-/** Milliseconds until the DR gateway has synced what the source had at `wanted`; null: too long. */
+/** Milliseconds until the copy has synced what the source had at `wanted`; null: too long. */
 export async function spoolRecovery(
   wanted: SourcePosition,
-  { drAdminSocket, waitMs, signal }: RecoveryOptions,
+  { stream, adminSocket, waitMs, signal }: RecoveryOptions,
 ): Promise<number | null> {
   const startedMs = performance.now()
   while (performance.now() - startedMs < waitMs) {
     const askedMs = performance.now()
     try {
-      const { streams } = await fetchStatus(drAdminSocket, { timeoutMs: 1_000, signal })
-      const synced = streams[0]?.spool?.synced ?? null
+      const { streams } = await fetchStatus(adminSocket, { timeoutMs: 1_000, signal })
+      const synced = streams.find(({ name }) => name === stream)?.spool?.synced ?? null
       if (synced !== null && reaches(synced, wanted)) return performance.now() - startedMs
     } catch {
       // It is starting, or gone for the moment: that is what is being measured.

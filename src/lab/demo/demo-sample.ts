@@ -1,22 +1,30 @@
-import type { GatewayStatus, LagStatus, StreamStatus } from '../../status/status.ts'
-import type { PairStatus } from '../lab-gateways.ts'
+import type { LagStatus, StreamStatus } from '../../status/status.ts'
+import type { SiteName } from '../lab-sites.ts'
 
 /** What the demo shows at one moment. Null: not known, because nobody answered. */
 export interface DemoSample {
   readonly elapsedSeconds: number
+  /** Of all streams together, as are the two below. */
   readonly transactions: number
   readonly transactionsPerSecond: number
   readonly binlogBytes: number | null
+  /** Received at the copies. */
   readonly tunnelBytes: number
+  readonly copies: readonly CopySample[]
+  readonly gateways: readonly GatewaySample[]
+}
+
+export interface CopySample {
+  /** Empty where there is no other. */
+  readonly label: string
   readonly receiveLag: Percentiles
   readonly applyLag: Percentiles
   readonly roundTripMs: number | null
   readonly replicaState: string
-  readonly production: GatewaySample
-  readonly dr: GatewaySample
 }
 
 export interface GatewaySample {
+  readonly site: SiteName
   readonly pid: number | null
   readonly running: boolean
   readonly answers: boolean
@@ -32,8 +40,13 @@ export function percentilesOf(lag: LagStatus | null | undefined): Percentiles {
   return { p50: recent?.p50Ms ?? null, p99: recent?.p99Ms ?? null }
 }
 
-export function streamOf(status: GatewayStatus | null): StreamStatus | null {
-  return status?.streams[0] ?? null
+/** Of several copies the greatest of each figure. */
+export function worstOf(all: readonly Percentiles[]): Percentiles {
+  const worst = (values: readonly (number | null)[]) => {
+    const known = values.filter((value) => value !== null)
+    return known.length === 0 ? null : Math.max(...known)
+  }
+  return { p50: worst(all.map(({ p50 }) => p50)), p99: worst(all.map(({ p99 }) => p99)) }
 }
 
 /**
@@ -66,8 +79,7 @@ export class LagMemory {
     return this.#apply
   }
 
-  add({ dr }: PairStatus): void {
-    const stream = streamOf(dr)
+  add(stream: StreamStatus | null): void {
     const receive = percentilesOf(stream?.receiveLag)
     if (receive.p50 !== null) this.#receive = receive
     for (const replica of stream?.replicas ?? []) {

@@ -1,4 +1,4 @@
-import type { DemoSample, GatewaySample, Percentiles } from './demo-sample.ts'
+import type { CopySample, DemoSample, GatewaySample, Percentiles } from './demo-sample.ts'
 
 /** The terminal of the command line, which shows what would command it. */
 export interface DemoOutput {
@@ -61,44 +61,56 @@ export class DemoScreen {
   }
 }
 
+/** One line; of several copies one more for each. */
 export function plainLine(sample: DemoSample): string {
-  return [
+  const several = sample.copies.filter(({ label }) => label !== '')
+  const line = [
     `${Math.round(sample.elapsedSeconds)} s`,
     `${sample.transactions} transactions (${Math.round(sample.transactionsPerSecond)}/s)`,
     `binlog ${bytesText(sample.binlogBytes)}`,
     `tunnel ${bytesText(sample.tunnelBytes)}`,
-    `receive lag ${percentilesText(sample.receiveLag)}`,
-    `apply lag ${percentilesText(sample.applyLag)}`,
-    `round trip ${msText(sample.roundTripMs)}`,
-    `replica ${sample.replicaState}`,
+    ...sample.copies.filter(({ label }) => label === '').map(copyText),
     ...troubles(sample),
   ].join(', ')
+  return [line, ...several.map((copy) => `    ${copy.label}: ${copyText(copy)}`)].join('\n')
+}
+
+function copyText(copy: CopySample): string {
+  return copyFigures(copy)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ')
+}
+
+function copyFigures(copy: CopySample): (readonly [string, string])[] {
+  return [
+    ['receive lag', percentilesText(copy.receiveLag)],
+    ['apply lag', percentilesText(copy.applyLag)],
+    ['round trip', msText(copy.roundTripMs)],
+    ['replica', copy.replicaState],
+  ]
 }
 
 export function tableLines(sample: DemoSample): string[] {
   const row = (name: string, value: string) => `  ${name.padEnd(22)} ${value}`
+  const perSecond = Math.round(sample.transactionsPerSecond)
   return [
     row('running for', `${Math.round(sample.elapsedSeconds)} s`),
-    row(
-      'transactions',
-      `${sample.transactions}  (${Math.round(sample.transactionsPerSecond)} per second)`,
-    ),
+    row('transactions', `${sample.transactions}  (${perSecond} per second)`),
     row('binlog at the source', bytesText(sample.binlogBytes)),
     row('over the tunnel', bytesText(sample.tunnelBytes)),
-    row('receive lag', percentilesText(sample.receiveLag)),
-    row('apply lag', percentilesText(sample.applyLag)),
-    row('link round trip', msText(sample.roundTripMs)),
-    row('replica', sample.replicaState),
-    row('production gateway', gatewayText(sample.production)),
-    row('DR gateway', gatewayText(sample.dr)),
+    ...sample.copies.flatMap((copy) =>
+      copy.label === ''
+        ? copyFigures(copy).map(([name, value]) => row(name, value))
+        : [row(copy.label, copyText(copy))],
+    ),
+    ...sample.gateways.map((gateway) => row(`${gateway.site} gateway`, gatewayText(gateway))),
   ]
 }
 
 function troubles(sample: DemoSample): string[] {
-  const all = { 'production gateway': sample.production, 'DR gateway': sample.dr }
-  return Object.entries(all)
-    .filter(([, gateway]) => !gateway.answers)
-    .map(([name, gateway]) => `${name} ${gatewayText(gateway)}`)
+  return sample.gateways
+    .filter(({ answers }) => !answers)
+    .map((gateway) => `${gateway.site} gateway ${gatewayText(gateway)}`)
 }
 
 function gatewayText(gateway: GatewaySample): string {

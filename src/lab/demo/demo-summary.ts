@@ -1,7 +1,6 @@
 import type { Flavor } from '../../base/flavor.ts'
-import type { SpoolReport } from '../compare/compare-spool.ts'
-import type { TablesReport } from '../compare/compare-tables.ts'
-import type { Percentiles } from './demo-sample.ts'
+import type { CopyReport } from '../compare/compare-copy.ts'
+import { type Percentiles, worstOf } from './demo-sample.ts'
 import { bytesText, percentilesText } from './demo-screen.ts'
 
 /** The last line of `landbridge demo --json`. */
@@ -10,17 +9,30 @@ export interface DemoSummary {
   readonly flavor: Flavor
   /** How long the load ran. */
   readonly seconds: number
-  /** Committed at the source and acknowledged to the writer. */
+  /** Committed at the sources and acknowledged to the writers. */
   readonly transactions: number
   readonly binlogBytes: number
   readonly tunnelBytes: number
-  /** Null only in a lab without gateways. */
+  /** Of all copies. Null only in a lab without gateways. */
+  readonly spoolIdentical: boolean | null
+  readonly replicaEqual: boolean
+  /** The worst copy's, as is the next. */
+  readonly receiveLagMs: Percentiles
+  readonly applyLagMs: Percentiles
+  readonly copies: readonly DemoCopy[]
+  readonly failures: readonly string[]
+}
+
+export interface DemoCopy {
+  readonly stream: string
+  readonly site: string
   readonly spoolIdentical: boolean | null
   readonly replicaEqual: boolean
   readonly receiveLagMs: Percentiles
   readonly applyLagMs: Percentiles
-  readonly failures: readonly string[]
 }
+
+export type CopyOutcome = CopyReport & Pick<DemoCopy, 'receiveLagMs' | 'applyLagMs'>
 
 export interface DemoOutcome {
   readonly flavor: Flavor
@@ -28,24 +40,18 @@ export interface DemoOutcome {
   readonly transactions: number
   readonly binlogBytes: number
   readonly tunnelBytes: number
-  readonly spool: SpoolReport | null
-  readonly tables: TablesReport | null
-  readonly receiveLagMs: Percentiles
-  readonly applyLagMs: Percentiles
+  readonly copies: readonly CopyOutcome[]
   /** Besides what the comparisons found. */
   readonly failures: readonly string[]
 }
 
 export function summarise(outcome: DemoOutcome): DemoSummary {
-  const { spool, tables } = outcome
-  const failures = [
-    ...outcome.failures,
-    ...(spool?.failures ?? []).map((failure) => `spool: ${failure}`),
-    ...(tables?.failures ?? []).map((failure) => `replica: ${failure}`),
-  ]
+  const failures = [...outcome.failures, ...outcome.copies.flatMap(failuresOf)]
   if (outcome.transactions === 0) failures.push('not one transaction was committed')
-  const spoolIdentical = spool === null ? null : spool.identical
-  const replicaEqual = tables?.equal ?? false
+  const copies = outcome.copies.map(copyOf)
+  const compared = copies.map((copy) => copy.spoolIdentical).filter((same) => same !== null)
+  const spoolIdentical = compared.length === 0 ? null : !compared.includes(false)
+  const replicaEqual = copies.length > 0 && copies.every((copy) => copy.replicaEqual)
   return {
     ok: failures.length === 0 && spoolIdentical !== false && replicaEqual,
     flavor: outcome.flavor,
@@ -55,38 +61,58 @@ export function summarise(outcome: DemoOutcome): DemoSummary {
     tunnelBytes: outcome.tunnelBytes,
     spoolIdentical,
     replicaEqual,
-    receiveLagMs: outcome.receiveLagMs,
-    applyLagMs: outcome.applyLagMs,
+    receiveLagMs: worstOf(copies.map(({ receiveLagMs }) => receiveLagMs)),
+    applyLagMs: worstOf(copies.map(({ applyLagMs }) => applyLagMs)),
+    copies,
     failures,
   }
+}
+
+function copyOf({ stream, site, spool, tables, receiveLagMs, applyLagMs }: CopyOutcome): DemoCopy {
+  const spoolIdentical = spool === null ? null : spool.identical
+  return { stream, site, spoolIdentical, replicaEqual: tables.equal, receiveLagMs, applyLagMs }
+}
+
+function failuresOf({ label, spool, tables }: CopyReport): string[] {
+  const of = label === '' ? '' : `${label}, `
+  return [
+    ...(spool?.failures ?? []).map((failure) => `${of}spool: ${failure}`),
+    ...tables.failures.map((failure) => `${of}replica: ${failure}`),
+  ]
 }
 
 /** The same for people. */
 export function summaryLines(summary: DemoSummary, outcome: DemoOutcome): string[] {
   const row = (name: string, value: string) => `  ${name.padEnd(38)} ${value}`
   const rate = Math.round(summary.transactions / Math.max(summary.seconds, 1))
-  const { spool, tables } = outcome
   return [
     row(
       'transactions committed at the source',
       `${summary.transactions} in ${Math.round(summary.seconds)} s (${rate} per second)`,
     ),
-    row('receive lag (source to synced at DR)', percentilesText(summary.receiveLagMs)),
+    row('receive lag (source to synced at copy)', percentilesText(summary.receiveLagMs)),
     row('apply lag (synced to applied)', percentilesText(summary.applyLagMs)),
     row('bytes of binlog', `${summary.binlogBytes} (${bytesText(summary.binlogBytes)})`),
     row('bytes over the tunnel', `${summary.tunnelBytes} (${bytesText(summary.tunnelBytes)})`),
+    ...outcome.copies.flatMap(verdicts),
+    ...summary.failures.map((failure) => `    ${failure}`),
+    summary.ok ? 'all equal' : 'FAILED',
+  ]
+}
+
+function verdicts({ label, spool, tables }: CopyReport): string[] {
+  const of = label === '' ? '' : `${label}: `
+  return [
     verdict(
-      'spool identical to source',
+      `${of}spool identical to source`,
       spool?.identical ?? null,
       `${spool?.files} files, ${spool?.bytes} bytes compared`,
     ),
     verdict(
-      'replica equals source',
-      tables?.equal ?? null,
-      `${tables?.tables} tables, ${tables?.rows} rows compared`,
+      `${of}replica equals source`,
+      tables.equal,
+      `${tables.tables} tables, ${tables.rows} rows compared`,
     ),
-    ...summary.failures.map((failure) => `    ${failure}`),
-    summary.ok ? 'all equal' : 'FAILED',
   ]
 }
 

@@ -4,28 +4,29 @@ import type { RowDataPacket } from 'mysql2/promise'
 import { systemClock } from '../../base/clock.ts'
 import { codeOf, describeError } from '../../base/errors.ts'
 import type { Flavor } from '../../base/flavor.ts'
-import { readBinlogBytes } from '../compare/binlog-bytes.ts'
-import { compareSpool } from '../compare/compare-spool.ts'
-import { compareTables } from '../compare/compare-tables.ts'
-import { newestEpochFolder } from '../compare/spool-files.ts'
+import { type CopyReport, compareLab } from '../compare/compare-copy.ts'
 import { downLab } from '../lab-down.ts'
-import { landbridgeCommand, waitForPair } from '../lab-gateways.ts'
+import { landbridgeCommand } from '../lab-gateways.ts'
 import { withLabLock } from '../lab-lock.ts'
 import { type LabPaths, labPaths } from '../lab-paths.ts'
-import type { LabState } from '../lab-state.ts'
+import { waitForLab } from '../lab-readiness.ts'
+import { gatewayName, type LabShape, type StreamName } from '../lab-shape.ts'
+import { databaseOf, type LabState, sourceOf } from '../lab-state.ts'
 import { upLab } from '../lab-up.ts'
 import { Workload, type WorkloadOptions } from '../load/workload.ts'
 import { LOAD_SCHEMA } from '../load/workload-statements.ts'
 import { withRoot } from '../servers/lab-databases.ts'
 import { clearWan, describeWan, type WanSettings } from '../wan/wan-settings.ts'
-import { DemoMonitor } from './demo-monitor.ts'
+import { binlogBytesOf, DemoMonitor } from './demo-monitor.ts'
 import type { DemoScreen } from './demo-screen.ts'
-import { type DemoOutcome, type DemoSummary, summarise, summaryLines } from './demo-summary.ts'
+import { type DemoSummary, summarise, summaryLines } from './demo-summary.ts'
 import { flipByte } from './flip-byte.ts'
 
 export interface DemoOptions {
+  readonly shape: LabShape
   readonly flavor: Flavor
   readonly seconds: number
+  /** Of each stream, as is the next. */
   readonly transactionsPerSecond: number
   readonly writers: number
   readonly wan: Partial<WanSettings>
@@ -73,13 +74,15 @@ const DEMOS_MAX = 9
 async function buildDemoLab(
   options: DemoOptions,
 ): Promise<{ readonly paths: LabPaths; readonly state: LabState }> {
-  const { screen, flavor, wan, gateways, signal } = options
+  const { screen, shape, flavor, wan, gateways, signal } = options
   const progress = (line: string) => screen.line(`  ${line}`)
   for (let number = 1; ; number += 1) {
     const paths = labPaths(number === 1 ? 'demo' : `demo-${number}`)
-    screen.stage(`Building two clouds on this machine (lab ${paths.name}, ${flavor})`)
+    const clouds = `${shape.sites.length} clouds`
+    screen.stage(`Building ${clouds} on this machine (lab ${paths.name}, ${flavor})`)
     try {
-      const { state } = await upLab({ paths, flavor, wan, gateways, owned: true, progress, signal })
+      const lab = { paths, shape, flavor, wan, gateways, owned: true }
+      const { state } = await upLab({ ...lab, progress, signal })
       return { paths, state }
     } catch (error) {
       if (codeOf(error) !== 'ERR_LAB_BUSY' || number === DEMOS_MAX) throw error
@@ -94,12 +97,15 @@ async function loadAndCompare(
   state: LabState,
 ): Promise<DemoSummary> {
   const { screen, flavor } = options
-  const workload = new Workload(workloadOptions(options, state))
-  const monitor = new DemoMonitor({ paths, state, workload })
-  const seconds = await load(options, paths, state, { workload, monitor })
-  const transactions = workload.status().committed
+  const loads = state.streams.map(({ name }) => ({
+    stream: name,
+    workload: new Workload(workloadOptions(options, sourceOf(state, name).socket)),
+  }))
+  const committed = () => loads.reduce((sum, { workload }) => sum + workload.status().committed, 0)
+  const monitor = new DemoMonitor({ paths, state, committed })
+  const seconds = await load(options, paths, state, { loads, monitor })
   const failures: string[] = []
-  if (state.gateways !== null) {
+  if (state.gateways.length > 0) {
     try {
       await waitForReturn(options, paths, state)
     } catch (error) {
@@ -107,19 +113,29 @@ async function loadAndCompare(
       failures.push(describeError(error))
     }
   }
-  const compared = await compare(options, state, transactions, failures)
+  const copies = await compare(options, state, { loads, failures })
   // Once more: what a gateway that came back has sent since counts as well.
   await monitor.sample()
-  const final = { flavor, seconds, transactions, ...monitor.totals(), ...compared, failures }
+  const binlogBytes = (await binlogBytesOf(state)) ?? 0
+  const final = {
+    ...{ flavor, seconds, transactions: committed(), binlogBytes, failures },
+    tunnelBytes: monitor.tunnelBytes,
+    copies: copies.map((copy) => ({ ...copy, ...monitor.lagOf(copy) })),
+  }
   const summary = summarise(final)
   screen.stage('Summary')
   for (const line of summaryLines(summary, final)) screen.line(line)
   return summary
 }
 
-function workloadOptions(options: DemoOptions, state: LabState): WorkloadOptions {
+interface Load {
+  readonly stream: StreamName
+  readonly workload: Workload
+}
+
+function workloadOptions(options: DemoOptions, socket: string): WorkloadOptions {
   return {
-    socket: state.databases.source?.socket ?? '',
+    socket,
     flavor: options.flavor,
     clock: systemClock,
     writers: options.writers,
@@ -136,17 +152,19 @@ async function load(
   options: DemoOptions,
   paths: LabPaths,
   state: LabState,
-  { workload, monitor }: { readonly workload: Workload; readonly monitor: DemoMonitor },
+  { loads, monitor }: { readonly loads: readonly Load[]; readonly monitor: DemoMonitor },
 ): Promise<number> {
   const { screen, signal } = options
-  screen.stage(`Writing to the source for ${options.seconds} s`)
-  if (state.gateways !== null) explainKilling(screen, paths, state)
+  const where = state.streams.map(({ name, origin }) => `${name} at ${origin}`).join(', ')
+  const sources = loads.length === 1 ? 'the source' : `the sources (${where})`
+  screen.stage(`Writing to ${sources} for ${options.seconds} s`)
+  if (state.gateways.length > 0) explainKilling(screen, paths, state)
   const startedMs = performance.now()
   const stopShowing = new AbortController()
   const showing = showUntil(monitor, screen, AbortSignal.any([signal, stopShowing.signal]))
   let seconds = 0
   try {
-    await boundedRun(workload, options)
+    await Promise.all(loads.map(({ workload }) => boundedRun(workload, options)))
     seconds = (performance.now() - startedMs) / 1_000
   } finally {
     stopShowing.abort()
@@ -154,7 +172,10 @@ async function load(
   }
   signal.throwIfAborted()
   screen.keepTable()
-  screen.done(`${workload.status().committed} transactions are committed at the source`)
+  for (const { stream, workload } of loads) {
+    const at = loads.length === 1 ? 'the source' : `the source of ${stream}`
+    screen.done(`${workload.status().committed} transactions are committed at ${at}`)
+  }
   return Number(seconds.toFixed(1))
 }
 
@@ -178,7 +199,7 @@ async function showUntil(
 function explainKilling(screen: DemoScreen, paths: LabPaths, state: LabState): void {
   const landbridge = landbridgeCommand()
   screen.line('  Try to break it, from another terminal:')
-  for (const name of ['prod-gateway', 'dr-gateway'] as const) {
+  for (const name of state.sites.map(gatewayName)) {
     const pid = state.processes[name]?.pid
     screen.line(
       `    kill -9 ${pid}   and then   ${landbridge} lab start ${name} --name ${paths.name}`,
@@ -191,19 +212,18 @@ async function waitForReturn(
   paths: LabPaths,
   state: LabState,
 ): Promise<void> {
-  if (state.gateways === null) return
   const { screen } = options
-  await waitForPair({
+  await waitForLab({
+    shape: options.shape,
     gateways: state.gateways,
     want: 'replica',
     waitSeconds: RETURN_SECONDS,
     signal: options.signal,
     progress: (missing) => {
       screen.line(`  waiting (at most ${RETURN_SECONDS} s): ${missing}`)
-      const name = /^the (production|DR) gateway/.exec(missing)?.[1]
-      if (name === undefined) return
-      const process = name === 'DR' ? 'dr-gateway' : 'prod-gateway'
-      screen.line(`    ${landbridgeCommand()} lab start ${process} --name ${paths.name}`)
+      const site = /^the (\w+) gateway/.exec(missing)?.[1]
+      if (site === undefined) return
+      screen.line(`    ${landbridgeCommand()} lab start ${site}-gateway --name ${paths.name}`)
     },
   })
 }
@@ -211,44 +231,27 @@ async function waitForReturn(
 async function compare(
   options: DemoOptions,
   state: LabState,
-  committed: number,
-  failures: string[],
-): Promise<Pick<DemoOutcome, 'spool' | 'tables' | 'binlogBytes'>> {
+  { loads, failures }: { readonly loads: readonly Load[]; readonly failures: string[] },
+): Promise<CopyReport[]> {
   const { screen, signal } = options
-  const { source, replica } = state.databases
-  if (source === undefined || replica === undefined) throw new TypeError('the lab is up')
-  // Waiting has been done: what is not there when the pair is back for a minute does not come.
+  // Waiting has been done: what is not there when all are back for a minute does not come.
   const waitSeconds = failures.length > 0 ? 5 : 60
   screen.stage('Comparing')
-  const spool =
-    state.gateways === null
-      ? null
-      : await compareSpool({
-          sourceSocket: source.socket,
-          sourceBinlogDirectory: source.binlogDirectory,
-          spoolFiles: () => newestEpochFolder(state.spoolDirectory),
-          waitSeconds,
-          signal,
-          ...(options.corruptSpool ? { beforeCompare: corrupt } : {}),
-        })
-  if (spool !== null) show(screen, 'spool identical to source', spool.identical)
-  const tables = await compareTables({
-    flavor: options.flavor,
-    sourceSocket: source.socket,
-    replicaSocket: replica.socket,
-    waitSeconds,
-    signal,
+  const reports = await compareLab({
+    ...{ state, waitSeconds, signal },
+    ...(options.corruptSpool ? { beforeCompare: corrupt } : {}),
   })
-  show(screen, 'replica equals source', tables.equal)
-  const held = await countLedger(replica)
-  if (held < committed) {
-    failures.push(`the replica has ${held} of ${committed} acknowledged transactions`)
+  for (const { stream, site, label, spool, tables } of reports) {
+    const of = label === '' ? '' : `${label}: `
+    if (spool !== null) show(screen, `${of}spool identical to source`, spool.identical)
+    show(screen, `${of}replica equals source`, tables.equal)
+    const committed = loads.find((one) => one.stream === stream)?.workload.status().committed ?? 0
+    const held = await countLedger(databaseOf(state, stream, site))
+    if (held < committed) {
+      failures.push(`${of}the replica has ${held} of ${committed} acknowledged transactions`)
+    }
   }
-  return {
-    spool,
-    tables,
-    binlogBytes: spool?.sourceBytes ?? (await readBinlogBytes(source.binlogDirectory)) ?? 0,
-  }
+  return reports
 }
 
 function show(screen: DemoScreen, claim: string, holds: boolean): void {

@@ -1,5 +1,5 @@
 import { mkdir, open, readFile, rm, statfs } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { ignoreMissing } from '../../base/atomic-file.ts'
 import type { LabPaths } from '../lab-paths.ts'
 import { runCommand, tryCommand } from './command.ts'
@@ -20,7 +20,9 @@ export async function mountSpoolDisk(
 ): Promise<void> {
   const mountPoint = dirname(spoolDirectory)
   await mkdir(mountPoint, { recursive: true })
-  const image = join(paths.dataDirectory, 'spool-disk.img')
+  // One a gateway: the folder of its spools is in that of its data.
+  const owner = basename(dirname(mountPoint))
+  const image = join(paths.dataDirectory, `spool-disk-${owner}.img`)
   const file = await open(image, 'w')
   try {
     await file.truncate(DISK_BYTES)

@@ -3,19 +3,14 @@ import type { Connection } from 'mysql2/promise'
 import type { Flavor } from '../../base/flavor.ts'
 import type { ProcessRecord } from '../hosts/lab-process.ts'
 import { onHost } from '../hosts/namespaces.ts'
-import { ADDRESSES, type LabPaths, PORTS } from '../lab-paths.ts'
+import type { LabPaths } from '../lab-paths.ts'
 import { type LoginName, readPassword } from '../lab-secrets.ts'
+import type { LabDatabase } from '../lab-shape.ts'
+import { addressesOf } from '../lab-sites.ts'
 import type { LoginRecord } from '../lab-state.ts'
 import type { ServerRecord } from './server-options.ts'
 import { connectSql } from './sql-connection.ts'
 import { startServer } from './start-server.ts'
-
-export type DatabaseName = 'source' | 'replica'
-
-const PLACES = {
-  source: { host: 'prod-db', address: ADDRESSES.prodDb, port: PORTS.source, serverId: 1001 },
-  replica: { host: 'dr-db', address: ADDRESSES.drDb, port: PORTS.replica, serverId: 2001 },
-} as const
 
 /** Small, so that even a short load goes over several files. */
 const BINLOG_BYTES_MAX = 4 * 1024 * 1024
@@ -26,24 +21,23 @@ type Logins = Readonly<Record<LoginName, LoginRecord>>
 export async function startDatabase(
   paths: LabPaths,
   flavor: Flavor,
-  name: DatabaseName,
+  { name, site, role, port, serverId }: LabDatabase,
   signal?: AbortSignal,
 ): Promise<ServerRecord> {
-  const place = PLACES[name]
   const server = await startServer({
     flavor,
     directory: join(paths.dataDirectory, name),
-    port: place.port,
-    bindAddress: place.address,
-    serverId: place.serverId,
-    commandPrefix: onHost(paths, place.host),
+    port,
+    bindAddress: addressesOf(site).db,
+    serverId,
+    commandPrefix: onHost(paths, `${site}-db`),
     detached: true,
     maxBinlogBytes: BINLOG_BYTES_MAX,
-    // A replica can fetch again what a power cut would cost it, and two share one disk here.
-    durable: name === 'source',
+    // A replica can fetch again what a power cut would cost it, and all share one disk here.
+    durable: role === 'origin',
     ...(signal === undefined ? {} : { signal }),
   })
-  if (name === 'replica') await forbidWrites(server.record())
+  if (role === 'copy') await forbidWrites(server.record())
   return server.record()
 }
 
@@ -62,25 +56,39 @@ async function forbidWrites(replica: ServerRecord): Promise<void> {
 
 /** Accounts are made on each server by itself and are not part of what is replicated. */
 export async function createAccounts(
-  databases: { readonly source: ServerRecord; readonly replica: ServerRecord },
+  server: ServerRecord,
+  role: LabDatabase['role'],
   logins: Logins,
 ): Promise<void> {
-  const { flavor } = databases.source
-  await withRoot(databases.source, async (connection) => {
-    await createAccount(connection, logins.source, sourceGrants(flavor))
-    await createAccount(connection, logins.relay, ['REPLICATION SLAVE'])
+  await withRoot(server, async (connection) => {
+    if (role === 'origin') await createSourceAccounts(connection, server.flavor, logins)
+    else await createReplicaAccount(connection, server.flavor, logins)
   })
-  await withRoot(databases.replica, async (connection) => {
-    const readOnly = flavor === 'mysql' ? 'super_read_only' : 'read_only'
-    await connection.query(`SET GLOBAL ${readOnly} = OFF`)
-    await createAccount(connection, logins.replica, replicaGrants(flavor))
-    if (flavor === 'mysql') {
-      // Where MySQL says what its replication threads do.
-      const account = `'${logins.replica.user}'@'%'`
-      await connection.query(`GRANT SELECT ON performance_schema.* TO ${account}`)
-    }
-    await connection.query(`SET GLOBAL ${readOnly} = ON`)
-  })
+}
+
+async function createSourceAccounts(
+  connection: Connection,
+  flavor: Flavor,
+  logins: Logins,
+): Promise<void> {
+  await createAccount(connection, logins.source, sourceGrants(flavor))
+  await createAccount(connection, logins.relay, ['REPLICATION SLAVE'])
+}
+
+async function createReplicaAccount(
+  connection: Connection,
+  flavor: Flavor,
+  logins: Logins,
+): Promise<void> {
+  const readOnly = flavor === 'mysql' ? 'super_read_only' : 'read_only'
+  await connection.query(`SET GLOBAL ${readOnly} = OFF`)
+  await createAccount(connection, logins.replica, replicaGrants(flavor))
+  if (flavor === 'mysql') {
+    // Where MySQL says what its replication threads do.
+    const account = `'${logins.replica.user}'@'%'`
+    await connection.query(`GRANT SELECT ON performance_schema.* TO ${account}`)
+  }
+  await connection.query(`SET GLOBAL ${readOnly} = ON`)
 }
 
 /** Read the binlog, say where it ends. */

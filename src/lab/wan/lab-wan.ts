@@ -2,19 +2,26 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isRunning, type ProcessRecord, startProcess } from '../hosts/lab-process.ts'
 import { onHost } from '../hosts/namespaces.ts'
-import { ADDRESSES, type LabPaths, PORTS } from '../lab-paths.ts'
+import { type LabPaths, PORTS } from '../lab-paths.ts'
+import { addressesOf } from '../lab-sites.ts'
 import { requestWan } from './wan.ts'
 import type { WanRelayOptions } from './wan-relay.ts'
-import type { WanSettings } from './wan-settings.ts'
+import type { WanPairSettings } from './wan-settings.ts'
 
 /** Starts the WAN process of a lab and waits until it passes packets. */
-export async function startWan(paths: LabPaths, settings: WanSettings): Promise<ProcessRecord> {
+export async function startWan(
+  paths: LabPaths,
+  pairs: readonly WanPairSettings[],
+): Promise<ProcessRecord> {
+  const sites = [...new Set(pairs.flatMap(({ between }) => between))]
   const options: WanRelayOptions = {
     controlSocket: paths.wanSocket,
-    settings,
     port: PORTS.wireguard,
-    a: { wanAddress: ADDRESSES.wanProd, gatewayAddress: ADDRESSES.prodGwWan },
-    b: { wanAddress: ADDRESSES.wanDr, gatewayAddress: ADDRESSES.drGwWan },
+    sites: sites.map((site) => {
+      const addresses = addressesOf(site)
+      return { site, publicAddress: addresses.public, gatewayAddress: addresses.gatewayWan }
+    }),
+    pairs,
   }
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   const script = fileURLToPath(new URL(`./wan-relay.${extension}`, import.meta.url))

@@ -2,159 +2,131 @@ import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
-import { performance } from 'node:perf_hooks'
 import { createInterface } from 'node:readline'
-import { describeError } from '../../base/errors.ts'
-import {
-  closeKernelPath,
-  openKernelPath,
-  readKernelPath,
-  type WanPathOptions,
-} from './wan-kernel-path.ts'
-import { WanScheduler } from './wan-scheduler.ts'
-import { isClear, type WanDirection, type WanSettings } from './wan-settings.ts'
+import { describeError, LandbridgeError } from '../../base/errors.ts'
+import type { SiteName } from '../lab-sites.ts'
+import { closeKernelPath, openKernelPath, readKernelPath, type WanSite } from './wan-kernel-path.ts'
+import { WanPair, type WanPairReport } from './wan-pair.ts'
+import type { WanPairSettings, WanSettings } from './wan-settings.ts'
 
 /**
- * The WAN of a lab: a process of its own in the `wan` namespace, between the two gateways. While
- * nothing is impaired the kernel passes the packets (see wan-kernel-path.ts); as soon as something
- * is, they come here. Controlled by JSON lines on a Unix socket: `{"set": {...}}` or `{}`, each
- * answered by one WanReport. Runs as `node wan-relay.ts '<WanRelayOptions as JSON>'`.
+ * The WAN of a lab: a process of its own in the `wan` namespace, between all gateways. While
+ * nothing is impaired between two sites the kernel passes their packets (see wan-kernel-path.ts);
+ * as soon as something is, they come here. Controlled by JSON lines on a Unix socket:
+ * `{"set": {...}, "between": ["ec2", "azure"]}`, both of which may be missing, each answered by one
+ * WanReport. Runs as `node wan-relay.ts '<WanRelayOptions as JSON>'`.
  */
-export interface WanRelayOptions extends WanPathOptions {
+export interface WanRelayOptions {
   readonly controlSocket: string
-  readonly settings: WanSettings
+  /** The UDP port that is carried: the same at all sites. */
+  readonly port: number
+  readonly sites: readonly WanSite[]
+  readonly pairs: readonly WanPairSettings[]
 }
 
 export interface WanReport {
-  readonly settings: WanSettings
-  /** Who passes the packets at the moment. */
-  readonly path: 'kernel' | 'relay'
-  readonly directions: Record<WanDirection, { packets: number; bytes: number; dropped: number }>
+  readonly pairs: readonly WanPairReport[]
 }
 
-interface Lane {
-  readonly direction: WanDirection
-  readonly from: UdpSocket
-  readonly to: UdpSocket
-  readonly toAddress: string
+interface Request {
+  readonly set?: Partial<WanSettings>
+  readonly between?: readonly [SiteName, SiteName] | null
 }
 
 const BUFFER_BYTES = 4 * 1024 * 1024
 
 export class WanRelay {
   readonly #options: WanRelayOptions
-  readonly #scheduler: WanScheduler<Buffer>
-  #lanes: Lane[] = []
-  #timer: NodeJS.Timeout | undefined
-  #timerAtMs = Number.POSITIVE_INFINITY
-  #kernel = false
+  readonly #pairs: readonly WanPair[]
+  /** By site: what is sent to its public address arrives here, and what it sends leaves here. */
+  readonly #sockets = new Map<SiteName, UdpSocket>()
+  /** Those that the kernel passes packets for. */
+  #byKernel: readonly WanPair[] = []
   /** One change of the kernel's path at a time. */
   #changing: Promise<unknown> = Promise.resolve()
-  readonly #passed = { 'a-to-b': { packets: 0, bytes: 0 }, 'b-to-a': { packets: 0, bytes: 0 } }
 
   constructor(options: WanRelayOptions) {
     this.#options = options
-    this.#scheduler = new WanScheduler({ settings: options.settings, random: Math.random })
+    this.#pairs = options.pairs.map(({ between: [a, b], settings }) => {
+      const sites = [this.#site(a), this.#site(b)] as const
+      return new WanPair({ sites, settings, send: (...packet) => this.#send(...packet) })
+    })
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { a, b, port, controlSocket } = this.#options
-    const [socketA, socketB] = await Promise.all([
-      bind(a.wanAddress, port),
-      bind(b.wanAddress, port),
-    ])
-    this.#lanes = [
-      { direction: 'a-to-b', from: socketA, to: socketB, toAddress: b.gatewayAddress },
-      { direction: 'b-to-a', from: socketB, to: socketA, toAddress: a.gatewayAddress },
-    ]
-    for (const lane of this.#lanes) lane.from.on('message', (packet) => this.#take(lane, packet))
+    const { sites, port, controlSocket } = this.#options
+    for (const site of sites) {
+      const socket = await bind(site.publicAddress, port)
+      this.#sockets.set(site.site, socket)
+      socket.on('message', (packet, { address }) => this.#take(packet, address, site))
+    }
     await closeKernelPath()
     await this.#apply({})
     const control = await this.#listen(controlSocket)
     try {
       if (!signal.aborted) await once(signal, 'abort')
     } finally {
-      clearTimeout(this.#timer)
+      for (const pair of this.#pairs) pair.stop()
       control.close()
       await this.#changing
       await closeKernelPath()
-      socketA.close()
-      socketB.close()
+      for (const socket of this.#sockets.values()) socket.close()
       await rm(controlSocket, { force: true })
     }
   }
 
-  #take(lane: Lane, packet: Buffer): void {
-    const nowMs = performance.now()
-    const verdict = this.#scheduler.offer(lane.direction, packet, packet.length, nowMs)
-    if (verdict === 'now') this.#send(lane, packet)
-    else if (verdict === 'queued') this.#arm(nowMs)
+  #site(name: SiteName): WanSite {
+    const found = this.#options.sites.find(({ site }) => site === name)
+    if (found === undefined) throw new TypeError(`a pair with ${name}, which is no site`)
+    return found
   }
 
-  #send(lane: Lane, packet: Buffer): void {
+  /** Only gateways are known here; what anything else sends goes nowhere. */
+  #take(packet: Buffer, fromAddress: string, to: WanSite): void {
+    const from = this.#options.sites.find(({ gatewayAddress }) => gatewayAddress === fromAddress)
+    if (from === undefined) return
+    this.#pairs.find((pair) => pair.isBetween(from.site, to.site))?.take(packet, from)
+  }
+
+  #send(packet: Buffer, from: WanSite, to: WanSite): void {
+    const socket = this.#sockets.get(from.site)
     // The gateway's port may be closed for the moment; UDP does not tell and nobody is to care.
-    lane.to.send(packet, this.#options.port, lane.toAddress, () => undefined)
+    socket?.send(packet, this.#options.port, to.gatewayAddress, () => undefined)
   }
 
-  #arm(nowMs: number): void {
-    const atMs = this.#scheduler.nextAtMs()
-    if (atMs === null || atMs >= this.#timerAtMs) return
-    clearTimeout(this.#timer)
-    this.#timerAtMs = atMs
-    this.#timer = setTimeout(() => this.#release(), Math.max(0, atMs - nowMs))
-  }
-
-  #release(): void {
-    this.#timerAtMs = Number.POSITIVE_INFINITY
-    // Node's timers count whole milliseconds: what is due within half of one goes along.
-    const nowMs = performance.now() + 0.5
-    for (const lane of this.#lanes) {
-      for (const packet of this.#scheduler.take(lane.direction, nowMs)) this.#send(lane, packet)
-    }
-    this.#arm(performance.now())
-  }
-
-  async #apply(changes: Partial<WanSettings>): Promise<WanReport> {
+  async #apply({ set = {}, between = null }: Request): Promise<WanReport> {
     const applied = this.#changing.then(async () => {
-      this.#scheduler.update(changes)
-      const wanted = isClear(this.#scheduler.settings)
-      if (this.#kernel && !wanted) {
-        await this.#countKernel()
-        await closeKernelPath()
-        this.#kernel = false
-      } else if (!this.#kernel && wanted) {
-        this.#kernel = await openKernelPath(this.#options)
+      const chosen = this.#pairs.filter((pair) => between === null || pair.isBetween(...between))
+      if (chosen.length === 0) {
+        throw new LandbridgeError('ERR_USAGE', `there is nothing between ${between?.join(' and ')}`)
       }
+      for (const pair of chosen) pair.update(set)
+      await this.#choosePaths()
       return this.#report()
     })
     this.#changing = applied.catch(() => undefined)
     return applied
   }
 
-  async #countKernel(): Promise<void> {
-    const read = await readKernelPath()
-    for (const direction of ['a-to-b', 'b-to-a'] as const) {
-      this.#passed[direction].packets += read[direction].packets
-      this.#passed[direction].bytes += read[direction].bytes
-    }
+  async #choosePaths(): Promise<void> {
+    const wanted = this.#pairs.filter((pair) => pair.isClear)
+    const before = this.#byKernel
+    if (wanted.length === before.length && wanted.every((pair) => before.includes(pair))) return
+    const kernel = await readKernelPath()
+    for (const pair of before) pair.count(kernel)
+    this.#byKernel = []
+    if (wanted.length === 0) return closeKernelPath()
+    const sites = wanted.map((pair) => pair.sites)
+    if (await openKernelPath(this.#options.port, sites)) this.#byKernel = wanted
+    else await closeKernelPath()
   }
 
   async #report(): Promise<WanReport> {
-    const kernel = this.#kernel ? await readKernelPath() : null
-    const of = (direction: WanDirection) => {
-      const relayed = this.#scheduler.counters(direction)
-      const passed = this.#passed[direction]
-      return {
-        packets: relayed.forwarded + passed.packets + (kernel?.[direction].packets ?? 0),
-        bytes: relayed.forwardedBytes + passed.bytes + (kernel?.[direction].bytes ?? 0),
-        dropped: relayed.dropped,
-      }
-    }
-    return {
-      settings: this.#scheduler.settings,
-      path: this.#kernel ? 'kernel' : 'relay',
-      directions: { 'a-to-b': of('a-to-b'), 'b-to-a': of('b-to-a') },
-    }
+    const kernel = this.#byKernel.length === 0 ? null : await readKernelPath()
+    const pairs = this.#pairs.map((pair) =>
+      pair.report(this.#byKernel.includes(pair) ? kernel : null),
+    )
+    return { pairs }
   }
 
   async #listen(path: string): Promise<Server> {
@@ -176,8 +148,8 @@ export class WanRelay {
   }
 
   async #answer(line: string): Promise<WanReport> {
-    const request: { set?: Partial<WanSettings> } = JSON.parse(line)
-    return await this.#apply(request.set ?? {})
+    const request: Request = JSON.parse(line)
+    return await this.#apply(request)
   }
 }
 

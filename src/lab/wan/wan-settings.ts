@@ -1,9 +1,10 @@
 import { LandbridgeError } from '../../base/errors.ts'
+import { isSiteName, type SiteName } from '../lab-sites.ts'
 
-/** `a` is the production side, `b` the DR side. */
+/** `a` is the first site of a pair, in the order of the lab's sites; `b` the other one. */
 export type WanDirection = 'a-to-b' | 'b-to-a'
 
-/** What the WAN between the gateways does to packets, the same in both directions. */
+/** What the WAN between two sites does to packets, the same in both directions. */
 export interface WanSettings {
   /** One way; the round trip is twice this. */
   readonly delayMs: number
@@ -20,6 +21,11 @@ export interface WanSettings {
   readonly blackhole: WanDirection | null
   /** UDP payloads larger than this are dropped without a word, as a broken path MTU does. */
   readonly dropAboveBytes: number | null
+}
+
+export interface WanPairSettings {
+  readonly between: readonly [SiteName, SiteName]
+  readonly settings: WanSettings
 }
 
 export const clearWan: WanSettings = {
@@ -84,6 +90,15 @@ export function parseWanFlags(flags: WanFlags): Partial<WanSettings> {
   return changes
 }
 
+/** `ec2,azure`, in any order. */
+export function parseBetween(text: string): readonly [SiteName, SiteName] {
+  const [one = '', other = '', ...more] = text.split(',').map((part) => part.trim())
+  if (isSiteName(one) && isSiteName(other) && one !== other && more.length === 0) {
+    return [one, other]
+  }
+  throw badFlag('--between', text, 'two sites such as ec2,azure')
+}
+
 /** `50mbit`, `1.5gbit`, `800kbit`, plain bits per second, or `none`. */
 export function parseRate(text: string): number | null {
   return orNone(text, () => {
@@ -100,7 +115,7 @@ export function parseRate(text: string): number | null {
 function parseDirection(text: string): WanDirection | null {
   if (text === 'none') return null
   if (text === 'a-to-b' || text === 'b-to-a') return text
-  throw badFlag('--blackhole', text, 'a-to-b (production to DR), b-to-a or none')
+  throw badFlag('--blackhole', text, 'a-to-b (from the first site of a pair), b-to-a or none')
 }
 
 function orNone<T>(text: string, parse: (text: string) => T): T | null {

@@ -1,19 +1,24 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { LandbridgeError } from '../../base/errors.ts'
+import type { SiteName } from '../lab-sites.ts'
 import type { WanReport } from './wan-relay.ts'
 import type { WanSettings } from './wan-settings.ts'
 
-/** Asks the WAN process of a lab to change something (or nothing), and for what is then so. */
+/**
+ * Asks the WAN process of a lab to change something (or nothing) between two sites or between all,
+ * and for what is then so.
+ */
 export async function requestWan(
   controlSocket: string,
   changes: Partial<WanSettings> = {},
+  between: readonly [SiteName, SiteName] | null = null,
 ): Promise<WanReport> {
   const socket = connect(controlSocket)
   socket.setTimeout(10_000, () => socket.destroy(new Error('no answer within 10 s')))
   try {
     await once(socket, 'connect')
-    socket.write(`${JSON.stringify({ set: changes })}\n`)
+    socket.write(`${JSON.stringify({ set: changes, between })}\n`)
     let answer = ''
     for await (const chunk of socket) answer += chunk
     const report: WanReport | { error: string } = JSON.parse(answer)

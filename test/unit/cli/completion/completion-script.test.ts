@@ -87,7 +87,9 @@ describe('in bash', () => {
       ...['debug', 'info', 'warn', 'error'],
     ])
     expect(complete(['landbridge', 'demo', '--flavor', 'ma'])).toEqual(['mariadb'])
-    expect(complete(['landbridge', 'lab', 'kill', 'dr'])).toEqual(['dr-gateway', 'dr-gw', 'dr-db'])
+    expect(complete(['landbridge', 'lab', 'kill', 'azure'])).toEqual([
+      ...['azure-gateway', 'azure-db', 'azure-db-main', 'azure-db-back', 'azure-gw'],
+    ])
     expect(complete(['landbridge', 'completion', ''])).toContain('fish')
     expect(complete(['landbridge', 'demo', '--seconds', ''])).toEqual([])
   })

@@ -128,8 +128,13 @@ const failures = ['x', 'y']
 const older = { older: failures, olderReason: 'x' }
 const comparison = hostile({
   ok: false,
-  spool: { ...{ identical: false, files: 1, bytes: 1, sourceBytes: 1, failures }, ...older },
-  tables: { equal: false, tables: 1, rows: 1, failures, unproven: 0 },
+  copies: [
+    {
+      label: 'x',
+      spool: { ...{ identical: false, files: 1, bytes: 1, sourceBytes: 1, failures }, ...older },
+      tables: { equal: false, tables: 1, rows: 1, failures, unproven: 0 },
+    },
+  ],
 })
 const setup: SetupReport = hostile({
   files: [{ path: 'x', outcome: 'created' }],
@@ -144,11 +149,16 @@ const lab = hostile({
   name: 'x',
   problems: ['x'],
   processes: [{ name: 'x', pid: 1, running: true }],
-  source: database,
-  replica: database,
-  gateways: { production: gateway, dr: gateway },
-  spoolFiles: 'x',
-  status: { dr: drStatus },
+  streams: [
+    {
+      ...{ name: 'x', origin: 'x', source: database },
+      copies: [
+        { ...{ site: 'x', state: 'x', replicaState: 'x', replica: database }, spoolFiles: 'x' },
+      ],
+    },
+  ],
+  gateways: [gateway],
+  status: [{ site: 'x', status: drStatus }],
   examples: { load: 'x' },
 }) as unknown as LabDescription
 

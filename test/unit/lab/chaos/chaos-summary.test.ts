@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest'
 import {
   byFault,
+  type ChaosSummary,
+  type CopyVerdict,
   type FaultReport,
   recoveriesOf,
   spreadOf,
+  summaryText,
 } from '../../../../src/lab/chaos/chaos-summary.ts'
 
 const report = (step: number, name: string, recoveryMs: number | null): FaultReport => ({
@@ -34,4 +37,45 @@ test('a pair of faults recovers once and counts for both', () => {
 
 test('a fault that could not be done does not count', () => {
   expect(byFault([{ ...report(1, 'kill source', 3), skipped: 'not running' }])).toEqual({})
+})
+
+const whole: CopyVerdict = {
+  stream: 'main',
+  site: 'azure',
+  lost: 0,
+  doubled: 0,
+  spoolIdentical: true,
+  replicaEqual: true,
+}
+const summary: ChaosSummary = {
+  ok: false,
+  flavor: 'mysql',
+  seed: 1,
+  seconds: 60,
+  faults: 3,
+  transactions: 9,
+  unknown: 0,
+  lost: 2,
+  doubled: 0,
+  spoolIdentical: true,
+  replicaEqual: false,
+  copies: [whole, { ...whole, site: 'gcp', lost: 2, replicaEqual: false }],
+  recoveryMs: null,
+  replicaRecoveryMs: null,
+  byFault: {},
+  memory: { ec2: null, azure: { beginMiB: 40, maxMiB: 60, endMiB: 50 } },
+  machine: { processors: 2, load: 1 },
+  failures: [],
+}
+
+test('several copies are told one by one, the only one is not', () => {
+  const lines = summaryText(summary).split('\n')
+  expect(lines).toContainEqual(
+    expect.stringMatching(/^ {2}main at azure +0 lost, 0 doubled, spool identical, replica equal$/),
+  )
+  expect(lines).toContainEqual(
+    expect.stringMatching(/^ {2}main at gcp +2 lost, .* replica NOT EQUAL$/),
+  )
+  expect(lines).toContain('  memory, azure          40 MiB at first, 50 at last, 60 at most')
+  expect(summaryText({ ...summary, copies: [whole] })).not.toContain('main at azure')
 })

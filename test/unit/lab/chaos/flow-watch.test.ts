@@ -12,7 +12,7 @@ interface Moment {
 
 /** What is found when the DR gateway was seen like that once a second. */
 function watch(moments: Iterable<Moment>): readonly string[] {
-  const flow = new FlowWatch()
+  const flow = new FlowWatch('main')
   for (const { second, state = 'ok', synced, acknowledged } of moments) {
     flow.observe({ nowMs: second * 1_000, status: seen(state, synced), acknowledged })
   }

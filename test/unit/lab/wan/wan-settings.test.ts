@@ -3,6 +3,7 @@ import {
   clearWan,
   describeWan,
   isClear,
+  parseBetween,
   parseRate,
   parseWanFlags,
 } from '../../../../src/lab/wan/wan-settings.ts'
@@ -38,6 +39,13 @@ test.each([
   [{ blackhole: 'sideways' }],
 ])('refuses %j and says what it takes', (flags) => {
   expect(() => parseWanFlags(flags)).toThrow(expect.objectContaining({ code: 'ERR_USAGE' }))
+})
+
+test('reads two sites, and refuses what is not two of them', () => {
+  expect(parseBetween('azure, ec2')).toEqual(['azure', 'ec2'])
+  for (const text of ['ec2', 'ec2,ec2', 'ec2,moon', 'ec2,azure,gcp']) {
+    expect(() => parseBetween(text)).toThrow(expect.objectContaining({ code: 'ERR_USAGE' }))
+  }
 })
 
 test('reads rates in bits per second', () => {
