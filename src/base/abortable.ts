@@ -1,6 +1,6 @@
 /**
- * Settles as `promise` does, or rejects with the reason once `signal` is aborted. Leaves no listener
- * behind: a signal that lives as long as the process would keep each of them.
+ * Settles as `promise` does, or rejects with the reason once `signal` is aborted. Leaves no
+ * listener behind: a signal that lives as long as the process would keep each of them.
  */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>()

@@ -26,7 +26,7 @@ const LOCK_SECONDS = 5
  * after another site took over is in no other copy, and would have to be thrown away.
  *
  *     look ──takes writes──▶ made read-only ──▶ look again, every 30 s
- *       └──takes writes, though it was read-only and was not restarted──▶ somebody did that: reported
+ *       └──takes writes, though it was read-only and not restarted──▶ somebody did that: reported
  */
 export class Fence {
   readonly #options: FenceOptions

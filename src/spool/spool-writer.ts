@@ -1,19 +1,17 @@
 import type { Clock } from '../base/clock.ts'
 import { Condition } from '../base/condition.ts'
-import { describeError, errorFields, isAbortError, LandbridgeError } from '../base/errors.ts'
+import { isAbortError, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import { Trouble, type TroubleNow } from '../base/trouble.ts'
+import type { TroubleNow } from '../base/trouble.ts'
 import { isBinlogName, unusableName } from '../binlog/binlog-name.ts'
-import type { EventHeader } from '../binlog/event-framer.ts'
-import type { GtidEvent } from '../binlog/gtid-event.ts'
-import { diskFailure, hasRoom, isDiskFull, syncFailure } from './disk-failure.ts'
-import { FileScanner } from './file-scanner.ts'
+import { diskFailure, isDiskFull, syncFailure } from './disk-failure.ts'
+import { DISK_RETRY_MS, DiskTrouble } from './disk-trouble.ts'
 import type { Spool } from './spool.ts'
-import type { HeldPoint, SpoolFile } from './spool-file.ts'
+import type { HeldPoint } from './spool-file.ts'
+import { SpoolIntake } from './spool-intake.ts'
 import type { EpochBeginning } from './spool-lineage.ts'
 import { type ScannedBytes, SyncGroup } from './sync-group.ts'
 import { TailWriter } from './tail-writer.ts'
-import { TransactionBatch } from './transaction-batch.ts'
 
 export interface SpoolWriterOptions {
   readonly spool: Spool
@@ -33,7 +31,6 @@ const BATCH_BUFFERS_MAX = 512
 /** While bytes keep coming, they are synced at least this often, by size and by time. */
 const UNSYNCED_BYTES_MAX = 8 * 1024 * 1024
 const UNSYNCED_MS_MAX = 50
-const DISK_RETRY_MS = 1_000
 
 /**
  * Writes what the link delivers: scanned on arrival (so bad bytes are refused before they are
@@ -50,29 +47,24 @@ export class SpoolWriter {
   readonly #options: SpoolWriterOptions
   readonly #spool: Spool
   readonly #changed = new Condition()
+  readonly #intake: SpoolIntake
   #queue: QueueItem[] = []
-  /** What the bytes now being scanned complete. */
-  #batch = new TransactionBatch()
   /** Written, and not covered by a sync that runs. */
   #unsynced: SyncGroup | null = null
   /** The sync that runs. Settles when it is published, or when `#syncFailure` says why not. */
   #syncing: Promise<void> | null = null
   #syncFailure: unknown = null
   #tail: TailWriter | null = null
-  #scanner: FileScanner | null = null
-  #scanned: SpoolFile | null = null
-  #readAtMs = 0
   #queuedBytes = 0
   #rewind: PromiseWithResolvers<void> | null = null
   #broken = false
-  readonly #trouble: Trouble<LandbridgeError>
-  /** A write went well since the trouble was last met: it is over when a sync does as well. */
-  #isOvercome = false
+  readonly #trouble: DiskTrouble
 
   constructor(options: SpoolWriterOptions) {
     this.#options = options
     this.#spool = options.spool
-    this.#trouble = new Trouble(options.clock)
+    this.#intake = new SpoolIntake(options.spool)
+    this.#trouble = new DiskTrouble(options)
   }
 
   /** What keeps bytes from being stored right now, for status. */
@@ -94,7 +86,7 @@ export class SpoolWriter {
         else if (this.#rewind !== null) await this.#doRewind(signal)
         else if (this.#isSyncDue()) this.#beginSync()
         else if (this.#queue.length > 0) await this.#step(signal)
-        else if (this.#isFull && this.#syncing === null) await this.#lookForRoom(signal)
+        else if (this.#trouble.isFull && this.#syncing === null) await this.#lookForRoom(signal)
         else await this.#changed.wait({ signal })
       }
     } catch (error) {
@@ -110,9 +102,9 @@ export class SpoolWriter {
   async checkPlace(): Promise<void> {
     try {
       await this.#spool.disk.check()
-      this.#over('ERR_SPOOL_FENCED')
+      this.#trouble.over('ERR_SPOOL_FENCED')
     } catch (error) {
-      this.#tell(await diskFailure(this.#spool, error))
+      this.#trouble.met(await diskFailure(this.#spool, error))
     }
   }
 
@@ -133,12 +125,12 @@ export class SpoolWriter {
     for (;;) {
       try {
         await this.#spool.beginEpoch(beginning)
-        this.#over('ERR_DISK_FULL', 'ERR_SPOOL_FLAVOR')
+        this.#trouble.over('ERR_DISK_FULL', 'ERR_SPOOL_FLAVOR')
         return
       } catch (error) {
-        this.#tellFlavor(error)
+        this.#trouble.metFlavor(error)
         if (!(error instanceof LandbridgeError && error.code === 'ERR_DISK_FULL')) throw error
-        await this.#tellFull(error)
+        await this.#trouble.metFull(error)
         await this.#options.clock.sleep(DISK_RETRY_MS, options)
       }
     }
@@ -149,31 +141,23 @@ export class SpoolWriter {
     try {
       await this.#spool.renewSource(source)
     } catch (error) {
-      this.#tellFlavor(error)
+      this.#trouble.metFlavor(error)
       throw error
     }
-    this.#over('ERR_SPOOL_FLAVOR')
+    this.#trouble.over('ERR_SPOOL_FLAVOR')
   }
 
   /** The bytes that follow belong to `name` from `offset` on. Throws ERR_SPOOL_POSITION. */
   beginFile(name: string, offset: number): void {
     if (this.#broken || this.#rewind !== null) return
-    if (!isBinlogName(name)) {
+    if (isBinlogName(name)) {
+      this.#queue.push({ kind: 'file', tail: this.#intake.file(name, offset) })
+      this.#changed.notifyAll()
+    } else {
       // Nothing of this stream can be stored; the link is of all streams and goes on.
-      this.#tell(unusableName(name))
+      this.#trouble.met(unusableName(name))
       this.#broken = true
-      return
     }
-    const last = this.#spool.files().at(-1)
-    if (offset > 0) {
-      const isEnd = last?.name === name && last.bytes === offset
-      // Only the first file behind a rewind begins inside; what is queued would be overwritten.
-      if (!isEnd || this.#scanner !== null) this.#refusePosition(name, offset)
-      this.#start(last, offset, this.#spool.checksum)
-      return
-    }
-    if (this.#spool.epoch === null) this.#refusePosition(name, offset)
-    this.#start(this.#spool.addFile(name), 0, false)
   }
 
   /**
@@ -182,50 +166,15 @@ export class SpoolWriter {
    */
   append(offset: number, bytes: Buffer, readAtMs: number, written?: () => void): void {
     if (this.#broken || this.#rewind !== null) return
-    const scanner = this.#scanner
-    if (scanner === null || scanner.offset !== offset) {
-      this.#refusePosition(this.#scanned?.name ?? '(none)', offset)
-    }
-    this.#readAtMs = readAtMs
-    this.#batch = new TransactionBatch()
+    this.#intake.requireAt(offset)
     try {
-      scanner.push(bytes)
+      this.#queue.push(this.#intake.scan(bytes, readAtMs, written))
     } catch (error) {
       // Nothing behind bad bytes may be stored, or there would be a hole: a rewind comes next.
       this.#broken = true
       throw error
     }
-    this.#queue.push({
-      kind: 'bytes',
-      bytes,
-      byteLength: bytes.length,
-      written,
-      boundary: scanner.boundary,
-      transactions: this.#batch,
-      complete: scanner.complete,
-      hasChecksum: scanner.hasChecksum,
-      firstTimestamp: scanner.firstTimestamp,
-      lastTimestamp: scanner.lastTimestamp,
-    })
     this.#queuedBytes += bytes.length
-    this.#changed.notifyAll()
-  }
-
-  #start(file: SpoolFile, offset: number, checksum: boolean): void {
-    const flavor = this.#spool.identity()?.flavor
-    if (flavor === undefined) throw new TypeError('a file needs an epoch')
-    this.#scanned = file
-    this.#scanner = new FileScanner(
-      flavor,
-      { offset, checksum },
-      {
-        onTransaction: (gtid: GtidEvent, header: EventHeader) => {
-          this.#batch.add(gtid, header, this.#readAtMs)
-        },
-        onPreviousGtids: () => undefined,
-      },
-    )
-    this.#queue.push({ kind: 'file', tail: new TailWriter(file, offset, this.#spool.disk) })
     this.#changed.notifyAll()
   }
 
@@ -239,7 +188,7 @@ export class SpoolWriter {
         return
       }
       await this.#writeBatch()
-      this.#isOvercome = true
+      this.#trouble.written()
     } catch (error) {
       await this.#failed(error, signal)
     }
@@ -309,13 +258,13 @@ export class SpoolWriter {
   async #sync(group: SyncGroup): Promise<void> {
     const { tail, last, batches, bytes } = group
     const { file } = tail
-    const mayBeOver = this.#isOvercome
+    const mayBeOver = this.#trouble.isOvercome
     try {
       await tail.sync()
     } catch (cause) {
       throw await syncFailure(this.#spool, file.path, cause)
     }
-    if (mayBeOver && this.#isOvercome) this.#trouble.over()
+    this.#trouble.synced(mayBeOver)
     if (this.#rewind !== null) return
     const commitMs = batches.flatMap((batch) => batch.commitMs)
     file.complete = last.complete
@@ -344,7 +293,7 @@ export class SpoolWriter {
     await this.#tail?.close()
     this.#tail = tail
     await tail.open()
-    this.#over('ERR_BINLOG_NAME')
+    this.#trouble.over('ERR_BINLOG_NAME')
   }
 
   /**
@@ -369,7 +318,7 @@ export class SpoolWriter {
       const failure = await diskFailure(this.#spool, error)
       if (failure.code === 'ERR_DISK_FULL') {
         // Some file systems need room even to make room: the rewind stays asked for.
-        await this.#tellFull(failure)
+        await this.#trouble.metFull(failure)
         await this.#options.clock.sleep(DISK_RETRY_MS, { signal })
         return
       }
@@ -378,7 +327,7 @@ export class SpoolWriter {
     this.#queue = []
     this.#unsynced = null
     this.#queuedBytes = 0
-    this.#scanner = null
+    this.#intake.reset()
     this.#broken = false
     this.#rewind = null
   }
@@ -408,7 +357,7 @@ export class SpoolWriter {
       await this.#cutTail()
     } catch (error) {
       // The rewind before the next session does it again.
-      this.#tell(await diskFailure(this.#spool, error))
+      this.#trouble.met(await diskFailure(this.#spool, error))
     }
   }
 
@@ -416,48 +365,15 @@ export class SpoolWriter {
   async #tellSyncFailure(): Promise<boolean> {
     await this.#syncing
     const failure = this.#takeSyncFailure()
-    if (failure !== null) this.#tell(await diskFailure(this.#spool, failure))
+    if (failure !== null) this.#trouble.met(await diskFailure(this.#spool, failure))
     return failure !== null
-  }
-
-  get #isFull(): boolean {
-    return this.#trouble.now?.error.code === 'ERR_DISK_FULL'
   }
 
   /** What the disk refused went with its session: only a look says whether there is room now. */
   async #lookForRoom(signal: AbortSignal): Promise<void> {
-    const done = new AbortController()
-    const options = { signal: AbortSignal.any([signal, done.signal]) }
-    const { clock } = this.#options
-    try {
-      await Promise.race([clock.sleep(DISK_RETRY_MS, options), this.#changed.wait(options)])
-    } finally {
-      done.abort()
-    }
-    const isThere = await hasRoom(this.#spool.directory, this.#spool.disk).catch(() => false)
-    if (isThere && this.#queue.length === 0 && this.#rewind === null) this.#trouble.over()
-  }
-
-  /** Ends with the next source that fits, and is shown until then: each session ends at once. */
-  #tellFlavor(error: unknown): void {
-    if (error instanceof LandbridgeError && error.code === 'ERR_SPOOL_FLAVOR') this.#tell(error)
-  }
-
-  #over(...codes: readonly string[]): void {
-    if (codes.includes(this.#trouble.now?.error.code ?? '')) this.#trouble.over()
-  }
-
-  /** Files that are due may make room at once; the gateway's own round comes later. */
-  async #tellFull(error: LandbridgeError): Promise<void> {
-    const isNews = !this.#isFull
-    this.#tell(error)
-    if (isNews) await this.#spool.applyRetention()
-  }
-
-  #tell(error: LandbridgeError): void {
-    this.#isOvercome = false
-    if (this.#trouble.met(error) !== 'begun') return
-    this.#options.log.error(errorFields(error), describeError(error))
+    const isThere = await this.#trouble.lookForRoom(this.#changed, signal)
+    const isIdle = this.#queue.length === 0 && this.#rewind === null
+    if (isThere && isIdle) this.#trouble.over('ERR_DISK_FULL')
   }
 
   /** A full disk is waited for; anything else, and bytes that no sync saved, end the session. */
@@ -465,8 +381,8 @@ export class SpoolWriter {
     if (isAbortError(cause)) throw cause
     const { clock } = this.#options
     const error = await diskFailure(this.#spool, cause)
-    if (error.code === 'ERR_DISK_FULL') await this.#tellFull(error)
-    else this.#tell(error)
+    if (error.code === 'ERR_DISK_FULL') await this.#trouble.metFull(error)
+    else this.#trouble.met(error)
     // A rewind is asked for: it cuts off what could not be written.
     if (this.#rewind !== null) return
     if (isDiskFull(cause)) {
@@ -480,16 +396,8 @@ export class SpoolWriter {
     await this.#tellSyncFailure()
     await this.#cutBroken()
     // No dump per moment at the source for as long as the disk stays full.
-    if (this.#isFull) await clock.sleep(DISK_RETRY_MS, { signal })
+    if (this.#trouble.isFull) await clock.sleep(DISK_RETRY_MS, { signal })
     // A session anew would meet the same name, and the link is of other streams too.
     if (this.#rewind === null && error.code !== 'ERR_BINLOG_NAME') this.#options.onBroken(error)
-  }
-
-  #refusePosition(name: string, offset: number): never {
-    throw new LandbridgeError(
-      'ERR_SPOOL_POSITION',
-      `the peer sent bytes for ${name} at ${offset}, which is not where the spool ends`,
-      { retryable: true, details: { name, offset } },
-    )
   }
 }

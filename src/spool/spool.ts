@@ -13,13 +13,7 @@ import { FileRemoval } from './file-removal.ts'
 import { IndexRecords } from './index-records.ts'
 import type { LeftOut } from './replica-file.ts'
 import { type FilePlace, type ReplicaPin, ReplicaPins } from './replica-pins.ts'
-import {
-  filesToRemove,
-  type HeldBack,
-  heldBack,
-  type RetentionPolicy,
-  type RetentionRules,
-} from './retention.ts'
+import type { HeldBack, RetentionPolicy } from './retention.ts'
 import { SpoolCatalog } from './spool-catalog.ts'
 import {
   beginFile,
@@ -32,9 +26,10 @@ import {
   type SpoolFile,
 } from './spool-file.ts'
 import { refuseOtherFlavor } from './spool-flavor.ts'
-import { type EpochBeginning, type Lineage, lineageEnds } from './spool-lineage.ts'
+import type { EpochBeginning, Lineage } from './spool-lineage.ts'
 import { type KnownSpool, refuseAbsent } from './spool-presence.ts'
 import { writeEpoch } from './spool-records.ts'
+import { SpoolRetention } from './spool-retention.ts'
 import { StoredReaders } from './stored-readers.ts'
 import { type Tolerate, tolerating } from './tolerate.ts'
 
@@ -70,8 +65,7 @@ export class Spool implements BinaryLog {
   readonly #records: IndexRecords
   readonly #readers = new StoredReaders()
   readonly #removal: FileRemoval
-  /** One retention at a time. */
-  #retaining: Promise<unknown> = Promise.resolve()
+  readonly #retention: SpoolRetention
 
   constructor(options: SpoolOptions) {
     this.directory = options.directory
@@ -96,6 +90,14 @@ export class Spool implements BinaryLog {
       clock: options.clock,
       log: options.log,
       ageMsMax: options.retention.replicaAgeMsMax ?? Number.POSITIVE_INFINITY,
+    })
+    this.#retention = new SpoolRetention({
+      ...options,
+      policy: options.retention,
+      catalog: this.#catalog,
+      pins: this.#pins,
+      savePins: () => this.#savePins(),
+      removal: this.#removal,
     })
   }
 
@@ -358,34 +360,12 @@ export class Spool implements BinaryLog {
 
   /** Removes what the policy lets go; returns what was removed. Needs no room on the disk. */
   async applyRetention(): Promise<readonly SpoolFile[]> {
-    const retaining = this.#retaining.then(() => this.#applyRetention())
-    this.#retaining = retaining.catch(() => undefined)
-    return await retaining
-  }
-
-  async #applyRetention(): Promise<readonly SpoolFile[]> {
-    this.#pins.expire(this.lineage()?.epoch ?? 0)
-    await this.#savePins()
-    // The newest file with a boundary stays, whatever was begun behind it: it says what is held.
-    const stored = this.storedFiles()
-    const removed = await this.#removal.remove(filesToRemove(stored, this.#rules()), stored)
-    for (const { name: file, bytes } of removed) {
-      this.#options.log.info({ file, bytes }, 'removed a file by retention')
-    }
-    return removed
+    return await this.#retention.apply()
   }
 
   /** What retention would remove, were it not of before a reset of the source. */
   heldBack(): HeldBack | null {
-    return this.lineage() === null ? null : heldBack(this.storedFiles(), this.#rules())
-  }
-
-  #rules(): RetentionRules {
-    const { retention: policy, clock } = this.#options
-    const neededFrom = this.#pins.neededFrom(this.lineage()?.epoch ?? 0)
-    const newest = this.newestFile()?.epoch ?? 0
-    const endedMs = lineageEnds(this.#catalog.epochs(), newest)
-    return { policy, neededFrom, nowMs: clock.wallMs(), endedMs }
+    return this.#retention.heldBack()
   }
 
   /** False where `file` has no record and none can be written. */

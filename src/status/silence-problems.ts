@@ -49,7 +49,7 @@ function unaskedCopies(
         severity: 'error',
         where: `source:${stream.name}`,
         message: `${peer} is connected, and has not asked for the stream for ${seconds(upMs)} s`,
-        remedy: `See landbridge status at ${peer}: its spool may not be ready, or its term another.`,
+        remedy: `See landbridge status at ${peer}: its spool or its term may be the reason.`,
         sinceMs: Math.round(nowMs - upMs),
       },
     ]
