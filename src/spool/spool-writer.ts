@@ -140,11 +140,11 @@ export class SpoolWriter {
   async renewSource(source: EpochBeginning['source']): Promise<void> {
     try {
       await this.#spool.renewSource(source)
+      this.#trouble.over('ERR_SPOOL_FLAVOR')
     } catch (error) {
       this.#trouble.metFlavor(error)
       throw error
     }
-    this.#trouble.over('ERR_SPOOL_FLAVOR')
   }
 
   /** The bytes that follow belong to `name` from `offset` on. Throws ERR_SPOOL_POSITION. */
@@ -198,8 +198,8 @@ export class SpoolWriter {
     const items: ScannedBytes[] = []
     let bytes = 0
     for (const item of this.#queue) {
-      if (item.kind !== 'bytes' || bytes >= BATCH_BYTES) break
-      if (items.length >= BATCH_BUFFERS_MAX) break
+      const isFull = bytes >= BATCH_BYTES || items.length >= BATCH_BUFFERS_MAX
+      if (item.kind !== 'bytes' || isFull) break
       items.push(item)
       bytes += item.byteLength
     }
@@ -303,10 +303,10 @@ export class SpoolWriter {
   async #cutTornEnd(): Promise<void> {
     const tail = this.#tail
     if (tail === null || tail.file.bytes === 0 || tail.written <= tail.file.bytes) return
-    const { name, bytes } = tail.file
-    const torn = { file: name, offset: bytes, droppedBytes: tail.written - bytes }
+    const { name: file, bytes: offset } = tail.file
+    const torn = { file, offset, droppedBytes: tail.written - offset }
     this.#options.log.info(torn, 'cut off a transaction that the source never finished')
-    await tail.cut(bytes)
+    await tail.cut(offset)
   }
 
   async #doRewind(signal: AbortSignal): Promise<void> {
@@ -371,9 +371,8 @@ export class SpoolWriter {
 
   /** What the disk refused went with its session: only a look says whether there is room now. */
   async #lookForRoom(signal: AbortSignal): Promise<void> {
-    const isThere = await this.#trouble.lookForRoom(this.#changed, signal)
-    const isIdle = this.#queue.length === 0 && this.#rewind === null
-    if (isThere && isIdle) this.#trouble.over('ERR_DISK_FULL')
+    if (!(await this.#trouble.lookForRoom(this.#changed, signal))) return
+    if (this.#queue.length === 0 && this.#rewind === null) this.#trouble.over('ERR_DISK_FULL')
   }
 
   /** A full disk is waited for; anything else, and bytes that no sync saved, end the session. */
@@ -385,10 +384,7 @@ export class SpoolWriter {
     else this.#trouble.met(error)
     // A rewind is asked for: it cuts off what could not be written.
     if (this.#rewind !== null) return
-    if (isDiskFull(cause)) {
-      await clock.sleep(DISK_RETRY_MS, { signal })
-      return
-    }
+    if (isDiskFull(cause)) return await clock.sleep(DISK_RETRY_MS, { signal })
     this.#broken = true
     this.#queue = []
     // Behind a failed sync no other one may vouch for what was written meanwhile.

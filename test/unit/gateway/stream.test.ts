@@ -209,7 +209,7 @@ describe('a stream over its terms', () => {
     expect([one.stream.half.role, one.problems()]).toEqual(['copy', ['blocked ERR_TERM_ORIGIN']])
   })
 
-  test('keeps its term while the new one cannot be stored, and takes it by itself then', async () => {
+  test('keeps its term while the new one cannot be stored, then takes it', async () => {
     await using one = await Fixture.create(join(dataDir, 'data'))
     await writeFile(join(dataDir, 'data'), 'a file where the folder belongs')
     one.stream.heard(peerOf('gcp'), named(later(2, 'gcp')))

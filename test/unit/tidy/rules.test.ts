@@ -80,8 +80,10 @@ describe('importDirection', () => {
 
 describe('size', () => {
   test('finds the file with one line too many', () => {
-    expect(fileSize(file('src/a.ts', 'x\n'.repeat(500)))).toEqual([])
-    expect(fileSize(file('src/a.ts', 'x\n'.repeat(501)))).toHaveLength(1)
+    expect(fileSize(file('src/a.ts', 'x\n'.repeat(400)))).toEqual([])
+    expect(fileSize(file('src/a.ts', 'x\n'.repeat(401)))).toHaveLength(1)
+    expect(fileSize(file('test/a.test.ts', 'x\n'.repeat(500)))).toEqual([])
+    expect(fileSize(file('test/a.test.ts', 'x\n'.repeat(501)))).toHaveLength(1)
     expect(fileSize(file('README.md', 'x\n'.repeat(501)))).toEqual([])
   })
 
