@@ -221,7 +221,7 @@ class ChaosRun {
   /** Until the slowest copy has it. */
   async #recovery(
     faults: readonly Fault[],
-  ): Promise<Pick<FaultReport, 'recoveryMs' | 'replicaRecoveryMs'>> {
+  ): Promise<Pick<FaultReport, 'recoveryMs' | 'replicaRecoveryMs' | 'late'>> {
     const measuresSpool = faults.some((fault) => disturbsSpool(this.#state, fault))
     const measuresReplica = faults.some((fault) => disturbsReplica(this.#state, fault))
     const measured = await Promise.all(
@@ -232,6 +232,7 @@ class ChaosRun {
       replicaRecoveryMs: measuresReplica
         ? Math.max(...measured.map(({ replicaMs }) => replicaMs))
         : null,
+      late: measured.flatMap(({ name, isLate }) => (isLate ? [name] : [])),
     }
   }
 
@@ -249,11 +250,16 @@ class ChaosRun {
       measuresSpool ? spoolRecovery(wanted, options) : null,
       measuresReplica ? replicaRecovery(wanted, options) : null,
     ])
-    return { spoolMs: spoolMs ?? RECOVERY_MS_MAX, replicaMs: replicaMs ?? RECOVERY_MS_MAX }
+    return {
+      name: copyLabel(this.#state, copy) || 'the copy',
+      isLate: measuresSpool && spoolMs === null,
+      spoolMs: spoolMs ?? RECOVERY_MS_MAX,
+      replicaMs: replicaMs ?? RECOVERY_MS_MAX,
+    }
   }
 }
 
-const NOT_MEASURED = { recoveryMs: null, replicaRecoveryMs: null } as const
+const NOT_MEASURED = { recoveryMs: null, replicaRecoveryMs: null, late: [] } as const
 
 function reportLine({ atMs, text, skipped, recoveryMs, replicaRecoveryMs }: FaultReport): string {
   const seconds = (ms: number) => `${(ms / 1_000).toFixed(2)} s`

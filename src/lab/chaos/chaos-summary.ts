@@ -14,6 +14,8 @@ export interface FaultReport {
   readonly recoveryMs: number | null
   /** The same until the replica has applied them. */
   readonly replicaRecoveryMs: number | null
+  /** Copies that had not synced it when the wait was given up; the only one is named `the copy`. */
+  readonly late: readonly string[]
 }
 
 export interface Spread {
@@ -86,6 +88,13 @@ export function byFault(reports: readonly FaultReport[]): ChaosSummary['byFault'
       const count = counts.get(name) ?? 0
       return [name, { count, medianMs: spread?.p50 ?? 0, maxMs: spread?.max ?? 0 }]
     }),
+  )
+}
+
+/** What a copy had not synced within the 90 s that are waited is a failure of its own. */
+export function lateCopies(reports: readonly FaultReport[]): string[] {
+  return reports.flatMap(({ late, text }) =>
+    late.map((copy) => `${copy} had not synced within 90 s what was committed before: ${text}`),
   )
 }
 

@@ -12,6 +12,7 @@ import {
   byFault,
   type ChaosSummary,
   type FaultReport,
+  lateCopies,
   recoveriesOf,
   spreadOf,
 } from './chaos-summary.ts'
@@ -51,8 +52,7 @@ export async function concludeChaos(options: ConclusionOptions): Promise<ChaosSu
   say('Comparing')
   const judged = await judgeCopies(options, failures.length > 0 ? 10 : CATCH_UP_SECONDS)
   failures.push(...judged.flatMap((one) => one.failures))
-  const late = reports.filter(({ recoveryMs }) => (recoveryMs ?? 0) >= 90_000)
-  failures.push(...late.map(({ text }) => `no byte flowed within 90 s after: ${text}`))
+  failures.push(...lateCopies(reports))
   const copies = judged.map(({ verdict }) => verdict)
   const spoolIdentical = copies.every((copy) => copy.spoolIdentical)
   const replicaEqual = copies.every((copy) => copy.replicaEqual)

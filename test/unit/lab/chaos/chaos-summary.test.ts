@@ -4,6 +4,7 @@ import {
   type ChaosSummary,
   type CopyVerdict,
   type FaultReport,
+  lateCopies,
   recoveriesOf,
   spreadOf,
   summaryText,
@@ -17,6 +18,7 @@ const report = (step: number, name: string, recoveryMs: number | null): FaultRep
   skipped: null,
   recoveryMs,
   replicaRecoveryMs: null,
+  late: [],
 })
 
 test('the spread of nothing is nothing, of one value that value', () => {
@@ -37,6 +39,14 @@ test('a pair of faults recovers once and counts for both', () => {
 
 test('a fault that could not be done does not count', () => {
   expect(byFault([{ ...report(1, 'kill source', 3), skipped: 'not running' }])).toEqual({})
+})
+
+test('names each copy that did not come back in time, and after what', () => {
+  const reports = [report(1, 'wan cut', 100), { ...report(2, 'x', 90_000), late: ['a', 'b'] }]
+  expect(lateCopies(reports)).toEqual([
+    'a had not synced within 90 s what was committed before: x',
+    'b had not synced within 90 s what was committed before: x',
+  ])
 })
 
 const whole: CopyVerdict = {
