@@ -9,7 +9,7 @@ import { testFlavors } from '../helpers/needs.ts'
 import { Ledger } from '../helpers/pair/ledger.ts'
 import { LoopbackGateways, writeLoopbackSites } from '../helpers/pair/loopback-gateways.ts'
 import { bothRolesGrants, createLogin, SOURCE_PASSWORD } from '../helpers/pair/replicated-pair.ts'
-import { SiteServer } from '../helpers/pair/site-servers.ts'
+import { loopbackRelay, SiteServer } from '../helpers/pair/site-servers.ts'
 import { TestServers } from '../helpers/servers/test-servers.ts'
 
 /** Real gateways and servers of any sites and streams: for each stream, a server at each site. */
@@ -63,7 +63,7 @@ class Sites implements AsyncDisposable {
       const spoolDirectory = join(directory, 'data', site, 'spool', stream)
       places.set(
         key,
-        new SiteServer(server, { relayPort: relayPorts.get(key) ?? 0, spoolDirectory }),
+        new SiteServer(server, { relay: loopbackRelay(relayPorts.get(key) ?? 0), spoolDirectory }),
       )
     }
     const gateways = new LoopbackGateways(

@@ -5,7 +5,7 @@ import { describeFlavors } from '../helpers/needs.ts'
 import { Ledger } from '../helpers/pair/ledger.ts'
 import { NAMES, type Site } from '../helpers/pair/loopback-pair.ts'
 import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
-import { SiteServer } from '../helpers/pair/site-servers.ts'
+import { loopbackRelay, SiteServer } from '../helpers/pair/site-servers.ts'
 
 const SITES = ['production', 'dr'] as const
 
@@ -21,10 +21,13 @@ describeFlavors('the origin of a %s stream', (flavor) => {
     if (replica === null) throw new Error('there is no replica')
     places = {
       production: new SiteServer(source, {
-        relayPort: gateways.productionRelayPort,
+        relay: loopbackRelay(gateways.productionRelayPort),
         spoolDirectory: gateways.productionSpoolDirectory,
       }),
-      dr: new SiteServer(replica, gateways),
+      dr: new SiteServer(replica, {
+        relay: loopbackRelay(gateways.relayPort),
+        spoolDirectory: gateways.spoolDirectory,
+      }),
     }
     await ledger.create(places.production)
   })

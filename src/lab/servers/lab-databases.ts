@@ -61,34 +61,19 @@ export async function createAccounts(
   logins: Logins,
 ): Promise<void> {
   await withRoot(server, async (connection) => {
-    if (role === 'origin') await createSourceAccounts(connection, server.flavor, logins)
-    else await createReplicaAccount(connection, server.flavor, logins)
+    const { flavor } = server
+    const readOnly = flavor === 'mysql' ? 'super_read_only' : 'read_only'
+    if (role === 'copy') await connection.query(`SET GLOBAL ${readOnly} = OFF`)
+    else await createAccount(connection, logins.relay, ['REPLICATION SLAVE'])
+    const login = role === 'origin' ? logins.source : logins.replica
+    // Roles move in a lab: every login may do what either of them takes.
+    await createAccount(connection, login, bothRolesGrants(flavor))
+    if (flavor === 'mysql') {
+      // Where MySQL says what its replication threads do.
+      await connection.query(`GRANT SELECT ON performance_schema.* TO '${login.user}'@'%'`)
+    }
+    if (role === 'copy') await connection.query(`SET GLOBAL ${readOnly} = ON`)
   })
-}
-
-async function createSourceAccounts(
-  connection: Connection,
-  flavor: Flavor,
-  logins: Logins,
-): Promise<void> {
-  await createAccount(connection, logins.source, sourceGrants(flavor))
-  await createAccount(connection, logins.relay, ['REPLICATION SLAVE'])
-}
-
-async function createReplicaAccount(
-  connection: Connection,
-  flavor: Flavor,
-  logins: Logins,
-): Promise<void> {
-  const readOnly = flavor === 'mysql' ? 'super_read_only' : 'read_only'
-  await connection.query(`SET GLOBAL ${readOnly} = OFF`)
-  await createAccount(connection, logins.replica, replicaGrants(flavor))
-  if (flavor === 'mysql') {
-    // Where MySQL says what its replication threads do.
-    const account = `'${logins.replica.user}'@'%'`
-    await connection.query(`GRANT SELECT ON performance_schema.* TO ${account}`)
-  }
-  await connection.query(`SET GLOBAL ${readOnly} = ON`)
 }
 
 /** Read the binlog, say where it ends. */
@@ -98,11 +83,13 @@ export function sourceGrants(flavor: Flavor): string[] {
     : ['REPLICATION SLAVE', 'BINLOG MONITOR']
 }
 
-/** Say what is applied; point replication somewhere and start it. */
-export function replicaGrants(flavor: Flavor): string[] {
-  return flavor === 'mysql'
-    ? ['REPLICATION CLIENT', 'REPLICATION_SLAVE_ADMIN']
-    : ['SLAVE MONITOR', 'BINLOG MONITOR', 'REPLICATION SLAVE ADMIN']
+/** Besides: say what is applied, point replication somewhere and start it, forbid writes. */
+function bothRolesGrants(flavor: Flavor): string[] {
+  const more =
+    flavor === 'mysql'
+      ? ['REPLICATION_SLAVE_ADMIN', 'RELOAD', 'SYSTEM_VARIABLES_ADMIN']
+      : ['SLAVE MONITOR', 'REPLICATION SLAVE ADMIN', 'RELOAD', 'READ_ONLY ADMIN']
+  return [...sourceGrants(flavor), ...more]
 }
 
 async function createAccount(

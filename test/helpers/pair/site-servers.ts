@@ -4,7 +4,7 @@ import type { Flavor } from '../../../src/base/flavor.ts'
 import { compareSpool } from '../../../src/lab/compare/compare-spool.ts'
 import { compareTables } from '../../../src/lab/compare/compare-tables.ts'
 import { newestEpochFolder } from '../../../src/lab/compare/spool-files.ts'
-import type { RunningServer } from '../../../src/lab/servers/server-options.ts'
+import type { ServerRecord } from '../../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../../src/lab/servers/sql-connection.ts'
 import { RELAY_PASSWORD } from './loopback-gateways.ts'
 
@@ -29,20 +29,32 @@ const WORDS = {
   },
 } as const
 
+/** How a database logs in to the relay beside it. */
+export interface RelayLogin {
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly password: string
+}
+
+/** Of a relay on the loopback. */
+export function loopbackRelay(port: number): RelayLogin {
+  return { host: '127.0.0.1', port, user: 'replica', password: RELAY_PASSWORD }
+}
+
 /** A database of one site in one stream, as whoever moves roles by hand handles it. */
 export class SiteServer {
-  readonly server: RunningServer
-  /** Of the relay beside it. */
-  readonly relayPort: number
+  readonly server: ServerRecord
+  readonly relay: RelayLogin
   /** Of the gateway beside it, for the times when the site is a copy. */
   readonly spoolDirectory: string
 
   constructor(
-    server: RunningServer,
-    { relayPort, spoolDirectory }: Pick<SiteServer, 'relayPort' | 'spoolDirectory'>,
+    server: ServerRecord,
+    { relay, spoolDirectory }: Pick<SiteServer, 'relay' | 'spoolDirectory'>,
   ) {
     this.server = server
-    this.relayPort = relayPort
+    this.relay = relay
     this.spoolDirectory = spoolDirectory
   }
 
@@ -98,11 +110,12 @@ export class SiteServer {
   /** Points it at the relay beside it, quick to come back after a loss. */
   async attach(): Promise<void> {
     const { noun, change, prefix, options } = this.#words
+    const { host, port, user, password } = this.relay
     const all = [
-      `${prefix}_HOST='127.0.0.1'`,
-      `${prefix}_PORT=${this.relayPort}`,
-      `${prefix}_USER='replica'`,
-      `${prefix}_PASSWORD='${RELAY_PASSWORD}'`,
+      `${prefix}_HOST='${host}'`,
+      `${prefix}_PORT=${port}`,
+      `${prefix}_USER='${user}'`,
+      `${prefix}_PASSWORD='${password}'`,
       `${prefix}_SSL=1`,
       `${prefix}_CONNECT_RETRY=1`,
       `${prefix}_HEARTBEAT_PERIOD=1`,
