@@ -97,6 +97,12 @@ class Sites implements AsyncDisposable {
     return found
   }
 
+  /** GTIDs of all that is synced at a copy. */
+  async held(site: string, stream: string): Promise<string> {
+    const { spool } = await this.until(site, stream, () => true)
+    return spool?.synced?.gtids ?? ''
+  }
+
   /** Attaches the server of a copy once its relay has something to serve. */
   async attach(site: string, stream: string): Promise<void> {
     await this.until(site, stream, ({ spool }) => (spool?.bytes ?? 0) > 0)
@@ -157,7 +163,7 @@ testFlavors(
     ledger.write(azure)
     await sites.until('ec2', 'main', streamsFrom('azure'))
     await expect.poll(() => ec2.isReadOnly(), { timeout: 60_000 }).toBe(true)
-    await ec2.demote()
+    await ec2.demote(() => sites.held('ec2', 'main'))
     process.kill(sites.gateways.pid('gcp'), 'SIGCONT')
     const { term } = await sites.until('gcp', 'main', streamsFrom('azure'))
     expect(term).toMatchObject({ term: 2, origin: 'azure', by: 'azure' })
@@ -177,7 +183,7 @@ testFlavors(
     const old = await sites.until('azure', 'main', streamsFrom('gcp'))
     expect([old.role, old.term.term]).toEqual(['copy', 3])
     await expect.poll(() => azure.isReadOnly(), { timeout: 60_000 }).toBe(true)
-    await azure.demote()
+    await azure.demote(() => sites.held('azure', 'main'))
     await sleep(500)
     await ledger.stop()
     for (const copy of [ec2, azure]) await copy.expectCopyOf(gcp)

@@ -59,12 +59,16 @@ describeFlavors('the origin of a %s stream', (flavor) => {
       return stream?.role === 'copy' && stream.term.term === term && stream.state === 'streaming'
     })
     await pair.eventually(() => places[from].isReadOnly())
-    await places[from].demote()
+    await places[from].demote(() => heldAt(from))
     await sleep(1_000)
     await ledger.stop()
     await places[from].expectCopyOf(places[to])
     expect(SITES.map((site) => pair.pair.pid(site))).toEqual(pids)
     for (const site of SITES) await pair.pair.until(site, ({ state }) => state === 'ok')
+  }
+
+  async function heldAt(site: Site): Promise<string> {
+    return (await pair.pair.status(site))?.streams[0]?.spool?.synced?.gtids ?? ''
   }
 
   async function expectNothingLost(): Promise<void> {
@@ -121,7 +125,7 @@ describeFlavors('the origin of a %s stream', (flavor) => {
     })
     expect(streams[0]?.term).toMatchObject({ term: 5, origin: 'ec2' })
     await pair.eventually(() => places.dr.isReadOnly())
-    await places.dr.demote()
+    await places.dr.demote(() => heldAt('dr'))
     await ledger.stop()
     await places.dr.expectCopyOf(places.production)
     await expectNothingLost()

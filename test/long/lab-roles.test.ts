@@ -85,7 +85,10 @@ describeFlavors('in a lab of %s', { needs: ['root'] }, (flavor) => {
       await expect.poll(standing, { timeout: 120_000 }).toEqual(['copy', term, 'streaming', to])
     }
     await expect.poll(() => at(from).isReadOnly(), { timeout: 60_000 }).toBe(true)
-    await at(from).demote()
+    await at(from).demote(async () => {
+      const [stream] = (await fetchStatus(socketOf(from))).streams
+      return stream?.spool?.synced?.gtids ?? ''
+    })
     await sleep(3_000)
     await ledger.stop()
     for (const site of others) await at(site).expectCopyOf(at(to))
