@@ -46,8 +46,8 @@ export type AskPeer = (
 ) => Promise<unknown>
 
 export const OPERATION_PATH = '/v1/operations/'
-const OWN_OPERATION = /^\/v1\/operations\/()([^/]+)$/
-const PEER_OPERATION = /^\/v1\/peers\/([^/]+)\/operations\/([^/]+)$/
+/** Of this gateway, or of a peer. */
+const OPERATION = /^\/v1(?:\/peers\/([^/]+))?\/operations\/([^/]+)$/
 const HTTP_STATUS: Readonly<Record<string, number>> = {
   ERR_OPERATION_UNKNOWN: 404,
   ERR_OPERATION_DENIED: 403,
@@ -120,15 +120,15 @@ export class AdminServer {
   /** Null where the path is of no operation. */
   #asked(path: string, granted: Permission): ((post: HttpPost) => Promise<HttpAnswer>) | null {
     const { operations, askPeer } = this.#options
-    const [, peer, name = ''] = PEER_OPERATION.exec(path) ?? OWN_OPERATION.exec(path) ?? []
-    if (name === '') return null
+    const [, peer, name] = OPERATION.exec(path) ?? []
+    if (name === undefined || (peer !== undefined && askPeer === undefined)) return null
     return async ({ body, signal, line }) => {
       const progress = (step: string): void => line({ progress: step })
       const asked = { input: body, granted }
       const context = { signal, progress }
       try {
         const output =
-          !peer || askPeer === undefined
+          peer === undefined || askPeer === undefined
             ? await operations.call({ name, ...asked, ...context, caller: 'socket' })
             : await askPeer(peer, { operation: name, ...asked }, context)
         return jsonAnswer({ output: output ?? null })

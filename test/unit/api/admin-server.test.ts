@@ -265,6 +265,22 @@ describe('admin server', () => {
     expect((await ask('/v1/live')).status).toBe(200)
   })
 
+  test('what is asked of a peer is never done here instead', async () => {
+    let released = 0
+    const release = releaseOf({
+      main: async () => {
+        released += 1
+        return true
+      },
+    })
+    running = serverOf(() => drStatus, [release]).run(stopping.signal)
+    await expect.poll(() => fetchStatus(socketPath).catch(() => null)).toEqual(drStatus)
+    const input = JSON.stringify({ stream: 'main', replica: 'id:9' })
+    const path = '/v1/peers/azure/operations/replica.release'
+    expect((await ask(path, 'POST', input, operateSocket(socketPath))).status).toBe(404)
+    expect(released).toBe(0)
+  })
+
   test('refuses other paths, methods and large headers, survives a failing status', async () => {
     await start(() => {
       throw new Error('broken')
