@@ -29,15 +29,6 @@ export interface AttachResult extends AttachPlan {
   readonly replica: ReplicaFacts
 }
 
-/**
- * What the login at the replica needs on `*.*`: to look, to attach, and to detach (RELOAD).
- * MySQL's needs MYSQL_THREADS_GRANT besides.
- */
-export const ATTACH_GRANTS = {
-  mysql: 'REPLICATION_SLAVE_ADMIN, REPLICATION CLIENT, RELOAD',
-  mariadb: 'REPLICATION SLAVE ADMIN, SLAVE MONITOR, RELOAD',
-} as const
-
 const POLL_MS = 200
 /** A receiver says that it runs when it has connected; a refusal comes a moment later. */
 const STEADY_POLLS = 3

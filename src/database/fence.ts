@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import { describeError, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { Trouble } from '../base/trouble.ts'
+import { FENCE_GRANT } from '../mysql/grants.ts'
 import type { SqlAddress } from '../mysql/sql-connect.ts'
 import { SqlLogin } from '../mysql/sql-login.ts'
 import { problemOf } from '../status/problem-of.ts'
@@ -117,7 +118,7 @@ function takesWrites(stream: string, cause: unknown): LandbridgeError {
       remedy:
         'Keep applications away from it. Run there: SET GLOBAL super_read_only = ON (MariaDB: ' +
         'read_only); or grant the gateway’s login what that takes (MySQL: ' +
-        'SYSTEM_VARIABLES_ADMIN; MariaDB: READ_ONLY ADMIN).',
+        `${FENCE_GRANT.mysql}; MariaDB: ${FENCE_GRANT.mariadb}).`,
     },
   )
 }

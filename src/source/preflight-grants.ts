@@ -1,12 +1,7 @@
 import type { Flavor } from '../base/flavor.ts'
+import { ATTACH_GRANTS, FENCE_GRANT, SOURCE_GRANTS } from '../mysql/grants.ts'
 import type { PreflightFinding } from './preflight.ts'
 import type { PreflightFacts } from './preflight-facts.ts'
-
-/** To read the dump; to see which files there are and where the newest ends. */
-const NEEDED: Readonly<Record<Flavor, readonly string[]>> = {
-  mysql: ['REPLICATION SLAVE', 'REPLICATION CLIENT'],
-  mariadb: ['REPLICATION SLAVE', 'BINLOG MONITOR'],
-}
 
 /** Who reads the binary log reads all data anyway; with these it still changes nothing. */
 const HARMLESS = new Set([
@@ -20,23 +15,17 @@ const HARMLESS = new Set([
   'USAGE',
 ])
 
-/** What the same login needs at a copy, and to fence its database when another site takes over. */
-const FOR_OTHER_ROLES: Readonly<Record<Flavor, readonly string[]>> = {
-  mysql: ['RELOAD', 'REPLICATION_SLAVE_ADMIN', 'SYSTEM_VARIABLES_ADMIN'],
-  mariadb: ['READ_ONLY ADMIN', 'RELOAD', 'REPLICATION SLAVE ADMIN'],
-}
-
-/** The first is enough, and so is each of the others. */
-const FENCE: Readonly<Record<Flavor, readonly [string, ...string[]]>> = {
-  mysql: ['SYSTEM_VARIABLES_ADMIN', 'SUPER'],
-  mariadb: ['READ_ONLY ADMIN'],
+/** Each of them is enough to make a server read-only, as FENCE_GRANT is. */
+const FENCE_INSTEAD: Readonly<Record<Flavor, readonly string[]>> = {
+  mysql: ['ALL PRIVILEGES', 'SUPER'],
+  mariadb: ['ALL PRIVILEGES'],
 }
 
 const SHOWN_MAX = 5
 
 export function* grantFindings(facts: PreflightFacts): Generator<PreflightFinding> {
   const { flavor } = facts.source
-  const needed = NEEDED[flavor]
+  const needed = SOURCE_GRANTS[flavor]
   const { everywhere, all } = privilegesOf(facts.grants)
   const account = quoteAccount(facts.account)
   const grant = (names: readonly string[]) => `GRANT ${names.join(', ')} ON *.* TO ${account}`
@@ -51,7 +40,8 @@ export function* grantFindings(facts: PreflightFacts): Generator<PreflightFindin
       fix: grant(missing),
     }
   }
-  const known = new Set([...needed, ...HARMLESS, ...FOR_OTHER_ROLES[flavor]])
+  const forOtherRoles = [...ATTACH_GRANTS[flavor], FENCE_GRANT[flavor]]
+  const known = new Set([...needed, ...HARMLESS, ...forOtherRoles])
   const wide = [...all].filter((name) => !known.has(name))
   if (wide.length > 0) {
     const more = wide.length > SHOWN_MAX ? ` and ${wide.length - SHOWN_MAX} more` : ''
@@ -76,8 +66,9 @@ export function* grantFindings(facts: PreflightFacts): Generator<PreflightFindin
 /** What the login lacks to make its database read-only; null: nothing. */
 export function fenceGrantLacking(facts: PreflightFacts): string | null {
   const { everywhere } = privilegesOf(facts.grants)
-  const [needed, ...instead] = FENCE[facts.source.flavor]
-  if (['ALL PRIVILEGES', needed, ...instead].some((name) => everywhere.has(name))) return null
+  const { flavor } = facts.source
+  const needed = FENCE_GRANT[flavor]
+  if ([needed, ...FENCE_INSTEAD[flavor]].some((name) => everywhere.has(name))) return null
   return `GRANT ${needed} ON *.* TO ${quoteAccount(facts.account)}`
 }
 

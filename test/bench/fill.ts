@@ -1,6 +1,6 @@
-import { sourceGrants } from '../../src/lab/servers/lab-databases.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
+import { SOURCE_GRANTS } from '../../src/mysql/grants.ts'
 import { LOGINS } from './logins.ts'
 
 const WRITERS = 4
@@ -14,7 +14,7 @@ export async function fillBinlog(source: RunningServer, bytes: number): Promise<
   const root = await connectSql({ socket: source.socket, multipleStatements: true })
   try {
     await root.query(`CREATE USER '${LOGINS.user}'@'%' IDENTIFIED BY '${LOGINS.password}'`)
-    const grants = sourceGrants(source.flavor).join(', ')
+    const grants = SOURCE_GRANTS[source.flavor].join(', ')
     await root.query(`GRANT ${grants} ON *.* TO '${LOGINS.user}'@'%'`)
     await root.query('CREATE DATABASE bench')
     await root.query('CREATE TABLE bench.t (id BIGINT AUTO_INCREMENT PRIMARY KEY, a INT, b TEXT)')

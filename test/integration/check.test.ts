@@ -2,10 +2,10 @@ import { writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runChecks } from '../../src/cli/check/check-command.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
-import { ATTACH_GRANTS } from '../../src/database/attach.ts'
 import { MYSQL_THREADS_GRANT } from '../../src/database/replica-queries.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
+import { ATTACH_GRANTS } from '../../src/mysql/grants.ts'
 import { freePort } from '../helpers/free-port.ts'
 import { describeFlavors } from '../helpers/needs.ts'
 import { PairFolder } from '../helpers/pair/pair-folder.ts'
@@ -25,7 +25,7 @@ describeFlavors('landbridge check asks the database, %s', (flavor) => {
     await root.query("CREATE USER landbridge IDENTIFIED BY 'secret'")
     await root.query('GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO landbridge')
     await root.query("CREATE USER follower IDENTIFIED BY 'secret'")
-    await root.query(`GRANT ${ATTACH_GRANTS[flavor]} ON *.* TO follower`)
+    await root.query(`GRANT ${ATTACH_GRANTS[flavor].join(', ')} ON *.* TO follower`)
     if (flavor === 'mysql') await root.query(`GRANT ${MYSQL_THREADS_GRANT} TO follower`)
     await root.end()
     await writeFile(folder.at('certs/ec2/database.password'), 'secret\n', { mode: 0o600 })
@@ -148,7 +148,7 @@ describeFlavors('landbridge check asks the database, %s', (flavor) => {
     await root.query('REVOKE ALL PRIVILEGES, GRANT OPTION FROM follower')
     await root.end()
     expect(await found('gateway/azure.yaml', 'replica')).toMatchObject([
-      { severity: 'error', remedy: expect.stringContaining(ATTACH_GRANTS[flavor]) },
+      { severity: 'error', remedy: expect.stringContaining(ATTACH_GRANTS[flavor].join(', ')) },
     ])
   })
 })

@@ -1,7 +1,7 @@
 import { codeOf, describeError, isLandbridgeError } from '../../base/errors.ts'
 import { formatHostPort } from '../../config/address.ts'
 import type { DatabaseConfig, GatewayConfig, RelayConfig } from '../../config/config.ts'
-import { ATTACH_GRANTS, inspectReplica } from '../../database/attach.ts'
+import { inspectReplica } from '../../database/attach.ts'
 import { delayFindings, filterFindings, replicaFindings } from '../../database/attach-findings.ts'
 import {
   describeConnection,
@@ -12,6 +12,7 @@ import {
 import { openReplica } from '../../database/replica-queries.ts'
 import { relayAddress } from '../../gateway/relay-address.ts'
 import { findStreamIdentity } from '../../gateway/stream-identity.ts'
+import { ATTACH_GRANTS } from '../../mysql/grants.ts'
 import { localRelayLogin } from '../replica/relay-login.ts'
 import { presentedFindings, tlsFindings } from './check-database-tls.ts'
 import type { CheckFinding } from './check-list.ts'
@@ -78,7 +79,9 @@ export async function checkReplica(check: ReplicaCheck): Promise<CheckFinding[]>
       return [{ ...finding, remedy }, ...(await presentedFindings(login, error, signal))]
     }
     if (codeOf(error) !== 'ERR_SQL_STATEMENT') return [finding]
-    const { mysql, mariadb } = ATTACH_GRANTS
+    const [mysql, mariadb] = [ATTACH_GRANTS.mysql, ATTACH_GRANTS.mariadb].map((one) =>
+      one.join(', '),
+    )
     return [{ ...finding, remedy: `grant it on *.*: ${mysql} (MySQL), ${mariadb} (MariaDB)` }]
   }
 }

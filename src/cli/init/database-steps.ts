@@ -1,18 +1,9 @@
-import { ATTACH_GRANTS } from '../../database/attach.ts'
 import { MYSQL_THREADS_GRANT } from '../../database/replica-queries.ts'
+import { ATTACH_GRANTS, FENCE_GRANT, roleChangeGrants, SOURCE_GRANTS } from '../../mysql/grants.ts'
 import { EXAMPLE_DATABASE, type SetupGateway, type SitesPlan } from '../../provision/sites-plan.ts'
 
-/** What a login needs to read the binary log; both flavours take these words. */
-const SOURCE_GRANTS = 'REPLICATION SLAVE, REPLICATION CLIENT'
-
-/** To make a database read-only. */
-const FENCE_GRANTS = { mysql: 'SYSTEM_VARIABLES_ADMIN', mariadb: 'READ_ONLY ADMIN' } as const
-
-/** What a copy's login needs besides, to become an origin and to be fenced when another one is. */
-export const ROLE_CHANGE_GRANTS = {
-  mysql: 'REPLICATION SLAVE, SYSTEM_VARIABLES_ADMIN',
-  mariadb: 'REPLICATION SLAVE, BINLOG MONITOR, READ_ONLY ADMIN',
-} as const
+/** Both flavours take these words for what reads the binary log. */
+const BOTH_SOURCE_GRANTS = SOURCE_GRANTS.mysql.join(', ')
 
 /** What is left to do for the database of a gateway; `changed` are the files that it has to get. */
 export function databaseSteps(
@@ -44,13 +35,13 @@ function originLogin(name: string, user: string, isFenced: boolean): string {
   const lines = [
     `At the database of ${name}, with the password in certs/${name}/database.password:`,
     `CREATE USER '${user}'@'%' IDENTIFIED BY '...';`,
-    `GRANT ${SOURCE_GRANTS} ON *.* ${to}`,
+    `GRANT ${BOTH_SOURCE_GRANTS} ON *.* ${to}`,
   ]
   if (isFenced) {
     lines.push(
       'So that it can be made read-only when another site takes over, also:',
-      `GRANT ${FENCE_GRANTS.mysql} ON *.* ${to}    -- MySQL`,
-      `GRANT ${FENCE_GRANTS.mariadb} ON *.* ${to}    -- MariaDB`,
+      `GRANT ${FENCE_GRANT.mysql} ON *.* ${to}    -- MySQL`,
+      `GRANT ${FENCE_GRANT.mariadb} ON *.* ${to}    -- MariaDB`,
     )
   }
   return lines.join('\n')
@@ -59,21 +50,20 @@ function originLogin(name: string, user: string, isFenced: boolean): string {
 /** Not into the binary log: a copy may have no transaction that the origin never had. */
 function copyLogin({ name, config, file, mayTakeOver }: SetupGateway, user: string): string {
   const to = `TO '${user}'@'%';`
-  const role = ROLE_CHANGE_GRANTS
   const lines = [
     `At the database of ${name}, when it is restored from a backup of the origin, with the`,
     `password in certs/${name}/database.password (gateway/README.md, "The replica"):`,
     'SET SESSION sql_log_bin = 0;',
     `CREATE USER '${user}'@'%' IDENTIFIED BY '...';`,
-    `GRANT ${ATTACH_GRANTS.mysql} ON *.* ${to}    -- MySQL`,
+    `GRANT ${ATTACH_GRANTS.mysql.join(', ')} ON *.* ${to}    -- MySQL`,
     `GRANT ${MYSQL_THREADS_GRANT} ${to}    -- MySQL`,
-    `GRANT ${ATTACH_GRANTS.mariadb} ON *.* ${to}    -- MariaDB`,
+    `GRANT ${ATTACH_GRANTS.mariadb.join(', ')} ON *.* ${to}    -- MariaDB`,
   ]
   if (mayTakeOver) {
     lines.push(
       `So that ${name} can become the origin, and be fenced when another site does, also:`,
-      `GRANT ${role.mysql} ON *.* ${to}    -- MySQL`,
-      `GRANT ${role.mariadb} ON *.* ${to}    -- MariaDB`,
+      `GRANT ${roleChangeGrants('mysql').join(', ')} ON *.* ${to}    -- MySQL`,
+      `GRANT ${roleChangeGrants('mariadb').join(', ')} ON *.* ${to}    -- MariaDB`,
     )
   }
   if (file?.databaseHost === null) {

@@ -7,13 +7,14 @@ import { isLandbridgeError, LandbridgeError } from '../../base/errors.ts'
 import type { DatabaseConfig, RelayConfig } from '../../config/config.ts'
 import { loadConfig } from '../../config/load-config.ts'
 import { loadPublicConfig } from '../../config/public-config.ts'
-import { ATTACH_GRANTS, attachReplica, detachReplica, replicaFacts } from '../../database/attach.ts'
+import { attachReplica, detachReplica, replicaFacts } from '../../database/attach.ts'
 import type { AttachTarget } from '../../database/attach-statements.ts'
 import { doesRun } from '../../database/replica-connection.ts'
 import { MYSQL_THREADS_GRANT } from '../../database/replica-queries.ts'
 import { relayAddress } from '../../gateway/relay-address.ts'
 import { findStreamIdentity, type StreamIdentity } from '../../gateway/stream-identity.ts'
 import { loadTerm } from '../../gateway/term-file.ts'
+import { ATTACH_GRANTS } from '../../mysql/grants.ts'
 import { replicaKey } from '../../mysql/replica-name.ts'
 import type { SqlLoginOptions } from '../../mysql/sql-login.ts'
 import { ExitCode } from '../exit-code.ts'
@@ -49,8 +50,8 @@ export function addReplicaCommand(program: Command): void {
     )
     .addHelpText(
       'after',
-      `\nThe login at the replica needs:\n  MySQL    ${ATTACH_GRANTS.mysql} ON *.*\n` +
-        `           ${MYSQL_THREADS_GRANT}\n  MariaDB  ${ATTACH_GRANTS.mariadb} ON *.*`,
+      `\nThe login at the replica needs:\n  MySQL    ${ATTACH_GRANTS.mysql.join(', ')} ON *.*\n` +
+        `           ${MYSQL_THREADS_GRANT}\n  MariaDB  ${ATTACH_GRANTS.mariadb.join(', ')} ON *.*`,
     )
   addAttach(replica)
   addDetach(replica)

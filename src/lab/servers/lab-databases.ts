@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Connection } from 'mysql2/promise'
 import type { Flavor } from '../../base/flavor.ts'
+import { ATTACH_GRANTS, roleChangeGrants } from '../../mysql/grants.ts'
 import type { ProcessRecord } from '../hosts/lab-process.ts'
 import { onHost } from '../hosts/namespaces.ts'
 import type { LabPaths } from '../lab-paths.ts'
@@ -67,29 +68,13 @@ export async function createAccounts(
     else await createAccount(connection, logins.relay, ['REPLICATION SLAVE'])
     const login = role === 'origin' ? logins.source : logins.replica
     // Roles move in a lab: every login may do what either of them takes.
-    await createAccount(connection, login, bothRolesGrants(flavor))
+    await createAccount(connection, login, [...ATTACH_GRANTS[flavor], ...roleChangeGrants(flavor)])
     if (flavor === 'mysql') {
       // Where MySQL says what its replication threads do.
       await connection.query(`GRANT SELECT ON performance_schema.* TO '${login.user}'@'%'`)
     }
     if (role === 'copy') await connection.query(`SET GLOBAL ${readOnly} = ON`)
   })
-}
-
-/** Read the binlog, say where it ends. */
-export function sourceGrants(flavor: Flavor): string[] {
-  return flavor === 'mysql'
-    ? ['REPLICATION SLAVE', 'REPLICATION CLIENT']
-    : ['REPLICATION SLAVE', 'BINLOG MONITOR']
-}
-
-/** Besides: say what is applied, point replication somewhere and start it, forbid writes. */
-function bothRolesGrants(flavor: Flavor): string[] {
-  const more =
-    flavor === 'mysql'
-      ? ['REPLICATION_SLAVE_ADMIN', 'RELOAD', 'SYSTEM_VARIABLES_ADMIN']
-      : ['SLAVE MONITOR', 'REPLICATION SLAVE ADMIN', 'RELOAD', 'READ_ONLY ADMIN']
-  return [...sourceGrants(flavor), ...more]
 }
 
 async function createAccount(

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Connection } from 'mysql2/promise'
 import type { Flavor } from '../../../src/base/flavor.ts'
-import { ATTACH_GRANTS } from '../../../src/database/attach.ts'
 import { MYSQL_THREADS_GRANT } from '../../../src/database/replica-queries.ts'
 import { compareSpool, type SpoolReport } from '../../../src/lab/compare/compare-spool.ts'
 import { compareTables, type TablesReport } from '../../../src/lab/compare/compare-tables.ts'
@@ -12,6 +11,7 @@ import { newestEpochFolder } from '../../../src/lab/compare/spool-files.ts'
 import { runCommand } from '../../../src/lab/hosts/command.ts'
 import type { RunningServer } from '../../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../../src/lab/servers/sql-connection.ts'
+import { ATTACH_GRANTS } from '../../../src/mysql/grants.ts'
 import { setUpSites } from '../../../src/provision/sites-setup.ts'
 import type { Site } from '../pair/loopback-pair.ts'
 import { changeGateways, sitesPlan } from '../pair/pair-folder.ts'
@@ -211,7 +211,7 @@ export class ContainerPair implements AsyncDisposable {
     ])
     const copyPassword = await this.#databasePassword('dr')
     await this.#createLogin(this.replica, 'landbridge_replica', copyPassword, [
-      `${ATTACH_GRANTS[this.flavor]} ON *.*`,
+      `${ATTACH_GRANTS[this.flavor].join(', ')} ON *.*`,
       ...(this.flavor === 'mysql' ? [MYSQL_THREADS_GRANT] : []),
     ])
     await this.#nameDatabase()

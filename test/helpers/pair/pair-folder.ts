@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { GatewayPlan, SitesPlan } from '../../../src/provision/sites-plan.ts'
@@ -67,6 +67,16 @@ export class PairFolder {
     })
     await setUpSites({ ...plan, gateways: [...plan.gateways, ...others] })
     return new PairFolder(path)
+  }
+
+  /** The gateways' `dataDir` from now on: a folder of this one. */
+  async useDataDirectory(): Promise<string> {
+    const path = this.at('data')
+    await mkdir(path)
+    for (const name of ['ec2', 'azure']) {
+      await this.edit(`gateway/${name}.yaml`, ['/var/lib/landbridge', path])
+    }
+    return path
   }
 
   at(...parts: string[]): string {

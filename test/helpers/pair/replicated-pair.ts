@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { Connection } from 'mysql2/promise'
 import type { Flavor } from '../../../src/base/flavor.ts'
-import { ATTACH_GRANTS } from '../../../src/database/attach.ts'
 import {
   type CompareSpoolOptions,
   compareSpool,
@@ -16,6 +15,8 @@ import { newestEpochFolder } from '../../../src/lab/compare/spool-files.ts'
 import { findServerBinaries, type ServerRelease } from '../../../src/lab/servers/server-binaries.ts'
 import type { RunningServer } from '../../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../../src/lab/servers/sql-connection.ts'
+import { ATTACH_GRANTS } from '../../../src/mysql/grants.ts'
+import { attachToRelay } from '../servers/attach-to-relay.ts'
 import { type TestServerOptions, TestServers } from '../servers/test-servers.ts'
 import { LoopbackPair, type LoopbackPairOptions, type Site } from './loopback-pair.ts'
 
@@ -139,26 +140,9 @@ export class ReplicatedPair implements AsyncDisposable {
   /** Points a server at the relay, quick to come back after a loss. */
   async attach(replica: RunningServer, relayPort = this.pair.relayPort): Promise<void> {
     const sql = await this.sql(replica)
-    const { relayPassword } = this.pair
-    const [noun, verb, prefix] =
-      this.flavor === 'mysql'
-        ? ['REPLICA', 'CHANGE REPLICATION SOURCE TO', 'SOURCE']
-        : ['SLAVE', 'CHANGE MASTER TO', 'MASTER']
-    const options = [
-      `${prefix}_HOST='127.0.0.1'`,
-      `${prefix}_PORT=${relayPort}`,
-      `${prefix}_USER='replica'`,
-      `${prefix}_PASSWORD='${relayPassword}'`,
-      `${prefix}_SSL=1`,
-      `${prefix}_CONNECT_RETRY=1`,
-      `${prefix}_HEARTBEAT_PERIOD=1`,
-      ...(this.flavor === 'mysql'
-        ? ['SOURCE_AUTO_POSITION=1', 'SOURCE_RETRY_COUNT=0']
-        : ['MASTER_USE_GTID=slave_pos', 'MASTER_SSL_VERIFY_SERVER_CERT=0']),
-    ]
-    await sql.query(`STOP ${noun}`).catch(() => undefined)
-    await sql.query(`${verb} ${options.join(', ')}`)
-    await sql.query(`START ${noun}`)
+    const { relayPassword: password } = this.pair
+    const relay = { host: '127.0.0.1', port: relayPort, user: 'replica', password }
+    await attachToRelay(sql, this.flavor, relay)
   }
 
   /** Starts the source or the replica again with its data, after it was stopped or killed. */
@@ -199,8 +183,9 @@ export class ReplicatedPair implements AsyncDisposable {
   async allowAttach(): Promise<Connection> {
     if (this.replica === null) throw new Error('there is no replica')
     const sql = await this.sql(this.replica)
+    const grants = ATTACH_GRANTS[this.flavor].join(', ')
     await sql.query(
-      `SET sql_log_bin = 0; GRANT ${ATTACH_GRANTS[this.flavor]} ON *.* TO landbridge@'127.0.0.1';
+      `SET sql_log_bin = 0; GRANT ${grants} ON *.* TO landbridge@'127.0.0.1';
        SET sql_log_bin = 1; SET GLOBAL ${this.flavor === 'mysql' ? 'super_' : ''}read_only = ON`,
     )
     return sql

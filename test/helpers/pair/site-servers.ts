@@ -6,36 +6,23 @@ import { compareTables } from '../../../src/lab/compare/compare-tables.ts'
 import { newestEpochFolder } from '../../../src/lab/compare/spool-files.ts'
 import type { ServerRecord } from '../../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../../src/lab/servers/sql-connection.ts'
+import { attachToRelay, type RelayLogin } from '../servers/attach-to-relay.ts'
 import { RELAY_PASSWORD } from './loopback-gateways.ts'
 
 const WORDS = {
   mysql: {
     noun: 'REPLICA',
-    change: 'CHANGE REPLICATION SOURCE TO',
-    prefix: 'SOURCE',
-    options: ['SOURCE_AUTO_POSITION=1', 'SOURCE_RETRY_COUNT=0'],
     has: 'gtid_executed',
     applied: 'gtid_executed',
     readOnly: 'super_read_only',
   },
   mariadb: {
     noun: 'SLAVE',
-    change: 'CHANGE MASTER TO',
-    prefix: 'MASTER',
-    options: ['MASTER_USE_GTID=slave_pos', 'MASTER_SSL_VERIFY_SERVER_CERT=0'],
     has: 'gtid_binlog_pos',
     applied: 'gtid_slave_pos',
     readOnly: 'read_only',
   },
 } as const
-
-/** How a database logs in to the relay beside it. */
-export interface RelayLogin {
-  readonly host: string
-  readonly port: number
-  readonly user: string
-  readonly password: string
-}
 
 /** Of a relay on the loopback. */
 export function loopbackRelay(port: number): RelayLogin {
@@ -107,24 +94,9 @@ export class SiteServer {
     return ['1', 'ON'].includes(await this.value(this.#words.readOnly))
   }
 
-  /** Points it at the relay beside it, quick to come back after a loss. */
+  /** To the relay beside it. */
   async attach(): Promise<void> {
-    const { noun, change, prefix, options } = this.#words
-    const { host, port, user, password } = this.relay
-    const all = [
-      `${prefix}_HOST='${host}'`,
-      `${prefix}_PORT=${port}`,
-      `${prefix}_USER='${user}'`,
-      `${prefix}_PASSWORD='${password}'`,
-      `${prefix}_SSL=1`,
-      `${prefix}_CONNECT_RETRY=1`,
-      `${prefix}_HEARTBEAT_PERIOD=1`,
-      ...options,
-    ]
-    await this.within(async (sql) => {
-      await sql.query(`${change} ${all.join(', ')}`)
-      await sql.query(`START ${noun}`)
-    })
+    await this.within((sql) => attachToRelay(sql, this.server.flavor, this.relay))
   }
 
   /** It follows nobody any more, and may be written to. */

@@ -6,7 +6,6 @@ import type { Flavor } from '../../../src/base/flavor.ts'
 import { silentLog } from '../../../src/base/log.ts'
 import { Secret } from '../../../src/base/secret.ts'
 import {
-  ATTACH_GRANTS,
   type AttachOptions,
   type AttachResult,
   attachReplica,
@@ -14,6 +13,7 @@ import {
 import { MYSQL_THREADS_GRANT } from '../../../src/database/replica-queries.ts'
 import type { RunningServer } from '../../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../../src/lab/servers/sql-connection.ts'
+import { ATTACH_GRANTS } from '../../../src/mysql/grants.ts'
 import type { SqlLoginOptions } from '../../../src/mysql/sql-login.ts'
 import { RelayServer } from '../../../src/relay/relay-server.ts'
 import { tlsOf } from '../servers/server-tls.ts'
@@ -92,7 +92,7 @@ export class RelayFixture {
     const more = this.flavor === 'mysql' ? `GRANT ${MYSQL_THREADS_GRANT} TO ${far};` : ''
     await sql.query(
       `SET sql_log_bin=0; CREATE USER ${far} IDENTIFIED BY 'attach';
-       GRANT ${ATTACH_GRANTS[this.flavor]} ON *.* TO ${far}; ${more}
+       GRANT ${ATTACH_GRANTS[this.flavor].join(', ')} ON *.* TO ${far}; ${more}
        SET sql_log_bin=1; SET GLOBAL ${this.flavor === 'mysql' ? 'super_' : ''}read_only=ON`,
     )
     const login = {

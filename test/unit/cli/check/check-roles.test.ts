@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { runChecks } from '../../../../src/cli/check/check-command.ts'
@@ -14,15 +13,11 @@ let dataDir: string
 
 beforeEach(async () => {
   pair = await PairFolder.create()
-  dataDir = await mkdtemp(join(tmpdir(), 'landbridge-data-'))
-  for (const name of ['ec2', 'azure']) {
-    await pair.edit(`gateway/${name}.yaml`, ['/var/lib/landbridge', dataDir])
-  }
+  dataDir = await pair.useDataDirectory()
 })
 
 afterEach(async () => {
   await pair[Symbol.asyncDispose]()
-  await rm(dataDir, { recursive: true })
 })
 
 const configOf = (name: string): Promise<GatewayConfig> =>

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { Command } from 'commander'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { addReplicaCommand } from '../../../../src/cli/replica/replica-command.ts'
@@ -12,15 +9,11 @@ let dataDir: string
 
 beforeEach(async () => {
   pair = await PairFolder.create()
-  dataDir = await mkdtemp(join(tmpdir(), 'landbridge-data-'))
-  for (const name of ['ec2', 'azure']) {
-    await pair.edit(`gateway/${name}.yaml`, ['/var/lib/landbridge', dataDir])
-  }
+  dataDir = await pair.useDataDirectory()
 })
 
 afterEach(async () => {
   await pair[Symbol.asyncDispose]()
-  await rm(dataDir, { recursive: true })
 })
 
 async function attach(name: string): Promise<unknown> {
