@@ -11,12 +11,12 @@ export class Turns {
    * Settles when it is the caller's turn, which lasts until it calls what it gets. Rejects on
    * abort.
    */
-  async take(signal: AbortSignal): Promise<Release> {
+  async take(signal?: AbortSignal): Promise<Release> {
     const before = this.#last
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#last = promise
     try {
-      await abortable(before, signal)
+      await (signal === undefined ? before : abortable(before, signal))
       return resolve
     } catch (error) {
       // Whoever waits behind waits for those before this one, too.

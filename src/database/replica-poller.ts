@@ -1,3 +1,4 @@
+import { abortable } from '../base/abortable.ts'
 import { Backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
 import { codeOf, describeError, isAbortError, isLandbridgeError } from '../base/errors.ts'
@@ -105,26 +106,20 @@ export class ReplicaPoller {
 
   async #poll(signal: AbortSignal): Promise<void> {
     const queries = await this.#options.open(signal)
-    const { promise: aborted, reject } = Promise.withResolvers<never>()
-    // Mostly nobody waits for it at the moment it rejects.
-    aborted.catch(() => {})
-    const abort = (): void => reject(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
     try {
       this.#identity = queries.identity
       let askedAtMs = Number.NEGATIVE_INFINITY
       while (!signal.aborted) {
         const nowMs = this.#options.clock.monotonicMs()
         if (nowMs - askedAtMs >= REPLICATION_EVERY_MS) {
-          const replication = await Promise.race([queries.replication(), aborted])
+          const replication = await abortable(queries.replication(), signal)
           this.#takeReplication(replication, queries.identity)
           askedAtMs = nowMs
         }
-        this.#take(await Promise.race([queries.applied(), aborted]), queries.identity)
+        this.#take(await abortable(queries.applied(), signal), queries.identity)
         await this.#pause(signal)
       }
     } finally {
-      signal.removeEventListener('abort', abort)
       queries.close()
     }
   }

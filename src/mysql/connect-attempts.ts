@@ -1,3 +1,4 @@
+import { abortable } from '../base/abortable.ts'
 import type { Clock } from '../base/clock.ts'
 import { codeOf } from '../base/errors.ts'
 
@@ -85,7 +86,7 @@ export class ConnectAttempts implements AttemptBudget {
     while (this.#isSlow) {
       signal.throwIfAborted()
       const waitMs = this.#notBeforeMs - this.#clock.monotonicMs()
-      if (this.#trying !== null) await settledOrAborted(this.#trying, signal)
+      if (this.#trying !== null) await abortable(this.#trying, signal)
       else if (waitMs > 0) await this.#clock.sleep(waitMs, { signal })
       else return
     }
@@ -159,15 +160,4 @@ function causeOf(error: unknown, isReached: boolean): Cause {
 /** Whether a server's error says that it, or this login, has no connection left. */
 export function isCrowded(errno: number | null): boolean {
   return errno !== null && CROWDED.has(errno)
-}
-
-async function settledOrAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  const aborted = Promise.withResolvers<never>()
-  const abort = (): void => aborted.reject(signal.reason)
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    await Promise.race([promise, aborted.promise])
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Clock } from '../base/clock.ts'
 import { isAbortError } from '../base/errors.ts'
+import { type Release, Turns } from '../base/turns.ts'
 
 export interface ThrottleOptions {
   /** Null: no limit. */
@@ -25,7 +26,7 @@ export class Throttle {
   #bytesPerSecond: number | null
   #tokens: number
   #filledAtMs: number
-  #queue: Promise<void> = Promise.resolve()
+  readonly #turns = new Turns()
   #queuedBytes = 0
   #rateChanged = new AbortController()
 
@@ -67,15 +68,13 @@ export class Throttle {
     options.signal?.throwIfAborted()
     if (this.#queuedBytes === 0 && this.#takeNow(bytes)) return
     this.#queuedBytes += bytes
-    const before = this.#queue
-    const { promise, resolve: leave } = Promise.withResolvers<void>()
-    this.#queue = before.then(() => promise)
+    let leave: Release | null = null
     try {
-      await settledOrAborted(before, options.signal)
+      leave = await this.#turns.take(options.signal)
       await this.#waitForTokens(bytes, options.signal)
     } finally {
       this.#queuedBytes -= bytes
-      leave()
+      leave?.()
     }
   }
 
@@ -118,19 +117,6 @@ export class Throttle {
   #burstBytes(): number {
     if (this.#fixedBurstBytes !== undefined) return this.#fixedBurstBytes
     return Math.max(BURST_BYTES_MIN, (this.#bytesPerSecond ?? 0) / 10)
-  }
-}
-
-async function settledOrAborted(turn: Promise<void>, signal?: AbortSignal): Promise<void> {
-  if (signal === undefined) return turn
-  const { promise: aborted, resolve } = Promise.withResolvers<void>()
-  const abort = (): void => resolve()
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    await Promise.race([turn, aborted])
-    signal.throwIfAborted()
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }
 

@@ -3,6 +3,7 @@ import { constants } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createSecureContext, type SecureContext } from 'node:tls'
+import { abortable } from '../base/abortable.ts'
 import { Backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
 import { Doorstep, type Guest } from '../base/doorstep.ts'
@@ -191,15 +192,7 @@ export class RelayServer {
   /** The bound port, once listening. */
   async ready(options: { readonly signal: AbortSignal }): Promise<number> {
     const { signal } = options
-    signal.throwIfAborted()
-    const aborted = Promise.withResolvers<never>()
-    const abort = () => aborted.reject(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
-    try {
-      return await Promise.race([this.#listening.promise, aborted.promise])
-    } finally {
-      signal.removeEventListener('abort', abort)
-    }
+    return await abortable(this.#listening.promise, signal)
   }
 
   status(): RelayStatus {

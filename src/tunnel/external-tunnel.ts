@@ -1,3 +1,4 @@
+import { untilAborted } from '../base/until-aborted.ts'
 import type { Problem, TunnelStatus } from '../status/status.ts'
 import type { TunnelPath } from './tunnel-path.ts'
 
@@ -14,11 +15,8 @@ export class ExternalTunnel implements TunnelPath {
     this.#options = options
   }
 
-  run(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return Promise.resolve()
-    return new Promise((resolve) => {
-      signal.addEventListener('abort', () => resolve(), { once: true })
-    })
+  async run(signal: AbortSignal): Promise<void> {
+    await untilAborted(signal)
   }
 
   async ready(): Promise<void> {}

@@ -1,5 +1,6 @@
 import { LandbridgeError } from '../base/errors.ts'
 import type { Secret } from '../base/secret.ts'
+import { untilAborted } from '../base/until-aborted.ts'
 import { applyAddress, deleteInterface, interfaceKind, interfaceTaken } from './interface-plan.ts'
 import { missingProgram, type ProcessRunner } from './process-runner.ts'
 import {
@@ -115,11 +116,9 @@ export class KernelBackend implements TunnelBackend {
   }
 
   /** The kernel does not die apart from the machine; a removed interface shows in `read`. */
-  died(signal: AbortSignal): Promise<string> {
-    return new Promise((resolve) => {
-      if (signal.aborted) resolve('')
-      else signal.addEventListener('abort', () => resolve(''), { once: true })
-    })
+  async died(signal: AbortSignal): Promise<string> {
+    await untilAborted(signal)
+    return ''
   }
 
   async destroy(): Promise<void> {

@@ -1,5 +1,5 @@
-import { SocketAddress } from 'node:net'
 import { LandbridgeError } from '../base/errors.ts'
+import { canonicalAddress } from '../config/address.ts'
 import type { TunnelPeer } from './tunnel-backend.ts'
 
 interface End {
@@ -14,21 +14,15 @@ interface End {
  */
 export function checkPeers(own: End, peers: readonly TunnelPeer[]): void {
   const keys = new Map([[own.publicKey, 'this gateway']])
-  const addresses = new Map([[canonical(own.address), 'this gateway']])
+  const addresses = new Map([[canonicalAddress(own.address), 'this gateway']])
   for (const { name, publicKey, tunnelAddress } of peers) {
-    const address = canonical(tunnelAddress)
+    const address = canonicalAddress(tunnelAddress)
     const [sameKey, sameAddress] = [keys.get(publicKey), addresses.get(address)]
     if (sameKey !== undefined) throw alike(name, sameKey, 'WireGuard key')
     if (sameAddress !== undefined) throw alike(name, sameAddress, 'tunnel address')
     keys.set(publicKey, name)
     addresses.set(address, name)
   }
-}
-
-/** The same IPv6 address can be written in many ways. */
-function canonical(address: string): string {
-  const family = address.includes(':') ? 'ipv6' : 'ipv4'
-  return new SocketAddress({ address, family }).address
 }
 
 function alike(name: string, other: string, what: string): LandbridgeError {

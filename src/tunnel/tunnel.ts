@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { abortable } from '../base/abortable.ts'
 import { Backoff } from '../base/backoff.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import {
@@ -102,15 +103,7 @@ export class Tunnel implements TunnelPath {
   }
 
   async ready(signal: AbortSignal): Promise<void> {
-    const stopped = Promise.withResolvers<never>()
-    const onAbort = () => stopped.reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    if (signal.aborted) onAbort()
-    try {
-      await Promise.race([this.#isUp.promise, stopped.promise])
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-    }
+    await abortable(this.#isUp.promise, signal)
   }
 
   status(): TunnelStatus {

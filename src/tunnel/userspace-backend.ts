@@ -1,4 +1,5 @@
 import { unlink } from 'node:fs/promises'
+import { abortable } from '../base/abortable.ts'
 import { ignoreMissing } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import { codeOf, LandbridgeError } from '../base/errors.ts'
@@ -99,12 +100,11 @@ export class UserspaceBackend implements TunnelBackend {
   }
 
   async died(signal: AbortSignal): Promise<string> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const onAbort = () => resolve()
-    signal.addEventListener('abort', onAbort, { once: true })
-    if (signal.aborted) resolve()
-    await Promise.race([this.#process.exited(), promise])
-    signal.removeEventListener('abort', onAbort)
+    try {
+      await abortable(this.#process.exited(), signal)
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
     return signal.aborted ? '' : this.#process.reason
   }
 
