@@ -33,7 +33,7 @@ export function labPaths(name: string): LabPaths {
   }
   const id = createHash('sha256').update(name).digest('hex').slice(0, 8)
   const runDirectory = join(labsRunDirectory(), name)
-  const dataDirectory = join(process.env.LANDBRIDGE_LAB_DATA ?? '/var/lib/landbridge-lab', name)
+  const dataDirectory = join(labsDataDirectory(), name)
   return {
     name,
     id,

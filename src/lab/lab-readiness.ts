@@ -57,13 +57,18 @@ export function missingOfLab(
   sites: readonly SiteStatus[],
   want: Wanted,
 ): string | null {
-  const silent = sites.find(({ status }) => status === null)
-  if (silent !== undefined) return `the ${silent.site} gateway does not answer`
+  const silent = silentSite(sites)
+  if (silent !== null) return `the ${silent} gateway does not answer`
   for (const copy of copiesOf(shapeNow(shape, sites))) {
     const missing = missingOfCopy(copy, sites, want)
     if (missing !== null) return `${copy.stream} at ${copy.site}: ${missing}`
   }
   return null
+}
+
+/** The first site whose gateway does not answer. */
+function silentSite(sites: readonly SiteStatus[]): SiteName | null {
+  return sites.find(({ status }) => status === null)?.site ?? null
 }
 
 function missingOfCopy(copy: LabCopy, sites: readonly SiteStatus[], want: Wanted): string | null {
@@ -100,7 +105,8 @@ export interface WaitForLabOptions {
   readonly signal: AbortSignal
   /** When given, a process that ends is an error at once instead of a long wait. */
   readonly processes?: readonly ProcessRecord[]
-  readonly progress?: (missing: string) => void
+  /** `silent`: the site whose gateway does not answer, where that is what is missing. */
+  readonly progress?: (missing: string, silent: SiteName | null) => void
 }
 
 /** What comes by itself within this time is not worth a line. */
@@ -115,7 +121,7 @@ export async function waitForLab(options: WaitForLabOptions): Promise<void> {
     const missing = missingOfLab(options.shape, sites, options.want)
     if (missing === null) return
     if (missing !== said && performance.now() - startedMs > QUIET_MS) {
-      options.progress?.(missing)
+      options.progress?.(missing, silentSite(sites))
       said = missing
     }
     for (const record of options.processes ?? []) await requireRunning(record)

@@ -81,6 +81,11 @@ export function copyLabel(shape: LabShape, { stream, site }: LabCopy): string {
   return copiesOf(shape).length === 1 ? '' : `${stream} at ${site}`
 }
 
+/** `text` of the copy that is called `label`. */
+export function labelled(label: string, text: string, mark = ': '): string {
+  return label === '' ? text : `${label}${mark}${text}`
+}
+
 /** The process of a stream's database at a site: named after the stream where there are several. */
 export function databaseName(shape: LabShape, stream: StreamName, site: SiteName): DatabaseName {
   return shape.streams.length === 1 ? `${site}-db` : `${site}-db-${stream}`

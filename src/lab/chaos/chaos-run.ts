@@ -13,6 +13,7 @@ import {
   gatewayName,
   type LabCopy,
   type LabShape,
+  labelled,
   type StreamName,
 } from '../lab-shape.ts'
 import type { SiteName } from '../lab-sites.ts'
@@ -143,7 +144,7 @@ class ChaosRun {
 
   #untold(copy: LabCopy, { failures }: FlowWatch): string[] {
     const label = copyLabel(this.#state, copy)
-    return failures.map((failure) => (label === '' ? failure : `${label}: ${failure}`))
+    return failures.map((failure) => labelled(label, failure))
   }
 
   /** Until abort: does the gateway of a copy say so when nothing flows to it? */

@@ -2,7 +2,7 @@ import type { RowDataPacket } from 'mysql2/promise'
 import { describeError } from '../../base/errors.ts'
 import { type CopyReport, compareCopy } from '../compare/compare-copy.ts'
 import { epochFolders } from '../compare/spool-files.ts'
-import type { LabCopy } from '../lab-shape.ts'
+import { type LabCopy, labelled } from '../lab-shape.ts'
 import { databaseOf, type LabState, spoolOf } from '../lab-state.ts'
 import { withRoot } from '../servers/lab-databases.ts'
 import type { ServerRecord } from '../servers/server-options.ts'
@@ -31,7 +31,6 @@ export async function judgeCopy(options: JudgeCopyOptions): Promise<JudgedCopy> 
   const { state, copy, signal } = options
   const report = await compareCopy(options)
   const { label, spool, tables } = report
-  const of = label === '' ? '' : `${label}, `
   options.say(comparedText(report))
   const folders = await epochFolders(spoolOf(state, copy.stream, copy.site))
   const counted = await count(options, folders.at(-1) ?? '').catch((error: unknown) => {
@@ -52,16 +51,15 @@ export async function judgeCopy(options: JudgeCopyOptions): Promise<JudgedCopy> 
       spoolIdentical: spool?.identical ?? false,
       replicaEqual: tables.equal,
     },
-    failures: failures.map((failure) => `${of}${failure}`),
+    failures: failures.map((failure) => labelled(label, failure, ', ')),
   }
 }
 
 function comparedText({ label, spool, tables }: CopyReport): string {
-  const of = label === '' ? '' : `${label}: `
-  return (
-    `  ${of}spool ${spool?.files} files, ${spool?.bytes} bytes compared, ` +
+  const text =
+    `spool ${spool?.files} files, ${spool?.bytes} bytes compared, ` +
     `replica ${tables.tables} tables, ${tables.rows} rows`
-  )
+  return `  ${labelled(label, text)}`
 }
 
 async function count(

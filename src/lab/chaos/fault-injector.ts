@@ -66,7 +66,6 @@ export class FaultInjector {
     this.#options = options
   }
 
-  /** `holdMs`: how long it will last, for faults that act meanwhile. */
   async inject(action: FaultAction): Promise<Heal> {
     const undo = await this.#do(action)
     const heal: Heal = async () => {

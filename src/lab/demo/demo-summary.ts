@@ -1,5 +1,6 @@
 import type { Flavor } from '../../base/flavor.ts'
 import type { CopyReport } from '../compare/compare-copy.ts'
+import { labelled } from '../lab-shape.ts'
 import { type Percentiles, worstOf } from './demo-sample.ts'
 import { bytesText, percentilesText } from './demo-screen.ts'
 
@@ -74,11 +75,11 @@ function copyOf({ stream, site, spool, tables, receiveLagMs, applyLagMs }: CopyO
 }
 
 function failuresOf({ label, spool, tables }: CopyReport): string[] {
-  const of = label === '' ? '' : `${label}, `
-  return [
-    ...(spool?.failures ?? []).map((failure) => `${of}spool: ${failure}`),
-    ...tables.failures.map((failure) => `${of}replica: ${failure}`),
+  const failures = [
+    ...(spool?.failures ?? []).map((failure) => `spool: ${failure}`),
+    ...tables.failures.map((failure) => `replica: ${failure}`),
   ]
+  return failures.map((failure) => labelled(label, failure, ', '))
 }
 
 /** The same for people. */
@@ -101,15 +102,14 @@ export function summaryLines(summary: DemoSummary, outcome: DemoOutcome): string
 }
 
 function verdicts({ label, spool, tables }: CopyReport): string[] {
-  const of = label === '' ? '' : `${label}: `
   return [
     verdict(
-      `${of}spool identical to source`,
+      labelled(label, 'spool identical to source'),
       spool?.identical ?? null,
       `${spool?.files} files, ${spool?.bytes} bytes compared`,
     ),
     verdict(
-      `${of}replica equals source`,
+      labelled(label, 'replica equals source'),
       tables.equal,
       `${tables.tables} tables, ${tables.rows} rows compared`,
     ),

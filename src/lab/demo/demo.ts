@@ -10,7 +10,7 @@ import { landbridgeCommand } from '../lab-gateways.ts'
 import { withLabLock } from '../lab-lock.ts'
 import { type LabPaths, labPaths } from '../lab-paths.ts'
 import { waitForLab } from '../lab-readiness.ts'
-import { gatewayName, type LabShape, type StreamName } from '../lab-shape.ts'
+import { gatewayName, type LabShape, labelled, type StreamName } from '../lab-shape.ts'
 import { databaseOf, type LabState, sourceOf } from '../lab-state.ts'
 import { upLab } from '../lab-up.ts'
 import { Workload, type WorkloadOptions } from '../load/workload.ts'
@@ -219,11 +219,11 @@ async function waitForReturn(
     want: 'replica',
     waitSeconds: RETURN_SECONDS,
     signal: options.signal,
-    progress: (missing) => {
+    progress: (missing, silent) => {
       screen.line(`  waiting (at most ${RETURN_SECONDS} s): ${missing}`)
-      const site = /^the (\w+) gateway/.exec(missing)?.[1]
-      if (site === undefined) return
-      screen.line(`    ${landbridgeCommand()} lab start ${site}-gateway --name ${paths.name}`)
+      if (silent === null) return
+      const start = `lab start ${gatewayName(silent)} --name ${paths.name}`
+      screen.line(`    ${landbridgeCommand()} ${start}`)
     },
   })
 }
@@ -242,13 +242,13 @@ async function compare(
     ...(options.corruptSpool ? { beforeCompare: corrupt } : {}),
   })
   for (const { stream, site, label, spool, tables } of reports) {
-    const of = label === '' ? '' : `${label}: `
-    if (spool !== null) show(screen, `${of}spool identical to source`, spool.identical)
-    show(screen, `${of}replica equals source`, tables.equal)
+    const claim = (text: string) => labelled(label, text)
+    if (spool !== null) show(screen, claim('spool identical to source'), spool.identical)
+    show(screen, claim('replica equals source'), tables.equal)
     const committed = loads.find((one) => one.stream === stream)?.workload.status().committed ?? 0
     const held = await countLedger(databaseOf(state, stream, site))
     if (held < committed) {
-      failures.push(`${of}the replica has ${held} of ${committed} acknowledged transactions`)
+      failures.push(claim(`the replica has ${held} of ${committed} acknowledged transactions`))
     }
   }
   return reports
