@@ -10,6 +10,7 @@ import type { Channel } from '../link/channel.ts'
 import { LinkClient } from '../link/link-client.ts'
 import { LinkServer } from '../link/link-server.ts'
 import type { SessionBody } from '../link/link-session.ts'
+import type { LinkState } from '../link/link-state.ts'
 import type { Hello } from '../link/messages.ts'
 import type { PeerCalls, ServeCall } from '../link/peer-calls.ts'
 import { receivedStreams } from '../link/received-streams.ts'
@@ -41,7 +42,7 @@ interface PeerLinks {
  */
 export class Links {
   readonly #options: LinksOptions
-  readonly #server: LinkServer
+  readonly #server: LinkServer<PeerConfig>
   readonly #links: readonly PeerLinks[]
 
   constructor(options: LinksOptions) {
@@ -67,8 +68,8 @@ export class Links {
       peers,
       host: self.tunnelAddress.address,
       port: self.linkPort,
-      createBody: (channel, hello, { name }) => this.#send(channel, hello, this.#peer(name)),
-      serve: ({ name }, ...call) => options.serve(this.#peer(name), ...call),
+      createBody: (channel, hello, peer) => this.#send(channel, hello, peer),
+      serve: options.serve,
     })
     this.#links = peers.map((peer) => {
       const client = new LinkClient({
@@ -89,10 +90,13 @@ export class Links {
   }
 
   status(): LinkStatus[] {
-    return this.#links.flatMap(({ peer, client }) => [
-      client.state.status(this.#received(peer).map(({ name }) => name)),
-      this.#server.stateOf(peer.name).status(this.#sent(peer).map(({ name }) => name)),
-    ])
+    return this.#links.flatMap((link) => {
+      const [receiving, sending] = this.#statesOf(link)
+      return [
+        receiving.status(this.#received(link.peer).map(({ name }) => name)),
+        sending.status(this.#sent(link.peer).map(({ name }) => name)),
+      ]
+    })
   }
 
   refused(): RefusedStatus[] {
@@ -109,22 +113,17 @@ export class Links {
   async ask(peer: string, ...call: Parameters<PeerCalls['ask']>): Promise<unknown> {
     const found = this.#links.find((link) => link.peer.name === peer)
     if (found === undefined) throw this.#noPeer(peer)
-    const states = [found.client.state, this.#server.stateOf(peer)]
-    const calls = states.find((state) => state.calls !== null)?.calls ?? null
+    const calls = this.#statesOf(found).find((state) => state.calls !== null)?.calls ?? null
     if (calls === null) throw peerAway(peer)
     return await calls.ask(...call)
   }
 
   /** Clock of the gateways at `site` minus own; null while none of them is connected. */
   clockOffsetMs(site: string): number | null {
-    for (const { peer, client } of this.#links) {
-      if (peer.site !== site) continue
-      const states = [client.state, this.#server.stateOf(peer.name)]
-      const known = states.map((state) => state.channel?.clockOffset.offsetMs ?? null)
-      const offsetMs = known.find((one) => one !== null)
-      if (offsetMs !== undefined) return offsetMs
-    }
-    return null
+    const there = this.#links.filter(({ peer }) => peer.site === site)
+    const states = there.flatMap((link) => this.#statesOf(link))
+    const known = states.map((state) => state.channel?.clockOffset.offsetMs ?? null)
+    return known.find((offsetMs) => offsetMs !== null) ?? null
   }
 
   #own(): Omit<Hello, 'protocol'> {
@@ -144,10 +143,9 @@ export class Links {
     })
   }
 
-  #peer(name: string): PeerConfig {
-    const found = this.#links.find(({ peer }) => peer.name === name)
-    if (found === undefined) throw new TypeError(`${name} is no peer`)
-    return found.peer
+  /** Of the session that receives from the peer, and of the one that sends to it. */
+  #statesOf({ peer, client }: PeerLinks): readonly [LinkState, LinkState] {
+    return [client.state, this.#server.stateOf(peer.name)]
   }
 
   /** No role changes any more, or the ones that do have taken too long to wait for. */

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { formatHostPort } from '../config/address.ts'
-import type { LinkConfig, SiteDatabaseConfig } from '../config/config.ts'
+import type { LinkConfig, PeerConfig, SiteDatabaseConfig } from '../config/config.ts'
 import type { ByteThrottle } from '../link/frame-target.ts'
 import type { Sample } from '../link/messages.ts'
 import type { OpenedSource, SourcePort } from '../link/source-port.ts'
@@ -10,11 +10,17 @@ import { StreamSender } from '../link/stream-sender.ts'
 import type { ConnectAttempts } from '../mysql/connect-attempts.ts'
 import type { SourceMonitor } from '../source/source-monitor.ts'
 import { SourceReader } from '../source/source-reader.ts'
+import type { CopyStatus } from '../status/status.ts'
 import type { SharedWatch } from './shared-watch.ts'
 import type { SourceWarnings } from './source-warnings.ts'
 import type { ServerIdentity } from './stream-identity.ts'
 
+/** A gateway that may ask for the stream. */
+export type CopyPeer = Pick<PeerConfig, 'name' | 'site'>
+
 export interface OriginCopyOptions {
+  /** For whom it is. */
+  readonly peer: CopyPeer
   readonly stream: string
   /** As which gateway the source shows us in its list of replicas. */
   readonly gateway: string
@@ -34,11 +40,13 @@ export interface OriginCopyOptions {
 
 /** What a copy gets: a dump of its own, from where its spool ends. */
 export class OriginCopy {
+  readonly peer: CopyPeer
   readonly reader: SourceReader
   readonly sender: StreamSender
 
   constructor(options: OriginCopyOptions) {
-    const { stream, link, throttle, clock, log } = options
+    const { peer, stream, link, throttle, clock, log } = options
+    this.peer = peer
     this.reader = createReader(options)
     this.sender = new StreamSender({
       name: stream,
@@ -49,6 +57,12 @@ export class OriginCopy {
       clock,
       log,
     })
+  }
+
+  status(): CopyStatus {
+    const { name, site } = this.peer
+    const { state, sentBytes, inFlightBytes } = this.sender.status()
+    return { peer: name, site, state, sentBytes, inFlightBytes }
   }
 }
 

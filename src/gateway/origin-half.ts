@@ -3,7 +3,7 @@ import { LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { untilAborted } from '../base/until-aborted.ts'
 import { formatHostPort } from '../config/address.ts'
-import type { LinkConfig, PeerConfig, SiteDatabaseConfig, StreamConfig } from '../config/config.ts'
+import type { LinkConfig, SiteDatabaseConfig, StreamConfig } from '../config/config.ts'
 import type { Channel } from '../link/channel.ts'
 import type { SessionBody } from '../link/link-session.ts'
 import type { StreamSenderStatus } from '../link/stream-sender.ts'
@@ -11,8 +11,8 @@ import type { ConnectAttempts } from '../mysql/connect-attempts.ts'
 import { Throttle } from '../progress/throttle.ts'
 import { SourceMonitor } from '../source/source-monitor.ts'
 import { problemOf } from '../status/problem-of.ts'
-import type { CopyStatus, Problem, RefusedStatus } from '../status/status.ts'
-import { OriginCopy } from './origin-copy.ts'
+import type { Problem, RefusedStatus } from '../status/status.ts'
+import { type CopyPeer, OriginCopy } from './origin-copy.ts'
 import { SharedWatch } from './shared-watch.ts'
 import { SourceWarnings } from './source-warnings.ts'
 import type { HalfStatus, StreamHalf } from './stream-half.ts'
@@ -21,20 +21,13 @@ import type { ServerIdentity, StreamIdentity } from './stream-identity.ts'
 export interface OriginHalfOptions {
   readonly gateway: string
   readonly config: StreamConfig
-  /** Gateways that may ask for the stream. */
-  readonly peers: readonly Pick<PeerConfig, 'name' | 'site'>[]
+  readonly peers: readonly CopyPeer[]
   readonly link: LinkConfig
   readonly identity: StreamIdentity
   /** Of the source's server, shared with every stream that has the same. */
   readonly attempts: ConnectAttempts
   readonly clock: Clock
   readonly log: Log
-}
-
-interface Copy {
-  readonly peer: Pick<PeerConfig, 'name' | 'site'>
-  readonly sender: OriginCopy['sender']
-  readonly reader: OriginCopy['reader']
 }
 
 /** From the best to the worst: the stream is as well as its worst copy that is connected. */
@@ -51,7 +44,7 @@ export class OriginHalf implements StreamHalf {
   readonly #throttle: Throttle
   readonly #warnings: SourceWarnings
   readonly #monitor: SourceMonitor
-  readonly #copies: readonly Copy[]
+  readonly #copies: readonly OriginCopy[]
 
   constructor(options: OriginHalfOptions) {
     const { config, clock, log, attempts } = options
@@ -126,7 +119,7 @@ export class OriginHalf implements StreamHalf {
         heardAgoMs: sampledMs === null ? null : clock.monotonicMs() - sampledMs,
       },
       peer: null,
-      copies: this.#copies.map(copyStatus),
+      copies: this.#copies.map((copy) => copy.status()),
       spool: null,
       receiveLag: null,
       transactionsReceived: 0,
@@ -137,12 +130,13 @@ export class OriginHalf implements StreamHalf {
     }
   }
 
-  #createCopies(): Copy[] {
+  #createCopies(): OriginCopy[] {
     const { config, peers, identity } = this.#options
     const watch = new SharedWatch((...watching) => this.#monitor.run(...watching))
     return peers.map((peer, index) => {
-      const copy = new OriginCopy({
+      return new OriginCopy({
         ...this.#options,
+        peer,
         stream: config.name,
         database: this.#database,
         identity: readerIdentity(this.#database, identity, peer.name, index),
@@ -152,12 +146,11 @@ export class OriginHalf implements StreamHalf {
         warnings: this.#warnings,
         log: peers.length === 1 ? this.#options.log : this.#options.log.child({ peer: peer.name }),
       })
-      return { peer, reader: copy.reader, sender: copy.sender }
     })
   }
 
   /** All readers would find the same: the one that reads looks. */
-  #inspector(): Copy | undefined {
+  #inspector(): OriginCopy | undefined {
     return this.#copies.find(({ sender }) => sender.status().state === 'streaming')
   }
 
@@ -182,11 +175,6 @@ export class OriginHalf implements StreamHalf {
     }
     return problems
   }
-}
-
-function copyStatus({ peer, sender }: Copy): CopyStatus {
-  const { state, sentBytes, inFlightBytes } = sender.status()
-  return { peer: peer.name, site: peer.site, state, sentBytes, inFlightBytes }
 }
 
 /** Of what the copies' senders know of the source, what was heard last. */

@@ -7,8 +7,9 @@ import type { PeerConfig, StreamConfig } from '../config/config.ts'
 import { Fence } from '../database/fence.ts'
 import type { Hello } from '../link/messages.ts'
 import type { SqlAddress } from '../mysql/sql-connect.ts'
+import { problemOf } from '../status/problem-of.ts'
 import type { Problem, StreamStatus } from '../status/status.ts'
-import { TERM_MAX, type TermRecord } from '../status/term-record.ts'
+import { firstTerm, TERM_MAX, type TermRecord } from '../status/term-record.ts'
 import { BlockedHalf } from './blocked-half.ts'
 import type { StreamHalf } from './stream-half.ts'
 import { StreamPeers } from './stream-peers.ts'
@@ -35,6 +36,8 @@ export interface StreamOptions {
 /** What a peer's hello says of one stream. */
 export type NamedStream = Hello['streams'][number]
 
+/** So long a session waits for a change of roles; then it begins without that stream. */
+export const HOLD_MS_MAX = 4_000
 /** More terms than that are not decided while a gateway is away. */
 const JUMP_MAX = 1_000
 const STORE_AGAIN_MS = 5_000
@@ -93,8 +96,8 @@ export class Stream {
     } catch (error) {
       log.error(errorFields(error), describeError(error))
       const problem = blockedProblem(config.name, error, clock.wallMs())
-      const record = { term: 1, origin: config.origin, sinceMs: null, by: null, reason: null }
-      return new Stream(options, { record, fence: false }, problem)
+      const known = { record: firstTerm(config.origin), fence: false }
+      return new Stream(options, known, problem)
     }
   }
 
@@ -346,12 +349,8 @@ export class Stream {
   }
 }
 
-/** So long a session waits for a change of roles; then it begins without that stream. */
-export const HOLD_MS_MAX = 4_000
-
 function blockedProblem(stream: string, error: unknown, sinceMs: number): Problem {
-  const message = describeError(error)
-  return { ...errorFields(error), severity: 'blocked', where: `stream:${stream}`, message, sinceMs }
+  return problemOf({ error, sinceMs }, { severity: 'blocked', where: `stream:${stream}` })
 }
 
 function termChanged(stream: string, { term, origin }: TermRecord): LandbridgeError {

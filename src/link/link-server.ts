@@ -26,12 +26,12 @@ import { type LinkTls, peerOfCertificate } from './link-tls.ts'
 import type { Hello } from './messages.ts'
 import type { ServeCall } from './peer-calls.ts'
 
-export interface LinkServerOptions
+export interface LinkServerOptions<Peer extends LinkPeer>
   extends Omit<LinkSessionOptions, 'onUp' | 'peer' | 'createBody' | 'serve'> {
   /** Who may come; a session belongs to one of them. */
-  readonly peers: readonly LinkPeer[]
-  readonly createBody: (channel: Channel, hello: Hello, peer: LinkPeer) => SessionBody
-  readonly serve: (peer: LinkPeer, ...call: Parameters<ServeCall>) => Promise<unknown>
+  readonly peers: readonly Peer[]
+  readonly createBody: (channel: Channel, hello: Hello, peer: Peer) => SessionBody
+  readonly serve: (peer: Peer, ...call: Parameters<ServeCall>) => Promise<unknown>
   /** Settles when a session may begin: while roles change none does. */
   readonly settled?: () => Promise<void>
   readonly host: string
@@ -55,8 +55,8 @@ const HEADER_BYTES_MAX = 8 * 1024
 const LISTEN_PAUSE_MS_MAX = 500
 
 /** A peer, with the session that belongs to it. */
-interface Caller {
-  readonly peer: LinkPeer
+interface Caller<Peer> {
+  readonly peer: Peer
   readonly state: LinkState
   readonly endings: ReasonLog
   session: { readonly stop: AbortController; readonly done: Promise<void> } | null
@@ -66,9 +66,9 @@ interface Caller {
  * The sending end: listens inside the tunnel. A peer has one session. A newer one of the same peer
  * ends the older, and never that of another peer.
  */
-export class LinkServer {
-  readonly #options: LinkServerOptions
-  readonly #callers: readonly Caller[]
+export class LinkServer<Peer extends LinkPeer = LinkPeer> {
+  readonly #options: LinkServerOptions<Peer>
+  readonly #callers: readonly Caller<Peer>[]
   readonly #listening: ReasonLog
   readonly #strangers: ReasonLog
   readonly #refusals: Refusals
@@ -77,7 +77,7 @@ export class LinkServer {
   readonly #guests = new Map<string, Guest>()
   readonly #ready = Promise.withResolvers<number>()
 
-  constructor(options: LinkServerOptions) {
+  constructor(options: LinkServerOptions<Peer>) {
     this.#options = options
     this.#callers = options.peers.map((peer) => ({
       peer,
@@ -233,7 +233,7 @@ export class LinkServer {
   }
 
   /** Null for whoever is none of the peers. */
-  #callerOf(socket: TLSSocket): Caller | null {
+  #callerOf(socket: TLSSocket): Caller<Peer> | null {
     const { tls, peers } = this.#options
     const certificate = socket.getPeerX509Certificate()
     if (certificate === undefined) return null
@@ -248,7 +248,7 @@ export class LinkServer {
     }
   }
 
-  #accept(caller: Caller, socket: WebSocket, stream: TLSSocket, signal: AbortSignal): void {
+  #accept(caller: Caller<Peer>, socket: WebSocket, stream: TLSSocket, signal: AbortSignal): void {
     // Until its session begins: no frame may come, and no error may find nobody.
     socket.pause()
     socket.on('error', () => undefined)
@@ -274,7 +274,7 @@ export class LinkServer {
   }
 
   async #runSession(
-    { peer, state, endings }: Caller,
+    { peer, state, endings }: Caller<Peer>,
     socket: WebSocket,
     stream: TLSSocket,
     signal: AbortSignal,

@@ -16,6 +16,11 @@ export const STREAMS_MAX = 1000
 /** Of what is said to people. */
 export const TEXT_CHARACTERS_MAX = 4_000
 
+/** What a server or an operation says has any length; a peer takes no more. */
+export function cutText(text: string): string {
+  return text.length <= TEXT_CHARACTERS_MAX ? text : `${text.slice(0, TEXT_CHARACTERS_MAX - 1)}…`
+}
+
 export const sourceIdentity = z.object({
   flavor,
   serverVersion: z.string().max(200),

@@ -12,11 +12,11 @@ import { BODY_BYTES_MAX } from './message-parts.ts'
 import {
   type CallError,
   cancel,
+  cutText,
   parseBody,
   type Reply,
   reply,
   request,
-  TEXT_CHARACTERS_MAX,
 } from './messages.ts'
 
 /** One operation that a gateway asks of another. */
@@ -43,8 +43,9 @@ const INPUT_CHARACTERS_MAX = 64 * 1024
 const ENVELOPE_BYTES = 1024
 
 interface Asked {
-  readonly settle: (output: unknown) => void
-  readonly fail: (error: unknown) => void
+  readonly settle: (answer: Reply) => void
+  /** The session is over. */
+  readonly lost: () => void
   readonly progress: (step: string) => void
 }
 
@@ -72,8 +73,8 @@ export class PeerCalls {
     if (this.#asked.size >= CALLS_MAX) throw busy()
     this.#lastId += 1
     const id = this.#lastId
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    this.#asked.set(id, { settle: resolve, fail: () => reject(lost(call)), progress })
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>()
+    this.#asked.set(id, { settle: resolve, lost: () => reject(lost(call)), progress })
     const abort = (): void => {
       this.#channel.sendJson(FrameType.Cancel, 0, { id })
       reject(signal.reason)
@@ -81,7 +82,7 @@ export class PeerCalls {
     signal.addEventListener('abort', abort, { once: true })
     this.#channel.sendJson(FrameType.Request, 0, { id, ...call })
     try {
-      const answer = (await promise) as Reply
+      const answer = await promise
       if (answer.error !== undefined) throw failureOf(answer.error)
       return answer.output
     } finally {
@@ -103,7 +104,7 @@ export class PeerCalls {
   /** The session is over: nobody hears an answer any more. */
   end(): void {
     this.#isOver = true
-    for (const { fail } of this.#asked.values()) fail(null)
+    for (const asked of this.#asked.values()) asked.lost()
     for (const ending of this.#served.values()) ending.abort()
   }
 
@@ -130,7 +131,7 @@ export class PeerCalls {
   async #work(id: number, call: PeerCall): Promise<void> {
     const ending = new AbortController()
     this.#served.set(id, ending)
-    const progress = (step: string): void => this.#answer({ id, progress: cut(step) })
+    const progress = (step: string): void => this.#answer({ id, progress: cutText(step) })
     try {
       const output = await this.#serve(call, { signal: ending.signal, progress })
       this.#answer({ id, output })
@@ -150,16 +151,12 @@ export class PeerCalls {
   }
 }
 
-function cut(text: string): string {
-  return text.slice(0, TEXT_CHARACTERS_MAX)
-}
-
 function errorOf(error: unknown): CallError {
   const remedy = remedyOf(error)
   return {
     code: codeOf(error).slice(0, 100),
-    message: cut(describeError(error)),
-    ...(remedy !== undefined && { remedy: cut(remedy) }),
+    message: cutText(describeError(error)),
+    ...(remedy !== undefined && { remedy: cutText(remedy) }),
     retryable: isLandbridgeError(error) && error.retryable,
   }
 }

@@ -14,13 +14,13 @@ import type { Channel } from './channel.ts'
 import { type Frame, FrameType } from './frame.ts'
 import { type ByteThrottle, FrameTarget } from './frame-target.ts'
 import {
+  cutText,
   parseBody,
   type Resume,
   resume,
   SAMPLE_FILES_MAX,
   type Sample,
   type State,
-  TEXT_CHARACTERS_MAX,
 } from './messages.ts'
 import type { OpenedSource, SourcePort } from './source-port.ts'
 
@@ -258,9 +258,9 @@ export class SenderSession {
     const known = this.#known(code)
     const sinceMs = known?.sinceMs ?? clock.wallMs()
     const remedy = remedyOf(error) ?? null
-    // What a source says has any length; the peer takes no more, and the link is of all streams.
-    const message = cut(describeError(error))
-    this.#problem = { code, message, remedy: remedy && cut(remedy), sinceMs }
+    // A text that the peer refuses would end the link, which is of all streams.
+    const message = cutText(describeError(error))
+    this.#problem = { code, message, remedy: remedy && cutText(remedy), sinceMs }
     if (known === null) log.warn(errorFields(error), `source: ${describeError(error)}`)
     const isParked = code === 'ERR_PARKED'
     this.#isBlocked = !isParked && isLandbridgeError(error) && !error.retryable
@@ -320,10 +320,6 @@ export class SenderSession {
     const body = files === undefined ? place : { ...place, files: this.#ahead(files) }
     this.#channel.sendJson(FrameType.Sample, this.#stream, body)
   }
-}
-
-function cut(text: string): string {
-  return text.length <= TEXT_CHARACTERS_MAX ? text : `${text.slice(0, TEXT_CHARACTERS_MAX - 1)}…`
 }
 
 function placeOf(held: Resume['held']): string {
