@@ -9,7 +9,6 @@ import { SERVER_ID_MAX } from './schema.ts'
  */
 
 export interface GatewayFacts {
-  readonly name: string
   readonly site: string
   readonly self: PeerConfig | null
   /** Those whose files could be read. */

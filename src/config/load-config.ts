@@ -74,7 +74,7 @@ async function loadSections(
   const names = checkPeerNames(name, top.peers, problems)
   const peers = await loadPeers(peersFolder, names, problems)
   const tunnel = tunnelBetween(tunnelOf, [self, ...peers])
-  checkGateways({ name, site, self, peers, tunnel }, problems)
+  checkGateways({ site, self, peers, tunnel }, problems)
   if (peers.length === names.length) checkOrigins({ site, peers }, streams, problems)
   checkStreams(streams, problems)
   checkServerIds(names.length, streams, problems)

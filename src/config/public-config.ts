@@ -35,7 +35,7 @@ export async function loadPublicConfig(path: string): Promise<PublicConfig> {
   const self = await loadPeer(folder, name, problems)
   const peers = await loadPeers(folder, checkPeerNames(name, top.peers, problems), problems)
   const tunnel = tunnelBetween(tunnelOf, [self, ...peers])
-  checkGateways({ name, site, self, peers, tunnel }, problems)
+  checkGateways({ site, self, peers, tunnel }, problems)
   const isWhole = tunnel !== null && admin !== null && self !== null
   if (!isWhole || problems.list.length > 0) throw configError(path, problems.list)
   return {

@@ -95,6 +95,14 @@ export interface SetupReport {
   readonly peersMissing: readonly string[]
 }
 
+/** Names of all gateways but `name`. */
+export function otherGateways(
+  { gateways }: Pick<SitesPlan, 'gateways'>,
+  name: string | null,
+): string[] {
+  return gateways.map((gateway) => gateway.name).filter((other) => other !== name)
+}
+
 /** The gateways whose files are made. */
 export function chosenGateways({ gateways, only }: SitesPlan): readonly GatewayPlan[] {
   return gateways.filter(({ name }) => only === null || only === name)

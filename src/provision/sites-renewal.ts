@@ -1,7 +1,6 @@
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ignoreMissing, replaceFile } from '../base/atomic-file.ts'
+import { replaceFile } from '../base/atomic-file.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import { publicKeyFingerprint } from '../base/fingerprint.ts'
 import { Secret } from '../base/secret.ts'
@@ -10,6 +9,7 @@ import { loadPeer } from '../config/peer-file.ts'
 import { configError, Problems } from '../config/problem.ts'
 import { type CertificateAndKey, signGatewayCertificate } from '../keys/certificates.ts'
 import { PUBLIC_MODE } from '../keys/key-file.ts'
+import { SetupFolder } from './setup-folder.ts'
 import {
   chosenGateways,
   type GatewayPlan,
@@ -25,12 +25,13 @@ import {
  */
 export async function renewSites(plan: SitesPlan): Promise<SetupReport> {
   const { directory, nowMs } = plan
-  const authority = await authorityOf(directory)
+  const folder = new SetupFolder(directory)
+  const authority = await authorityOf(folder, directory)
   const signed: { readonly path: string; readonly pem: string }[] = []
   const renewed: SetupGateway[] = []
   for (const gateway of chosenGateways(plan)) {
     const { name } = gateway
-    const publicKey = await publicKeyOf(directory, name)
+    const publicKey = await publicKeyOf(folder, name)
     const peer = await pinnedPeer(directory, gateway, publicKey)
     const { address: tunnelAddress } = peer.tunnelAddress
     const pem = await signGatewayCertificate({ authority, name, tunnelAddress, publicKey, nowMs })
@@ -45,9 +46,9 @@ export async function renewSites(plan: SitesPlan): Promise<SetupReport> {
   return { files, gateways: renewed, ignored: [], peersMissing: [] }
 }
 
-async function authorityOf(directory: string): Promise<CertificateAndKey> {
+async function authorityOf(folder: SetupFolder, directory: string): Promise<CertificateAndKey> {
   const [certificatePem, key] = await Promise.all(
-    ['ca.crt', 'ca.key'].map((file) => read(join(directory, 'certs', file))),
+    ['ca.crt', 'ca.key'].map((file) => folder.read(join('certs', file))),
   )
   if (!certificatePem || !key) {
     const missing = certificatePem ? 'certs/ca.key' : key ? 'certs/ca.crt' : 'certs/ca.key, ca.crt'
@@ -67,8 +68,8 @@ async function authorityOf(directory: string): Promise<CertificateAndKey> {
 }
 
 /** Of its private key, of the public half that it sent here, or of its certificate. */
-async function publicKeyOf(directory: string, name: string): Promise<KeyObject> {
-  const at = (file: string) => read(join(directory, 'certs', name, file))
+async function publicKeyOf(folder: SetupFolder, name: string): Promise<KeyObject> {
+  const at = (file: string) => folder.read(join('certs', name, file))
   const privatePem = await at('gateway.key')
   if (privatePem !== null) return createPublicKey(createPrivateKey(privatePem))
   const publicPem = await at('gateway.pub')
@@ -101,8 +102,4 @@ async function pinnedPeer(
 
 function nothingRenewed(reason: string, remedy: string): LandbridgeError {
   return new LandbridgeError('ERR_USAGE', `nothing was renewed: ${reason}`, { remedy })
-}
-
-async function read(path: string): Promise<string | null> {
-  return (await readFile(path, 'utf8').catch(ignoreMissing)) ?? null
 }

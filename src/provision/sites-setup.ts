@@ -26,6 +26,7 @@ import {
   endpointsOf,
   type GatewayPlan,
   type IgnoredSetting,
+  otherGateways,
   type SetupGateway,
   type SetupReport,
   type SitesPlan,
@@ -193,7 +194,7 @@ class SitesSetup {
     const content = gatewayFile({
       ...this.#plan,
       ...gateway,
-      peers: this.#plan.gateways.map((one) => one.name).filter((other) => other !== name),
+      peers: otherGateways(this.#plan, name),
       listenPort: endpoints.get(name)?.[0]?.port ?? DEFAULT_PORT,
       mtuBytes: mtuFor(all),
       hasDatabaseCa: await this.#databaseAuthority(gateway),
@@ -226,8 +227,7 @@ class SitesSetup {
     await this.#folder.public(path, content)
     if (old === null) return
     const known = gatewayFileFacts(old).peers
-    const wanted = this.#plan.gateways.map((one) => one.name).filter((other) => other !== name)
-    const missing = wanted.filter((peer) => !known.includes(peer))
+    const missing = otherGateways(this.#plan, name).filter((peer) => !known.includes(peer))
     if (missing.length > 0) {
       const line = peersSetting([...known, ...missing])
       this.#ignored.push({ flag: '--sites', line, path })

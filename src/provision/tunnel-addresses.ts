@@ -26,7 +26,8 @@ export function assignTunnelAddresses(
   { gateways, tunnelSubnet }: Pick<SitesPlan, 'gateways' | 'tunnelSubnet'>,
   peers: ReadonlyMap<string, PeerConfig>,
 ): ReadonlyMap<string, SubnetAddress> {
-  const [known] = [...peers.values()].map(({ tunnelAddress }) => tunnelAddress)
+  const used = [...peers.values()].map(({ tunnelAddress }) => tunnelAddress)
+  const [known] = used
   const isKnown = known !== undefined && isIPv4(known.address) && known.prefixLength <= 30
   const subnet = tunnelSubnet ?? (isKnown ? networkOf(known) : TUNNEL_SUBNET)
   const assigned = new Map<string, SubnetAddress>()
@@ -34,9 +35,9 @@ export function assignTunnelAddresses(
     const own = peers.get(name)?.tunnelAddress ?? tunnelAddress
     if (own !== null) assigned.set(name, own)
   }
-  const taken = new Set([...assigned.values(), ...[...peers.values()].map(addressOf)].map(textOf))
+  const taken = new Set([...assigned.values(), ...used].map(({ address }) => address))
   const isFree = (address: SubnetAddress | null): address is SubnetAddress =>
-    address !== null && !taken.has(textOf(address))
+    address !== null && !taken.has(address.address)
   for (const [index, { name }] of gateways.entries()) {
     if (assigned.has(name)) continue
     let address = nthAddress(subnet, index)
@@ -44,18 +45,10 @@ export function assignTunnelAddresses(
       address = nthAddress(subnet, at)
       if (address === null) throw tooFew(subnet, gateways.length)
     }
-    taken.add(textOf(address))
+    taken.add(address.address)
     assigned.set(name, address)
   }
   return assigned
-}
-
-function addressOf({ tunnelAddress }: PeerConfig): SubnetAddress {
-  return tunnelAddress
-}
-
-function textOf({ address }: SubnetAddress): string {
-  return address
 }
 
 /** Null behind the last one. */

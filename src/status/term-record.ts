@@ -1,14 +1,14 @@
 import { z } from 'zod'
 
-/**
- * Which site is the origin of a stream. Terms only grow; the highest wins. The first one comes from
- * the configuration (`origin`), later ones from an operation of recovery.
- */
 /** Far beyond what decisions of people can reach, and far below where numbers lose their digits. */
 export const TERM_MAX = 1_000_000_000
 /** The last day that a Date knows. */
 const DATE_MS_MAX = 8.64e15
 
+/**
+ * Which site is the origin of a stream. Terms only grow; the highest wins. The first one comes from
+ * the configuration (`origin`), later ones from an operation of recovery.
+ */
 export const termRecordSchema = z.object({
   term: z.number().int().positive().max(TERM_MAX),
   /** Name of the site. */

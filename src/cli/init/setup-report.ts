@@ -1,5 +1,10 @@
 import { sameSubnet } from '../../config/address.ts'
-import type { SetupGateway, SetupReport, SitesPlan } from '../../provision/sites-plan.ts'
+import {
+  otherGateways,
+  type SetupGateway,
+  type SetupReport,
+  type SitesPlan,
+} from '../../provision/sites-plan.ts'
 import { TUNNEL_SUBNET } from '../../provision/tunnel-addresses.ts'
 import { databaseSteps } from './database-steps.ts'
 
@@ -132,9 +137,10 @@ function startStep({ name, config, file }: SetupGateway): string {
 }
 
 /** Of the others: `peers/azure.yaml, peers/gcp.yaml`. */
-function peerFilesOf({ gateways }: SitesPlan, name: string | null): string {
-  const others = gateways.filter((gateway) => gateway.name !== name)
-  return others.map((gateway) => `peers/${gateway.name}.yaml`).join(', ')
+function peerFilesOf(plan: SitesPlan, name: string | null): string {
+  return otherGateways(plan, name)
+    .map((other) => `peers/${other}.yaml`)
+    .join(', ')
 }
 
 function changed({ files }: SetupReport): string[] {
