@@ -86,9 +86,10 @@ describeFlavors('a larger lab of %s', { needs: ['root'] }, (flavor) => {
     expect(different[0]?.tables.failures.join()).toContain('199 at the replica')
   })
 
-  const needsThree = test.skipIf(shape.sites.length < 3)
+  // Of two sites no third is left.
+  if (shape.sites.length < 3) return
 
-  needsThree('a cut between two sites leaves the third its copy', async () => {
+  test('a cut between two sites leaves the third its copy', async () => {
     const synced = async (site: SiteName) => {
       const stream = streamAt(await readSites(state.gateways), { stream: 'main', site })
       const place = stream?.spool?.synced
