@@ -18,8 +18,8 @@
 
 // A gateway inside a program of one's own, and what it says of itself.
 export { createGateway, type Gateway, type GatewayDependencies } from './gateway.ts'
-export type * from './config/config.ts'
-export { type LoadConfigOptions, loadConfig } from './config/load-config.ts'
+export type { GatewayConfig, StreamConfig } from './gateway/config/gateway-config.ts'
+export { type LoadConfigOptions, loadConfig } from './gateway/config/load-config.ts'
 export type * from './status/status.ts'
 
 // The raw binlog of a source, and the finished files of a spool on this machine.

@@ -39,7 +39,8 @@ export function wireguardPublicKey(privateKey: Secret): string {
   return der.subarray(-KEY_BYTES).toString('base64')
 }
 
-function isWireguardKey(value: string): boolean {
+/** A raw X25519 key, public or private, in base64. */
+export function isWireguardKey(value: string): boolean {
   // 32 bytes leave 4 unused bits in the last digit; only zeros there are canonical.
   return /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/.test(value)
 }

@@ -1,5 +1,20 @@
 import { isIP, isIPv4, isIPv6, SocketAddress } from 'node:net'
-import type { HostPort, SubnetAddress, TransportPort } from './config.ts'
+
+export interface HostPort {
+  readonly host: string
+  readonly port: number
+}
+
+/** An address with the length of its subnet's prefix, such as 10.77.0.1/30. */
+export interface SubnetAddress {
+  readonly address: string
+  readonly prefixLength: number
+}
+
+export interface TransportPort {
+  readonly protocol: 'tcp' | 'udp'
+  readonly port: number
+}
 
 const HOST_LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i
 const HOST_CHARS_MAX = 253

@@ -1,10 +1,43 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 import { codeOf } from '../base/errors.ts'
-import type { PeerConfig } from './config.ts'
+import { PERMISSIONS, type Permission } from '../base/permission.ts'
+import { isWireguardKey } from '../base/wireguard-key.ts'
+import type { HostPort, SubnetAddress } from './address.ts'
+import * as field from './fields.ts'
 import { Problems } from './problem.ts'
-import { peerSchema } from './schema.ts'
 import { readYaml } from './yaml-file.ts'
+
+/** The public half of a gateway, as its peer file has it at every gateway. */
+export interface PeerConfig {
+  readonly path: string
+  readonly name: string
+  readonly site: string
+  readonly wireguardPublicKey: string
+  readonly endpoints: readonly HostPort[]
+  readonly tunnelAddress: SubnetAddress
+  readonly linkPort: number
+  /** `sha256:` and the hex SHA-256 of the certificate's SubjectPublicKeyInfo DER. */
+  readonly certificateFingerprint: string
+  /** Whether a term that this gateway reports counts here: who else may decide the origin. */
+  readonly mayTakeOver: boolean
+  /** What this gateway may ask of another over the link. */
+  readonly permission: Permission
+}
+
+const KEY_RULE = 'must be a WireGuard public key: 44 characters of base64'
+const peerSchema = field.mapping({
+  name: field.name,
+  site: field.name,
+  wireguardPublicKey: z.string({ error: KEY_RULE }).refine(isWireguardKey, { error: KEY_RULE }),
+  endpoints: z.array(field.hostPort, { error: 'must be a list of HOST:PORT' }).default([]),
+  tunnelAddress: field.subnetAddress,
+  linkPort: field.port.default(7400),
+  certificateFingerprint: field.fingerprint,
+  mayTakeOver: field.flag.default(false),
+  permission: field.choice(PERMISSIONS).default('read'),
+})
 
 /** Those of `names` whose files can be used; the problems of the others have been added. */
 export async function loadPeers(

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
+import type { HostPort } from '../config/address.ts'
 import { formatHostPort } from '../config/address.ts'
-import type { HostPort } from '../config/config.ts'
 import { ConnectAttempts } from '../mysql/connect-attempts.ts'
 
 /** One budget of attempts for each server, whichever streams have a database there. */

@@ -1,11 +1,11 @@
 import { LandbridgeError } from '../base/errors.ts'
 import { untilAborted } from '../base/until-aborted.ts'
-import type { StreamConfig } from '../config/config.ts'
 import type { Channel } from '../link/channel.ts'
 import { FrameType } from '../link/frame.ts'
 import type { SessionBody } from '../link/link-session.ts'
 import type { State } from '../link/messages.ts'
 import type { Problem, RefusedStatus } from '../status/status.ts'
+import type { StreamConfig } from './config/gateway-config.ts'
 import type { HalfStatus, StreamHalf } from './stream-half.ts'
 
 /** A half that cannot work until a person has acted: the other streams go on. */

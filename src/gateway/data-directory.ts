@@ -5,8 +5,8 @@ import { LandbridgeError } from '../base/errors.ts'
 import { type FolderLock, lockFolder } from '../base/folder-lock.ts'
 import type { Log } from '../base/log.ts'
 import { makePrivate } from '../base/private-folder.ts'
-import type { GatewayConfig } from '../config/config.ts'
 import { isEpochFolder } from '../spool/spool-file.ts'
+import type { GatewayConfig } from './config/gateway-config.ts'
 
 /**
  * One process at a time works with a data directory: a gateway, or `landbridge tunnel up | down`.

@@ -1,5 +1,5 @@
-import type { RelayConfig } from '../config/config.ts'
 import type { RelayAddress } from '../database/replica-connection.ts'
+import type { RelayConfig } from '../relay/relay-section.ts'
 import type { StreamIdentity } from './stream-identity.ts'
 
 /** By what a replica's connection to this relay is known. No identity before the first run. */

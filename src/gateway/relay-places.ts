@@ -1,7 +1,7 @@
 import type { Log } from '../base/log.ts'
 import { openFilesMax } from '../base/open-files.ts'
-import type { StreamConfig } from '../config/config.ts'
 import { RELAY_LIMITS, type RelayLimits } from '../relay/relay-server.ts'
+import type { StreamConfig } from './config/gateway-config.ts'
 
 /** Without streams: Node, log, link and tunnel 30, two admin sockets and metrics 16 each. */
 const GATEWAY_FILES = 96

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import type { PeerConfig } from '../config/config.ts'
+import type { PeerConfig } from '../config/peer-file.ts'
 import type { Hello } from '../link/messages.ts'
 import type { Problem } from '../status/status.ts'
 

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { certificateFingerprint, publicKeyFingerprint } from '../base/fingerprint.ts'
 import { Secret } from '../base/secret.ts'
 import { generateWireguardKeyPair, wireguardPublicKey } from '../base/wireguard-key.ts'
-import type { PeerConfig, SubnetAddress } from '../config/config.ts'
+import type { SubnetAddress } from '../config/address.ts'
+import type { PeerConfig } from '../config/peer-file.ts'
 import {
   type CertificateAndKey,
   createAuthority,

@@ -1,4 +1,5 @@
-import type { HostPort, PeerConfig, SubnetAddress } from '../config/config.ts'
+import type { HostPort, SubnetAddress } from '../config/address.ts'
+import type { PeerConfig } from '../config/peer-file.ts'
 import type { GatewayFileFacts } from './gateway-file-facts.ts'
 
 /** The gateway of one site; both have the same name. */
@@ -52,12 +53,6 @@ export interface IgnoredSetting {
   /** The file that was kept without it. */
   readonly path: string
 }
-
-/** In the files where nobody named a database. */
-export const EXAMPLE_DATABASE = {
-  origin: { host: '198.51.100.10', port: 3306 },
-  copy: { host: '203.0.113.10', port: 3306 },
-} as const
 
 /** A copy's has another name: what the origin grants, replication brings to the copies too. */
 export const DATABASE_USERS = { origin: 'landbridge', copy: 'landbridge_replica' } as const

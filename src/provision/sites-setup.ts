@@ -5,11 +5,11 @@ import { parseDocument } from 'yaml'
 import { LandbridgeError } from '../base/errors.ts'
 import { publicKeyFingerprint } from '../base/fingerprint.ts'
 import { Secret } from '../base/secret.ts'
+import type { HostPort, SubnetAddress } from '../config/address.ts'
 import { formatHostPort } from '../config/address.ts'
-import type { HostPort, PeerConfig, SubnetAddress } from '../config/config.ts'
+import type { PeerConfig } from '../config/peer-file.ts'
 import { loadPeer } from '../config/peer-file.ts'
 import { configError, Problems } from '../config/problem.ts'
-import { mtuFor } from '../config/tunnel-mtu.ts'
 import type { CertificateAndKey } from '../keys/certificates.ts'
 import { foundSites, readGatewayFile } from './found-sites.ts'
 import { gatewayFileFacts } from './gateway-file-facts.ts'
@@ -196,7 +196,7 @@ class SitesSetup {
       ...gateway,
       peers: otherGateways(this.#plan, name),
       listenPort: endpoints.get(name)?.[0]?.port ?? DEFAULT_PORT,
-      mtuBytes: mtuFor(all),
+      endpoints: all,
       hasDatabaseCa: await this.#databaseAuthority(gateway),
     })
     await this.#gatewayFile(name, path, content)

@@ -1,7 +1,8 @@
 import { isIPv4 } from 'node:net'
 import { LandbridgeError } from '../base/errors.ts'
+import type { SubnetAddress } from '../config/address.ts'
 import { parseSubnetAddress } from '../config/address.ts'
-import type { PeerConfig, SubnetAddress } from '../config/config.ts'
+import type { PeerConfig } from '../config/peer-file.ts'
 import type { SitesPlan } from './sites-plan.ts'
 
 /** With room for sites that come later. */

@@ -2,10 +2,12 @@ import { posix } from 'node:path'
 import type { Finding, SourceFile } from './source-file.ts'
 
 const LANGUAGES = ['mysql', 'binlog']
-const GROUND = ['status', 'config', 'keys', 'observe']
+const GROUND = ['status', 'config']
+/** They have a section of the configuration each. */
+const CONFIGURED = ['keys', 'observe']
 const STATIONS = ['source', 'link', 'tunnel', 'spool', 'relay', 'stream']
 
-const BELOW_PROGRESS = ['base', ...LANGUAGES, ...GROUND]
+const BELOW_PROGRESS = ['base', ...LANGUAGES, ...GROUND, ...CONFIGURED]
 const BELOW_STATIONS = [...BELOW_PROGRESS, 'progress']
 const BELOW_API = [...BELOW_STATIONS, ...STATIONS, 'database']
 const BELOW_GATEWAY = [...BELOW_API, 'api']
@@ -16,13 +18,14 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
   ...Object.fromEntries(LANGUAGES.map((name) => [name, ['base']])),
   ...Object.fromEntries(GROUND.map((name) => [name, ['base', ...LANGUAGES]])),
+  ...Object.fromEntries(CONFIGURED.map((name) => [name, ['base', 'config', ...LANGUAGES]])),
   progress: BELOW_PROGRESS,
   // Stations and databases do not import each other: they meet where they are joined.
   ...Object.fromEntries([...STATIONS, 'database'].map((name) => [name, BELOW_STATIONS])),
-  // What `init` writes, for the commands, the lab and the tests.
-  provision: ['base', 'config', 'keys'],
   api: BELOW_API,
   gateway: BELOW_GATEWAY,
+  // What `init` writes, for the commands, the lab and the tests.
+  provision: ['base', 'config', 'keys', 'tunnel', 'gateway'],
   lab: BELOW_COMMANDS,
   cli: [...BELOW_COMMANDS, 'lab'],
   // Plain JavaScript that prepares a machine before anything of the rest can run.

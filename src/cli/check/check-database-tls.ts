@@ -1,7 +1,7 @@
 import { isLandbridgeError } from '../../base/errors.ts'
 import { isLoopback } from '../../base/loopback.ts'
 import { formatHostPort } from '../../config/address.ts'
-import type { DatabaseConfig } from '../../config/config.ts'
+import type { DatabaseConfig } from '../../database/database-section.ts'
 import { presentedCertificate } from '../../mysql/presented-certificate.ts'
 import type { CheckFinding } from './check-list.ts'
 

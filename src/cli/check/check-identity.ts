@@ -1,5 +1,5 @@
-import type { GatewayConfig } from '../../config/config.ts'
 import { configError } from '../../config/problem.ts'
+import type { GatewayConfig } from '../../gateway/config/gateway-config.ts'
 import { checkIdentity, type IdentityFinding } from '../../keys/identity-check.ts'
 import type { CheckFinding } from './check-list.ts'
 

@@ -1,4 +1,4 @@
-import type { GatewayConfig } from '../../config/config.ts'
+import type { GatewayConfig } from '../../gateway/config/gateway-config.ts'
 import { checkAuthorities } from './check-identity.ts'
 import { checkClock, checkFolders, checkPorts, checkTools } from './check-machine.ts'
 import { checkMtu } from './check-mtu.ts'

@@ -1,6 +1,6 @@
 import { formatHostPort } from '../../config/address.ts'
-import type { GatewayConfig } from '../../config/config.ts'
-import { endpointTooNarrow, MTU_IPV6 } from '../../config/tunnel-mtu.ts'
+import type { GatewayConfig } from '../../gateway/config/gateway-config.ts'
+import { endpointTooNarrow, MTU_IPV6 } from '../../tunnel/tunnel-mtu.ts'
 import type { CheckFinding } from './check-list.ts'
 
 /** Whether what the tunnel takes fits the path once it is packed: with IPv6 less does. */

@@ -1,8 +1,8 @@
 import { codeOf, describeError, isLandbridgeError } from '../../base/errors.ts'
 import { formatHostPort } from '../../config/address.ts'
-import type { DatabaseConfig, GatewayConfig, RelayConfig } from '../../config/config.ts'
 import { inspectReplica } from '../../database/attach.ts'
 import { delayFindings, filterFindings, replicaFindings } from '../../database/attach-findings.ts'
+import type { DatabaseConfig } from '../../database/database-section.ts'
 import {
   describeConnection,
   doesRun,
@@ -10,9 +10,11 @@ import {
   threadsOf,
 } from '../../database/replica-connection.ts'
 import { openReplica } from '../../database/replica-queries.ts'
+import type { GatewayConfig } from '../../gateway/config/gateway-config.ts'
 import { relayAddress } from '../../gateway/relay-address.ts'
 import { findStreamIdentity } from '../../gateway/stream-identity.ts'
 import { ATTACH_GRANTS } from '../../mysql/grants.ts'
+import type { RelayConfig } from '../../relay/relay-section.ts'
 import { localRelayLogin } from '../replica/relay-login.ts'
 import { presentedFindings, tlsFindings } from './check-database-tls.ts'
 import type { CheckFinding } from './check-list.ts'

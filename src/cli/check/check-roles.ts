@@ -1,5 +1,6 @@
 import { describeError, isLandbridgeError } from '../../base/errors.ts'
-import type { GatewayConfig, PeerConfig, StreamConfig } from '../../config/config.ts'
+import type { PeerConfig } from '../../config/peer-file.ts'
+import type { GatewayConfig, StreamConfig } from '../../gateway/config/gateway-config.ts'
 import { type KnownTerm, loadTerm } from '../../gateway/term-file.ts'
 import type { CheckFinding } from './check-list.ts'
 

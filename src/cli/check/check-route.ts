@@ -1,6 +1,6 @@
 import { isIP, isIPv6 } from 'node:net'
 import { codeOf, describeError } from '../../base/errors.ts'
-import type { GatewayConfig } from '../../config/config.ts'
+import type { GatewayConfig } from '../../gateway/config/gateway-config.ts'
 import { type Lookup, systemLookup } from '../../tunnel/endpoint-resolver.ts'
 import { type ProcessRunner, systemRunner } from '../../tunnel/process-runner.ts'
 import type { CheckFinding } from './check-list.ts'

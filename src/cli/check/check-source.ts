@@ -1,7 +1,8 @@
 import { systemClock } from '../../base/clock.ts'
 import { describeError, isLandbridgeError } from '../../base/errors.ts'
 import { formatHostPort } from '../../config/address.ts'
-import type { GatewayConfig, SiteDatabaseConfig } from '../../config/config.ts'
+import type { SiteDatabaseConfig } from '../../database/database-section.ts'
+import type { GatewayConfig } from '../../gateway/config/gateway-config.ts'
 import { findStreamIdentity } from '../../gateway/stream-identity.ts'
 import { preflight } from '../../source/preflight.ts'
 import {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { Argument } from 'commander'
+import * as field from '../../config/fields.ts'
 import { Problems } from '../../config/problem.ts'
-import { nameSchema } from '../../config/schema.ts'
 import { readYaml } from '../../config/yaml-file.ts'
 import { listLabs } from '../../lab/lab-state.ts'
 import { output } from '../terminal/terminal.ts'
@@ -50,6 +50,6 @@ async function streamNames(config: string): Promise<string[]> {
   if (!Array.isArray(streams)) return []
   return streams.flatMap((stream: unknown) => {
     const { name } = (stream ?? {}) as { readonly name?: unknown }
-    return typeof name === 'string' && nameSchema.safeParse(name).success ? [name] : []
+    return typeof name === 'string' && field.name.safeParse(name).success ? [name] : []
   })
 }

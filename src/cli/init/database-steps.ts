@@ -1,6 +1,7 @@
+import { EXAMPLE_DATABASE } from '../../database/database-section.ts'
 import { MYSQL_THREADS_GRANT } from '../../database/replica-queries.ts'
 import { ATTACH_GRANTS, FENCE_GRANT, roleChangeGrants, SOURCE_GRANTS } from '../../mysql/grants.ts'
-import { EXAMPLE_DATABASE, type SetupGateway, type SitesPlan } from '../../provision/sites-plan.ts'
+import type { SetupGateway, SitesPlan } from '../../provision/sites-plan.ts'
 
 /** Both flavours take these words for what reads the binary log. */
 const BOTH_SOURCE_GRANTS = SOURCE_GRANTS.mysql.join(', ')

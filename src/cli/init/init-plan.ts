@@ -1,16 +1,18 @@
 import { LandbridgeError } from '../../base/errors.ts'
+import type { HostPort } from '../../config/address.ts'
 import { parseHostPort } from '../../config/address.ts'
-import type { HostPort } from '../../config/config.ts'
-import { nameSchema } from '../../config/schema.ts'
-import { MTU_IPV4, MTU_IPV6, mtuFor } from '../../config/tunnel-mtu.ts'
+import * as field from '../../config/fields.ts'
+import { caSetting } from '../../database/database-section.ts'
 import {
   DATABASE_USERS,
   type GatewayPlan,
   type GivenSetting,
   type SitesPlan,
 } from '../../provision/sites-plan.ts'
-import { caSetting, listenSetting, originSetting } from '../../provision/template.ts'
+import { originSetting } from '../../provision/template.ts'
 import { parseTunnelSubnet } from '../../provision/tunnel-addresses.ts'
+import { listenSetting } from '../../relay/relay-section.ts'
+import { MTU_IPV4, MTU_IPV6, mtuFor } from '../../tunnel/tunnel-mtu.ts'
 
 /** What the command line and the questions say. Of a repeatable flag each is NAME=VALUE. */
 export interface InitOptions {
@@ -87,7 +89,7 @@ export function planOf(options: InitOptions): SitesPlan {
 /** `ec2,azure`: at least two names, all different. Throws ERR_USAGE. */
 export function parseSites(text: string): readonly string[] {
   const sites = text.split(',').map((name) => name.trim())
-  const areGood = sites.every((name) => nameSchema.safeParse(name).success)
+  const areGood = sites.every((name) => field.name.safeParse(name).success)
   if (areGood && sites.length >= 2 && new Set(sites).size === sites.length) return sites
   throw usage(
     `--sites ${text} is not a list of two or more different names`,

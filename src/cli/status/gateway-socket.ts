@@ -1,9 +1,6 @@
-import { dirname, resolve } from 'node:path'
 import { listSockets, SOCKET_DIRECTORY } from '../../api/socket-list.ts'
 import { LandbridgeError } from '../../base/errors.ts'
-import { configError, Problems } from '../../config/problem.ts'
-import { adminSchema } from '../../config/schema.ts'
-import { readYaml } from '../../config/yaml-file.ts'
+import { loadSocketPath } from '../../gateway/config/public-config.ts'
 
 export interface GatewayChoice {
   readonly config?: string
@@ -19,7 +16,7 @@ export async function resolveSocket(
   directory: string = SOCKET_DIRECTORY,
 ): Promise<string> {
   if (choice.socket !== undefined) return choice.socket
-  if (choice.config !== undefined) return socketOfConfig(choice.config)
+  if (choice.config !== undefined) return loadSocketPath(choice.config)
   const sockets = await listSockets(directory)
   const [first, ...others] = sockets
   if (first !== undefined && others.length === 0) return first
@@ -37,13 +34,4 @@ export async function resolveSocket(
     remedy: 'Name one with --config FILE or --socket PATH.',
     details: { sockets },
   })
-}
-
-async function socketOfConfig(path: string): Promise<string> {
-  const problems = new Problems()
-  const raw = await readYaml(resolve(path), problems)
-  const admin = (raw as { readonly admin?: unknown } | undefined)?.admin
-  const section = raw === undefined ? null : problems.parse(adminSchema, admin ?? {}, ['admin'])
-  if (section === null) throw configError(path, problems.list)
-  return resolve(dirname(path), section.socket)
 }

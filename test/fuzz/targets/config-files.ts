@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { isLandbridgeError } from '../../../src/base/errors.ts'
-import { loadConfig } from '../../../src/config/load-config.ts'
+import { loadConfig } from '../../../src/gateway/config/load-config.ts'
 import { PairFolder } from '../../helpers/pair/pair-folder.ts'
 import type { FuzzTarget } from '../engine/target.ts'
 import { takeFlags, withFlags } from '../input/flags.ts'

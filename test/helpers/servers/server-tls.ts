@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { DatabaseTlsConfig } from '../../../src/config/config.ts'
+import type { DatabaseTlsConfig } from '../../../src/database/database-tls.ts'
 import type { ServerRecord } from '../../../src/lab/servers/server-options.ts'
 
 /** Verifies a server of the tests by its own authority; one that has no TLS is on loopback. */

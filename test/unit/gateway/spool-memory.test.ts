@@ -2,7 +2,7 @@ import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { checkSpools } from '../../../src/cli/check/check-spool.ts'
-import type { GatewayConfig } from '../../../src/config/config.ts'
+import type { GatewayConfig } from '../../../src/gateway/config/gateway-config.ts'
 import { recordedFile } from '../../helpers/fixtures.ts'
 import { CopyHalfFixture } from '../../helpers/spool/copy-half-fixture.ts'
 import {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { nextSteps } from '../../../src/cli/init/setup-report.ts'
-import { loadConfig } from '../../../src/config/load-config.ts'
+import { loadConfig } from '../../../src/gateway/config/load-config.ts'
 import { foundSites } from '../../../src/provision/found-sites.ts'
 import { setUpSites } from '../../../src/provision/sites-setup.ts'
 import {

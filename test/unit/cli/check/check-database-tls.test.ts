@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Secret } from '../../../../src/base/secret.ts'
 import { tlsFindings } from '../../../../src/cli/check/check-database-tls.ts'
-import type { DatabaseTlsConfig } from '../../../../src/config/config.ts'
+import type { DatabaseTlsConfig } from '../../../../src/database/database-tls.ts'
 
 test.each<[mode: DatabaseTlsConfig['mode'], host: string, warning: RegExp | null]>([
   ['verify-identity', 'db.example.net', null],

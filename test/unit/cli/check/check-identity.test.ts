@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { requireIdentity } from '../../../../src/cli/check/check-identity.ts'
-import type { GatewayConfig } from '../../../../src/config/config.ts'
-import { loadConfig } from '../../../../src/config/load-config.ts'
+import type { GatewayConfig } from '../../../../src/gateway/config/gateway-config.ts'
+import { loadConfig } from '../../../../src/gateway/config/load-config.ts'
 import { PairFolder } from '../../../helpers/pair/pair-folder.ts'
 
 const DAY_MS = 86_400_000

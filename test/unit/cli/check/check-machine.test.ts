@@ -9,7 +9,7 @@ import {
   elsewhereFindings,
   tunDeviceFindings,
 } from '../../../../src/cli/check/check-machine.ts'
-import type { GatewayConfig } from '../../../../src/config/config.ts'
+import type { GatewayConfig } from '../../../../src/gateway/config/gateway-config.ts'
 import { ScriptedRunner } from '../../../helpers/tunnel/scripted-runner.ts'
 
 const machine = { program: 'wireguard-go', wg: true, userspace: true, kernel: true }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { expect, test } from 'vitest'
 import { checkPorts } from '../../../../src/cli/check/check-machine.ts'
-import { loadConfig } from '../../../../src/config/load-config.ts'
+import { loadConfig } from '../../../../src/gateway/config/load-config.ts'
 import { PairFolder } from '../../../helpers/pair/pair-folder.ts'
 
 test('with an external tunnel every gateway needs its link port, whatever its role', async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { checkRoute } from '../../../../src/cli/check/check-route.ts'
-import type { GatewayConfig, HostPort } from '../../../../src/config/config.ts'
+import type { HostPort } from '../../../../src/config/address.ts'
+import type { GatewayConfig } from '../../../../src/gateway/config/gateway-config.ts'
 import { ScriptedRunner } from '../../../helpers/tunnel/scripted-runner.ts'
 
 type Look = Parameters<typeof checkRoute>[0]

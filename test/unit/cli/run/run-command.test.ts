@@ -3,7 +3,7 @@ import { type Log, silentLog } from '../../../../src/base/log.ts'
 import { untilAborted } from '../../../../src/base/until-aborted.ts'
 import { runGateway } from '../../../../src/cli/run/run-command.ts'
 import { notifyServiceManager } from '../../../../src/cli/run/service-manager.ts'
-import type { GatewayConfig } from '../../../../src/config/config.ts'
+import type { GatewayConfig } from '../../../../src/gateway/config/gateway-config.ts'
 
 const config = { name: 'ec2', site: 'production' } as GatewayConfig
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const

@@ -1,8 +1,8 @@
 import { chmod, writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { isLandbridgeError } from '../../../src/base/errors.ts'
-import type { DatabaseTlsConfig } from '../../../src/config/config.ts'
-import { loadConfig } from '../../../src/config/load-config.ts'
+import type { DatabaseTlsConfig } from '../../../src/database/database-tls.ts'
+import { loadConfig } from '../../../src/gateway/config/load-config.ts'
 import { PairFolder } from '../../helpers/pair/pair-folder.ts'
 
 const CONFIG = 'gateway/ec2.yaml'

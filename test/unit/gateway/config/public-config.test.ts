@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { loadConfig } from '../../../src/config/load-config.ts'
-import { loadPublicConfig } from '../../../src/config/public-config.ts'
-import { publicTunnelOf, tunnelOptionsOf } from '../../../src/config/tunnel-options.ts'
-import { PairFolder } from '../../helpers/pair/pair-folder.ts'
+import { loadConfig } from '../../../../src/gateway/config/load-config.ts'
+import { loadPublicConfig } from '../../../../src/gateway/config/public-config.ts'
+import { publicTunnelOf, tunnelOptionsOf } from '../../../../src/tunnel/tunnel-options.ts'
+import { PairFolder } from '../../../helpers/pair/pair-folder.ts'
 
 test('is the part of the whole that needs no key, and needs none', async () => {
   await using pair = await PairFolder.create()
@@ -35,8 +35,8 @@ test('lists what is wrong with that part, and of the rest nothing', async () => 
     code: 'ERR_CONFIG',
     details: {
       problems: [
-        { path: 'tunnel.mtu', value: 100 },
         { path: expect.stringMatching(/azure\.yaml tunnelAddress$|ec2\.yaml tunnelAddress$/) },
+        { path: 'tunnel.mtu', value: 100 },
       ],
     },
   })

@@ -1,9 +1,9 @@
 import { chmod, readFile, rm, writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
-import { isLandbridgeError } from '../../../src/base/errors.ts'
-import { loadConfig } from '../../../src/config/load-config.ts'
-import { tunnelOptionsOf } from '../../../src/config/tunnel-options.ts'
-import { PairFolder } from '../../helpers/pair/pair-folder.ts'
+import { isLandbridgeError } from '../../../../src/base/errors.ts'
+import { loadConfig } from '../../../../src/gateway/config/load-config.ts'
+import { tunnelOptionsOf } from '../../../../src/tunnel/tunnel-options.ts'
+import { PairFolder } from '../../../helpers/pair/pair-folder.ts'
 
 async function problemsOf(path: string, env = {}): Promise<string[]> {
   try {

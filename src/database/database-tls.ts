@@ -1,10 +1,32 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { z } from 'zod'
 import { isLoopback } from '../base/loopback.ts'
-import type { DatabaseTlsConfig } from './config.ts'
-import type { Problems } from './problem.ts'
-import type { databaseTlsSchema } from './schema.ts'
-import type { ConfigFiles } from './secret-file.ts'
+import type { Secret } from '../base/secret.ts'
+import * as field from '../config/fields.ts'
+import type { Problems } from '../config/problem.ts'
+import type { ConfigFiles } from '../config/secret-file.ts'
+
+/** How the database proves who it is before a password is sent; see mysql/sql-tls.ts. */
+export interface DatabaseTlsConfig {
+  readonly mode: 'verify-identity' | 'verify-ca' | 'pinned' | 'unverified' | 'off'
+  /** Null: the authorities that Node trusts. */
+  readonly caPem: string | null
+  /** Of the public key that is pinned: `sha256:` and 64 hex digits. Null unless `pinned`. */
+  readonly fingerprint: string | null
+  /** For a database that asks for a certificate (REQUIRE X509). */
+  readonly client: { readonly certificatePem: string; readonly privateKeyPem: Secret } | null
+  /** With `off`, the password may go to another machine in a way that others can take it from. */
+  readonly allowPasswordWithoutTls: boolean
+}
+
+export const databaseTlsSchema = field.mapping({
+  mode: field.choice(['verify-identity', 'verify-ca', 'pinned', 'unverified', 'off']).optional(),
+  ca: field.path.optional(),
+  fingerprint: field.fingerprint.optional(),
+  certificate: field.path.optional(),
+  privateKey: field.path.optional(),
+  allowPasswordWithoutTls: field.flag.default(false),
+})
 
 type Section = z.output<typeof databaseTlsSchema>
 

@@ -1,7 +1,7 @@
 import { cp, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { loadConfig } from '../../../src/config/load-config.ts'
+import { loadConfig } from '../../../src/gateway/config/load-config.ts'
 import { setUpSites } from '../../../src/provision/sites-setup.ts'
 import { PairFolder, sitesPlan } from '../../helpers/pair/pair-folder.ts'
 

@@ -1,6 +1,15 @@
 import type { Secret } from '../base/secret.ts'
-import type { GatewayConfig, HostPort, TransportPort } from './config.ts'
-import type { PublicConfig } from './public-config.ts'
+import type { HostPort, TransportPort } from '../config/address.ts'
+import type { PeerConfig } from '../config/peer-file.ts'
+import type { TunnelConfig } from './tunnel-section.ts'
+
+/** What of a gateway's configuration is about the tunnel, apart from its key. */
+export interface TunnelFacts {
+  readonly tunnel: TunnelConfig
+  readonly self: PeerConfig
+  readonly peers: readonly PeerConfig[]
+  readonly dataDir: string
+}
 
 /** What looking at a tunnel takes, or removing it: no secret. */
 export interface PublicTunnel {
@@ -26,19 +35,21 @@ export interface PublicTunnel {
   readonly dataDir: string
 }
 
-/** What `Tunnel` in tunnel/ takes, apart from log, clock and the like. */
+/** What `Tunnel` takes, apart from log, clock and the like. */
 export interface ConfiguredTunnel extends PublicTunnel {
   readonly privateKey: Secret
 }
 
 /** Null for `tunnel: external`. */
-export function tunnelOptionsOf(config: GatewayConfig): ConfiguredTunnel | null {
+export function tunnelOptionsOf(
+  config: TunnelFacts & { readonly identity: { readonly wireguardPrivateKey: Secret } },
+): ConfiguredTunnel | null {
   const tunnel = publicTunnelOf(config)
   return tunnel && { ...tunnel, privateKey: config.identity.wireguardPrivateKey }
 }
 
 /** Null for `tunnel: external`. */
-export function publicTunnelOf(config: PublicConfig): PublicTunnel | null {
+export function publicTunnelOf(config: TunnelFacts): PublicTunnel | null {
   const { tunnel, self, peers, dataDir } = config
   if (tunnel.kind === 'external') return null
   const link: TransportPort = { protocol: 'tcp', port: self.linkPort }

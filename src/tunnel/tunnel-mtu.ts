@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import type { HostPort } from './config.ts'
+import type { HostPort } from '../config/address.ts'
 
 /** Azure fragments, or drops, what is longer; a path between clouds promises no more. */
 const PATH_BYTES = 1400
