@@ -1,40 +1,29 @@
 import { join } from 'node:path'
 import { AdminServer, type AskPeer } from './api/admin-server.ts'
 import { Journal } from './api/journal.ts'
-import { renderMetrics, type TunnelPeerLabels } from './api/metrics.ts'
-import type { OperationContext } from './api/operation.ts'
 import { type OperationRequest, OperationTable } from './api/operation-table.ts'
 import { ownOperations } from './api/own-operations.ts'
 import { type Clock, systemClock } from './base/clock.ts'
-import { EventLoopDelay } from './base/event-loop-delay.ts'
 import type { Log } from './base/log.ts'
+import type { OperationContext } from './base/operation.ts'
 import { lesserPermission } from './base/permission.ts'
-import { roundNumbers } from './base/round-numbers.ts'
+import type { Task } from './base/tasks.ts'
 import { untilAborted } from './base/until-aborted.ts'
-import { packageVersion } from './base/version.ts'
 import type { PeerConfig } from './config/peer-file.ts'
+import type { Capability } from './gateway/capability.ts'
 import { CertificateExpiry } from './gateway/certificate-expiry.ts'
 import type { GatewayConfig } from './gateway/config/gateway-config.ts'
 import { holdDataDirectory, makeDataPrivate } from './gateway/data-directory.ts'
+import { gatewayMetrics } from './gateway/gateway-metrics.ts'
+import { gatewayStatus } from './gateway/gateway-status.ts'
 import { LinkPath } from './gateway/link-path.ts'
 import { Links } from './gateway/links.ts'
-import { replicaRelease } from './gateway/replica-release.ts'
-import type { Stream } from './gateway/stream.ts'
-import { loadStreams } from './gateway/streams.ts'
-import { termAdvance } from './gateway/term-advance.ts'
+import { Streams } from './gateway/streams.ts'
+import { createTunnel, tunnelPart } from './gateway/tunnel-part.ts'
 import type { PeerCall } from './link/peer-calls.ts'
 import { MetricsServer } from './observe/metrics-server.ts'
-import { linkProblems } from './status/link-problems.ts'
-import { isUp, peersOf } from './status/links.ts'
-import { tunnelProblems, worstState } from './status/path-problems.ts'
-import { silenceProblems } from './status/silence-problems.ts'
+import { OwnProcess } from './observe/own-process.ts'
 import type { GatewayStatus } from './status/status.ts'
-import { verdictsOf } from './status/verdicts.ts'
-import { ExternalTunnel } from './tunnel/external-tunnel.ts'
-import { Tunnel } from './tunnel/tunnel.ts'
-import { allowedAddress } from './tunnel/tunnel-backend.ts'
-import { tunnelOptionsOf } from './tunnel/tunnel-options.ts'
-import type { TunnelPath } from './tunnel/tunnel-path.ts'
 
 export interface GatewayDependencies {
   readonly log: Log
@@ -56,96 +45,90 @@ export async function createGateway(
   { log, clock = systemClock }: GatewayDependencies,
 ): Promise<Gateway> {
   // 1. The tunnel: everything between the gateways goes through it.
-  const tunnel = createTunnel(config, log, clock)
+  const tunnel = createTunnel(config, { log, clock })
   // 2. The streams: for each the half that its term asks for, sending or receiving.
-  const streams = await loadStreams(config, {
+  const streams = await Streams.load(config, {
     endSessions: (reason) => links.endSessions(reason),
     clockOffsetMs: (site) => links.clockOffsetMs(site),
+    doubts: () => links.doubts(),
     clock,
     log,
   })
   // 3. The sessions that join the halves of each stream. Whoever receives dials.
-  const path = new LinkPath(tunnel, clock)
   const links = new Links({
     config,
-    streams: () => streams,
-    path,
+    streams: streams.list,
+    path: new LinkPath(tunnel, clock),
     serve: (peer, call, context) => operations.call(requestOf(peer, call, context)),
     clock,
     log,
   })
-  // 4. What people and machines ask of it.
+  // 4. What is written down of what was asked, and what the process itself needs.
   const journal = new Journal({ path: join(config.dataDir, 'journal.jsonl'), clock, log })
-  const status = createStatus({ config, tunnel, links, streams, journal, clock })
-  let delay: EventLoopDelay | null = null
-  const metrics = () => renderMetrics(status(), peerLabels(config), delay?.maxMs() ?? null)
+  const ownProcess = new OwnProcess(clock)
+
+  // Those that report trouble first stand first in the status.
+  const capabilities: readonly Capability[] = [
+    new CertificateExpiry(config.identity),
+    tunnelPart(tunnel, config),
+    links,
+    streams,
+    journal,
+    ownProcess,
+  ]
+  const parts = () => ({
+    tunnel: tunnel.status(),
+    links: links.status(),
+    streams: streams.status(),
+  })
+  const { name, site } = config
+  const status = gatewayStatus({ name, site, capabilities, parts, clock })
+
+  // 5. What people and machines ask of it.
+  const metrics = () => gatewayMetrics(status(), capabilities)
+  const asked = capabilities.flatMap((capability) => capability.operations ?? [])
+  const operations = new OperationTable([...ownOperations(status, journal), ...asked], journal)
   const { socketPath } = config.admin
-  const operations = createOperations(config, { status, streams, journal })
   const askPeer: AskPeer = (...call) => links.ask(...call)
   const admin = new AdminServer({ socketPath, status, metrics, operations, askPeer })
   const scraped = config.metrics && new MetricsServer({ ...config.metrics, metrics })
 
   const run = async (signal: AbortSignal): Promise<void> => {
     const held = await holdDataDirectory(config.dataDir)
-    using measured = new EventLoopDelay(clock)
-    delay = measured
     try {
       await makeDataPrivate(config, log)
       await journal.open()
-      await runStations(signal)
+      // In good order: the last acknowledgements and the farewell still need the tunnel.
+      await runLayers([tunnel, admin, scraped, journal, ownProcess], [links, streams], signal)
       await settledOrLate(operations, clock)
     } finally {
       await journal.close()
       await held.release()
     }
   }
-
-  const runStations = async (signal: AbortSignal): Promise<void> => {
-    const [flow, ground] = [new AbortController(), new AbortController()]
-    const linking = path.wait(flow.signal).then(() => links.run(flow.signal))
-    const flowing = [linking, ...streams.map((stream) => stream.run(flow.signal))]
-    const grounding = [tunnel, admin, scraped, journal].map((station) =>
-      station?.run(ground.signal),
-    )
-    const all = Promise.all([...flowing, ...grounding])
-    try {
-      await Promise.race([all, untilAborted(signal)])
-    } finally {
-      // In good order: the last acknowledgements and the farewell still need the tunnel.
-      flow.abort()
-      await Promise.allSettled(flowing)
-      ground.abort()
-      await Promise.allSettled(grounding)
-    }
-    // A station that failed took the others down; now its failure is reported.
-    await all
-  }
   return { run, status }
 }
 
-/** Everything that this gateway can be asked. */
-function createOperations(
-  { site, self, peers }: GatewayConfig,
-  parts: Pick<StatusParts, 'streams' | 'journal'> & { readonly status: () => GatewayStatus },
-): OperationTable {
-  const { status, journal } = parts
-  const streams = () => parts.streams
-  const sites = [...new Set([site, ...peers.map((peer) => peer.site)])]
-  const own = ownOperations(status, journal)
-  const advance = termAdvance({ site, sites, streams, warnings: () => doubtsOf(self, status()) })
-  const all = [...own, replicaRelease(streams), advance]
-  return new OperationTable(all, journal)
-}
-
-/** Why peers may not follow what is decided here. */
-function doubtsOf({ name, mayTakeOver }: PeerConfig, { links }: GatewayStatus): string[] {
-  const away = peersOf(links).filter((peer) => {
-    return !links.some((link) => link.peer === peer && isUp(link))
-  })
-  return [
-    ...(mayTakeOver ? [] : [`the peer file of ${name} does not say mayTakeOver: true`]),
-    ...away.map((peer) => `${peer} is not connected, and hears of it when it comes back`),
-  ]
+/** Runs all until abort, or until one fails; `ground` outlives what flows over it. */
+async function runLayers(
+  ground: readonly (Task | null)[],
+  flow: readonly Task[],
+  signal: AbortSignal,
+): Promise<void> {
+  const [flowEnd, groundEnd] = [new AbortController(), new AbortController()]
+  const flowing = flow.map((task) => task.run(flowEnd.signal))
+  const grounding = ground.map((task) => task?.run(groundEnd.signal))
+  const all = Promise.all([...flowing, ...grounding])
+  try {
+    await Promise.race([all, untilAborted(signal)])
+  } finally {
+    flowEnd.abort()
+    await Promise.allSettled(flowing)
+    groundEnd.abort()
+    await Promise.allSettled(grounding)
+  }
+  // A station that failed took the others down; now its failure is reported.
+  await all
 }
 
 /** Waits for what still runs, but not for ever. */
@@ -161,75 +144,4 @@ function requestOf(peer: PeerConfig, call: PeerCall, context: OperationContext):
   const granted = lesserPermission(call.granted, peer.permission)
   const caller = `peer ${peer.name}`
   return { name: call.operation, input: call.input, granted, caller, ...context }
-}
-
-interface StatusParts {
-  readonly config: GatewayConfig
-  readonly tunnel: TunnelPath
-  readonly links: Links
-  readonly streams: readonly Stream[]
-  readonly journal: Journal
-  readonly clock: Clock
-}
-
-function createStatus({
-  config,
-  tunnel,
-  links,
-  streams,
-  journal,
-  clock,
-}: StatusParts): () => GatewayStatus {
-  const { name, site } = config
-  const version = packageVersion()
-  const startedAtMs = clock.wallMs()
-  const expiry = new CertificateExpiry(config.identity)
-  return () => {
-    const nowMs = clock.wallMs()
-    const shown = {
-      nowMs,
-      links: links.status(),
-      streams: streams.map((stream) => stream.status()),
-    }
-    const told = [
-      ...expiry.problems(nowMs),
-      ...tunnel.problems(),
-      ...tunnelProblems(tunnel.status(), { nowMs, startedAtMs }),
-      ...linkProblems(shown.links, nowMs),
-      ...streams.flatMap((stream) => stream.problems()),
-      ...journal.problems(),
-    ]
-    const problems = [...told, ...silenceProblems({ ...shown, problems: told })]
-    const facts = {
-      schema: 1,
-      name,
-      site,
-      version,
-      pid: process.pid,
-      startedAtMs,
-      state: worstState(problems),
-      problems,
-      tunnel: tunnel.status(),
-      ...shown,
-      refused: [...links.refused(), ...streams.flatMap(({ half }) => half.refused())],
-    } as const
-    return roundNumbers({ ...facts, verdicts: verdictsOf(facts) })
-  }
-}
-
-function peerLabels({ peers }: GatewayConfig): TunnelPeerLabels[] {
-  return peers.map(({ name, wireguardPublicKey, tunnelAddress }) => ({
-    name,
-    publicKey: wireguardPublicKey,
-    allowedIps: allowedAddress(tunnelAddress.address),
-  }))
-}
-
-function createTunnel(config: GatewayConfig, log: Log, clock: Clock): TunnelPath {
-  const options = tunnelOptionsOf(config)
-  if (options !== null) return new Tunnel({ ...options, log, clock })
-  return new ExternalTunnel({
-    localAddress: config.self.tunnelAddress.address,
-    peers: config.peers.map(({ name, tunnelAddress: { address } }) => ({ name, address })),
-  })
 }

@@ -11,6 +11,7 @@ import {
   isLandbridgeError,
   LandbridgeError,
 } from '../base/errors.ts'
+import type { Operation, OperationContext } from '../base/operation.ts'
 import type { Permission } from '../base/permission.ts'
 import { untilAborted } from '../base/until-aborted.ts'
 import { packageVersion } from '../base/version.ts'
@@ -25,7 +26,6 @@ import {
 import { healthOf } from '../status/health.ts'
 import type { GatewayStatus } from '../status/status.ts'
 import { openApiOf } from './open-api.ts'
-import type { Operation, OperationContext } from './operation.ts'
 import type { OperationRequest, OperationTable } from './operation-table.ts'
 import { operateSocket } from './socket-list.ts'
 

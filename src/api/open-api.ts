@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Operation } from './operation.ts'
+import type { Operation } from '../base/operation.ts'
 
 const ERROR = {
   type: 'object',

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { codeOf, describeError, LandbridgeError } from '../base/errors.ts'
+import { type Operation, type OperationContext, withoutSecrets } from '../base/operation.ts'
 import { type Permission, permits } from '../base/permission.ts'
 import type { Journal } from './journal.ts'
-import { type Operation, type OperationContext, withoutSecrets } from './operation.ts'
 
 export interface OperationRequest extends OperationContext {
   readonly name: string

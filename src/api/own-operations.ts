@@ -1,9 +1,9 @@
 import { z } from 'zod'
+import { defineOperation, type Operation } from '../base/operation.ts'
 import { healthOf } from '../status/health.ts'
 import type { GatewayStatus } from '../status/status.ts'
 import type { Journal } from './journal.ts'
 import { journalEntry } from './journal-entry.ts'
-import { defineOperation, type Operation } from './operation.ts'
 
 const LINES_MAX = 1_000
 

@@ -30,7 +30,7 @@ export class CertificateExpiry {
     ]
   }
 
-  problems(nowMs: number): Problem[] {
+  problems({ nowMs }: { readonly nowMs: number }): Problem[] {
     return this.#endings.flatMap((ending) => problemOf(ending, nowMs) ?? [])
   }
 }

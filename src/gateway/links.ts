@@ -8,6 +8,7 @@ import { packageVersion } from '../base/version.ts'
 import type { PeerConfig } from '../config/peer-file.ts'
 import type { Channel } from '../link/channel.ts'
 import { LinkClient } from '../link/link-client.ts'
+import { linkMetrics } from '../link/link-metrics.ts'
 import { LinkServer } from '../link/link-server.ts'
 import type { SessionBody } from '../link/link-session.ts'
 import type { LinkState } from '../link/link-state.ts'
@@ -15,14 +16,18 @@ import type { Hello } from '../link/messages.ts'
 import type { PeerCalls, ServeCall } from '../link/peer-calls.ts'
 import { receivedStreams } from '../link/received-streams.ts'
 import { type Refusal, SentStreams, type StreamRequest } from '../link/sent-streams.ts'
-import type { LinkStatus, RefusedStatus } from '../status/status.ts'
+import type { MetricSheet } from '../observe/metric-sheet.ts'
+import { linkProblems } from '../status/link-problems.ts'
+import { isUp, peersOf } from '../status/links.ts'
+import type { GatewayStatus, LinkStatus, Problem, RefusedStatus } from '../status/status.ts'
+import type { Capability, StatusParts } from './capability.ts'
 import type { GatewayConfig } from './config/gateway-config.ts'
 import type { LinkPath } from './link-path.ts'
 import { HOLD_MS_MAX, type Stream } from './stream.ts'
 
 export interface LinksOptions {
   readonly config: GatewayConfig
-  readonly streams: () => readonly Stream[]
+  readonly streams: readonly Stream[]
   readonly path: LinkPath
   /** Answers what a peer asks, as far as its peer file allows it. */
   readonly serve: (peer: PeerConfig, ...call: Parameters<ServeCall>) => Promise<unknown>
@@ -41,7 +46,7 @@ interface PeerLinks {
  * this gateway receives, and one in which it sends, also while no stream goes that way. So a new
  * term is heard of at once, and a way back that does not work is known before it is needed.
  */
-export class Links {
+export class Links implements Capability {
   readonly #options: LinksOptions
   readonly #server: LinkServer<PeerConfig>
   readonly #links: readonly PeerLinks[]
@@ -87,6 +92,7 @@ export class Links {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    await this.#options.path.wait(signal)
     await runTogether([this.#server, ...this.#links.map(({ client }) => client)], signal)
   }
 
@@ -100,8 +106,29 @@ export class Links {
     })
   }
 
+  problems({ links, nowMs }: StatusParts): Problem[] {
+    return linkProblems(links, nowMs)
+  }
+
   refused(): RefusedStatus[] {
     return this.#server.refused()
+  }
+
+  metrics(sheet: MetricSheet, { links }: GatewayStatus): void {
+    linkMetrics(sheet, links)
+  }
+
+  /** Why peers may not follow what is decided here. */
+  doubts(): string[] {
+    const { name, mayTakeOver } = this.#options.config.self
+    const links = this.status()
+    const away = peersOf(links).filter((peer) => {
+      return !links.some((link) => link.peer === peer && isUp(link))
+    })
+    return [
+      ...(mayTakeOver ? [] : [`the peer file of ${name} does not say mayTakeOver: true`]),
+      ...away.map((peer) => `${peer} is not connected, and hears of it when it comes back`),
+    ]
   }
 
   /** Ends every session, and settles when nothing of them is left. */
@@ -133,7 +160,7 @@ export class Links {
       gateway: config.name,
       site: config.site,
       software: `landbridge ${packageVersion()}`,
-      streams: streams().map(({ name, term, hasDatabase }) => ({ name, term, hasDatabase })),
+      streams: streams.map(({ name, term, hasDatabase }) => ({ name, term, hasDatabase })),
     }
   }
 
@@ -157,8 +184,8 @@ export class Links {
     const limit = clock.sleep(HOLD_MS_MAX, { signal }).then(() => 'late')
     const late = limit.catch(() => 'late')
     try {
-      while (streams().some(({ isChanging }) => isChanging)) {
-        const all = Promise.all(streams().map((stream) => stream.settled()))
+      while (streams.some(({ isChanging }) => isChanging)) {
+        const all = Promise.all(streams.map((stream) => stream.settled()))
         if ((await Promise.race([all, late])) === 'late') return
       }
     } finally {
@@ -169,7 +196,7 @@ export class Links {
 
   /** Streams whose origin is the site of `peer`. */
   #received(peer: PeerConfig): Stream[] {
-    return this.#options.streams().filter(({ half, term, isChanging }) => {
+    return this.#options.streams.filter(({ half, term, isChanging }) => {
       return half.role === 'copy' && term.origin === peer.site && !isChanging
     })
   }
@@ -177,13 +204,13 @@ export class Links {
   /** Streams whose origin is here, apart from those of which `peer` says that it has no such. */
   #sent(peer: PeerConfig): Stream[] {
     if (peer.site === this.#options.config.site) return []
-    return this.#options
-      .streams()
-      .filter((stream) => stream.half.role === 'origin' && stream.isNamedBy(peer.name) !== false)
+    return this.#options.streams.filter(
+      (stream) => stream.half.role === 'origin' && stream.isNamedBy(peer.name) !== false,
+    )
   }
 
   #hear(hello: Hello, peer: PeerConfig): void {
-    for (const stream of this.#options.streams()) {
+    for (const stream of this.#options.streams) {
       const theirs = hello.streams.find(({ name }) => name === stream.name)
       stream.heard(peer, theirs ?? null)
     }
@@ -200,7 +227,7 @@ export class Links {
   #send(channel: Channel, hello: Hello, peer: PeerConfig): SessionBody {
     this.#hear(hello, peer)
     return new SentStreams(channel, (request, own, number) => {
-      const stream = this.#options.streams().find(({ name }) => name === request.stream)
+      const stream = this.#options.streams.find(({ name }) => name === request.stream)
       if (stream === undefined) return this.#unknown(request)
       const isOrigin =
         stream.half.role === 'origin' && stream.term.term === request.term && !stream.isChanging

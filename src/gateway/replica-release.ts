@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { defineOperation, type Operation } from '../api/operation.ts'
+import { defineOperation, type Operation } from '../base/operation.ts'
+import { findStream } from './find-stream.ts'
 import type { Stream } from './stream.ts'
-import { findStream } from './streams.ts'
 
 /** A person says of a replica that it is gone, or was made anew. */
-export function replicaRelease(streams: () => readonly Stream[]): Operation {
+export function replicaRelease(streams: readonly Stream[]): Operation {
   return defineOperation({
     name: 'replica.release',
     summary: 'keep no files for a replica any more, and serve it as one that is new',
@@ -17,7 +17,7 @@ export function replicaRelease(streams: () => readonly Stream[]): Operation {
       released: z.boolean().describe('Whether anything was kept for it'),
     }),
     async run({ stream, replica }) {
-      return { released: await findStream(streams(), stream).half.releaseReplica(replica) }
+      return { released: await findStream(streams, stream).half.releaseReplica(replica) }
     },
   })
 }

@@ -1,26 +1,71 @@
 import type { Clock } from '../base/clock.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import type { Operation } from '../base/operation.ts'
+import { runTogether } from '../base/tasks.ts'
 import { DatabaseAttempts } from '../database/database-attempts.ts'
+import type { MetricSheet } from '../observe/metric-sheet.ts'
+import type { GatewayStatus, Problem, RefusedStatus, StreamStatus } from '../status/status.ts'
+import type { Capability } from './capability.ts'
 import type { GatewayConfig, StreamConfig } from './config/gateway-config.ts'
 import { CopyHalf } from './copy-half.ts'
 import { OriginHalf } from './origin-half.ts'
 import { relayPlacesOf } from './relay-places.ts'
+import { replicaRelease } from './replica-release.ts'
 import { Stream, type StreamOptions } from './stream.ts'
 import { loadStreamIdentity } from './stream-identity.ts'
+import { streamMetrics } from './stream-metrics.ts'
+import { termAdvance } from './term-advance.ts'
 
 export interface StreamsOptions extends Pick<StreamOptions, 'endSessions'> {
   /** Clock of the gateways at a site minus own, as the link knows it now. */
   readonly clockOffsetMs: (site: string) => number | null
+  /** Why peers may not follow what is decided here. */
+  readonly doubts: () => string[]
   readonly clock: Clock
   readonly log: Log
 }
 
 /** The streams of a gateway, each with the newest term that is known of it here. */
-export async function loadStreams(
-  config: GatewayConfig,
-  options: StreamsOptions,
-): Promise<Stream[]> {
+export class Streams implements Capability {
+  readonly list: readonly Stream[]
+  readonly operations: readonly Operation[]
+
+  private constructor(list: readonly Stream[], operations: readonly Operation[]) {
+    this.list = list
+    this.operations = operations
+  }
+
+  static async load(config: GatewayConfig, options: StreamsOptions): Promise<Streams> {
+    const { site, peers } = config
+    const list = await loadStreams(config, options)
+    const sites = [...new Set([site, ...peers.map((peer) => peer.site)])]
+    const advance = termAdvance({ site, sites, streams: list, warnings: options.doubts })
+    return new Streams(list, [replicaRelease(list), advance])
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await runTogether(this.list, signal)
+  }
+
+  status(): StreamStatus[] {
+    return this.list.map((stream) => stream.status())
+  }
+
+  problems(): Problem[] {
+    return this.list.flatMap((stream) => stream.problems())
+  }
+
+  refused(): RefusedStatus[] {
+    return this.list.flatMap(({ half }) => half.refused())
+  }
+
+  metrics(sheet: MetricSheet, { streams }: GatewayStatus): void {
+    streamMetrics(sheet, streams)
+  }
+}
+
+async function loadStreams(config: GatewayConfig, options: StreamsOptions): Promise<Stream[]> {
   const attempts = new DatabaseAttempts(options.clock)
   const relayPlaces = relayPlacesOf(config.streams, options.log)
   const load = async (stream: StreamConfig): Promise<Stream> => {
@@ -55,14 +100,4 @@ export async function loadStreams(
 function keepError(error: unknown): LandbridgeError {
   if (error instanceof LandbridgeError) return error
   throw error
-}
-
-/** Throws ERR_STREAM_UNKNOWN. */
-export function findStream(streams: readonly Stream[], name: string): Stream {
-  const found = streams.find((stream) => stream.name === name)
-  if (found !== undefined) return found
-  const names = streams.map((stream) => stream.name).join(', ')
-  throw new LandbridgeError('ERR_STREAM_UNKNOWN', `this gateway has no stream ${name}`, {
-    remedy: `It has: ${names}.`,
-  })
 }

@@ -1,15 +1,15 @@
 import { z } from 'zod'
-import { defineOperation, type Operation } from '../api/operation.ts'
 import { LandbridgeError } from '../base/errors.ts'
+import { defineOperation, type Operation } from '../base/operation.ts'
 import { termRecordSchema } from '../status/term-record.ts'
+import { findStream } from './find-stream.ts'
 import type { Stream } from './stream.ts'
-import { findStream } from './streams.ts'
 
 export interface TermAdvanceOptions {
   readonly site: string
   /** This gateway's and those of its peers. */
   readonly sites: readonly string[]
-  readonly streams: () => readonly Stream[]
+  readonly streams: readonly Stream[]
   /** Why others may not hear of it, or not believe it. */
   readonly warnings: () => string[]
 }
@@ -35,7 +35,7 @@ export function termAdvance(options: TermAdvanceOptions): Operation {
       warnings: z.array(z.string()).describe('Why others may not follow'),
     }),
     async run({ stream: name, origin, reason }) {
-      const stream = findStream(streams(), name)
+      const stream = findStream(streams, name)
       if (!sites.includes(origin)) throw unknownSite(origin, sites)
       const decided = await stream.advance(origin, reason)
       return { changed: decided !== null, term: stream.term, warnings: warnings() }

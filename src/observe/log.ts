@@ -3,9 +3,10 @@ import { describeError, errorFields, isLandbridgeError } from '../base/errors.ts
 import type { Log } from '../base/log.ts'
 import { plainJson } from '../base/plain-text.ts'
 import { formatLogLine } from './log-line.ts'
+import type { LogLevel } from './log-section.ts'
 
 export interface CreateLogOptions {
-  readonly level: 'debug' | 'info' | 'warn' | 'error'
+  readonly level: LogLevel
   /** The gateway's name; on every line. */
   readonly name?: string
   /** Where lines go. Default: standard error, written before the call returns. */

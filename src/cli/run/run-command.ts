@@ -5,7 +5,7 @@ import { packageVersion } from '../../base/version.ts'
 import type { GatewayConfig } from '../../gateway/config/gateway-config.ts'
 import { loadConfig } from '../../gateway/config/load-config.ts'
 import { createLog } from '../../observe/log.ts'
-import type { LogLevel } from '../../observe/log-section.ts'
+import { LOG_LEVELS, type LogLevel } from '../../observe/log-section.ts'
 import { requireIdentity } from '../check/check-identity.ts'
 import { notifyServiceManager } from './service-manager.ts'
 
@@ -35,7 +35,7 @@ export function addRunCommand(program: Command): void {
     .summary('run a gateway in the foreground')
     .description('Runs a gateway until SIGTERM or Ctrl-C; a second one ends it at once.')
     .requiredOption('-c, --config <file>', 'configuration of the gateway')
-    .addOption(level.choices(['debug', 'info', 'warn', 'error']))
+    .addOption(level.choices(LOG_LEVELS))
     .action(async (options: RunOptions) => {
       const config = await loadConfig(options.config)
       requireIdentity(config, Date.now())

@@ -1,7 +1,7 @@
 import { Journal } from '../../../src/api/journal.ts'
-import type { Operation } from '../../../src/api/operation.ts'
 import { OperationTable } from '../../../src/api/operation-table.ts'
 import { silentLog } from '../../../src/base/log.ts'
+import type { Operation } from '../../../src/base/operation.ts'
 import { replicaRelease } from '../../../src/gateway/replica-release.ts'
 import type { Stream } from '../../../src/gateway/stream.ts'
 import { MemoryDisk } from '../disk/memory-disk.ts'
@@ -20,5 +20,5 @@ export function releaseOf(
   const all = Object.entries(streams).map(([name, releaseReplica]) => {
     return { name, half: { releaseReplica } }
   })
-  return replicaRelease(() => all as unknown as readonly Stream[])
+  return replicaRelease(all as unknown as readonly Stream[])
 }

@@ -55,7 +55,8 @@ describe('a path that is refused', needs('root'), () => {
 
   test('a configuration, and a socket', async () => {
     const path = join(directory, 'gateway.yaml')
-    expect(asNobody('config/load-config.ts', `m.loadConfig(${JSON.stringify(path)})`)).toContain(
+    const load = `m.loadConfig(${JSON.stringify(path)})`
+    expect(asNobody('gateway/config/load-config.ts', load)).toContain(
       `cannot be read (EACCES); this is user nobody (uid 65534); ${path} belongs to root:root`,
     )
     const socket = join(directory, 'a.sock')

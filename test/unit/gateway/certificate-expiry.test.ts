@@ -14,7 +14,7 @@ test('tells 30, 7 and 1 days before the end, each with its own time since when',
     authorityPem: authority.certificatePem,
   })
   const endMs = nowMs + 825 * DAY_MS
-  const at = (daysLeft: number) => expiry.problems(endMs - daysLeft * DAY_MS)
+  const at = (daysLeft: number) => expiry.problems({ nowMs: endMs - daysLeft * DAY_MS })
   expect(at(31)).toEqual([])
   expect(at(29.5)).toMatchObject([
     {
@@ -31,5 +31,5 @@ test('tells 30, 7 and 1 days before the end, each with its own time since when',
   expect(at(-1)).toMatchObject([
     { severity: 'error', message: expect.stringMatching(/ ended on /), sinceMs: endMs },
   ])
-  expect(expiry.problems(nowMs + 3630 * DAY_MS)).toHaveLength(2)
+  expect(expiry.problems({ nowMs: nowMs + 3630 * DAY_MS })).toHaveLength(2)
 })

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Permission } from '../base/permission.ts'
+import type { Permission } from './permission.ts'
 
 export interface OperationContext {
   /** Aborted when whoever asked has gone or cancels. */

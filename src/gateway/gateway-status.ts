@@ -1,0 +1,40 @@
+import type { Clock } from '../base/clock.ts'
+import { roundNumbers } from '../base/round-numbers.ts'
+import { packageVersion } from '../base/version.ts'
+import { worstState } from '../status/path-problems.ts'
+import { silenceProblems } from '../status/silence-problems.ts'
+import type { GatewayStatus } from '../status/status.ts'
+import { verdictsOf } from '../status/verdicts.ts'
+import type { Capability, StatusParts } from './capability.ts'
+
+export interface StatusOptions {
+  readonly name: string
+  readonly site: string
+  readonly capabilities: readonly Capability[]
+  readonly parts: () => Pick<StatusParts, 'tunnel' | 'links' | 'streams'>
+  readonly clock: Clock
+}
+
+/** Puts together what the capabilities say, and judges it. */
+export function gatewayStatus(options: StatusOptions): () => GatewayStatus {
+  const { name, site, capabilities, clock } = options
+  const version = packageVersion()
+  const startedAtMs = clock.wallMs()
+  return () => {
+    const parts = { nowMs: clock.wallMs(), startedAtMs, ...options.parts() }
+    const reported = capabilities.flatMap((one) => one.problems?.(parts) ?? [])
+    const problems = [...reported, ...silenceProblems({ ...parts, problems: reported })]
+    const facts = {
+      schema: 1,
+      name,
+      site,
+      version,
+      pid: process.pid,
+      state: worstState(problems),
+      problems,
+      ...parts,
+      refused: capabilities.flatMap((one) => one.refused?.() ?? []),
+    } as const
+    return roundNumbers({ ...facts, verdicts: verdictsOf(facts) })
+  }
+}
