@@ -1,11 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { stringify } from 'yaml'
-import { certificateFingerprint } from '../base/fingerprint.ts'
 import type { Flavor } from '../base/flavor.ts'
-import { generateWireguardKeyPair } from '../base/wireguard-key.ts'
-import { createAuthority, issueGatewayCertificate } from '../keys/certificates.ts'
-import { writePublicFile, writeSecretFile } from '../keys/key-file.ts'
+import { writeGatewaySettings } from '../provision/gateway-settings.ts'
+import type { SitesPlan } from '../provision/sites-plan.ts'
+import { setUpSites } from '../provision/sites-setup.ts'
 import { type LabPaths, PORTS } from './lab-paths.ts'
 import type { LoginName } from './lab-secrets.ts'
 import {
@@ -19,6 +16,9 @@ import { addressesOf, type SiteName } from './lab-sites.ts'
 import type { GatewayRecord, LoginRecord } from './lab-state.ts'
 import { sidProgram } from './servers/machine-cache.ts'
 import type { ServerRecord } from './servers/server-options.ts'
+
+/** Of the tunnel addresses: all are of one subnet. */
+const TUNNEL_PREFIX = 24
 
 export interface LabConfigOptions {
   readonly shape: LabShape
@@ -34,35 +34,42 @@ export async function writeLabConfig(
   paths: LabPaths,
   options: LabConfigOptions,
 ): Promise<GatewayRecord[]> {
+  await setUpSites(planOf(paths, options))
   const { sites } = options.shape
-  await writeIdentities(paths, sites)
   return await Promise.all(sites.map((site) => writeGateway(paths, site, options)))
 }
 
-/** Keys and certificates of one authority, and the public half of each gateway. */
-async function writeIdentities(paths: LabPaths, sites: readonly SiteName[]): Promise<void> {
-  const nowMs = Date.now()
-  const certs = join(paths.dataDirectory, 'certs')
-  const authority = await createAuthority(`landbridge lab ${paths.name}`, nowMs)
-  await writePublicFile(join(certs, 'ca.crt'), authority.certificatePem)
-  await writeSecretFile(join(certs, 'ca.key'), authority.privateKeyPem)
-  for (const name of sites) {
-    const { tunnel: tunnelAddress, public: endpoint } = addressesOf(name)
-    const wireguard = generateWireguardKeyPair()
-    const issued = await issueGatewayCertificate({ authority, name, tunnelAddress, nowMs })
-    await writeSecretFile(join(certs, name, 'wireguard.key'), wireguard.privateKey)
-    await writeSecretFile(join(certs, name, 'gateway.key'), issued.privateKeyPem)
-    await writePublicFile(join(certs, name, 'gateway.crt'), issued.certificatePem)
-    await writeYaml(join(paths.dataDirectory, 'peers'), name, {
-      name,
-      site: name,
-      wireguardPublicKey: wireguard.publicKey,
-      endpoints: [`${endpoint}:${PORTS.wireguard}`],
-      tunnelAddress: `${tunnelAddress}/24`,
-      linkPort: PORTS.link,
-      certificateFingerprint: certificateFingerprint(issued.certificatePem),
-      mayTakeOver: true,
-    })
+/** As if `landbridge init` had been asked for every site of the lab. */
+function planOf(paths: LabPaths, { shape, logins }: LabConfigOptions): SitesPlan {
+  const { sites, streams } = shape
+  const [first] = streams
+  if (first === undefined) throw new TypeError('a lab has a stream')
+  return {
+    directory: paths.dataDirectory,
+    gateways: sites.map((name) => {
+      const { tunnel, public: host, gateway } = addressesOf(name)
+      return {
+        name,
+        endpoint: { host, port: PORTS.wireguard },
+        tunnelAddress: { address: tunnel, prefixLength: TUNNEL_PREFIX },
+        mayTakeOver: true,
+        database: null,
+        databaseUser: logins.source.user,
+        databaseCa: null,
+        relayListen: { host: gateway, port: relayPort(first.name) },
+        relayUser: logins.relay.user,
+      }
+    }),
+    origin: first.origin,
+    only: null,
+    renew: false,
+    dataDir: paths.dataDirectory,
+    credentials: false,
+    externalTunnel: false,
+    tunnelSubnet: null,
+    linkPort: PORTS.link,
+    given: [],
+    nowMs: Date.now(),
   }
 }
 
@@ -75,26 +82,20 @@ async function writeGateway(
   const interfaceName = paths.interfaceName(name)
   const adminSocket = join(paths.runDirectory, `${name}.sock`)
   const wireguardGo = sidProgram('usr/bin/wireguard-go')
-  const config = await writeYaml(join(paths.dataDirectory, 'gateway'), name, {
+  const config = await writeGatewaySettings(paths.dataDirectory, {
     name,
-    site: name,
-    dataDir: `../${name}`,
-    peersFolder: '../peers',
     peers: sites.filter((other) => other !== name),
-    identity: {
-      wireguardKey: `../certs/${name}/wireguard.key`,
-      certificate: `../certs/${name}/gateway.crt`,
-      privateKey: `../certs/${name}/gateway.key`,
-      authority: '../certs/ca.crt',
-    },
-    tunnel: {
-      interface: interfaceName,
-      listenPort: PORTS.wireguard,
-      ...(wireguardGo === undefined ? {} : { userspaceBinary: wireguardGo }),
+    dataDir: `../${name}`,
+    sections: {
+      tunnel: {
+        interface: interfaceName,
+        listenPort: PORTS.wireguard,
+        ...(wireguardGo === undefined ? {} : { userspaceBinary: wireguardGo }),
+      },
+      admin: { socket: adminSocket },
+      log: { level: 'info' },
     },
     streams: streams.map((stream) => streamOf(stream, name, options)),
-    admin: { socket: adminSocket },
-    log: { level: 'info' },
   })
   const record = { name, site: name, config, adminSocket, interface: interfaceName }
   return options.breakable === true
@@ -127,11 +128,4 @@ function streamOf(
       passwordFile: logins.relay.passwordFile,
     },
   }
-}
-
-async function writeYaml(directory: string, name: string, value: unknown): Promise<string> {
-  const path = join(directory, `${name}.yaml`)
-  await mkdir(directory, { recursive: true })
-  await writeFile(path, stringify(value))
-  return path
 }

@@ -90,10 +90,10 @@ describeFlavors('a larger lab of %s', { needs: ['root'] }, (flavor) => {
   if (shape.sites.length < 3) return
 
   test('a cut between two sites leaves the third its copy', async () => {
+    // Not the place in a file: MariaDB writes checkpoints whenever it likes.
     const synced = async (site: SiteName) => {
       const stream = streamAt(await readSites(state.gateways), { stream: 'main', site })
-      const place = stream?.spool?.synced
-      return `${place?.file}:${place?.offset}`
+      return stream?.spool?.synced?.gtids
     }
     const before = [await synced('ec2'), await synced('gcp')]
     await changeWan(paths, { cut: true }, ['azure', 'gcp'])

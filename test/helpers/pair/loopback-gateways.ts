@@ -1,13 +1,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, open, rm, writeFile } from 'node:fs/promises'
+import { open, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { stringify } from 'yaml'
 import { callOperation, fetchStatus } from '../../../src/api/admin-client.ts'
+import { writeGatewaySettings } from '../../../src/provision/gateway-settings.ts'
 import { setUpSites } from '../../../src/provision/sites-setup.ts'
 import type { GatewayStatus } from '../../../src/status/status.ts'
 import { freePort } from '../free-port.ts'
@@ -53,7 +53,6 @@ export async function writeLoopbackSites(
   const origin = sites[0] ?? ''
   await setUpSites(sitesPlan(directory, { externalTunnel: true, linkPort, gateways, origin }))
   await writeFile(join(directory, 'relay.password'), RELAY_PASSWORD, { mode: 0o600 })
-  await mkdir(join(directory, 'gateway'), { recursive: true })
   const relayPorts = new Map<string, number>()
   for (const site of sites) {
     const own: object[] = []
@@ -62,24 +61,18 @@ export async function writeLoopbackSites(
       relayPorts.set(`${site} ${stream.name}`, relayPort)
       own.push(await streamSection(directory, site, stream, relayPort))
     }
-    const config = {
+    await writeGatewaySettings(directory, {
       name: site,
-      site,
-      dataDir: `../data/${site}`,
       peers: sites.filter((other) => other !== site),
-      identity: {
-        wireguardKey: `../certs/${site}/wireguard.key`,
-        certificate: `../certs/${site}/gateway.crt`,
-        privateKey: `../certs/${site}/gateway.key`,
-        authority: '../certs/ca.crt',
+      dataDir: `../data/${site}`,
+      sections: {
+        tunnel: 'external',
+        ...(link && { link }),
+        admin: { socket: `../${site}.sock` },
+        log: { level: 'info' },
       },
-      tunnel: 'external',
-      ...(link && { link }),
       streams: own,
-      admin: { socket: `../${site}.sock` },
-      log: { level: 'info' },
-    }
-    await writeFile(join(directory, 'gateway', `${site}.yaml`), stringify(config))
+    })
   }
   return { linkPort, relayPorts }
 }
