@@ -69,11 +69,16 @@ async function loadFile(
   }
   const sections = await loadSections(SECTIONS, given, context)
   const streams = await loadStreams(given.streams, sections, context)
+  const { site, peers } = context
+  // The site of a peer whose file cannot be used may be the one.
+  if (site !== null && peers.length === top?.peers.length) {
+    checkOrigins({ site, peers }, streams, problems)
+  }
   checkListeners(
     [...listenersOf(SECTIONS, sections, context), ...streamListenersOf(STREAM_SECTIONS, streams)],
     problems,
   )
-  const { dataDir, self, peers } = context
+  const { dataDir, self } = context
   if (top === null || dataDir === null || self === null || problems.list.length > 0) return null
   return {
     path,
@@ -109,7 +114,7 @@ async function loadStreams(
   { identity }: Partial<Loaded<typeof SECTIONS>>,
   context: SectionContext,
 ): Promise<LoadedStream<typeof STREAM_SECTIONS>[]> {
-  const { site, peers, problems } = context
+  const { problems } = context
   const streams: LoadedStream<typeof STREAM_SECTIONS>[] = []
   for (const [index, one] of (Array.isArray(raw) ? raw : []).entries()) {
     const where = `streams[${index}]`
@@ -120,7 +125,6 @@ async function loadStreams(
     const sections = await loadStreamSections(STREAM_SECTIONS, stream, own)
     streams.push({ name, origin, where, sections })
   }
-  if (site !== null && peers.length > 0) checkOrigins({ site, peers }, streams, problems)
   checkStreamNames(streams, problems)
   checkStreamSections(STREAM_SECTIONS, streams, context)
   return streams

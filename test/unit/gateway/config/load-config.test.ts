@@ -194,6 +194,14 @@ test('a stream has a database at its origin, and an origin that is known here', 
   ])
 })
 
+test('the origin may be where a peer is whose file is still to come', async () => {
+  await using pair = await PairFolder.create()
+  await pair.edit('gateway/azure.yaml', ['origin: ec2', 'origin: gcp'], ['[ec2]', '[ec2, gcp]'])
+  expect(await problemsOf(pair.at('gateway/azure.yaml'))).toEqual([
+    expect.stringMatching(/^peers\[1\]: "gcp" has no peer file /),
+  ])
+})
+
 test('a copy may know its database, and then has to describe it wholly', async () => {
   await using pair = await PairFolder.create()
   await pair.edit('gateway/azure.yaml', ['    # database:  ', '    database:  '])
