@@ -11,7 +11,7 @@ import {
   isLandbridgeError,
   LandbridgeError,
 } from '../base/errors.ts'
-import type { Operation, OperationContext } from '../base/operation.ts'
+import { type Operation, type OperationContext, SOCKET_CALLER } from '../base/operation.ts'
 import type { Permission } from '../base/permission.ts'
 import { untilAborted } from '../base/until-aborted.ts'
 import { packageVersion } from '../base/version.ts'
@@ -129,7 +129,7 @@ export class AdminServer {
       try {
         const output =
           peer === undefined || askPeer === undefined
-            ? await operations.call({ name, ...asked, ...context, caller: 'socket' })
+            ? await operations.call({ name, ...asked, ...context, caller: SOCKET_CALLER })
             : await askPeer(peer, { operation: name, ...asked }, context)
         return jsonAnswer({ output: output ?? null })
       } catch (error) {

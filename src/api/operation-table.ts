@@ -1,16 +1,14 @@
 import { z } from 'zod'
 import { codeOf, describeError, LandbridgeError } from '../base/errors.ts'
-import { type Operation, type OperationContext, withoutSecrets } from '../base/operation.ts'
+import { type Operation, type RunContext, withoutSecrets } from '../base/operation.ts'
 import { type Permission, permits } from '../base/permission.ts'
 import type { Journal } from './journal.ts'
 
-export interface OperationRequest extends OperationContext {
+export interface OperationRequest extends RunContext {
   readonly name: string
   /** As it came: not checked yet. */
   readonly input: unknown
   readonly granted: Permission
-  /** For the journal: `socket`, or a peer's name. */
-  readonly caller: string
 }
 
 /** At once, over all callers. Each may hold connections to databases. */
@@ -114,13 +112,17 @@ export class OperationTable {
 async function run(
   operation: Operation,
   input: unknown,
-  { signal, progress }: OperationContext,
+  { signal, progress, caller }: RunContext,
 ): Promise<unknown> {
   signal.throwIfAborted()
-  return await operation.run(input, { signal, progress })
+  return await operation.run(input, { signal, progress, caller })
 }
 
-function checkedInput(operation: Operation, raw: unknown): unknown {
+/** What comes from outside, as the operation takes it. Throws ERR_OPERATION_INPUT. */
+export function checkedInput<Input extends z.ZodObject>(
+  operation: { readonly name: string; readonly input: Input },
+  raw: unknown,
+): z.output<Input> {
   const { data, error } = operation.input.safeParse(raw ?? {})
   if (error === undefined) return data
   const problems = error.issues.map(

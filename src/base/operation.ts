@@ -8,6 +8,14 @@ export interface OperationContext {
   readonly progress: (step: string) => void
 }
 
+/** Who asks over the sockets of this machine; a peer is `peer NAME`. */
+export const SOCKET_CALLER = 'socket'
+
+export interface RunContext extends OperationContext {
+  /** SOCKET_CALLER, or a peer. */
+  readonly caller: string
+}
+
 /** One thing that a person or a program can ask of a gateway. */
 export interface Operation {
   /** Such as `replica.release`: what it is about, then what is done. */
@@ -18,7 +26,7 @@ export interface Operation {
   readonly input: z.ZodObject
   readonly output: z.ZodType
   /** `input` has been checked. */
-  readonly run: (input: unknown, context: OperationContext) => Promise<unknown>
+  readonly run: (input: unknown, context: RunContext) => Promise<unknown>
 }
 
 /** An operation whose `run` knows the types of its schemas. */
@@ -30,7 +38,7 @@ export function defineOperation<Input extends z.ZodObject, Output extends z.ZodT
   readonly output: Output
   readonly run: (
     input: z.output<Input>,
-    context: OperationContext,
+    context: RunContext,
   ) => Promise<z.input<Output>> | z.input<Output>
 }): Operation {
   const { run } = operation

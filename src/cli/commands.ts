@@ -39,7 +39,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'replica',
-    summary: 'attach the database of a copy to this gateway, or detach it',
+    summary: 'attach the database of a copy to its gateway, or detach it',
     load: async () => (await import('./replica/replica-command.ts')).addReplicaCommand,
   },
   {

@@ -1,17 +1,22 @@
+import { abortable } from '../base/abortable.ts'
 import type { Clock } from '../base/clock.ts'
 import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
+import { plural } from '../base/quantity-text.ts'
 import { replicaKey } from '../mysql/replica-name.ts'
 import { SqlLogin, type SqlLoginOptions } from '../mysql/sql-login.ts'
 import type { Finding } from './attach-findings.ts'
 import { type AttachChoice, type AttachPlan, planAttach } from './attach-plan.ts'
 import { type AttachTarget, detachStatements, type Statement } from './attach-statements.ts'
-import { describeConnection, type RelayAddress } from './replica-connection.ts'
+import { describeConnection, type RelayAddress, threadsOf } from './replica-connection.ts'
 import {
   type RelayFacts,
   type ReplicaFacts,
   readRelayFacts,
   readReplicaFacts,
 } from './replica-facts.ts'
+
+/** One step, for people: what was seen, or what is done next. Throws to stop before that. */
+export type OnStep = (step: string) => void
 
 export interface AttachOptions extends AttachChoice {
   readonly replica: SqlLoginOptions
@@ -23,6 +28,7 @@ export interface AttachOptions extends AttachChoice {
   /** How long both threads may take to run. */
   readonly waitMs: number
   readonly clock: Clock
+  readonly onStep?: OnStep
 }
 
 export interface AttachResult extends AttachPlan {
@@ -35,26 +41,59 @@ const STEADY_POLLS = 3
 
 /**
  * Points a replica at a relay: looks, plans, runs the statements and waits until both of its
- * threads run. Throws ERR_REPLICA_ATTACH with the first thing that speaks against it.
+ * threads run. Throws ERR_REPLICA_ATTACH with the first thing that speaks against it, and
+ * ERR_SQL_LOGIN or ERR_SQL_STATEMENT of the replica. Once `signal` is aborted no further statement
+ * begins, and the one under way is not waited for; attached again, the replica is looked at anew.
  */
 export async function attachReplica(
   options: AttachOptions,
   signal: AbortSignal,
 ): Promise<AttachResult> {
+  const { onStep = ignore } = options
   const login = await SqlLogin.open(options.replica, signal)
   try {
-    const before = await readReplicaFacts(login, options.target)
+    const before = await looked(login, options.target, { onStep, signal })
     const relay = await askRelay(options.relay, before, signal)
     const plan = planAttach(before, relay instanceof Error ? null : relay, options.target, options)
     const findings = [...plan.findings]
     if (relay instanceof Error) findings.push(relayFinding(relay))
+    onStep(`planned: ${plan.action}, with ${plural(plan.statements.length, 'statement')}`)
     if (options.dryRun) return { ...plan, findings, replica: before }
     refuseErrors(findings)
-    for (const statement of plan.statements) await login.query(statement.sql, statement.shown)
+    await runStatements(login, plan.statements, { onStep, signal })
     const after = plan.action === 'none' ? before : await waitUntilRunning(login, options, signal)
     return { ...plan, findings, replica: after }
   } finally {
     login.close()
+  }
+}
+
+function ignore(): void {}
+
+interface Course {
+  readonly onStep: OnStep
+  readonly signal: AbortSignal
+}
+
+async function looked(
+  login: SqlLogin,
+  relay: RelayAddress,
+  { onStep, signal }: Course,
+): Promise<ReplicaFacts> {
+  const facts = await abortable(readReplicaFacts(login, relay), signal)
+  onStep(`looked: the replica is ${facts.version}, server_id ${facts.serverId}`)
+  return facts
+}
+
+async function runStatements(
+  login: SqlLogin,
+  statements: readonly Statement[],
+  { onStep, signal }: Course,
+): Promise<void> {
+  for (const [index, { sql, shown }] of statements.entries()) {
+    signal.throwIfAborted()
+    onStep(`statement ${index + 1} of ${statements.length}: ${shown}`)
+    await abortable(login.query(sql, shown), signal)
   }
 }
 
@@ -66,7 +105,7 @@ async function askRelay(
   try {
     const login = await SqlLogin.open(options, signal)
     try {
-      return await readRelayFacts(login, replicaKey(replica))
+      return await abortable(readRelayFacts(login, replicaKey(replica)), signal)
     } finally {
       login.close()
     }
@@ -86,7 +125,7 @@ function relayFinding(error: Error): Finding {
     message: `the relay does not answer: ${error.message}`,
     remedy: isDenied
       ? 'restart the gateway: it has another user or password than its configuration says now'
-      : 'start the gateway, and wait until it has received something (landbridge status)',
+      : 'wait until the gateway has received something (landbridge status); start it if it is down',
   }
 }
 
@@ -104,17 +143,22 @@ async function waitUntilRunning(
   options: AttachOptions,
   signal: AbortSignal,
 ): Promise<ReplicaFacts> {
-  const endMs = options.clock.monotonicMs() + options.waitMs
+  const { clock, onStep = ignore } = options
+  const endMs = clock.monotonicMs() + options.waitMs
+  let told = ''
   for (let steady = 0; ; ) {
-    const facts = await readReplicaFacts(login, options.target)
+    const facts = await abortable(readReplicaFacts(login, options.target), signal)
     const { following } = facts
+    const seen = following === null ? 'it follows nothing of this gateway' : threadsOf(following)
+    if (seen !== told) onStep(`waiting until both threads run: ${seen}`)
+    told = seen
     const isRunning = following?.receiver === 'running' && following.applier === 'running'
     steady = isRunning ? steady + 1 : 0
     if (steady === STEADY_POLLS) return facts
     const reason = following?.receiverError ?? following?.applierError ?? null
     const isStopped = following?.receiver === 'stopped' || following?.applier === 'stopped'
     // A thread that was just started says `No` for a moment, but without an error.
-    const isLate = !isRunning && options.clock.monotonicMs() >= endMs
+    const isLate = !isRunning && clock.monotonicMs() >= endMs
     if ((isStopped && reason !== null) || isLate) {
       const detail = reason === null ? '' : `: ${reason}`
       throw new LandbridgeError('ERR_REPLICA_ATTACH', `replication does not run${detail}`, {
@@ -124,7 +168,7 @@ async function waitUntilRunning(
         retryable: !isStopped,
       })
     }
-    await options.clock.sleep(POLL_MS, { signal })
+    await clock.sleep(POLL_MS, { signal })
   }
 }
 
@@ -136,6 +180,7 @@ export interface DetachOptions {
   readonly force: boolean
   /** Name of the connection that `force` ends; default: the one without a name. */
   readonly channel?: string
+  readonly onStep?: OnStep
 }
 
 export interface DetachResult {
@@ -144,14 +189,18 @@ export interface DetachResult {
   readonly replica: ReplicaFacts
 }
 
-/** Stops replication at the replica and makes it forget the relay. */
+/**
+ * Stops replication at the replica and makes it forget the relay. Throws ERR_REPLICA_ATTACH where
+ * it follows something else; is aborted as `attachReplica` is.
+ */
 export async function detachReplica(
   options: DetachOptions,
   signal: AbortSignal,
 ): Promise<DetachResult> {
+  const { onStep = ignore } = options
   const login = await SqlLogin.open(options.replica, signal)
   try {
-    const replica = await readReplicaFacts(login, options.target)
+    const replica = await looked(login, options.target, { onStep, signal })
     const { following, others } = replica
     const chosen = following ?? others.find(({ name }) => name === (options.channel ?? ''))
     if (chosen === undefined) return { action: 'none', statements: [], replica }
@@ -163,7 +212,7 @@ export async function detachReplica(
       )
     }
     const statements = detachStatements(replica, chosen.name)
-    if (!options.dryRun) for (const { sql } of statements) await login.query(sql)
+    if (!options.dryRun) await runStatements(login, statements, { onStep, signal })
     return { action: 'detach', statements, replica }
   } finally {
     login.close()
@@ -187,7 +236,7 @@ export async function replicaFacts(
 ): Promise<ReplicaFacts> {
   const login = await SqlLogin.open(options, signal)
   try {
-    return await readReplicaFacts(login, relay)
+    return await abortable(readReplicaFacts(login, relay), signal)
   } finally {
     login.close()
   }

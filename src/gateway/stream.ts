@@ -23,7 +23,7 @@ export interface StreamOptions {
   readonly gateway: string
   readonly site: string
   readonly config: StreamConfig
-  /** To fence it; null where this site has none. */
+  /** To fence it, or to attach it; null where this site has none. */
   readonly database: SqlAddress | null
   readonly peers: readonly PeerConfig[]
   /** Throws a LandbridgeError where this site cannot be what the term says. */
@@ -106,6 +106,15 @@ export class Stream {
     return this.#known.record
   }
 
+  get config(): StreamConfig {
+    return this.#options.config
+  }
+
+  /** The server at this site, with the attempts that all share who log in; null: there is none. */
+  get database(): SqlAddress | null {
+    return this.#options.database
+  }
+
   /** Whether this site could be its origin. */
   get hasDatabase(): boolean {
     return this.#options.config.database !== null
@@ -113,6 +122,11 @@ export class Stream {
 
   get half(): StreamHalf {
     return this.#half
+  }
+
+  /** Aborted when what this site does in the term of now ends. */
+  get ending(): AbortSignal {
+    return this.#ending.signal
   }
 
   get isChanging(): boolean {

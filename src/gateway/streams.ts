@@ -11,6 +11,7 @@ import type { GatewayConfig, StreamConfig } from './config/gateway-config.ts'
 import { CopyHalf } from './copy-half.ts'
 import { OriginHalf } from './origin-half.ts'
 import { relayPlacesOf } from './relay-places.ts'
+import { replicaOperations } from './replica-operations.ts'
 import { replicaRelease } from './replica-release.ts'
 import { Stream, type StreamOptions } from './stream.ts'
 import { loadStreamIdentity } from './stream-identity.ts'
@@ -37,11 +38,12 @@ export class Streams implements Capability {
   }
 
   static async load(config: GatewayConfig, options: StreamsOptions): Promise<Streams> {
-    const { site, peers } = config
+    const { site, dataDir, peers } = config
     const list = await loadStreams(config, options)
     const sites = [...new Set([site, ...peers.map((peer) => peer.site)])]
     const advance = termAdvance({ site, sites, streams: list, warnings: options.doubts })
-    return new Streams(list, [replicaRelease(list), advance])
+    const replica = replicaOperations({ site, dataDir, streams: list, clock: options.clock })
+    return new Streams(list, [...replica, replicaRelease(list), advance])
   }
 
   async run(signal: AbortSignal): Promise<void> {

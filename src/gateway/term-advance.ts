@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { LandbridgeError } from '../base/errors.ts'
 import { defineOperation, type Operation } from '../base/operation.ts'
 import { termRecordSchema } from '../status/term-record.ts'
-import { findStream } from './find-stream.ts'
 import type { Stream } from './stream.ts'
+import { findStream } from './stream-choice.ts'
 
 export interface TermAdvanceOptions {
   readonly site: string

@@ -8,6 +8,7 @@ import { tunnelOptionsOf } from '../tunnel/tunnel-options.ts'
 import type { TunnelPath } from '../tunnel/tunnel-path.ts'
 import type { Capability } from './capability.ts'
 import type { GatewayConfig } from './config/gateway-config.ts'
+import { tunnelShow } from './tunnel-show.ts'
 
 export function createTunnel(
   config: GatewayConfig,
@@ -21,10 +22,11 @@ export function createTunnel(
   })
 }
 
-export function tunnelPart(tunnel: TunnelPath, { peers }: GatewayConfig): Capability {
+export function tunnelPart(tunnel: TunnelPath, config: GatewayConfig): Capability {
   return {
+    operations: [tunnelShow(config, () => tunnel.status())],
     run: (signal) => tunnel.run(signal),
     problems: (parts) => [...tunnel.problems(), ...tunnelProblems(parts.tunnel, parts)],
-    metrics: (sheet, status) => tunnelMetrics(sheet, status, peers),
+    metrics: (sheet, status) => tunnelMetrics(sheet, status, config.peers),
   }
 }

@@ -42,7 +42,7 @@ export class SqlLogin {
     } catch (error) {
       throw new LandbridgeError('ERR_SQL_STATEMENT', `the ${this.#role} refuses: ${shown}`, {
         // mysql2 puts the statement into its error, and with it a password: only the text goes on.
-        cause: error instanceof Error ? new Error(error.message) : undefined,
+        cause: error instanceof Error ? new Error(textOf(error, shown !== sql)) : undefined,
         details: { errno: numberOf(error) },
       })
     }
@@ -70,6 +70,11 @@ function loginFailed(options: SqlLoginOptions, cause: unknown): LandbridgeError 
       'TLS mode in the configuration.',
     details: { role, host, port, user, errno: numberOf(cause) },
   })
+}
+
+/** A syntax error quotes the statement from where it is wrong: not of one that holds a secret. */
+function textOf({ message }: Error, hasSecret: boolean): string {
+  return hasSecret ? message.replace(/ near '.*$/s, '') : message
 }
 
 function numberOf(error: unknown): number | null {

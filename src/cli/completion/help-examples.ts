@@ -18,7 +18,10 @@ export const HELP_EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'status --config gateway/azure.yaml --watch',
     'status --socket /run/landbridge/azure.sock --json',
   ],
-  'tunnel show': ['tunnel show --config gateway/ec2.yaml'],
+  'tunnel show': [
+    'tunnel show --config gateway/ec2.yaml',
+    'tunnel show --socket /run/landbridge/ec2.sock --peer azure',
+  ],
   'tunnel up': [
     'tunnel up --config gateway/ec2.yaml',
     'tunnel up --config gateway/ec2.yaml --json',
@@ -31,9 +34,16 @@ export const HELP_EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'replica attach --config gateway/azure.yaml --dry-run',
     'replica attach --config gateway/azure.yaml --relay-ca /etc/mysql/landbridge-ca.crt',
     'replica attach --config gateway/azure.yaml --relay-host 203.0.113.20 --replace',
+    'replica attach --config gateway/ec2.yaml --peer azure',
   ],
-  'replica detach': ['replica detach --config gateway/azure.yaml --dry-run'],
-  'replica status': ['replica status --config gateway/azure.yaml'],
+  'replica detach': [
+    'replica detach --config gateway/azure.yaml --dry-run',
+    'replica detach --socket /run/landbridge/azure.sock --stream main',
+  ],
+  'replica status': [
+    'replica status --config gateway/azure.yaml',
+    'replica status --config gateway/ec2.yaml --peer azure --json',
+  ],
   'operation list': ['operation list', 'operation list --json'],
   'operation call': [
     'operation call health --config gateway/azure.yaml',

@@ -1,20 +1,10 @@
 import { hanging } from '../../base/plain-text.ts'
-import type { Finding } from '../../database/attach-findings.ts'
-import type { SettingChange } from '../../database/connection-settings.ts'
 import { describeConnection } from '../../database/replica-connection.ts'
 import type { ReplicaFacts } from '../../database/replica-facts.ts'
-
-export interface AttachReport {
-  readonly action: 'none' | 'start' | 'attach'
-  readonly dryRun: boolean
-  readonly findings: readonly Finding[]
-  readonly changes: readonly SettingChange[]
-  readonly statements: readonly string[]
-  readonly replica: ReplicaFacts
-}
+import type { AttachAnswer, DetachAnswer } from '../../gateway/replica-schemas.ts'
 
 /** SQL first, so that it can be copied; then what is to be known about it. */
-export function formatAttach(report: AttachReport): string {
+export function formatAttach(report: AttachAnswer): string {
   const lines = report.statements.map((sql) => `${hanging(sql, 4)};`)
   for (const { severity, message, remedy } of report.findings) {
     lines.push(`${severity}: ${hanging(message, 4)}`, `  remedy: ${hanging(remedy, 4)}`)
@@ -28,15 +18,7 @@ export function formatAttach(report: AttachReport): string {
   return `${lines.join('\n')}\n${report.dryRun ? '' : formatReplica(report.replica)}`
 }
 
-export interface DetachReport {
-  readonly action: 'none' | 'detach'
-  readonly dryRun: boolean
-  readonly statements: readonly string[]
-  /** What became of the files that the gateway kept for it; null when nobody asked. */
-  readonly kept: 'released' | 'nothing' | 'unknown' | null
-}
-
-export function formatDetach(report: DetachReport): string {
+export function formatDetach(report: DetachAnswer): string {
   const lines = report.statements.map((sql) => `${hanging(sql, 4)};`)
   if (report.action === 'none') lines.push('the replica does not follow this gateway')
   else lines.push(report.dryRun ? 'dry run: nothing was changed' : 'the replica is detached')

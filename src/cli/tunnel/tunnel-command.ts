@@ -1,18 +1,19 @@
 import type { Command } from 'commander'
-import { fetchStatus } from '../../api/admin-client.ts'
 import { systemClock } from '../../base/clock.ts'
-import { codeOf, LandbridgeError } from '../../base/errors.ts'
+import { LandbridgeError } from '../../base/errors.ts'
 import { silentLog } from '../../base/log.ts'
 import { hanging } from '../../base/plain-text.ts'
-import { roundNumbers } from '../../base/round-numbers.ts'
 import { loadConfig } from '../../gateway/config/load-config.ts'
-import { loadPublicConfig, type PublicConfig } from '../../gateway/config/public-config.ts'
+import { loadPublicConfig } from '../../gateway/config/public-config.ts'
 import { holdDataDirectory } from '../../gateway/data-directory.ts'
-import type { Problem, TunnelStatus } from '../../status/status.ts'
+import { type TunnelFacts, tunnelFacts, tunnelOutput } from '../../gateway/tunnel-show.ts'
+import type { Problem } from '../../status/status.ts'
 import { Tunnel } from '../../tunnel/tunnel.ts'
 import { publicTunnelOf, tunnelOptionsOf } from '../../tunnel/tunnel-options.ts'
 import { clearTunnel, peekTunnel } from '../../tunnel/tunnel-remains.ts'
 import { ExitCode } from '../exit-code.ts'
+import { type AskFlags, addAsking, askGateway, NO_GATEWAY } from '../operation/gateway-call.ts'
+import { withStopSignal } from '../terminal/stop-signal.ts'
 import { output } from '../terminal/terminal.ts'
 import { formatTunnel, type TunnelView } from './tunnel-view.ts'
 
@@ -33,9 +34,12 @@ export function addTunnelCommand(program: Command): void {
       .command(name)
       .description(text)
       .requiredOption('-c, --config <file>', 'configuration of the gateway')
-  add('show', 'Shows the tunnel as `wg show` does, with what the gateway knows beside it.')
-    .option('--json', 'print one JSON object')
-    .action(show)
+  addAsking(tunnel.command('show'))
+    .description(
+      'Shows the tunnel as `wg show` does, with what the gateway knows beside it. Where no' +
+        ' gateway answers, --config says which interface to look at.',
+    )
+    .action((flags: AskFlags) => withStopSignal((signal) => show(flags, signal)))
   add('up', 'Makes the tunnel and keeps it until Ctrl-C, to try the path between two sites.')
     .option('--json', 'print what `show --json` does, with `problem`, a line for each change')
     .action(up)
@@ -44,38 +48,29 @@ export function addTunnelCommand(program: Command): void {
     .action(down)
 }
 
-async function show(options: Options): Promise<void> {
-  const config = await loadPublicConfig(options.config)
-  const view = viewOf(config, await readStatus(config))
-  output.show(options, view, formatTunnel)
-  const { state } = view.status
+async function show(flags: AskFlags, signal: AbortSignal): Promise<void> {
+  const { output: facts, gatewayAnswers } = await askGateway(
+    flags,
+    {
+      ...{ name: 'tunnel.show', permission: 'read', input: {}, output: tunnelOutput },
+      here: peek,
+    },
+    signal,
+  )
+  const view = { schema: 1, ...facts, gatewayAnswers } as const
+  output.show(flags, view, (plain) => {
+    return `${formatTunnel(plain)}${gatewayAnswers ? '' : NO_GATEWAY}`
+  })
+  const { state } = facts.status
   process.exitCode = state === 'up' || state === 'external' ? ExitCode.Ok : ExitCode.Failure
 }
 
-/** Of the running gateway, whose socket needs no privilege; else of the interface itself. */
-async function readStatus(config: PublicConfig): Promise<TunnelStatus> {
-  try {
-    return (await fetchStatus(config.admin.socketPath)).tunnel
-  } catch (error) {
-    if (!['ERR_GATEWAY_NOT_RUNNING', 'ERR_GATEWAY_UNREACHABLE'].includes(codeOf(error))) throw error
-    const options = publicTunnelOf(config)
-    if (options === null) throw error
-    return peekTunnel(options, systemClock)
-  }
-}
-
-function viewOf(config: PublicConfig, status: TunnelStatus): TunnelView {
-  const { tunnel, self, peers } = config
-  return {
-    schema: 1,
-    status: roundNumbers(status),
-    self: { name: self.name, site: self.site, publicKey: self.wireguardPublicKey },
-    peers: peers.map(({ name, site, wireguardPublicKey: publicKey }) => {
-      return { name, site, publicKey }
-    }),
-    listenPort: tunnel.kind === 'wireguard' ? tunnel.listenPort : null,
-    keepaliveMs: tunnel.kind === 'wireguard' ? tunnel.keepaliveMs : null,
-  }
+/** The interface itself; somebody else's tunnel is not ours to look at. */
+async function peek(path: string, silence: unknown): Promise<TunnelFacts> {
+  const config = await loadPublicConfig(path)
+  const options = publicTunnelOf(config)
+  if (options === null) throw silence
+  return tunnelFacts(config, await peekTunnel(options, systemClock))
 }
 
 async function up(options: Options): Promise<void> {
@@ -90,7 +85,7 @@ async function up(options: Options): Promise<void> {
   let shown = ''
   while (!stopping.signal.aborted) {
     const [problem = null] = tunnel.problems()
-    const view = viewOf(config, tunnel.status())
+    const view = { schema: 1, ...tunnelFacts(config, tunnel.status()) } as const
     const { state, peers } = view.status
     // A warning may stand for as long as the tunnel does: neither hides the other.
     const now = [...peers.map((peer) => peer.state), problem?.message ?? ''].join(' ')

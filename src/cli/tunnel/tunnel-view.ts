@@ -1,26 +1,16 @@
-import type { TunnelFirewallStatus, TunnelPeerStatus, TunnelStatus } from '../../status/status.ts'
+import type { TunnelFacts } from '../../gateway/tunnel-show.ts'
+import type { TunnelFirewallStatus, TunnelPeerStatus } from '../../status/status.ts'
 
-export interface TunnelView {
+export interface TunnelView extends TunnelFacts {
   readonly schema: 1
-  readonly status: TunnelStatus
-  readonly self: Side
-  /** In the order of the configuration. */
-  readonly peers: readonly Side[]
-  readonly listenPort: number | null
-  readonly keepaliveMs: number | null
 }
 
-interface Side {
-  readonly name: string
-  readonly site: string
-  readonly publicKey: string
-}
+type Side = TunnelFacts['self']
 
 /** The order and words of `wg show`, which people on call know, with our lines beside them. */
 export function formatTunnel(view: TunnelView): string {
   const { status, self, peers, listenPort, keepaliveMs } = view
-  // A gateway that runs since before an upgrade has none.
-  const { peers: known = [] } = status
+  const { peers: known } = status
   if (status.backend === 'external') {
     const others = known.map(({ name, address }) => [
       `  peer: ${address}${known.length > 1 ? ` (${name})` : ''}`,

@@ -5,6 +5,8 @@ import { fetchStatus } from '../../../src/api/admin-client.ts'
 import { AdminServer } from '../../../src/api/admin-server.ts'
 import { addReplicaCommand } from '../../../src/cli/replica/replica-command.ts'
 import { addTunnelCommand } from '../../../src/cli/tunnel/tunnel-command.ts'
+import { loadPublicConfig } from '../../../src/gateway/config/public-config.ts'
+import { tunnelShow } from '../../../src/gateway/tunnel-show.ts'
 import { operationTableOf, releaseOf } from '../../helpers/api/operation-table-of.ts'
 import { PairFolder } from '../../helpers/pair/pair-folder.ts'
 import { drStatus } from '../../helpers/status/status-fixture.ts'
@@ -31,7 +33,8 @@ beforeEach(async () => {
   released = []
   vi.spyOn(process.stdout, 'write').mockImplementation((text) => written.push(String(text)) > 0)
   const release = releaseOf({ main: async (id: string) => released.push(id) > 0 })
-  const operations = operationTableOf([release])
+  const shown = tunnelShow(await loadPublicConfig(config), () => drStatus.tunnel)
+  const operations = operationTableOf([release, shown])
   const [status, metrics] = [() => drStatus, async () => '']
   const server = new AdminServer({ socketPath, status, metrics, operations })
   serving = server.run(stopping.signal)
@@ -55,7 +58,10 @@ test('show the tunnel, and make the gateway forget a replica', async () => {
     await program.parseAsync([...words, '--config', config, '--json'], { from: 'user' })
     return JSON.parse(written.join(''))
   }
-  expect(await run('tunnel', 'show')).toMatchObject({ status: drStatus.tunnel })
+  expect(await run('tunnel', 'show')).toMatchObject({
+    status: drStatus.tunnel,
+    gatewayAnswers: true,
+  })
   expect(await run('replica', 'detach', 'id:9')).toMatchObject({ ok: true, isKnown: true })
   expect(released).toEqual(['id:9'])
 })

@@ -10,32 +10,79 @@ let dataDir: string
 beforeEach(async () => {
   pair = await PairFolder.create()
   dataDir = await pair.useDataDirectory()
+  for (const name of ['ec2', 'azure']) {
+    await pair.edit(`gateway/${name}.yaml`, [
+      `/run/landbridge/${name}.sock`,
+      pair.at(`${name}.sock`),
+    ])
+  }
 })
 
 afterEach(async () => {
   await pair[Symbol.asyncDispose]()
 })
 
-async function attach(name: string): Promise<unknown> {
+async function replica(name: string, ...words: readonly string[]): Promise<unknown> {
   const program = new Command().exitOverride()
   addReplicaCommand(program)
   const config = pair.at('gateway', `${name}.yaml`)
-  return program.parseAsync(['replica', 'attach', '--config', config], { from: 'user' })
+  return program.parseAsync(['replica', ...words, '--config', config], { from: 'user' })
 }
 
+const status = (name: string) => replica(name, 'status')
+
+test('nothing is attached where no gateway runs: it would follow nobody', async () => {
+  await expect(replica('azure', 'attach')).rejects.toMatchObject({
+    code: 'ERR_GATEWAY_NOT_RUNNING',
+    remedy: expect.stringContaining('landbridge run'),
+  })
+})
+
+test('where no gateway runs, the commands look at what the configuration says', async () => {
+  for (const words of [['status'], ['detach'], ['attach', '--dry-run']]) {
+    await expect(replica('azure', ...words)).rejects.toMatchObject({
+      code: 'ERR_USAGE',
+      remedy: expect.stringContaining('`database:` section'),
+    })
+  }
+  for (const words of [
+    ['status', '--peer', 'ec2'],
+    ['detach', '--socket', '/nowhere.sock'],
+  ]) {
+    await expect(replica('azure', ...words)).rejects.toMatchObject({
+      code: 'ERR_GATEWAY_NOT_RUNNING',
+    })
+  }
+})
+
+test('a password is printed of a plan alone, and never asked of a gateway', async () => {
+  for (const words of [[], ['--dry-run', '--peer', 'ec2']]) {
+    await expect(replica('azure', 'attach', '--show-password', ...words)).rejects.toMatchObject({
+      code: 'ERR_USAGE',
+    })
+  }
+})
+
+test('what is too long is refused as the gateway would', async () => {
+  await expect(replica('azure', 'attach', '--channel', 'x'.repeat(65))).rejects.toMatchObject({
+    code: 'ERR_OPERATION_INPUT',
+    message: expect.stringContaining('channel'),
+  })
+})
+
 test('the database of an origin follows nobody, by the term that is known', async () => {
-  await expect(attach('ec2')).rejects.toMatchObject({
+  await expect(status('ec2')).rejects.toMatchObject({
     code: 'ERR_USAGE',
     message: 'ec2 is the origin of stream main: its database follows nobody',
   })
   const record = { term: 2, origin: 'azure', sinceMs: 1, by: 'azure', reason: null }
   const stream = { name: 'main', origin: 'ec2' }
   await saveTerm({ dataDir, site: 'azure', stream }, { record, fence: false })
-  await expect(attach('azure')).rejects.toMatchObject({ code: 'ERR_USAGE' })
+  await expect(status('azure')).rejects.toMatchObject({ code: 'ERR_USAGE' })
 })
 
 test('what a copy lacks is named with the section to add', async () => {
-  await expect(attach('azure')).rejects.toMatchObject({
+  await expect(status('azure')).rejects.toMatchObject({
     code: 'ERR_USAGE',
     remedy: expect.stringContaining('`database:` section'),
   })
@@ -44,7 +91,7 @@ test('what a copy lacks is named with the section to add', async () => {
     / {4}relay:.*?relay\.password\n/s.exec(await pair.read(file))?.[0] ?? '?',
     '',
   ])
-  await expect(attach('azure')).rejects.toMatchObject({
+  await expect(status('azure')).rejects.toMatchObject({
     remedy: expect.stringContaining('`relay:` section'),
   })
 })

@@ -112,6 +112,7 @@ const attach = hostile(
     changes: [{ option: 'x', before: 'x', after: 'x' }],
     statements: ['x'],
     replica: facts,
+    ok: false,
   } as const,
   ['action', 'severity'],
 )

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { ageText, bytesText, formatTunnel } from '../../../../src/cli/tunnel/tunnel-view.ts'
-import type { TunnelStatus } from '../../../../src/status/status.ts'
 
 const azure = {
   name: 'azure',
@@ -91,13 +90,6 @@ test('shows each of several peers with its own state, in the order of the config
     'allowed ips: (none)',
   ])
   expect(text.match(/persistent keepalive/g)).toHaveLength(3)
-})
-
-test('shows what there is of a gateway of before an upgrade, which tells of no peers', () => {
-  const { peers: _, ...before } = status
-  const text = formatTunnel({ ...view, status: before as unknown as TunnelStatus })
-  expect(text).toContain('  state: up\n')
-  expect(text).toContain('peer: PEER=\n  gateway: azure\n  endpoint: (none)\n')
 })
 
 test('names the peers of an external tunnel when there are several', () => {

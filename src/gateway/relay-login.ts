@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { LandbridgeError } from '../../base/errors.ts'
-import { certificateFingerprint } from '../../base/fingerprint.ts'
-import type { HostPort } from '../../config/address.ts'
-import type { SqlLoginOptions } from '../../mysql/sql-login.ts'
-import type { RelayConfig } from '../../relay/relay-section.ts'
+import { LandbridgeError } from '../base/errors.ts'
+import { certificateFingerprint } from '../base/fingerprint.ts'
+import type { HostPort } from '../config/address.ts'
+import type { SqlLoginOptions } from '../mysql/sql-login.ts'
+import type { RelayConfig } from '../relay/relay-section.ts'
 
 const CONNECT_MS_MAX = 10_000
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
-import { addressTowards } from '../../../../src/cli/replica/relay-login.ts'
+import { addressTowards } from '../../../src/gateway/relay-login.ts'
 
 const { signal } = new AbortController()
 
