@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { deniedRemedy, isDenied } from '../base/denied.ts'
 import { codeOf, LandbridgeError } from '../base/errors.ts'
 import { PERMISSIONS, type Permission } from '../base/permission.ts'
-import type { GatewayStatus } from '../status/status.ts'
+import { type GatewayStatus, STATUS_SCHEMA } from '../status/status.ts'
 import { operateSocket } from './socket-list.ts'
 
 export interface FetchOptions {
@@ -28,12 +28,24 @@ export async function fetchStatus(
   const either = signal === undefined ? timeout : AbortSignal.any([signal, timeout])
   try {
     const response = await ask('GET', { socketPath, path: '/v1/status', signal: either })
-    return checkStatus(socketPath, response.statusCode ?? 0, await textOf(response))
+    const text = await textOf(response)
+    return statusIn(jsonOrNull(text), `${socketPath} (HTTP ${response.statusCode ?? 0})`)
   } catch (error) {
     signal?.throwIfAborted()
     if (error instanceof LandbridgeError) throw error
     throw explain(socketPath, timeout.aborted, error)
   }
+}
+
+/** The status of a peer, asked through the gateway at `socketPath`. Throws as `callOperation`. */
+export async function fetchPeerStatus(
+  socketPath: string,
+  peer: string,
+  { signal, silentMsMax }: Pick<CallOptions, 'signal' | 'silentMsMax'>,
+): Promise<GatewayStatus> {
+  const operation = { name: 'status', permission: 'read' } as const
+  const asked = { signal, peer, ...(silentMsMax !== undefined && { silentMsMax }) }
+  return statusIn(await callOperation<unknown>(socketPath, operation, {}, asked), `gateway ${peer}`)
 }
 
 export interface OperationFacts {
@@ -197,15 +209,14 @@ async function textOf(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString()
 }
 
-function checkStatus(socketPath: string, httpStatus: number, text: string): GatewayStatus {
-  const parsed = jsonOrNull(text)
-  const schema = (parsed as { schema?: unknown } | null)?.schema
-  if (httpStatus === 200 && schema === 1) return parsed as GatewayStatus
-  throw new LandbridgeError(
-    'ERR_GATEWAY_ANSWER',
-    `${socketPath} answered with HTTP ${httpStatus} and schema ${schema ?? 'none'}, not 1`,
-    { remedy: 'Use the landbridge command of the same version as the gateway.' },
-  )
+/** The status in an answer of the gateway that `who` names. Throws ERR_GATEWAY_ANSWER. */
+function statusIn(answer: unknown, who: string): GatewayStatus {
+  const schema = (answer as { schema?: unknown } | null)?.schema
+  if (schema === STATUS_SCHEMA) return answer as GatewayStatus
+  const message = `${who} answered with schema ${schema ?? 'none'}, not ${STATUS_SCHEMA}`
+  throw new LandbridgeError('ERR_GATEWAY_ANSWER', message, {
+    remedy: 'Use the landbridge command of the same version as the gateway.',
+  })
 }
 
 function explain(socketPath: string, timedOut: boolean, cause: unknown): LandbridgeError {

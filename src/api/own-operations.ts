@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defineOperation, type Operation } from '../base/operation.ts'
 import { healthOf } from '../status/health.ts'
-import type { GatewayStatus } from '../status/status.ts'
+import { type GatewayStatus, STATUS_SCHEMA } from '../status/status.ts'
 import type { Journal } from './journal.ts'
 import { journalEntry } from './journal-entry.ts'
 
@@ -15,7 +15,9 @@ export function ownOperations(status: () => GatewayStatus, journal: Journal): Op
       summary: 'say all that the gateway knows of itself',
       permission: 'read',
       input: z.strictObject({}),
-      output: z.looseObject({ schema: z.literal(1) }).describe('GatewayStatus of status/status.ts'),
+      output: z
+        .looseObject({ schema: z.literal(STATUS_SCHEMA) })
+        .describe('GatewayStatus of status/status.ts'),
       run: () => ({ ...status() }),
     }),
     defineOperation({

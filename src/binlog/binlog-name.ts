@@ -25,7 +25,7 @@ export function unusableName(name: string, cause?: unknown): LandbridgeError {
       details: { name: shown },
       remedy:
         'Give the source another `log_bin`, in UTF-8, without line breaks, of at most 248 bytes ' +
-        'or what the file system of the spool takes, and restart it and the gateway at DR.',
+        'or what the file system of the spool takes, and restart it and the gateway of the copy.',
     },
   )
 }

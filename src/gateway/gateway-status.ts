@@ -3,7 +3,7 @@ import { roundNumbers } from '../base/round-numbers.ts'
 import { packageVersion } from '../base/version.ts'
 import { worstState } from '../status/path-problems.ts'
 import { silenceProblems } from '../status/silence-problems.ts'
-import type { GatewayStatus } from '../status/status.ts'
+import { type GatewayStatus, STATUS_SCHEMA } from '../status/status.ts'
 import { verdictsOf } from '../status/verdicts.ts'
 import type { Capability, StatusParts } from './capability.ts'
 
@@ -25,7 +25,7 @@ export function gatewayStatus(options: StatusOptions): () => GatewayStatus {
     const reported = capabilities.flatMap((one) => one.problems?.(parts) ?? [])
     const problems = [...reported, ...silenceProblems({ ...parts, problems: reported })]
     const facts = {
-      schema: 1,
+      schema: STATUS_SCHEMA,
       name,
       site,
       version,

@@ -5,7 +5,7 @@ import type { StreamConfig } from './config/gateway-config.ts'
 
 /** Without streams: Node, log, link and tunnel 30, two admin sockets and metrics 16 each. */
 const GATEWAY_FILES = 96
-/** Of a stream at DR: lock, newest file, records and folders that are synced, asked replica. */
+/** Of a stream at a copy: lock, newest file, records and folders that are synced, asked replica. */
 const STREAM_FILES = 16
 /** Of a dump: its socket and the stored file that it reads. */
 const DUMP_FILES = 2

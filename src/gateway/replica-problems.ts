@@ -99,7 +99,7 @@ function filterProblems(
   const { identity, filters, filteredSinceMs } = asked
   const code = 'ERR_REPLICA_FILTERED'
   if (filters?.length) {
-    const message = `the DR replica leaves out data, and cannot take over: ${filters.join(', ')}`
+    const message = `the replica leaves out data, and cannot take over: ${filters.join(', ')}`
     const sinceMs = filteredSinceMs ?? 0
     return [{ code, severity: 'error', where, message, remedy: FILTER_REMEDY, sinceMs }]
   }
@@ -107,7 +107,7 @@ function filterProblems(
   const leftOut = spool.leftOut(id)
   if (leftOut === null) return []
   const { settings, sinceMs } = leftOut
-  const message = `the DR replica left out data, and cannot take over: it had ${settings}`
+  const message = `the replica left out data, and cannot take over: it had ${settings}`
   const remedy =
     'Restore it from a backup of the source; then run: ' +
     `landbridge replica detach ${id}, and attach it.`
@@ -139,8 +139,8 @@ export function replicaProblems(
     severity: isNew ? 'warning' : 'error',
     where,
     message: isNew
-      ? 'the DR replica does not follow this gateway yet'
-      : `replication on the DR replica does not run: ${asked.stopReason}`,
+      ? 'the replica does not follow this gateway yet'
+      : `replication on the replica does not run: ${asked.stopReason}`,
     remedy: isNew ? 'landbridge replica attach --config FILE' : stopRemedy(asked.stopReason),
     sinceMs: asked.stoppedSinceMs ?? 0,
   })

@@ -37,11 +37,11 @@ export function unloggedProblems(
       severity: isKnown ? 'error' : 'warning',
       where: `replica:${stream}`,
       message:
-        `the source counts ${transactions} as executed that none of its binary logs has, so DR ` +
-        `never gets them: ${shown}`,
+        `the source counts ${transactions} as executed that none of its binary logs has, so no ` +
+        `copy gets them: ${shown}`,
       remedy:
         'They were added to gtid_purged at the source, or applied there without being logged ' +
-        '(log_replica_updates=OFF). If the DR replica has their data, or needs none of them, ' +
+        '(log_replica_updates=OFF). If the replica has their data, or needs none of them, ' +
         'run there: SET GLOBAL gtid_purged = ' +
         `'+${isShort ? gtids : 'GTIDS'}'. Else restore it from a backup of the source.`,
       sinceMs,

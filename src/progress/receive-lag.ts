@@ -66,7 +66,7 @@ interface Mark {
 }
 
 /**
- * How far the synced spool is behind the source, on the DR side. The rules:
+ * How far the synced spool is behind the source, at a copy. The rules:
  *
  * - A sample is *held* when the synced GTIDs contain its GTIDs; where GTIDs are not known, when the
  *   synced place is at or behind its place in the same lineage of files. GTIDs that are in none of

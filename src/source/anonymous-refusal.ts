@@ -33,7 +33,7 @@ export async function explainRefusal(
       remedy:
         'SET GLOBAL gtid_mode = ON_PERMISSIVE at the source: then the stream goes on by itself. ' +
         'Once nothing is exposed any more: SET GLOBAL gtid_mode = ON there. No replica gets past ' +
-        'these transactions: after that, make the DR replica anew from a backup of the source.',
+        'these transactions: after that, make the replica anew from a backup of the source.',
       details: { file, offset },
     },
   )

@@ -377,7 +377,7 @@ function refuse(payload: Buffer): never {
     remedy:
       'The message has the reason of the source. If an event is too large for its ' +
       'max_allowed_packet, no replica can get past it: FLUSH BINARY LOGS there, PURGE BINARY ' +
-      'LOGS TO the new file, and reseed DR from a backup taken after that, with a new spool ' +
-      'directory. Else compare its files with SHOW BINARY LOGS.',
+      'LOGS TO the new file, and reseed the replicas from a backup taken after that, with a new ' +
+      'spool directory. Else compare its files with SHOW BINARY LOGS.',
   })
 }

@@ -198,7 +198,7 @@ function* durabilityFindings({ source, variables }: PreflightFacts): Findings {
   yield {
     code,
     severity: 'warning',
-    message: `${shown}: after a crash the source may lack transactions that DR has, and diverge`,
+    message: `${shown}: after a crash the source may lack what a copy has, and diverge`,
     fix: set(source.flavor, ...lax.map((name) => `${name} = 1`)),
   }
 }
@@ -214,7 +214,7 @@ function* encryptionFindings({ variables }: PreflightFacts): Findings {
     code,
     severity: 'warning',
     message: 'the source’s binary log files are encrypted, the spool keeps what they hold in clear',
-    fix: 'spool: { directory: ... } of the DR gateway, on an encrypted file system',
+    fix: 'spool: { directory: ... } of the gateway of the copy, on an encrypted file system',
   }
 }
 

@@ -163,7 +163,7 @@ function gtidsToAskWith(held: HeldState, facts: SourceFacts, times: FileTimes): 
     `the source has purged transactions that the spool lacks: ${shorten(missing)}`,
     {
       remedy:
-        'Reseed the DR replica from a backup taken after them, then start with a new spool' +
+        'Reseed the replica from a backup taken after them, then start with a new spool' +
         ' directory; raise the source’s binlog retention so that it covers the longest outage.' +
         (facts.flavor === 'mysql'
           ? ' If they were only added to gtid_purged there, and the replica has their data: the ' +
@@ -192,7 +192,7 @@ function extraGtids(held: HeldState, facts: SourceFacts, times: FileTimes): Land
     {
       remedy:
         'The source lost transactions, or this is another source. If it is the right one,' +
-        ' reseed the DR replica from it and start with a new spool directory.',
+        ' reseed the replica from it and start with a new spool directory.',
       details: { extra },
     },
   )
@@ -231,7 +231,7 @@ function filesGoOn(held: HeldState, facts: SourceFacts, times: FileTimes): boole
 }
 
 /**
- * The same server with fewer bytes than it once had: a crash cost it what DR holds, or it was
+ * The same server with fewer bytes than it once had: a crash cost it what a copy holds, or it was
  * reset. New transactions may carry the GTIDs of the lost ones, so GTIDs cannot tell.
  */
 function missingBytes(held: HeldState, facts: SourceFacts): LandbridgeError | null {
@@ -266,8 +266,8 @@ function lostBytes(held: HeldState, message: string): LandbridgeError {
   const { file, offset } = held
   return new LandbridgeError('ERR_SOURCE_DIVERGED', message, {
     remedy:
-      'The source lost what DR holds (a crash with sync_binlog other than 1), or was reset.' +
-      ' Compare both, then reseed the DR replica and start with a new spool directory.',
+      'The source lost what a copy holds (a crash with sync_binlog other than 1), or was reset.' +
+      ' Compare both, then reseed the replica and start with a new spool directory.',
     details: { file, offset },
   })
 }

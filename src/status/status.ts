@@ -1,15 +1,17 @@
 import type { Flavor } from '../base/flavor.ts'
 import type { TermRecord } from './term-record.ts'
 
+/** Of the status: raised when a field changes its meaning or goes away. */
+export const STATUS_SCHEMA = 2
+
 /**
  * What a gateway says of itself: the body of `GET /v1/status` on the admin socket and of
- * `landbridge status --json`. `schema` is raised when a field changes its meaning or goes away;
- * fields may be added at any time. Times are milliseconds since 1970 in this gateway's clock,
- * ages and lags are milliseconds with at most three decimals, GTID sets are text as the server
- * prints it.
+ * `landbridge status --json`. Fields may be added at any time. Times are milliseconds since 1970 in
+ * this gateway's clock, ages and lags are milliseconds with at most three decimals, GTID sets are
+ * text as the server prints it.
  */
 export interface GatewayStatus {
-  readonly schema: 1
+  readonly schema: typeof STATUS_SCHEMA
   readonly name: string
   readonly site: string
   readonly version: string

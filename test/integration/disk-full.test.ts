@@ -65,7 +65,7 @@ describeFlavors('a %s pair with a full disk at DR', { needs: ['root'] }, (flavor
 
   async function status(): Promise<GatewayStatus> {
     const told = await pair.pair.status('dr')
-    if (told === null) throw new Error('the DR gateway does not answer')
+    if (told === null) throw new Error('the gateway of the copy does not answer')
     return told
   }
 
@@ -183,7 +183,7 @@ describeFlavors('a %s pair with a full disk at DR', { needs: ['root'] }, (flavor
     )
   })
 
-  test('serves what is stored when the DR gateway starts on it', async () => {
+  test('serves what is stored when the gateway of the copy starts on it', async () => {
     onTestFailed(async () => console.error(await pair.logTails()))
     const sql = await pair.sql()
     // What a gateway leaves behind when it ends in order is there no more.

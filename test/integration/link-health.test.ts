@@ -17,7 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => pair?.stop())
 
-/** The DR gateway gets peer files of its own, with one digit of a key changed. */
+/** The gateway of the copy gets peer files of its own, with one digit of a key changed. */
 async function mistakePeer(): Promise<void> {
   const { directory } = pair.pair
   await cp(join(directory, 'peers'), join(directory, 'peers-dr'), { recursive: true })

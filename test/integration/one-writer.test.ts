@@ -37,7 +37,7 @@ describe('the folders of a gateway and a second one on them', needs('root', 'mar
     await pair?.stop()
   })
 
-  /** The DR gateway's configuration with other values. */
+  /** The gateway of the copy's configuration with other values. */
   async function configWith(name: string, changes: Record<string, string>): Promise<string> {
     const config = parseDocument(await readFile(pair.pair.configPath('dr'), 'utf8'))
     for (const [path, value] of Object.entries(changes)) {
@@ -72,7 +72,7 @@ describe('the folders of a gateway and a second one on them', needs('root', 'mar
     expect(await pair.compareSpool()).toMatchObject({ identical: true, failures: [] })
   }
 
-  /** What group or others may read of the DR gateway's folders. */
+  /** What group or others may read of the gateway of the copy's folders. */
   async function openToOthers(data: string): Promise<string> {
     return (await run('find', [data, '-perm', '/077'])).stdout
   }

@@ -50,7 +50,7 @@ describeFlavors('a %s transaction of several hundred MB', (flavor) => {
     await expectSmall()
   })
 
-  test('is served by the relay with the DR gateway below 200 MB', async () => {
+  test('is served by the relay with the gateway of the copy below 200 MB', async () => {
     const { binlogTool } = await findServerBinaries(flavor)
     const [command = '', ...leading] = binlogTool
     const copy = join(pair.servers.directory, 'copy-')

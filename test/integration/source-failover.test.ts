@@ -165,7 +165,7 @@ for (const { flavor, domains } of CASES) {
       expect(await pair.compareTables(60, late)).toMatchObject({ equal: true, failures: [] })
     })
 
-    test('to a server that lacks what DR holds: blocked, the extra GTIDs named', async () => {
+    test('to a server that lacks what a copy holds: blocked, the extra GTIDs named', async () => {
       first = await comeBack(first, second)
       await promote(first)
       const before = await newestOwn(second)
@@ -178,7 +178,7 @@ for (const { flavor, domains } of CASES) {
       await pair.moveSource(first)
       const { problems } = await pair.pair.until('dr', ({ state }) => state === 'blocked')
       const diverged = problems.find(({ code }) => code === 'ERR_SOURCE_DIVERGED')
-      expect(diverged?.remedy).toContain('reseed the DR replica')
+      expect(diverged?.remedy).toContain('reseed the replica')
       expect(diverged?.message).toMatch(new RegExp(`never had: .*-${lost}(?:,|$)`))
       expect(before).not.toBe(lost)
       expect((await pair.pair.command('dr', 'status')).exitCode).toBe(3)

@@ -107,7 +107,7 @@ describeFlavors('a %s source without its oldest binlogs', (flavor) => {
     })
   })
 
-  test('may purge what DR holds while a gateway is away', async () => {
+  test('may purge what a copy holds while a gateway is away', async () => {
     await write(pair.source)
     await pair.synced()
     await pair.pair.kill('production')
@@ -119,7 +119,7 @@ describeFlavors('a %s source without its oldest binlogs', (flavor) => {
     expect((await pair.pair.status('dr'))?.streams[0]?.spool?.synced?.epoch).toBe(1)
   })
 
-  test('that purged what DR lacks blocks the stream, names it and says what to do', async () => {
+  test('that purged what a copy lacks blocks the stream, names it and the remedy', async () => {
     await pair.synced()
     await pair.pair.kill('production')
     await write(pair.source)
@@ -131,10 +131,10 @@ describeFlavors('a %s source without its oldest binlogs', (flavor) => {
       const { problems } = await pair.pair.until(site, ({ state }) => state === 'blocked')
       const purged = problems.find(({ code }) => code === 'ERR_SOURCE_PURGED')
       expect(purged?.message).toMatch(new RegExp(`transactions that the spool lacks: .*-${last}$`))
-      expect(purged?.remedy).toContain('Reseed the DR replica from a backup taken after them')
+      expect(purged?.remedy).toContain('Reseed the replica from a backup taken after them')
       const { exitCode, stdout } = await pair.pair.command(site, 'status')
       expect(exitCode).toBe(3)
-      expect(stdout).toContain('remedy: Reseed the DR replica')
+      expect(stdout).toContain('remedy: Reseed the replica')
     }
   })
 

@@ -19,7 +19,7 @@ function epochOf({ streams }: GatewayStatus): number | null {
   return streams[0]?.spool?.synced?.epoch ?? null
 }
 
-/** What a command at the DR gateway prints. */
+/** What a command at the gateway of the copy prints. */
 async function landbridge(pair: ReplicatedPair, ...args: readonly string[]): Promise<string> {
   const main = `import(${JSON.stringify(MAIN)}).then(({ main }) => main(process.argv.slice(1)))`
   const config = ['--config', pair.pair.configPath('dr')]

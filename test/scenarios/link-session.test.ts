@@ -31,7 +31,7 @@ describe.each(['mysql', 'mariadb'] as const)('a session of %s', (flavor) => {
     readonly disk: MemoryDisk
     readonly fixture: SpoolFixture
     readonly link: MemoryLink
-    /** Says hello to the DR gateway as the production gateway, and waits for its Resume. */
+    /** Says hello to the copy's gateway as the origin's, and waits for its Resume. */
     peer(): Promise<{ readonly peer: HandmadePeer; readonly over: Promise<string> }>
     /** An ordinary session to the end of the stream: the spool is as the source, counted once. */
     complete(): Promise<void>

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, InvalidArgumentError } from 'commander'
-import { callOperation, fetchStatus } from '../../api/admin-client.ts'
+import { fetchPeerStatus, fetchStatus } from '../../api/admin-client.ts'
 import { describeError, isAbortError, isLandbridgeError } from '../../base/errors.ts'
 import type { GatewayStatus } from '../../status/status.ts'
 import { errorJson } from '../error-report.ts'
@@ -55,9 +55,7 @@ async function statusOf(
   signal: AbortSignal,
 ): Promise<GatewayStatus> {
   if (peer === undefined) return await fetchStatus(socket, { signal })
-  const operation = { name: 'status', permission: 'read' } as const
-  const asked = { signal, silentMsMax: ANSWER_MS_MAX, peer }
-  return await callOperation<GatewayStatus>(socket, operation, {}, asked)
+  return await fetchPeerStatus(socket, peer, { signal, silentMsMax: ANSWER_MS_MAX })
 }
 
 export function exitCodeOf({ state }: GatewayStatus): ExitCode {

@@ -13,7 +13,6 @@ import type {
   TunnelStatus,
   Verdict,
 } from '../../status/status.ts'
-import { verdictsOf } from '../../status/verdicts.ts'
 import type { Paint } from '../terminal/paint.ts'
 
 type Row = readonly [label: string, value: string]
@@ -24,10 +23,7 @@ const LABEL_COLUMNS = 18
 export function renderStatus(status: GatewayStatus, paint: Paint): string {
   return [
     headline(status, paint),
-    // A gateway that runs since before an upgrade has none.
-    (status.verdicts ?? verdictsOf(status))
-      .map((verdict) => verdictLine(verdict, paint))
-      .join('\n'),
+    status.verdicts.map((verdict) => verdictLine(verdict, paint)).join('\n'),
     problemsBlock(status, paint),
     tunnelBlock(status, paint),
     ...mainLinks(status.links).map((link) => linkBlock(link, status, paint)),
@@ -92,14 +88,13 @@ function problemLines(problem: Problem, nowMs: number, paint: Paint): string[] {
   return lines
 }
 
-function tunnelText({ state, peers = [] }: TunnelStatus): string {
+function tunnelText({ state, peers }: TunnelStatus): string {
   if (peers.length < 2) return `tunnel ${state}`
   return `tunnel ${peers.map((peer) => `${peer.name} ${peer.state}`).join(', ')}`
 }
 
 function tunnelBlock({ tunnel }: GatewayStatus, paint: Paint): string {
-  // A gateway that runs since before an upgrade has none.
-  const { backend, state, localAddress, peers = [] } = tunnel
+  const { backend, state, localAddress, peers } = tunnel
   if (backend === 'external') return ''
   const mtu: Row = ['mtu', tunnel.mtu === null ? '-' : String(tunnel.mtu)]
   const [peer] = peers

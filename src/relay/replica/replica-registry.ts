@@ -102,8 +102,8 @@ export function refuseOneTooMany(store: ServedLog, replica: string): void {
     'files are kept for as many replicas as a relay remembers, and this one is none of them',
     {
       remedy:
-        '`landbridge status` at the DR gateway names them; for each that does not come back:' +
-        ' landbridge replica detach ID --config FILE',
+        '`landbridge status` at this gateway names them; for each that does not come back: ' +
+        'landbridge replica detach ID --config FILE',
     },
   )
 }

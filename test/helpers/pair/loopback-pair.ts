@@ -26,7 +26,7 @@ export const NAMES = { production: 'ec2', dr: 'azure' } as const
 
 /** Two real gateways on the loopback, `tunnel: external`, each a process of its own. */
 export class LoopbackPair extends LoopbackGateways<Site> {
-  /** Of the DR gateway. */
+  /** Of the gateway of the copy. */
   readonly relayPort: number
   /** Of the production gateway, for the times when that is a copy. */
   readonly productionRelayPort: number
@@ -68,7 +68,7 @@ export class LoopbackPair extends LoopbackGateways<Site> {
     })
   }
 
-  /** Where the DR gateway remembers its spool; without this a lost one begins anew. */
+  /** Where the gateway of the copy remembers its spool; without this a lost one begins anew. */
   get spoolMemoryPath(): string {
     return join(this.dataDirectory('dr'), 'spool-main.json')
   }
@@ -84,7 +84,7 @@ export class LoopbackPair extends LoopbackGateways<Site> {
     await this.#edit('dr', ['spool', 'directory'], this.#spoolName)
   }
 
-  /** Of the DR gateway. */
+  /** Of the gateway of the copy. */
   get spoolDirectory(): string {
     return join(this.dataDirectory('dr'), this.#spoolName)
   }

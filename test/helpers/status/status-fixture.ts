@@ -1,9 +1,10 @@
-import type {
-  GatewayStatus,
-  LinkStatus,
-  ReplicaStatus,
-  StreamStatus,
-  TunnelPeerStatus,
+import {
+  type GatewayStatus,
+  type LinkStatus,
+  type ReplicaStatus,
+  STATUS_SCHEMA,
+  type StreamStatus,
+  type TunnelPeerStatus,
 } from '../../../src/status/status.ts'
 import { firstTerm } from '../../../src/status/term-record.ts'
 import { verdictsOf } from '../../../src/status/verdicts.ts'
@@ -123,7 +124,7 @@ export const drLink: LinkStatus = {
 
 /** A DR gateway that is idle and well. */
 export const drStatus: GatewayStatus = judged({
-  schema: 1,
+  schema: STATUS_SCHEMA,
   name: 'azure',
   site: 'azure',
   version: '0.1.0',

@@ -8,8 +8,13 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { callOperation, fetchOperations, fetchStatus } from '../../../src/api/admin-client.ts'
-import { AdminServer } from '../../../src/api/admin-server.ts'
+import {
+  callOperation,
+  fetchOperations,
+  fetchPeerStatus,
+  fetchStatus,
+} from '../../../src/api/admin-client.ts'
+import { AdminServer, type AskPeer } from '../../../src/api/admin-server.ts'
 import { listSockets, operateSocket } from '../../../src/api/socket-list.ts'
 import { LandbridgeError } from '../../../src/base/errors.ts'
 import { defineOperation, type Operation } from '../../../src/base/operation.ts'
@@ -37,13 +42,21 @@ afterEach(async () => {
   await rm(directory, { recursive: true })
 })
 
-function serverOf(status: () => GatewayStatus, asked: readonly Operation[] = []): AdminServer {
+function serverOf(
+  status: () => GatewayStatus,
+  asked: readonly Operation[] = [],
+  askPeer?: AskPeer,
+): AdminServer {
   const metrics = async () => 'landbridge_info 1\n'
-  return new AdminServer({ socketPath, status, metrics, operations: operationTableOf(asked) })
+  const options = { socketPath, status, metrics, operations: operationTableOf(asked) }
+  return new AdminServer({ ...options, ...(askPeer && { askPeer }) })
 }
 
-async function start(status: () => GatewayStatus = () => drStatus): Promise<void> {
-  running = serverOf(status).run(stopping.signal)
+async function start(
+  status: () => GatewayStatus = () => drStatus,
+  askPeer?: AskPeer,
+): Promise<void> {
+  running = serverOf(status, [], askPeer).run(stopping.signal)
   await expect
     .poll(() =>
       stat(socketPath).then(
@@ -331,6 +344,18 @@ describe('admin client', () => {
     expect(await listSockets(join(directory, 'none'))).toEqual([])
   })
 
+  test('takes the status of a peer only in the form that it knows', async () => {
+    let answer: unknown = drStatus
+    await start(undefined, async () => answer)
+    const { signal } = new AbortController()
+    expect(await fetchPeerStatus(socketPath, 'ec2', { signal })).toMatchObject({ name: 'azure' })
+    answer = { ...drStatus, schema: 1 }
+    await expect(fetchPeerStatus(socketPath, 'ec2', { signal })).rejects.toMatchObject({
+      code: 'ERR_GATEWAY_ANSWER',
+      message: 'gateway ec2 answered with schema 1, not 2',
+    })
+  })
+
   test('gives up on a gateway that does not answer, and on another kind of server', async () => {
     const path = join(directory, 'mute.sock')
     let answer: string | null = null
@@ -345,7 +370,7 @@ describe('admin client', () => {
     const aborted = fetchStatus(path, { signal: stopped.signal })
     stopped.abort()
     await expect(aborted).rejects.toMatchObject({ name: 'AbortError' })
-    answer = 'HTTP/1.1 200 OK\r\n\r\n{"schema":2}'
+    answer = 'HTTP/1.1 200 OK\r\n\r\n{"schema":1}'
     const other = fetchStatus(path)
     await expect(other).rejects.toMatchObject({ code: 'ERR_GATEWAY_ANSWER' })
     await new Promise((resolve) => server.close(resolve))

@@ -75,7 +75,7 @@ test('a replica that was never attached is a warning with the command that attac
       code: 'ERR_REPLICA_STOPPED',
       severity: 'warning',
       where: 'replica:main',
-      message: 'the DR replica does not follow this gateway yet',
+      message: 'the replica does not follow this gateway yet',
       remedy: 'landbridge replica attach --config FILE',
       sinceMs: 5,
     },
@@ -193,8 +193,8 @@ test('names what the source never wrote to its log, until the replica has it', (
       severity: 'error',
       where: 'replica:main',
       message:
-        'the source counts 1 transaction as executed that none of its binary logs has, so DR ' +
-        `never gets them: ${uuid}:100`,
+        'the source counts 1 transaction as executed that none of its binary logs has, so no ' +
+        `copy gets them: ${uuid}:100`,
       remedy: expect.stringContaining(`SET GLOBAL gtid_purged = '+${uuid}:100'`),
       sinceMs: 500,
     },

@@ -235,13 +235,6 @@ describe('status for people', () => {
     expect(line).toContain(' | tunnel ec2 stale, gcp up | link up | ')
   })
 
-  test('a gateway of before an upgrade, which tells of no peers, is shown without them', () => {
-    const { peers: _, ...before } = drStatus.tunnel
-    const old = { ...drStatus, tunnel: before } as unknown as GatewayStatus
-    expect(renderStatus(old, plain)).toContain('  state             up, userspace back end\n')
-    expect(renderStatusLine(old)).toContain(' | tunnel up | ')
-  })
-
   test('one line for logs', async () => {
     await expect(renderStatusLine(underLoad)).toMatchFileSnapshot(golden('dr-line'))
     expect(renderStatusLine(blocked)).toContain('| ERR_SOURCE_PURGED at source:main\n')
