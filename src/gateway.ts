@@ -7,8 +7,6 @@ import { type Clock, systemClock } from './base/clock.ts'
 import type { Log } from './base/log.ts'
 import type { OperationContext } from './base/operation.ts'
 import { lesserPermission } from './base/permission.ts'
-import type { Task } from './base/tasks.ts'
-import { untilAborted } from './base/until-aborted.ts'
 import type { PeerConfig } from './config/peer-file.ts'
 import type { Capability } from './gateway/capability.ts'
 import { CertificateExpiry } from './gateway/certificate-expiry.ts'
@@ -16,8 +14,10 @@ import type { GatewayConfig } from './gateway/config/gateway-config.ts'
 import { holdDataDirectory, makeDataPrivate } from './gateway/data-directory.ts'
 import { gatewayMetrics } from './gateway/gateway-metrics.ts'
 import { gatewayStatus } from './gateway/gateway-status.ts'
+import { journalPart } from './gateway/journal-part.ts'
 import { LinkPath } from './gateway/link-path.ts'
 import { Links } from './gateway/links.ts'
+import { runParts } from './gateway/run-parts.ts'
 import { Streams } from './gateway/streams.ts'
 import { createTunnel, tunnelPart } from './gateway/tunnel-part.ts'
 import type { PeerCall } from './link/peer-calls.ts'
@@ -63,43 +63,42 @@ export async function createGateway(
     clock,
     log,
   })
-  // 4. What is written down of what was asked, and what the process itself needs.
+  // 4. What is written down of what was asked.
   const journal = new Journal({ path: join(config.dataDir, 'journal.jsonl'), clock, log })
-  const ownProcess = new OwnProcess(clock)
 
-  // Those that report trouble first stand first in the status.
+  // In the order in which the status shows their problems.
   const capabilities: readonly Capability[] = [
     new CertificateExpiry(config.identity),
     tunnelPart(tunnel, config),
     links,
     streams,
-    journal,
-    ownProcess,
+    journalPart(journal),
+    new OwnProcess(clock),
   ]
-  const parts = () => ({
+  const shown = () => ({
     tunnel: tunnel.status(),
     links: links.status(),
     streams: streams.status(),
   })
   const { name, site } = config
-  const status = gatewayStatus({ name, site, capabilities, parts, clock })
+  const status = gatewayStatus({ name, site, capabilities, shown, clock })
 
   // 5. What people and machines ask of it.
   const metrics = () => gatewayMetrics(status(), capabilities)
   const asked = capabilities.flatMap((capability) => capability.operations ?? [])
-  const operations = new OperationTable([...ownOperations(status, journal), ...asked], journal)
+  const operations = new OperationTable([...ownOperations(status), ...asked], journal)
   const { socketPath } = config.admin
   const askPeer: AskPeer = (...call) => links.ask(...call)
   const admin = new AdminServer({ socketPath, status, metrics, operations, askPeer })
   const scraped = config.metrics && new MetricsServer({ ...config.metrics, metrics })
+  const doors = { ground: scraped === null ? [admin] : [admin, scraped] }
 
   const run = async (signal: AbortSignal): Promise<void> => {
     const held = await holdDataDirectory(config.dataDir)
     try {
       await makeDataPrivate(config, log)
       await journal.open()
-      // In good order: the last acknowledgements and the farewell still need the tunnel.
-      await runLayers([tunnel, admin, scraped, journal, ownProcess], [links, streams], signal)
+      await runParts([...capabilities, doors], signal)
       await settledOrLate(operations, clock)
     } finally {
       await journal.close()
@@ -107,28 +106,6 @@ export async function createGateway(
     }
   }
   return { run, status }
-}
-
-/** Runs all until abort, or until one fails; `ground` outlives what flows over it. */
-async function runLayers(
-  ground: readonly (Task | null)[],
-  flow: readonly Task[],
-  signal: AbortSignal,
-): Promise<void> {
-  const [flowEnd, groundEnd] = [new AbortController(), new AbortController()]
-  const flowing = flow.map((task) => task.run(flowEnd.signal))
-  const grounding = ground.map((task) => task?.run(groundEnd.signal))
-  const all = Promise.all([...flowing, ...grounding])
-  try {
-    await Promise.race([all, untilAborted(signal)])
-  } finally {
-    flowEnd.abort()
-    await Promise.allSettled(flowing)
-    groundEnd.abort()
-    await Promise.allSettled(grounding)
-  }
-  // A station that failed took the others down; now its failure is reported.
-  await all
 }
 
 /** Waits for what still runs, but not for ever. */

@@ -14,9 +14,6 @@ export const adminSection: ConfigSection<AdminConfig> = {
   },
 
   template({ name }) {
-    return `
-admin:
-  socket: /run/landbridge/${name}.sock
-`
+    return ['admin:', `  socket: /run/landbridge/${name}.sock`]
   },
 }

@@ -8,7 +8,7 @@ import { journalEntry } from './journal-entry.ts'
 const LINES_MAX = 1_000
 
 /** What every gateway can be asked, whatever it is configured to do. */
-export function ownOperations(status: () => GatewayStatus, journal: Journal): Operation[] {
+export function ownOperations(status: () => GatewayStatus): Operation[] {
   return [
     defineOperation({
       name: 'status',
@@ -35,15 +35,18 @@ export function ownOperations(status: () => GatewayStatus, journal: Journal): Op
         return { healthy, state, reasons: [...reasons] }
       },
     }),
-    defineOperation({
-      name: 'journal',
-      summary: 'show what was asked of the gateway that changes something',
-      permission: 'read',
-      input: z.strictObject({
-        lines: z.int().min(1).max(LINES_MAX).default(100).describe('How many of the newest lines'),
-      }),
-      output: z.strictObject({ entries: z.array(journalEntry) }),
-      run: ({ lines }) => ({ entries: [...journal.entries(lines)] }),
-    }),
   ]
+}
+
+export function journalOperation(journal: Journal): Operation {
+  return defineOperation({
+    name: 'journal',
+    summary: 'show what was asked of the gateway that changes something',
+    permission: 'read',
+    input: z.strictObject({
+      lines: z.int().min(1).max(LINES_MAX).default(100).describe('How many of the newest lines'),
+    }),
+    output: z.strictObject({ entries: z.array(journalEntry) }),
+    run: ({ lines }) => ({ entries: [...journal.entries(lines)] }),
+  })
 }

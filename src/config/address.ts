@@ -69,6 +69,11 @@ export function canonicalAddress(address: string): string {
   return new SocketAddress({ address, family: 'ipv6' }).address
 }
 
+/** Whether two texts are one address. */
+export function sameAddress(one: string, other: string): boolean {
+  return canonicalAddress(one) === canonicalAddress(other)
+}
+
 /** True when both are of one family, have the same prefix length and the same network. */
 export function sameSubnet(one: SubnetAddress, other: SubnetAddress): boolean {
   if (isIP(one.address) !== isIP(other.address) || one.prefixLength !== other.prefixLength) {

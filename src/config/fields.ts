@@ -45,7 +45,7 @@ export const choice = <const Values extends readonly [string, ...string[]]>(valu
 
 export const flag = z.boolean({ error: 'must be true or false' })
 
-export const whole = (low: number, high: number) => {
+export const integer = (low: number, high: number) => {
   const error = `must be a whole number from ${low} to ${high}`
   return z.int({ error }).min(low, { error }).max(high, { error })
 }
@@ -89,7 +89,7 @@ export const durationMs = converted(
   'must be a duration with its unit, such as 7d or 30s',
 )
 
-export const serverId = whole(1, SERVER_ID_MAX)
+export const serverId = integer(1, SERVER_ID_MAX)
 
 const FINGERPRINT_RULE = 'must be sha256: and 64 hex digits'
 /** Of a public key: `sha256:` and the hex SHA-256 of its SubjectPublicKeyInfo DER. */

@@ -68,13 +68,25 @@ export class ConfigFiles {
       this.#problems.add(where, `${found}; set one of passwordFile and passwordEnv`)
       return null
     }
-    if (passwordFile !== undefined) return this.secret(`${where}.passwordFile`, passwordFile)
+    if (passwordFile !== undefined) {
+      const setting = `${where}.passwordFile`
+      return this.#oneLine(setting, await this.secret(setting, passwordFile))
+    }
     const value = passwordEnv === undefined ? undefined : this.#env[passwordEnv]
-    if (value !== undefined && value !== '') return new Secret(value)
+    if (value !== undefined && value !== '') {
+      return this.#oneLine(`${where}.passwordEnv`, new Secret(value))
+    }
     this.#problems.add(
       `${where}.passwordEnv`,
       `the environment variable ${passwordEnv} is not set; set it or use passwordFile`,
     )
+    return null
+  }
+
+  /** No server takes another: it would quote the password in an error. */
+  #oneLine(where: string, password: Secret | null): Secret | null {
+    if (password === null || !/[\r\n]/.test(password.reveal())) return password
+    this.#problems.add(where, 'is of several lines; write the password alone, in one line')
     return null
   }
 

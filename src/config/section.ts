@@ -19,7 +19,9 @@ export interface SectionContext {
   readonly files: ConfigFiles
   /** The public half of this gateway; null when its file cannot be used. */
   readonly self: PeerConfig | null
-  /** Those of the other gateways whose files can be used. */
+  /** All other gateways that can be looked for. */
+  readonly peerNames: readonly string[]
+  /** Those of them whose files can be used. */
   readonly peers: readonly PeerConfig[]
   readonly problems: Problems
 }
@@ -38,8 +40,8 @@ export interface ConfigSection<Value> {
    */
   load(raw: unknown, context: SectionContext): Value | undefined | Promise<Value | undefined>
   listeners?(value: Value, context: SectionContext): readonly Listener[]
-  /** What `init` writes of it: whole lines, begun on a line of their own. */
-  template(gateway: GatewayTemplate): string
+  /** The lines that `init` writes of it. */
+  template(gateway: GatewayTemplate): readonly string[]
 }
 
 /** Certificate and key of this gateway; null when they cannot be used. */
@@ -58,6 +60,9 @@ export interface StreamContext extends SectionContext {
 /** One stream's value of a section, for checks over all streams. */
 export interface OfStream<Value> {
   readonly stream: string
+  /** Of the stream: `streams[0]`. */
+  readonly place: string
+  /** Of the section: `streams[0].relay`. */
   readonly where: string
   readonly value: Value
 }
@@ -69,8 +74,8 @@ export interface StreamSection<Value> {
   /** What clashes between streams; the problems are added. */
   check?(all: readonly OfStream<Value>[], context: SectionContext): void
   listeners?(value: Value, where: string): readonly Listener[]
-  /** As `ConfigSection.template`, with the margin of a stream's settings. */
-  template(gateway: GatewayTemplate): string
+  /** As `ConfigSection.template`, without the margin of a stream's settings. */
+  template(gateway: GatewayTemplate): readonly string[]
 }
 
 export type Sections = Readonly<Record<string, ConfigSection<unknown>>>
@@ -128,8 +133,9 @@ export function checkStreamSections<Of extends StreamSections>(
   for (const [name, section] of Object.entries(sections)) {
     const all = streams.flatMap((stream) => {
       const value: unknown = stream.sections[name]
-      const where = `${stream.where}.${name}`
-      return value === undefined ? [] : [{ stream: stream.name, where, value }]
+      const { name: of, where: place } = stream
+      const where = `${place}.${name}`
+      return value === undefined ? [] : [{ stream: of, place, where, value }]
     })
     section.check?.(all, context)
   }

@@ -48,9 +48,9 @@ export const databaseSection: StreamSection<SiteDatabaseConfig | null> = {
   },
 
   /** Each peer is read for with its own server_id: the one that is set, and those behind it. */
-  check(all, { peers: { length: count }, problems }) {
-    const taken: { readonly server: string; readonly from: number; readonly stream: string }[] = []
-    for (const { where, value } of all) {
+  check(all, { peerNames: { length: count }, problems }) {
+    const taken: { readonly server: string; readonly from: number; readonly place: string }[] = []
+    for (const { place, where, value } of all) {
       if (value === null || value.serverId === null) continue
       const setting = `${where}.serverId`
       const { serverId: from } = value
@@ -61,9 +61,9 @@ export const databaseSection: StreamSection<SiteDatabaseConfig | null> = {
       }
       const server = formatHostPort(value)
       const other = taken.find((one) => one.server === server && Math.abs(one.from - from) < count)
-      if (other === undefined) taken.push({ server, from, stream: where.split('.')[0] ?? where })
+      if (other === undefined) taken.push({ server, from, place })
       else {
-        const message = `${shown}, overlaps with ${other.stream} at ${server}; choose another`
+        const message = `${shown}, overlaps with ${other.place} at ${server}; choose another`
         problems.add(setting, message, from)
       }
     }
@@ -85,8 +85,7 @@ export const databaseSection: StreamSection<SiteDatabaseConfig | null> = {
       `  ${tls}`,
       '  flavor: auto               # auto | mysql | mariadb',
     ]
-    const margin = isOrigin || database !== null ? '    ' : '    # '
-    return lines.map((line) => `${margin}${line}\n`).join('')
+    return isOrigin || database !== null ? lines : lines.map((line) => `# ${line}`)
   },
 }
 

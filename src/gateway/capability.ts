@@ -1,4 +1,5 @@
 import type { Operation } from '../base/operation.ts'
+import type { Task } from '../base/tasks.ts'
 import type { MetricSheet } from '../observe/metric-sheet.ts'
 import type { GatewayStatus, Problem, RefusedStatus } from '../status/status.ts'
 
@@ -14,8 +15,10 @@ export type StatusParts = Pick<
  * commands read that make no gateway.
  */
 export interface Capability {
-  /** Runs until abort; settles when its sockets and files are closed. */
-  run?(signal: AbortSignal): Promise<void>
+  /** What runs from the start to the end. */
+  readonly ground?: readonly Task[]
+  /** What ends before the ground does: its last words still need that. */
+  readonly flow?: readonly Task[]
   readonly operations?: readonly Operation[]
   problems?(parts: StatusParts): readonly Problem[]
   /** Connections that its doors turned away. */

@@ -9,12 +9,12 @@ export async function gatewayMetrics(
   capabilities: readonly Pick<Capability, 'metrics'>[],
 ): Promise<string> {
   const sheet = MetricSheet.empty()
-  wholeMetrics(sheet.of('landbridge_'), status)
+  ownMetrics(sheet.of('landbridge_'), status)
   for (const capability of capabilities) capability.metrics?.(sheet, status)
   return `${await sheet.text()}${await processMetrics()}`
 }
 
-function wholeMetrics(sheet: MetricSheet, status: GatewayStatus): void {
+function ownMetrics(sheet: MetricSheet, status: GatewayStatus): void {
   const { name, site, version } = status
   sheet.gauge('info', 'Always 1; who this is', 1, { name, site, version })
   const states = ['ok', 'degraded', 'blocked']

@@ -11,7 +11,7 @@ export interface StatusOptions {
   readonly name: string
   readonly site: string
   readonly capabilities: readonly Capability[]
-  readonly parts: () => Pick<StatusParts, 'tunnel' | 'links' | 'streams'>
+  readonly shown: () => Pick<StatusParts, 'tunnel' | 'links' | 'streams'>
   readonly clock: Clock
 }
 
@@ -21,7 +21,7 @@ export function gatewayStatus(options: StatusOptions): () => GatewayStatus {
   const version = packageVersion()
   const startedAtMs = clock.wallMs()
   return () => {
-    const parts = { nowMs: clock.wallMs(), startedAtMs, ...options.parts() }
+    const parts = { nowMs: clock.wallMs(), startedAtMs, ...options.shown() }
     const reported = capabilities.flatMap((one) => one.problems?.(parts) ?? [])
     const problems = [...reported, ...silenceProblems({ ...parts, problems: reported })]
     const facts = {

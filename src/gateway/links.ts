@@ -47,6 +47,7 @@ interface PeerLinks {
  * term is heard of at once, and a way back that does not work is known before it is needed.
  */
 export class Links implements Capability {
+  readonly flow = [this]
   readonly #options: LinksOptions
   readonly #server: LinkServer<PeerConfig>
   readonly #links: readonly PeerLinks[]

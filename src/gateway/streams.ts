@@ -2,7 +2,6 @@ import type { Clock } from '../base/clock.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Operation } from '../base/operation.ts'
-import { runTogether } from '../base/tasks.ts'
 import { DatabaseAttempts } from '../database/database-attempts.ts'
 import type { MetricSheet } from '../observe/metric-sheet.ts'
 import type { GatewayStatus, Problem, RefusedStatus, StreamStatus } from '../status/status.ts'
@@ -30,10 +29,13 @@ export interface StreamsOptions extends Pick<StreamOptions, 'endSessions'> {
 /** The streams of a gateway, each with the newest term that is known of it here. */
 export class Streams implements Capability {
   readonly list: readonly Stream[]
+  /** One that fails takes the links down at once, not only after the others have ended. */
+  readonly flow: readonly Stream[]
   readonly operations: readonly Operation[]
 
   private constructor(list: readonly Stream[], operations: readonly Operation[]) {
     this.list = list
+    this.flow = list
     this.operations = operations
   }
 
@@ -44,10 +46,6 @@ export class Streams implements Capability {
     const advance = termAdvance({ site, sites, streams: list, warnings: options.doubts })
     const replica = replicaOperations({ site, dataDir, streams: list, clock: options.clock })
     return new Streams(list, [...replica, replicaRelease(list), advance])
-  }
-
-  async run(signal: AbortSignal): Promise<void> {
-    await runTogether(this.list, signal)
   }
 
   status(): StreamStatus[] {

@@ -25,7 +25,7 @@ export function createTunnel(
 export function tunnelPart(tunnel: TunnelPath, config: GatewayConfig): Capability {
   return {
     operations: [tunnelShow(config, () => tunnel.status())],
-    run: (signal) => tunnel.run(signal),
+    ground: [tunnel],
     problems: (parts) => [...tunnel.problems(), ...tunnelProblems(parts.tunnel, parts)],
     metrics: (sheet, status) => tunnelMetrics(sheet, status, config.peers),
   }

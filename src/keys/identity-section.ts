@@ -26,6 +26,8 @@ const schema = field.mapping({
   authority: field.path,
 })
 
+const PATH_WORDS = 'a path may also be credential:NAME (systemd LoadCredential=)'
+
 export const identitySection: ConfigSection<IdentityConfig> = {
   async load(raw, { files, problems }) {
     const section = problems.parse(schema, raw ?? {}, ['identity'])
@@ -67,13 +69,13 @@ export const identitySection: ConfigSection<IdentityConfig> = {
   },
 
   template(gateway) {
-    return `
-identity:                        # a path may also be credential:NAME (systemd LoadCredential=)
-  wireguardKey: ${certFile(gateway, 'wireguard.key')}
-  certificate: ${certFile(gateway, 'gateway.crt')}
-  privateKey: ${certFile(gateway, 'gateway.key')}
-  authority: ../certs/ca.crt
-`
+    return [
+      `identity:                        # ${PATH_WORDS}`,
+      `  wireguardKey: ${certFile(gateway, 'wireguard.key')}`,
+      `  certificate: ${certFile(gateway, 'gateway.crt')}`,
+      `  privateKey: ${certFile(gateway, 'gateway.key')}`,
+      '  authority: ../certs/ca.crt',
+    ]
   },
 }
 

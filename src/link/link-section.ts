@@ -21,7 +21,7 @@ const schema = field.mapping({
     }, WINDOW_RULE)
     .default(16 * 2 ** 20),
   compression: field.choice(['auto', 'zstd', 'none']).default('auto'),
-  pingSeconds: field.whole(1, 60).default(1),
+  pingSeconds: field.integer(1, 60).default(1),
 })
 
 export const linkSection: ConfigSection<LinkConfig> = {
@@ -40,11 +40,11 @@ export const linkSection: ConfigSection<LinkConfig> = {
   },
 
   template() {
-    return `
-link:                            # every gateway listens; whoever receives dials
-  windowBytes: 16MiB             # what may be on its way and not yet safe on disk
-  compression: auto              # auto | zstd | none
-  pingSeconds: 1
-`
+    return [
+      'link:                            # every gateway listens; whoever receives dials',
+      '  windowBytes: 16MiB             # what may be on its way and not yet safe on disk',
+      '  compression: auto              # auto | zstd | none',
+      '  pingSeconds: 1',
+    ]
   },
 }

@@ -16,9 +16,6 @@ export const logSection: ConfigSection<LogConfig> = {
   },
 
   template() {
-    return `
-log:
-  level: info                    # debug | info | warn | error
-`
+    return ['log:', '  level: info                    # debug | info | warn | error']
   },
 }

@@ -3,8 +3,9 @@ import type { HostPort } from '../config/address.ts'
 import * as field from '../config/fields.ts'
 import type { ConfigSection } from '../config/section.ts'
 
-/** Null: metrics are served on the admin socket only. */
-export type MetricsConfig = { readonly listen: HostPort } | null
+export interface MetricsConfig {
+  readonly listen: HostPort
+}
 
 const schema = field.mapping({
   listen: field.hostPort.refine(({ host }) => isLoopback(host), {
@@ -12,7 +13,8 @@ const schema = field.mapping({
   }),
 })
 
-export const metricsSection: ConfigSection<MetricsConfig> = {
+/** Null: metrics are served on the admin socket only. */
+export const metricsSection: ConfigSection<MetricsConfig | null> = {
   load(raw, { problems }) {
     if (raw === undefined) return null
     return problems.parse(schema, raw, ['metrics']) ?? undefined
@@ -23,9 +25,9 @@ export const metricsSection: ConfigSection<MetricsConfig> = {
   },
 
   template() {
-    return `
-# metrics:                       # Prometheus; loopback only
-#   listen: 127.0.0.1:9400
-`
+    return [
+      '# metrics:                       # Prometheus; loopback only',
+      '#   listen: 127.0.0.1:9400',
+    ]
   },
 }

@@ -6,6 +6,7 @@ import { type MetricSheet, seconds } from './metric-sheet.ts'
 
 /** What the process of the gateway needs of its machine, and how long it kept others waiting. */
 export class OwnProcess {
+  readonly ground = [this]
   readonly #clock: Clock
   #delay: EventLoopDelay | null = null
 

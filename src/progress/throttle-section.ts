@@ -18,8 +18,8 @@ export const throttleSection: StreamSection<ThrottleConfig> = {
   },
 
   template() {
-    return `
-    # throttle: { bytesPerSecond: 50MiB }    # of what is sent while this site is the origin
-`
+    return [
+      '# throttle: { bytesPerSecond: 50MiB }    # of what is sent while this site is the origin',
+    ]
   },
 }

@@ -9,46 +9,42 @@ import { SECTIONS, STREAM_SECTIONS } from '../gateway/config/sections.ts'
  * gateway/azure.yaml are what it writes when nothing is asked for; a test compares them.
  */
 
-/** Behind this section come the streams: what they need stands before them. */
-const BEFORE_STREAMS = 'link'
+/** Before this section come the streams: with it begins what is about the gateway itself again. */
+const BEHIND_STREAMS: keyof typeof SECTIONS = 'admin'
 
 export function gatewayFile(gateway: GatewayTemplate): string {
   const parts = [head(gateway)]
   for (const [name, section] of Object.entries(SECTIONS)) {
-    parts.push(linesOf(section, gateway))
-    if (name === BEFORE_STREAMS) parts.push(streamsPart(gateway))
+    if (name === BEHIND_STREAMS) parts.push(streamsPart(gateway))
+    parts.push(section.template(gateway))
   }
-  return parts.join('\n')
+  return parts.map((lines) => `${lines.join('\n')}\n`).join('\n')
 }
 
-function head({ name, peers, dataDir }: GatewayTemplate): string {
-  return `# The gateway at site ${name}. Each site has a file of this form: roles can change.
-# Relative paths start at this file's folder. \`landbridge check --config gateway/${name}.yaml\`
-# reads it all and names everything that is wrong at once.
-
-name: ${name}                        # its public half is ../peers/${name}.yaml
-site: ${name}                        # the place where it is
-dataDir: ${dataDir}
-peersFolder: ../peers            # the same files at every gateway
-${peersSetting(peers)}                   # the other gateways
-`
+function head({ name, peers, dataDir }: GatewayTemplate): readonly string[] {
+  const check = `landbridge check --config gateway/${name}.yaml`
+  return [
+    `# The gateway at site ${name}. Each site has a file of this form: roles can change.`,
+    `# Relative paths start at this file's folder. \`${check}\``,
+    '# reads it all and names everything that is wrong at once.',
+    '',
+    `name: ${name}                        # its public half is ../peers/${name}.yaml`,
+    `site: ${name}                        # the place where it is`,
+    `dataDir: ${dataDir}`,
+    'peersFolder: ../peers            # the same files at every gateway',
+    `${peersSetting(peers)}                   # the other gateways`,
+  ]
 }
 
-function streamsPart(gateway: GatewayTemplate): string {
-  const sections = Object.values(STREAM_SECTIONS).map((section) => linesOf(section, gateway))
+function streamsPart(gateway: GatewayTemplate): readonly string[] {
   const origin = originSetting(gateway.origin)
-  return `streams:
-  - name: main                   # the same name at every gateway
-    ${origin}                  # whose database is copied, until a recovery moves it
-${sections.join('')}`
-}
-
-/** A template begins on a line of its own. */
-function linesOf(
-  section: { template(gateway: GatewayTemplate): string },
-  gateway: GatewayTemplate,
-): string {
-  return section.template(gateway).replace(/^\n/, '')
+  const sections = Object.values(STREAM_SECTIONS).flatMap((section) => section.template(gateway))
+  return [
+    'streams:',
+    '  - name: main                   # the same name at every gateway',
+    `    ${origin}                  # whose database is copied, until a recovery moves it`,
+    ...sections.map((line) => `    ${line}`),
+  ]
 }
 
 export function peersSetting(peers: readonly string[]): string {

@@ -62,12 +62,12 @@ export const relaySection: StreamSection<RelayConfig | null> = {
   },
 
   template(gateway) {
-    return `
-    relay:                       # the database of this site reads the spool here
-      ${listenSetting(gateway.relayListen)}
-      user: ${gateway.relayUser}
-      passwordFile: ${certFile(gateway, 'relay.password')}
-`
+    return [
+      'relay:                       # the database of this site reads the spool here',
+      `  ${listenSetting(gateway.relayListen)}`,
+      `  user: ${gateway.relayUser}`,
+      `  passwordFile: ${certFile(gateway, 'relay.password')}`,
+    ]
   },
 }
 

@@ -43,6 +43,9 @@ const schema = field.mapping({
     .prefault({}),
 })
 
+const HOLD_WORDS =
+  'minimumHold: what was held before a reset of the source stays so long, beyond the limits'
+
 export const spoolSection: StreamSection<SpoolConfig> = {
   load(raw, { dataDir, stream, problems, where }) {
     const section = problems.parse(schema, raw ?? {}, [where])
@@ -77,12 +80,12 @@ export const spoolSection: StreamSection<SpoolConfig> = {
   },
 
   template() {
-    return `
-    # The rest is for the times when this site is a copy:
-    spool:
-      directory: spool/main      # relative to dataDir
-      # minimumHold: what was held before a reset of the source stays so long, beyond the limits
-      retention: { age: 7d, size: 100GiB, hardLimit: false, minimumHold: 7d }
-`
+    return [
+      '# The rest is for the times when this site is a copy:',
+      'spool:',
+      '  directory: spool/main      # relative to dataDir',
+      `  # ${HOLD_WORDS}`,
+      '  retention: { age: 7d, size: 100GiB, hardLimit: false, minimumHold: 7d }',
+    ]
   },
 }

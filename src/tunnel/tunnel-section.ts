@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { canonicalAddress, sameSubnet, type TransportPort } from '../config/address.ts'
+import { sameAddress, sameSubnet, type TransportPort } from '../config/address.ts'
 import * as field from '../config/fields.ts'
-import type { PeerConfig } from '../config/peer-file.ts'
+import type { GatewayTemplate } from '../config/gateway-template.ts'
 import type { ConfigSection, SectionContext } from '../config/section.ts'
-import { mtuFor } from './tunnel-mtu.ts'
+import { MTU_IPV4, MTU_IPV6, mtuFor } from './tunnel-mtu.ts'
 
 export type TunnelConfig = WireguardTunnelConfig | { readonly kind: 'external' }
 
@@ -30,8 +30,8 @@ const schema = field.mapping({
     .default('lb0'),
   backend: field.choice(['auto', 'kernel', 'userspace']).default('auto'),
   listenPort: field.port.default(51_820),
-  mtu: field.whole(1280, 9000).optional(),
-  keepaliveSeconds: field.whole(1, 120).default(25),
+  mtu: field.integer(1280, 9000).optional(),
+  keepaliveSeconds: field.integer(1, 120).default(25),
   userspaceBinary: z
     .union([field.text('').transform((one) => [one]), z.array(field.text('')).min(1)], {
       error: 'must be a program, or a list of a program and its arguments',
@@ -68,24 +68,25 @@ export const tunnelSection: ConfigSection<TunnelConfig> = {
     }
   },
 
-  template({ externalTunnel, listenPort, endpoints }) {
-    if (externalTunnel) {
-      return `
-tunnel: external                 # a VPN of your own reaches each peer's tunnelAddress
-`
-    }
-    const mtu = mtuFor(endpoints)
-    return `
-tunnel:                          # or \`tunnel: external\` when a VPN of your own is there
-  interface: lb0
-  backend: auto                  # auto | kernel | userspace (wireguard-go)
-  listenPort: ${listenPort}              # UDP; let it in from the other gateways' addresses
-  mtu: ${mtu}                      # 1340 where all endpoints are IPv4 addresses, else 1320
-  keepaliveSeconds: 25
-  # allow: [9100, udp/161]       # ports that other gateways may open here besides the link's
-  # forward: true                # and hosts behind this one; nothing of both unless asked for
-`
-  },
+  template: (gateway) => (gateway.externalTunnel ? [EXTERNAL] : wireguardLines(gateway)),
+}
+
+const EXTERNAL =
+  "tunnel: external                 # a VPN of your own reaches each peer's tunnelAddress"
+
+const MTU_WORDS = `${MTU_IPV4} where all endpoints are IPv4 addresses, else ${MTU_IPV6}`
+
+function wireguardLines({ listenPort: port, endpoints }: GatewayTemplate): string[] {
+  return [
+    'tunnel:                          # or `tunnel: external` when a VPN of your own is there',
+    '  interface: lb0',
+    '  backend: auto                  # auto | kernel | userspace (wireguard-go)',
+    `  listenPort: ${port}              # UDP; let it in from the other gateways' addresses`,
+    `  mtu: ${mtuFor(endpoints)}                      # ${MTU_WORDS}`,
+    '  keepaliveSeconds: 25',
+    "  # allow: [9100, udp/161]       # ports that other gateways may open here besides the link's",
+    '  # forward: true                # and hosts behind this one; nothing of both unless asked for',
+  ]
 }
 
 /** WireGuard sends what is in the interface's subnet to the peers, and nothing else. */
@@ -94,7 +95,7 @@ function checkSubnet({ self, peers, problems }: SectionContext): void {
   for (const [index, gateway] of gateways.entries()) {
     for (const other of gateways.slice(0, index)) {
       const [ours, theirs] = [gateway.tunnelAddress, other.tunnelAddress]
-      if (isSameAddress(gateway, other) || sameSubnet(ours, theirs)) continue
+      if (sameAddress(ours.address, theirs.address) || sameSubnet(ours, theirs)) continue
       problems.add(
         `${gateway.path} tunnelAddress`,
         `${ours.address}/${ours.prefixLength} is not in the subnet of ${theirs.address}/` +
@@ -102,11 +103,6 @@ function checkSubnet({ self, peers, problems }: SectionContext): void {
       )
     }
   }
-}
-
-function isSameAddress(one: PeerConfig, other: PeerConfig): boolean {
-  const [a, b] = [one, other].map((peer) => canonicalAddress(peer.tunnelAddress.address))
-  return a === b
 }
 
 /** Two gateways without an endpoint could never meet. */

@@ -1,4 +1,4 @@
-import { canonicalAddress, formatHostPort, type HostPort } from '../../config/address.ts'
+import { formatHostPort, type HostPort, sameAddress } from '../../config/address.ts'
 import type { PeerConfig } from '../../config/peer-file.ts'
 import type { Problems } from '../../config/problem.ts'
 import type { Listener } from '../../config/section.ts'
@@ -52,7 +52,7 @@ export function checkPeerNames(
 
 function checkAddresses(one: PeerConfig, other: PeerConfig, problems: Problems): void {
   const { address, prefixLength } = one.tunnelAddress
-  if (canonicalAddress(address) !== canonicalAddress(other.tunnelAddress.address)) return
+  if (!sameAddress(address, other.tunnelAddress.address)) return
   const where = `${one.path} tunnelAddress`
   problems.add(where, `${address}/${prefixLength} is the address in ${other.path}; change one`)
 }

@@ -7,6 +7,7 @@ const PEERS_MAX = 32
 
 /** What belongs to no part of the program alone; the sections are read by those they belong to. */
 export const gatewaySchema = field.mapping({
+  ...anything(SECTIONS),
   name: field.name,
   site: field.name,
   dataDir: field.folder,
@@ -18,15 +19,14 @@ export const gatewaySchema = field.mapping({
   streams: z.array(z.unknown(), { error: 'must be a list of streams' }).min(1, {
     error: 'must have at least one stream',
   }),
-  ...unread(SECTIONS),
 })
 
 export const streamSchema = field.mapping({
+  ...anything(STREAM_SECTIONS),
   name: field.name,
   origin: field.name,
-  ...unread(STREAM_SECTIONS),
 })
 
-function unread(sections: object): Readonly<Record<string, z.ZodOptional<z.ZodUnknown>>> {
+function anything(sections: object): Readonly<Record<string, z.ZodOptional<z.ZodUnknown>>> {
   return Object.fromEntries(Object.keys(sections).map((name) => [name, z.unknown().optional()]))
 }

@@ -1,6 +1,4 @@
 import { dirname, resolve } from 'node:path'
-import type { z } from 'zod'
-import { loadPeer, loadPeers } from '../../config/peer-file.ts'
 import { configError, Problems } from '../../config/problem.ts'
 import { ConfigFiles } from '../../config/secret-file.ts'
 import {
@@ -14,15 +12,10 @@ import {
   streamListenersOf,
 } from '../../config/section.ts'
 import { readYaml } from '../../config/yaml-file.ts'
-import {
-  checkGateways,
-  checkListeners,
-  checkOrigins,
-  checkPeerNames,
-  checkStreamNames,
-} from './cross-check.ts'
+import { checkListeners, checkOrigins, checkStreamNames } from './cross-check.ts'
 import type { GatewayConfig } from './gateway-config.ts'
 import { gatewaySchema, streamSchema } from './gateway-schema.ts'
+import { loadGateways } from './gateways.ts'
 import { SECTIONS, STREAM_SECTIONS } from './sections.ts'
 
 export interface LoadConfigOptions {
@@ -45,7 +38,7 @@ export async function loadConfig(
   const raw = await readYaml(absolutePath, problems)
   const config = raw === undefined ? null : await loadFile(absolutePath, raw, options, problems)
   if (problems.list.length > 0) throw configError(path, problems.list)
-  if (config === null) throw new TypeError('a file that cannot be used has a problem')
+  if (config === null) throw new TypeError('nothing was loaded, and no problem was added')
   return deepFreeze(config)
 }
 
@@ -69,9 +62,9 @@ async function loadFile(
   }
   const sections = await loadSections(SECTIONS, given, context)
   const streams = await loadStreams(given.streams, sections, context)
-  const { site, peers } = context
+  const { site, peers, peerNames } = context
   // The site of a peer whose file cannot be used may be the one.
-  if (site !== null && peers.length === top?.peers.length) {
+  if (top !== null && site !== null && peers.length === peerNames.length) {
     checkOrigins({ site, peers }, streams, problems)
   }
   checkListeners(
@@ -87,26 +80,9 @@ async function loadFile(
     dataDir,
     self,
     peers,
-    streams: streams.map(({ name, origin, sections }) => ({ name, origin, ...whole(sections) })),
-    ...whole(sections),
+    streams: streams.map(({ name, origin, sections }) => ({ name, origin, ...complete(sections) })),
+    ...complete(sections),
   }
-}
-
-type Gateways = Pick<SectionContext, 'self' | 'peers'>
-
-/** The public halves of this gateway and of its peers, as far as their files can be used. */
-export async function loadGateways(
-  directory: string,
-  top: z.output<typeof gatewaySchema> | null,
-  problems: Problems,
-): Promise<Gateways> {
-  if (top === null) return { self: null, peers: [] }
-  const { name, site } = top
-  const folder = resolve(directory, top.peersFolder)
-  const self = await loadPeer(folder, name, problems)
-  const peers = await loadPeers(folder, checkPeerNames(name, top.peers, problems), problems)
-  checkGateways({ site, self, peers }, problems)
-  return { self, peers }
 }
 
 async function loadStreams(
@@ -131,7 +107,7 @@ async function loadStreams(
 }
 
 /** Every section has its value where no problem was added. */
-function whole<Values extends object>(values: Partial<Values>): Values {
+function complete<Values extends object>(values: Partial<Values>): Values {
   for (const [name, value] of Object.entries(values)) {
     if (value === undefined) throw new TypeError(`section ${name} has neither value nor problem`)
   }

@@ -5,7 +5,7 @@ import { loadSections } from '../../config/section.ts'
 import { readYaml } from '../../config/yaml-file.ts'
 import type { GatewayConfig } from './gateway-config.ts'
 import { gatewaySchema, streamSchema } from './gateway-schema.ts'
-import { loadGateways } from './load-config.ts'
+import { loadGateways } from './gateways.ts'
 import { SECTIONS } from './sections.ts'
 
 /** What of a gateway's configuration is no secret, and names no file that is one. */
@@ -19,11 +19,12 @@ export async function loadSocketPath(path: string): Promise<string> {
   const directory = dirname(resolve(path))
   const problems = new Problems()
   const raw = await readYaml(resolve(path), problems)
-  const { admin } = (raw ?? {}) as { readonly admin?: unknown }
+  if (raw === undefined) throw configError(path, problems.list)
+  const { admin } = raw as { readonly admin?: unknown }
   const files = new ConfigFiles({ directory, env: process.env }, problems)
-  const nowhere = { site: null, dataDir: null, self: null, peers: [] }
+  const nowhere = { site: null, dataDir: null, self: null, peerNames: [], peers: [] }
   const section = await SECTIONS.admin.load(admin, { ...nowhere, files, problems })
-  if (section === undefined || raw === undefined) throw configError(path, problems.list)
+  if (section === undefined) throw configError(path, problems.list)
   return section.socketPath
 }
 

@@ -24,7 +24,7 @@ function section(name: string): ConfigSection<{ readonly listen: HostPort } | nu
       return problems.parse(schema, raw, [name]) ?? undefined
     },
     listeners: (value) => (value === null ? [] : [{ path: `${name}.listen`, at: value.listen }]),
-    template: () => '',
+    template: () => [],
   }
 }
 
@@ -37,13 +37,13 @@ const pool: StreamSection<string> = {
     }
   },
   listeners: (value, where) => [{ path: where, at: { host: value, port: 1 } }],
-  template: () => '',
+  template: () => [],
 }
 
 function context(): SectionContext {
   const problems = new Problems()
   const files = new ConfigFiles({ directory: '/nowhere', env: {} }, problems)
-  return { site: 'ec2', dataDir: '/data', self: null, peers: [], files, problems }
+  return { site: 'ec2', dataDir: '/data', self: null, peerNames: [], peers: [], files, problems }
 }
 
 test('sections are read each by itself, in their order; what is absent is not wrong', async () => {

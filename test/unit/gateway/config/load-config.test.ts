@@ -1,7 +1,9 @@
 import { chmod, readFile, rm, writeFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { isLandbridgeError } from '../../../../src/base/errors.ts'
+import { gatewaySchema } from '../../../../src/gateway/config/gateway-schema.ts'
 import { loadConfig } from '../../../../src/gateway/config/load-config.ts'
+import { SECTIONS, STREAM_SECTIONS } from '../../../../src/gateway/config/sections.ts'
 import { tunnelOptionsOf } from '../../../../src/tunnel/tunnel-options.ts'
 import { PairFolder } from '../../../helpers/pair/pair-folder.ts'
 
@@ -200,6 +202,40 @@ test('the origin may be where a peer is whose file is still to come', async () =
   expect(await problemsOf(pair.at('gateway/azure.yaml'))).toEqual([
     expect.stringMatching(/^peers\[1\]: "gcp" has no peer file /),
   ])
+})
+
+test('what is wrong with the peers hides no mistake of the streams', async () => {
+  await using pair = await PairFolder.create()
+  await pair.edit('gateway/azure.yaml', ['origin: ec2', 'origin: tokyo'], ['[ec2]', '[ec2, ec2]'])
+  expect(await problemsOf(pair.at('gateway/azure.yaml'))).toEqual([
+    'peers[1]: "ec2" is named twice',
+    expect.stringMatching(/^streams\[0\]\.origin: "tokyo" is no site that is known here/),
+  ])
+  const [peers, serverId] = ['peers: [azure]', 'flavor: auto ']
+  await pair.edit('gateway/ec2.yaml', [peers, 'peers: [azure, gcp]'])
+  await pair.edit('gateway/ec2.yaml', [serverId, `serverId: 4294967295\n      ${serverId}`])
+  expect(await problemsOf(pair.at('gateway/ec2.yaml'))).toEqual([
+    expect.stringMatching(/^peers\[1\]: "gcp" has no peer file /),
+    'streams[0].database.serverId: 4294967295 to 4294967296, one for each peer, goes beyond ' +
+      '4294967295; choose a smaller one',
+  ])
+})
+
+test('a password is one line', async () => {
+  await using pair = await PairFolder.create()
+  await writeFile(pair.at('certs/ec2/relay.password'), 'one\ntwo\n')
+  expect(await problemsOf(pair.at('gateway/ec2.yaml'))).toEqual([
+    'streams[0].relay.passwordFile: is of several lines; write the password alone, in one line',
+  ])
+})
+
+test('no section has the name of another setting', () => {
+  const own = ['name', 'site', 'dataDir', 'peersFolder', 'peers', 'streams', 'origin']
+  const sections = [...Object.keys(SECTIONS), ...Object.keys(STREAM_SECTIONS)]
+  expect(sections.filter((name) => own.includes(name))).toEqual([])
+  expect(Object.keys(gatewaySchema.shape).sort()).toEqual(
+    [...own.slice(0, -1), ...Object.keys(SECTIONS)].sort(),
+  )
 })
 
 test('a copy may know its database, and then has to describe it wholly', async () => {

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { loadConfig } from '../../../../src/gateway/config/load-config.ts'
-import { loadPublicConfig } from '../../../../src/gateway/config/public-config.ts'
+import { loadPublicConfig, loadSocketPath } from '../../../../src/gateway/config/public-config.ts'
 import { publicTunnelOf, tunnelOptionsOf } from '../../../../src/tunnel/tunnel-options.ts'
 import { PairFolder } from '../../../helpers/pair/pair-folder.ts'
 
@@ -42,4 +42,13 @@ test('lists what is wrong with that part, and of the rest nothing', async () => 
   })
   const nowhere = loadPublicConfig(pair.at('gateway/none.yaml'))
   await expect(nowhere).rejects.toMatchObject({ code: 'ERR_CONFIG' })
+})
+
+test('a file that is missing is one problem, whatever is asked for', async () => {
+  for (const load of [loadConfig, loadPublicConfig, loadSocketPath]) {
+    await expect(load('/nowhere/gateway.yaml')).rejects.toMatchObject({
+      code: 'ERR_CONFIG',
+      details: { problems: [{ message: expect.stringContaining('cannot be read (ENOENT)') }] },
+    })
+  }
 })
