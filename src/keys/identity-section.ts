@@ -1,7 +1,7 @@
 import type { Secret } from '../base/secret.ts'
 import { isWireguardKey } from '../base/wireguard-key.ts'
 import * as field from '../config/fields.ts'
-import { certFile } from '../config/gateway-template.ts'
+import { certFile, type GatewayTemplate } from '../config/gateway-template.ts'
 import type { ConfigSection } from '../config/section.ts'
 
 /** What proves that this gateway is who it says it is. */
@@ -69,14 +69,24 @@ export const identitySection: ConfigSection<IdentityConfig> = {
   },
 
   template(gateway) {
+    const files = Object.entries(identityFiles(gateway))
     return [
       `identity:                        # ${PATH_WORDS}`,
-      `  wireguardKey: ${certFile(gateway, 'wireguard.key')}`,
-      `  certificate: ${certFile(gateway, 'gateway.crt')}`,
-      `  privateKey: ${certFile(gateway, 'gateway.key')}`,
-      '  authority: ../certs/ca.crt',
+      ...files.map(([setting, path]) => `  ${setting}: ${path}`),
     ]
   },
+}
+
+/** As a gateway file names the files that `init` makes. */
+export function identityFiles(
+  gateway: Pick<GatewayTemplate, 'name' | 'credentials'>,
+): IdentityConfig['paths'] {
+  return {
+    wireguardKey: certFile(gateway, 'wireguard.key'),
+    certificate: certFile(gateway, 'gateway.crt'),
+    privateKey: certFile(gateway, 'gateway.key'),
+    authority: '../certs/ca.crt',
+  }
 }
 
 type NamedFiles = Readonly<Partial<Record<keyof IdentityConfig['paths'], unknown>>>

@@ -1,8 +1,7 @@
 import { join } from 'node:path'
 import type { Flavor } from '../base/flavor.ts'
 import { writeGatewaySettings } from '../provision/gateway-settings.ts'
-import type { SitesPlan } from '../provision/sites-plan.ts'
-import { setUpSites } from '../provision/sites-setup.ts'
+import { setUpIdentities } from '../provision/identities-setup.ts'
 import { type LabPaths, PORTS } from './lab-paths.ts'
 import type { LoginName } from './lab-secrets.ts'
 import {
@@ -34,43 +33,25 @@ export async function writeLabConfig(
   paths: LabPaths,
   options: LabConfigOptions,
 ): Promise<GatewayRecord[]> {
-  await setUpSites(planOf(paths, options))
   const { sites } = options.shape
-  return await Promise.all(sites.map((site) => writeGateway(paths, site, options)))
-}
-
-/** As if `landbridge init` had been asked for every site of the lab. */
-function planOf(paths: LabPaths, { shape, logins }: LabConfigOptions): SitesPlan {
-  const { sites, streams } = shape
-  const [first] = streams
-  if (first === undefined) throw new TypeError('a lab has a stream')
-  return {
+  await setUpIdentities({
     directory: paths.dataDirectory,
     gateways: sites.map((name) => {
-      const { tunnel, public: host, gateway } = addressesOf(name)
+      const { tunnel: address, public: host } = addressesOf(name)
       return {
         name,
         endpoint: { host, port: PORTS.wireguard },
-        tunnelAddress: { address: tunnel, prefixLength: TUNNEL_PREFIX },
+        tunnelAddress: { address, prefixLength: TUNNEL_PREFIX },
         mayTakeOver: true,
-        database: null,
-        databaseUser: logins.source.user,
-        databaseCa: null,
-        relayListen: { host: gateway, port: relayPort(first.name) },
-        relayUser: logins.relay.user,
       }
     }),
-    origin: first.origin,
     only: null,
-    renew: false,
-    dataDir: paths.dataDirectory,
-    credentials: false,
     externalTunnel: false,
     tunnelSubnet: null,
     linkPort: PORTS.link,
-    given: [],
     nowMs: Date.now(),
-  }
+  })
+  return await Promise.all(sites.map((site) => writeGateway(paths, site, options)))
 }
 
 async function writeGateway(

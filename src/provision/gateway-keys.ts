@@ -12,12 +12,12 @@ import {
   signGatewayCertificate,
 } from '../keys/certificates.ts'
 import type { SetupFolder } from './setup-folder.ts'
-import type { SitesPlan } from './sites-plan.ts'
+import type { IdentitiesPlan } from './sites-plan.ts'
 
 /** Made on the machine that makes all gateways; on a gateway itself it is brought or absent. */
 export async function setUpAuthority(
   folder: SetupFolder,
-  { gateways, only, nowMs }: SitesPlan,
+  { gateways, only, nowMs }: IdentitiesPlan,
 ): Promise<CertificateAndKey | null> {
   const certificatePath = join('certs', 'ca.crt')
   const keyPath = join('certs', 'ca.key')

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { identityFiles } from '../keys/identity-section.ts'
 
 /** Settings of a gateway file as a program chooses them; sections in the form of the file. */
 export interface GatewaySettings {
@@ -15,8 +16,8 @@ export interface GatewaySettings {
 }
 
 /**
- * Writes gateway/NAME.yaml for keys and peer files that `setUpSites` has made in the same folder,
- * instead of the one with comments that it writes for people. Returns its path.
+ * Writes gateway/NAME.yaml for keys and peer files that `setUpIdentities` has made in the same
+ * folder, instead of the one with comments that `init` writes for people. Returns its path.
  */
 export async function writeGatewaySettings(
   directory: string,
@@ -28,12 +29,7 @@ export async function writeGatewaySettings(
     site: name,
     dataDir,
     peers,
-    identity: {
-      wireguardKey: `../certs/${name}/wireguard.key`,
-      certificate: `../certs/${name}/gateway.crt`,
-      privateKey: `../certs/${name}/gateway.key`,
-      authority: '../certs/ca.crt',
-    },
+    identity: identityFiles({ name, credentials: false }),
     ...sections,
     streams,
   }

@@ -2,8 +2,8 @@ import type { HostPort, SubnetAddress } from '../config/address.ts'
 import type { PeerConfig } from '../config/peer-file.ts'
 import type { GatewayFileFacts } from './gateway-file-facts.ts'
 
-/** The gateway of one site; both have the same name. */
-export interface GatewayPlan {
+/** Who the gateway of one site is; both have the same name. */
+export interface IdentityPlan {
   readonly name: string
   /** Null: keep what the peer file has. */
   readonly endpoint: HostPort | null
@@ -11,6 +11,24 @@ export interface GatewayPlan {
   readonly tunnelAddress: SubnetAddress | null
   /** Null: keep what the peer file has; a new one says true. */
   readonly mayTakeOver: boolean | null
+}
+
+/** Keys, certificates and peer files of gateways that know each other. */
+export interface IdentitiesPlan {
+  /** Folder that holds gateway/, peers/ and certs/. */
+  readonly directory: string
+  readonly gateways: readonly IdentityPlan[]
+  /** Which gateway's files are made: all on a workstation, one on a gateway itself. */
+  readonly only: string | null
+  readonly externalTunnel: boolean
+  /** Null: nobody chose it. It is the one of the peer files that are there, else the usual one. */
+  readonly tunnelSubnet: SubnetAddress | null
+  readonly linkPort: number
+  readonly nowMs: number
+}
+
+/** An identity, and what is in the gateway file. */
+export interface GatewayPlan extends IdentityPlan {
   /** Null: nobody named it. The file then has an example, which is commented out at a copy. */
   readonly database: HostPort | null
   readonly databaseUser: string
@@ -20,23 +38,14 @@ export interface GatewayPlan {
   readonly relayUser: string
 }
 
-export interface SitesPlan {
-  /** Folder that holds gateway/, peers/ and certs/. */
-  readonly directory: string
+export interface SitesPlan extends IdentitiesPlan {
   readonly gateways: readonly GatewayPlan[]
   /** The site whose database is copied in the first term. */
   readonly origin: string
-  /** Which gateway's files are made: all on a workstation, one on a gateway itself. */
-  readonly only: string | null
   readonly renew: boolean
   readonly dataDir: string
   readonly credentials: boolean
-  readonly externalTunnel: boolean
-  /** Null: nobody chose it. It is the one of the peer files that are there, else the usual one. */
-  readonly tunnelSubnet: SubnetAddress | null
-  readonly linkPort: number
   readonly given: readonly GivenSetting[]
-  readonly nowMs: number
 }
 
 /** What was asked for by a flag, as the line of the gateway file that it makes. */
@@ -92,20 +101,26 @@ export interface SetupReport {
 
 /** Names of all gateways but `name`. */
 export function otherGateways(
-  { gateways }: Pick<SitesPlan, 'gateways'>,
+  { gateways }: Pick<IdentitiesPlan, 'gateways'>,
   name: string | null,
 ): string[] {
   return gateways.map((gateway) => gateway.name).filter((other) => other !== name)
 }
 
 /** The gateways whose files are made. */
-export function chosenGateways({ gateways, only }: SitesPlan): readonly GatewayPlan[] {
+export function chosenGateways<Plan extends { readonly name: string }>({
+  gateways,
+  only,
+}: {
+  readonly gateways: readonly Plan[]
+  readonly only: string | null
+}): readonly Plan[] {
   return gateways.filter(({ name }) => only === null || only === name)
 }
 
 /** What is planned for each, or what its peer file has. */
 export function endpointsOf(
-  { gateways }: SitesPlan,
+  { gateways }: IdentitiesPlan,
   peers: ReadonlyMap<string, PeerConfig>,
 ): ReadonlyMap<string, readonly HostPort[]> {
   return new Map(

@@ -3,7 +3,7 @@ import { LandbridgeError } from '../base/errors.ts'
 import type { SubnetAddress } from '../config/address.ts'
 import { parseSubnetAddress } from '../config/address.ts'
 import type { PeerConfig } from '../config/peer-file.ts'
-import type { SitesPlan } from './sites-plan.ts'
+import type { IdentitiesPlan } from './sites-plan.ts'
 
 /** With room for sites that come later. */
 export const TUNNEL_SUBNET: SubnetAddress = { address: '10.77.0.0', prefixLength: 24 }
@@ -24,7 +24,7 @@ export function parseTunnelSubnet(text: string): SubnetAddress {
  * place in the list, else the next that nobody has. Throws ERR_USAGE when there are too few.
  */
 export function assignTunnelAddresses(
-  { gateways, tunnelSubnet }: Pick<SitesPlan, 'gateways' | 'tunnelSubnet'>,
+  { gateways, tunnelSubnet }: Pick<IdentitiesPlan, 'gateways' | 'tunnelSubnet'>,
   peers: ReadonlyMap<string, PeerConfig>,
 ): ReadonlyMap<string, SubnetAddress> {
   const used = [...peers.values()].map(({ tunnelAddress }) => tunnelAddress)

@@ -74,6 +74,7 @@ export const tunnelSection: ConfigSection<TunnelConfig> = {
 const EXTERNAL =
   "tunnel: external                 # a VPN of your own reaches each peer's tunnelAddress"
 
+const FORWARD_WORDS = 'and hosts behind this one; nothing of both unless asked for'
 const MTU_WORDS = `${MTU_IPV4} where all endpoints are IPv4 addresses, else ${MTU_IPV6}`
 
 function wireguardLines({ listenPort: port, endpoints }: GatewayTemplate): string[] {
@@ -85,7 +86,7 @@ function wireguardLines({ listenPort: port, endpoints }: GatewayTemplate): strin
     `  mtu: ${mtuFor(endpoints)}                      # ${MTU_WORDS}`,
     '  keepaliveSeconds: 25',
     "  # allow: [9100, udp/161]       # ports that other gateways may open here besides the link's",
-    '  # forward: true                # and hosts behind this one; nothing of both unless asked for',
+    `  # forward: true                # ${FORWARD_WORDS}`,
   ]
 }
 

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { callOperation, fetchStatus } from '../../../src/api/admin-client.ts'
 import { writeGatewaySettings } from '../../../src/provision/gateway-settings.ts'
-import { setUpSites } from '../../../src/provision/sites-setup.ts'
+import { setUpIdentities } from '../../../src/provision/identities-setup.ts'
 import type { GatewayStatus } from '../../../src/status/status.ts'
 import { freePort } from '../free-port.ts'
 import { gatewayPlan, sitesPlan } from './pair-folder.ts'
@@ -50,8 +50,7 @@ export async function writeLoopbackSites(
     const tunnelAddress = { address: `127.0.0.${1 + index}`, prefixLength: 8 }
     return gatewayPlan(name, { tunnelAddress })
   })
-  const origin = sites[0] ?? ''
-  await setUpSites(sitesPlan(directory, { externalTunnel: true, linkPort, gateways, origin }))
+  await setUpIdentities(sitesPlan(directory, { externalTunnel: true, linkPort, gateways }))
   await writeFile(join(directory, 'relay.password'), RELAY_PASSWORD, { mode: 0o600 })
   const relayPorts = new Map<string, number>()
   for (const site of sites) {
