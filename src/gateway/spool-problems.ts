@@ -1,6 +1,7 @@
 import type { LandbridgeError } from '../base/errors.ts'
 import type { TroubleNow } from '../base/trouble.ts'
 import type { Spool } from '../spool/spool.ts'
+import type { SpoolClaims } from '../spool/spool-claims.ts'
 import { problemOf } from '../status/problem-of.ts'
 import type { Problem } from '../status/status.ts'
 
@@ -45,7 +46,7 @@ export function heldProblems(
 }
 
 /** Until a person has removed the file that lies aside. */
-export function recordProblems(stream: string, damaged: Spool['damagedPins']): Problem[] {
+export function recordProblems(stream: string, damaged: SpoolClaims['damaged']): Problem[] {
   if (damaged === null) return []
   const { path, sinceMs } = damaged
   return [

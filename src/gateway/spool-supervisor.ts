@@ -117,7 +117,7 @@ export class SpoolSupervisor {
     const disk = diskProblems(stream, this.writer.trouble)
     const isFull = disk.some(({ code }) => code === 'ERR_DISK_FULL')
     const held = heldProblems(stream, this.spool, isFull)
-    return [...disk, ...held, ...recordProblems(stream, this.spool.damagedPins)]
+    return [...disk, ...held, ...recordProblems(stream, this.spool.claims.damaged)]
   }
 
   status(): NonNullable<StreamStatus['spool']> {
@@ -132,7 +132,9 @@ export class SpoolSupervisor {
       files: files.length,
       bytes: this.spool.bytes,
       oldestFile: files[0]?.name ?? null,
-      pins: this.spool.pins().map(({ id, file, ageMs }) => ({ replica: id, file, ageMs })),
+      claims: this.spool.claims
+        .list()
+        .map(({ claim, kind, file, ageMs }) => ({ claim, kind, file, ageMs })),
     }
   }
 

@@ -5,16 +5,14 @@ import { type Disk, type ReadableFile, realDisk } from '../base/disk.ts'
 import type { Log } from '../base/log.ts'
 import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
 import type { BinaryLog } from '../binlog/log.ts'
-import type { ReplicaStanding } from '../status/replica-standing.ts'
 import { type FileEnd, loadCatalog } from './catalog-recovery.ts'
 import { diskFailure } from './disk-failure.ts'
 import { FencedDisk } from './fenced-disk.ts'
 import { FileRemoval } from './file-removal.ts'
 import { IndexRecords } from './index-records.ts'
-import type { LeftOut } from './replica-file.ts'
-import { type FilePlace, type ReplicaPin, ReplicaPins } from './replica-pins.ts'
 import type { HeldBack, RetentionPolicy } from './retention.ts'
 import { SpoolCatalog } from './spool-catalog.ts'
+import { SpoolClaims } from './spool-claims.ts'
 import {
   beginFile,
   type EpochRecord,
@@ -44,7 +42,7 @@ export interface SpoolOptions {
   readonly checkpointBytes?: number
 }
 
-const PINS_FILE = 'replicas.json'
+const CLAIMS_FILE = 'replicas.json'
 const CHECKPOINT_BYTES = 64 * 1024 * 1024
 
 /**
@@ -57,9 +55,9 @@ export class Spool implements BinaryLog {
   readonly directory: string
   /** Changes something only while this process has the lock of the folder. */
   readonly disk: FencedDisk
+  readonly claims: SpoolClaims
   readonly #options: SpoolOptions
   readonly #tolerate: Tolerate
-  readonly #pins: ReplicaPins
   readonly #published = new Condition()
   readonly #catalog = new SpoolCatalog()
   readonly #records: IndexRecords
@@ -84,19 +82,18 @@ export class Spool implements BinaryLog {
       },
       tolerate: this.#tolerate,
     })
-    this.#pins = new ReplicaPins({
-      path: join(options.directory, PINS_FILE),
+    this.claims = new SpoolClaims({
+      ...options,
+      path: join(options.directory, CLAIMS_FILE),
       disk: this.disk,
-      clock: options.clock,
-      log: options.log,
       ageMsMax: options.retention.replicaAgeMsMax ?? Number.POSITIVE_INFINITY,
+      catalog: this.#catalog,
     })
     this.#retention = new SpoolRetention({
       ...options,
       policy: options.retention,
       catalog: this.#catalog,
-      pins: this.#pins,
-      savePins: () => this.#savePins(),
+      claims: this.claims,
       removal: this.#removal,
     })
   }
@@ -120,8 +117,8 @@ export class Spool implements BinaryLog {
   async #read(signal: AbortSignal): Promise<void> {
     const state = await loadCatalog(this, signal)
     this.#catalog.load(state)
-    await this.#pins.load(state.epochs.length === 0)
-    await this.#savePins()
+    await this.claims.load(state.epochs.length === 0)
+    await this.claims.trySave()
     this.#records.load(state)
     await this.#removal.completeRecords(this.storedFiles()[0])
     if (state.droppedBytes > 0) {
@@ -136,7 +133,7 @@ export class Spool implements BinaryLog {
     if (!this.disk.isLocked) return
     const last = this.#catalog.lastFile()
     if (last !== undefined) await this.#checkpoint(last)
-    await this.#tolerate('save what replicas need', async () => await this.#pins.close())
+    await this.#tolerate('save who needs what', async () => await this.claims.close())
     await this.#tolerate('give back the lock', async () => await this.disk.unlock())
   }
 
@@ -221,65 +218,6 @@ export class Spool implements BinaryLog {
 
   async waitPast(position: SpoolEnd, options: { readonly signal: AbortSignal }): Promise<void> {
     while (!isPast(this.end(), position)) await this.#published.wait(options)
-  }
-
-  retain(id: string, file: FilePlace | null, reached = file): void {
-    const newest = this.newestFile()?.ordinal ?? 0
-    if (file === null || reached === null) this.#pins.delete(id)
-    // A crash must not forget whom this one served first.
-    else if (this.#pins.set(id, file, { reached: reached.ordinal, newest })) void this.#savePins()
-  }
-
-  seniority(id: string): number {
-    return this.#pins.seniority(id)
-  }
-
-  hasPlaceFor(id: string): boolean {
-    return this.#pins.hasPlaceFor(id)
-  }
-
-  standing(id: string): ReplicaStanding {
-    return this.#pins.standing(id, this.lineage()?.epoch ?? null)
-  }
-
-  /** Those that are waited for: what stayed away or was detached before a reset is not named. */
-  outdatedReplicas(): readonly string[] {
-    const from = this.lineage()?.epoch ?? 0
-    return this.#pins.list().flatMap(({ id, epoch }) => (epoch < from ? [id] : []))
-  }
-
-  /** Where the memory of its replicas lies that could not be read; null while all is well. */
-  get damagedPins(): { readonly path: string; readonly sinceMs: number } | null {
-    return this.#pins.damaged
-  }
-
-  /** By which settings a replica left out data, until it was detached; null for none. */
-  leftOut(id: string): LeftOut | null {
-    return this.#pins.leftOut(id)
-  }
-
-  noteLeftOut(id: string, settings: string): void {
-    if (this.#pins.noteLeftOut(id, settings)) void this.#savePins()
-  }
-
-  /** What replicas keep from retention, also those that are not connected. */
-  pins(): (ReplicaPin & { readonly file: string | null })[] {
-    return this.#pins.list().map((pin) => {
-      return { ...pin, file: this.#catalog.fileFrom(pin.ordinal)?.name ?? null }
-    })
-  }
-
-  /**
-   * Lets go of what `id` needs, and takes a person's word that it has no data of before a reset of
-   * the source. False when that says nothing new.
-   */
-  async releasePin(id: string): Promise<boolean> {
-    const epoch = this.newestFile()?.epoch ?? 0
-    if (!this.#pins.release(id, epoch, this.lineage()?.epoch ?? null)) return false
-    this.#options.log.info({ replica: id }, 'keeps nothing for a replica any more')
-    // A crash must not bring back what somebody decided.
-    await this.#savePins()
-    return true
   }
 
   /** Throws ERR_SPOOL_FLAVOR. */
@@ -382,12 +320,5 @@ export class Spool implements BinaryLog {
 
   #end(): FileEnd {
     return { gtidsAfter: this.gtids(), checksum: this.checksum }
-  }
-
-  async #savePins(): Promise<void> {
-    await this.#tolerate('save what replicas need', async () => {
-      await this.#pins.noticeDamage()
-      await this.#pins.save()
-    })
   }
 }

@@ -178,11 +178,14 @@ export interface StreamStatus {
     readonly files: number
     readonly bytes: number
     readonly oldestFile: string | null
-    /** What is kept for replicas, connected or not, by server_uuid or `id:` and server_id. */
-    readonly pins: readonly {
-      readonly replica: string
+    /** What is kept for those who consume the stream, connected or not. */
+    readonly claims: readonly {
+      /** `replica:` with its server_uuid or `id:SERVER_ID`, `backup:NAME`. */
+      readonly claim: string
+      readonly kind: 'replica' | 'reader' | 'backup' | 'follower'
+      /** The oldest stored file that it keeps; null when there is none any more. */
       readonly file: string | null
-      /** Since that was last confirmed. */
+      /** Since its consumer last moved on. */
       readonly ageMs: number
     }[]
   } | null

@@ -117,9 +117,9 @@ describeFlavors('%s replicas', (flavor) => {
     const { serverId } = first.server
     const needed = async (): Promise<string | undefined> => {
       fixture.applied.set(serverId, await fixture.text(first.sql, position))
-      fixture.relay.confirmPins()
+      fixture.relay.confirmClaims()
       const uuid = await fixture.text(first.sql, flavor === 'mysql' ? '@@server_uuid' : "''")
-      return fixture.store.retained.get(uuid || `id:${serverId}`)
+      return fixture.store.retained.get(`replica:${uuid || `id:${serverId}`}`)
     }
     const sent = () =>
       fixture.relay.status().replicas.find((replica) => replica.serverId === serverId)?.sent?.file

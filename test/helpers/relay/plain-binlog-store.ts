@@ -1,7 +1,14 @@
 import { EventEmitter, once } from 'node:events'
 import { type FileHandle, open } from 'node:fs/promises'
-import type { LogFile, LogLineage, LogPlace, SourceIdentity } from '../../../src/binlog/log.ts'
-import type { ServedLog } from '../../../src/relay/served-log.ts'
+import type {
+  ClaimedFile,
+  ClaimName,
+  LogFile,
+  LogLineage,
+  LogPlace,
+  SourceIdentity,
+} from '../../../src/binlog/log.ts'
+import type { ReplicaClaims, ServedLog } from '../../../src/relay/served-log.ts'
 import type { ReplicaStanding } from '../../../src/status/replica-standing.ts'
 
 export interface StoreContent {
@@ -14,10 +21,12 @@ export interface StoreContent {
 }
 
 /** A store of what it was last given; it retains nothing, but remembers what it was asked to. */
-export class PlainBinlogStore implements ServedLog {
+export class PlainBinlogStore implements ServedLog, ReplicaClaims {
+  readonly claims = this
   /** What each epoch stands on; where it is not said, nothing. */
   readonly epochs = new Map<number, string>()
-  readonly retained = new Map<string, string>()
+  /** The file that each claim keeps. */
+  readonly retained = new Map<ClaimName, string>()
   outdated: readonly string[] = []
   currentLineage: LogLineage | null = null
   /** Files before this ordinal are taken for removed. */
@@ -89,13 +98,17 @@ export class PlainBinlogStore implements ServedLog {
     return true
   }
 
-  seniority(id: string): number {
-    const at = [...this.retained.keys()].indexOf(id)
+  seniority(replica: string): number {
+    const at = [...this.retained.keys()].indexOf(`replica:${replica}`)
     return at < 0 ? Number.POSITIVE_INFINITY : at
   }
 
-  retain(id: string, file: LogFile | null): void {
-    if (file === null) this.retained.delete(id)
-    else this.retained.set(id, file.name)
+  confirm(claim: ClaimName, { ordinal }: ClaimedFile): void {
+    const file = this.files().find((candidate) => candidate.ordinal === ordinal)
+    if (file !== undefined) this.retained.set(claim, file.name)
+  }
+
+  letGo(claim: ClaimName): void {
+    this.retained.delete(claim)
   }
 }

@@ -85,7 +85,7 @@ describe('a MySQL dump', () => {
     expect(relay.status().replicas).toMatchObject([
       { serverId: 9, state: 'caught-up', sent: { file: 'b.000002', epoch: 1 } },
     ])
-    expect(store.retained.get('aaaaaaaa-0000-0000-0000-000000000000')).toBe('b.000001')
+    expect(store.retained.get('replica:aaaaaaaa-0000-0000-0000-000000000000')).toBe('b.000001')
     await clock.advance(2000)
     const beat = await event(client)
     expect(beat.type).toBe(41)
@@ -140,7 +140,7 @@ describe('a MySQL dump', () => {
     await types(client, 4)
     expect([...store.retained.values()]).toEqual(['b.000001'])
     applied = `${SOURCE_UUID}:1-3`
-    relay.confirmPins()
+    relay.confirmClaims()
     expect([...store.retained.values()]).toEqual(['b.000002'])
   })
 

@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Disk, realDisk } from '../../../src/base/disk.ts'
 import { silentLog } from '../../../src/base/log.ts'
-import { ReplicaPins } from '../../../src/spool/replica-pins.ts'
 import { Spool } from '../../../src/spool/spool.ts'
+import { SpoolCatalog } from '../../../src/spool/spool-catalog.ts'
+import { SpoolClaims } from '../../../src/spool/spool-claims.ts'
 import { SpoolFile } from '../../../src/spool/spool-file.ts'
 import { TailWriter } from '../../../src/spool/tail-writer.ts'
 import { diskError } from '../../helpers/disk/failing-disk.ts'
@@ -215,19 +216,20 @@ describe('what a full disk left behind', () => {
     await using folder = await temporaryFolder()
     const path = join(folder.path, 'later', 'replicas.json')
     const clock = new FakeClock()
-    const pins = new ReplicaPins({
+    const claims = new SpoolClaims({
+      catalog: new SpoolCatalog(),
       path,
       clock,
       disk,
       log: silentLog,
       ageMsMax: Number.POSITIVE_INFINITY,
     })
-    pins.set('id:2', { ordinal: 7, epoch: 1 }, { reached: 7, newest: 7 })
-    await expect(pins.save()).rejects.toMatchObject({ code: 'ENOENT' })
+    claims.confirm('replica:id:2', { ordinal: 7, epoch: 1 })
+    await expect(claims.save()).rejects.toMatchObject({ code: 'ENOENT' })
     await mkdir(join(folder.path, 'later'))
-    await pins.save()
+    await claims.save()
     expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject({
-      replicas: { 'id:2': { ordinal: 7 } },
+      claims: { 'replica:id:2': { ordinal: 7 } },
     })
   })
 

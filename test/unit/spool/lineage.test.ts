@@ -2,6 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Flavor } from '../../../src/base/flavor.ts'
+import type { LogFile } from '../../../src/binlog/log.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
 import { CopyHalfFixture } from '../../helpers/spool/copy-half-fixture.ts'
@@ -41,7 +42,7 @@ async function resetSpool(
   await store(fixture, flavor, 1)
   await store(fixture, flavor, 2)
   expect(fixture.spool.gtids()).toBe(recordedFacts(flavor).end)
-  fixture.spool.retain('old', fixture.spool.files()[1] ?? null)
+  fixture.spool.claims.confirm('replica:old', fixture.spool.files()[1] as LogFile)
   await reset(fixture, flavor)
   return fixture
 }
@@ -72,7 +73,7 @@ describe.each(FLAVORS)('an epoch of %s that breaks the lineage', (flavor) => {
       expect(spool.held()).toMatchObject({ epoch: 2, gtids: wanted, file: 'binlog.000001' })
       expect(spool.storedFiles().map(({ epoch }) => epoch)).toEqual([1, 1, 2])
       expect(spool.lineage()).toMatchObject({ epoch: 2, reason: 'was reset' })
-      expect(spool.outdatedReplicas()).toEqual(['old'])
+      expect(spool.claims.outdatedReplicas()).toEqual(['old'])
     }
     const record = await readFile(join(folder.path, '000001/index/binlog.000002.json'), 'utf8')
     expect(JSON.parse(record)).toMatchObject({ closed: true, gtidsAfter: old })
@@ -80,11 +81,11 @@ describe.each(FLAVORS)('an epoch of %s that breaks the lineage', (flavor) => {
     const { spool } = fixture
     expect([spool.gtids(), spool.purgedGtids(), spool.files().length]).toEqual([wanted, '', 1])
     expect(spool.lineage()).toMatchObject({ epoch: 2 })
-    expect(spool.outdatedReplicas()).toEqual(['old'])
-    spool.retain('new', spool.files()[0] ?? null)
-    expect(spool.outdatedReplicas()).toEqual(['old'])
-    expect(await spool.releasePin('old')).toBe(true)
-    expect(spool.outdatedReplicas()).toEqual([])
+    expect(spool.claims.outdatedReplicas()).toEqual(['old'])
+    spool.claims.confirm('replica:new', spool.files()[0] as LogFile)
+    expect(spool.claims.outdatedReplicas()).toEqual(['old'])
+    expect(await spool.claims.release('old')).toBe(true)
+    expect(spool.claims.outdatedReplicas()).toEqual([])
   })
 
   test('holds its own GTIDs only, when its files are scanned for want of an index', async () => {
@@ -117,7 +118,7 @@ describe.each(FLAVORS)('an epoch of %s that breaks the lineage', (flavor) => {
       await using left = fixture
       const held = await left.writer.rewind()
       expect(held).toMatchObject({ epoch: 1, file: 'binlog.000002', gtids: old })
-      expect([left.spool.lineage(), left.spool.outdatedReplicas()]).toEqual([null, []])
+      expect([left.spool.lineage(), left.spool.claims.outdatedReplicas()]).toEqual([null, []])
       expect(left.spool.gtidsToStandOn()).toBe(old)
       await reset(left, flavor)
       await store(left, flavor, 1)
@@ -153,7 +154,7 @@ describe.each(FLAVORS)('an epoch of %s that breaks the lineage', (flavor) => {
     await fixture.spool.applyRetention()
     expect(fixture.spool.storedFiles().map(({ epoch }) => epoch)).toEqual([2])
     // Forgotten, it would be taken for a new replica and served.
-    expect(fixture.spool.outdatedReplicas()).toEqual(['old'])
+    expect(fixture.spool.claims.outdatedReplicas()).toEqual(['old'])
   })
 })
 
@@ -170,8 +171,8 @@ describe.each(FLAVORS)('a spool of %s whose source is reset by an intruder', (fl
       await clock.advance(DAY_MS)
       await reset(fixture, flavor)
       await store(fixture, flavor, 1, 2)
-      // A pin of before a reset keeps nothing: it is the hold that does.
-      expect(await fixture.spool.releasePin('old')).toBe(true)
+      // A claim of before a reset keeps nothing: it is the hold that does.
+      expect(await fixture.spool.claims.release('old')).toBe(true)
     }
     await using fixture = await SpoolFixture.open(folder.path, { retention, clock })
     const { spool } = fixture
@@ -211,11 +212,11 @@ describe.each(FLAVORS)('a spool of %s whose source is reset by an intruder', (fl
   })
 })
 
-test('a spool and pins of before there were lineages are of one lineage', async () => {
+test('a spool and claims of before there were lineages are of one lineage', async () => {
   await using folder = await temporaryFolder()
   await (await resetSpool(folder.path, 'mysql'))[Symbol.asyncDispose]()
-  const pins = { format: 2, savedAtMs: 5, needed: { old: { ordinal: 1, atMs: 5 } } }
-  await writeFile(join(folder.path, 'replicas.json'), JSON.stringify(pins))
+  const record = { format: 2, savedAtMs: 5, needed: { old: { ordinal: 1, atMs: 5 } } }
+  await writeFile(join(folder.path, 'replicas.json'), JSON.stringify(record))
   for (const epoch of ['000001', '000002']) {
     const path = join(folder.path, epoch, 'epoch.json')
     const { breaksLineage, ...before } = JSON.parse(await readFile(path, 'utf8'))
@@ -224,8 +225,8 @@ test('a spool and pins of before there were lineages are of one lineage', async 
   }
   await using fixture = await SpoolFixture.open(folder.path)
   expect(fixture.spool.gtids()).toBe(recordedFacts('mysql').end)
-  expect([fixture.spool.lineage(), fixture.spool.outdatedReplicas()]).toEqual([null, []])
+  expect([fixture.spool.lineage(), fixture.spool.claims.outdatedReplicas()]).toEqual([null, []])
   await reset(fixture, 'mysql')
   await store(fixture, 'mysql', 1)
-  expect(fixture.spool.outdatedReplicas()).toEqual(['old'])
+  expect(fixture.spool.claims.outdatedReplicas()).toEqual(['old'])
 })

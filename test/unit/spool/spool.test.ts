@@ -2,6 +2,7 @@ import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Disk, realDisk } from '../../../src/base/disk.ts'
+import type { LogFile } from '../../../src/binlog/log.ts'
 import type { Spool } from '../../../src/spool/spool.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
@@ -161,14 +162,14 @@ describe('retention of a spool', () => {
     await using folder = await temporaryFolder()
     {
       await using fixture = await filled(folder.path, { retention: tiny })
-      fixture.spool.retain('replica 9', fixture.spool.files()[0] ?? null)
+      fixture.spool.claims.confirm('replica:9', fixture.spool.files()[0] as LogFile)
       fixture.writer.beginFile('binlog.000002', 0)
       await fixture.write(0, SECOND)
       expect(await fixture.spool.applyRetention()).toEqual([])
     }
     await using fixture = await SpoolFixture.open(folder.path, { retention: tiny })
     expect(await fixture.spool.applyRetention()).toEqual([])
-    fixture.spool.retain('replica 9', null)
+    fixture.spool.claims.letGo('replica:9')
     expect(await fixture.spool.applyRetention()).toHaveLength(1)
     expect(fixture.spool.purgedGtids()).toBe(fixture.spool.files()[0]?.gtidsBefore)
     expect(fixture.spool.gtids()).toBe(facts.end)
@@ -179,36 +180,62 @@ describe('retention of a spool', () => {
     const clock = new FakeClock()
     const options = { retention: { ...tiny, replicaAgeMsMax: 7 * 86_400_000 }, clock }
     const days = async (count: number) => await clock.advance(count * 86_400_000)
-    const kept = (spool: Spool) => spool.pins().map(({ id, file }) => `${id} ${file}`)
+    const kept = (spool: Spool) => spool.claims.list().map(({ claim, file }) => `${claim} ${file}`)
     {
       await using fixture = await filled(folder.path, options)
-      const [first = null] = fixture.spool.files()
-      fixture.spool.retain('away', first)
-      fixture.spool.retain('back', first)
+      const first = fixture.spool.files()[0] as LogFile
+      fixture.spool.claims.confirm('replica:away', first)
+      fixture.spool.claims.confirm('replica:back', first)
       fixture.writer.beginFile('binlog.000002', 0)
       await fixture.write(0, SECOND)
       await days(5)
-      fixture.spool.retain('back', first)
+      fixture.spool.claims.confirm('replica:back', first)
     }
     await days(30)
     await using fixture = await SpoolFixture.open(folder.path, options)
     expect(await fixture.spool.applyRetention()).toEqual([])
     await days(3)
     expect(await fixture.spool.applyRetention()).toEqual([])
-    expect(kept(fixture.spool)).toEqual(['back binlog.000001'])
-    expect(await fixture.spool.releasePin('back')).toBe(true)
+    expect(kept(fixture.spool)).toEqual(['replica:back binlog.000001'])
+    expect(await fixture.spool.claims.release('back')).toBe(true)
     expect(JSON.parse(await readFile(join(folder.path, 'replicas.json'), 'utf8'))).toMatchObject({
-      replicas: { away: { ordinal: null, epoch: 1 }, back: { ordinal: null, epoch: 1 } },
+      claims: {
+        'replica:away': { ordinal: null, epoch: 1 },
+        'replica:back': { ordinal: null, epoch: 1 },
+      },
     })
-    expect(await fixture.spool.releasePin('back')).toBe(false)
+    expect(await fixture.spool.claims.release('back')).toBe(false)
     expect(await fixture.spool.applyRetention()).toHaveLength(1)
   })
 
-  test('takes what replicas need from a spool of before pins had an age', async () => {
+  test('keeps what a backup has claimed, over a restart, until it moves on or lets go', async () => {
+    await using folder = await temporaryFolder()
+    const claims = (spool: Spool) => spool.claims.list().map(({ claim, file }) => [claim, file])
+    {
+      await using fixture = await filled(folder.path, { retention: tiny })
+      fixture.spool.claims.confirm('backup:nightly', fixture.spool.files()[0] as LogFile)
+    }
+    await using fixture = await SpoolFixture.open(folder.path, { retention: tiny })
+    const { spool, writer } = fixture
+    expect(claims(spool)).toEqual([['backup:nightly', 'binlog.000001']])
+    await writer.rewind()
+    writer.beginFile('binlog.000002', 0)
+    await fixture.write(0, SECOND)
+    expect(await spool.applyRetention()).toEqual([])
+    spool.claims.confirm('backup:nightly', spool.files()[1] as LogFile)
+    expect(await spool.applyRetention()).toHaveLength(1)
+    expect(claims(spool)).toEqual([['backup:nightly', 'binlog.000002']])
+    spool.claims.letGo('backup:nightly')
+    expect(claims(spool)).toEqual([])
+  })
+
+  test('takes what replicas need from a spool of before claims had an age', async () => {
     await using folder = await temporaryFolder()
     await writeFile(join(folder.path, 'replicas.json'), '{"format":1,"needed":{"old":1}}\n')
     await using fixture = await filled(folder.path)
-    expect(fixture.spool.pins()).toMatchObject([{ id: 'old', ordinal: 1, file: 'binlog.000001' }])
+    expect(fixture.spool.claims.list()).toMatchObject([
+      { claim: 'replica:old', ordinal: 1, file: 'binlog.000001' },
+    ])
   })
 
   test('leaves an epoch that got no byte, and takes its number again', async () => {
@@ -327,17 +354,19 @@ describe('retention of a spool', () => {
     const disk: Disk = {
       ...realDisk,
       rename: async (path, newPath) => {
-        const isPins = newPath.endsWith('replicas.json')
-        if (isPins && isFull) throw Object.assign(new Error('full'), { code: 'ENOSPC' })
+        const isClaims = newPath.endsWith('replicas.json')
+        if (isClaims && isFull) throw Object.assign(new Error('full'), { code: 'ENOSPC' })
         await realDisk.rename(path, newPath)
       },
     }
     await using fixture = await filled(folder.path, { disk })
-    fixture.spool.retain('replica', { ordinal: 1, epoch: 1 })
+    fixture.spool.claims.confirm('replica:replica', { ordinal: 1, epoch: 1 })
     await fixture.spool.applyRetention()
     isFull = false
     await fixture.spool.applyRetention()
-    expect(await readFile(join(folder.path, 'replicas.json'), 'utf8')).toContain('"replica"')
+    expect(await readFile(join(folder.path, 'replicas.json'), 'utf8')).toContain(
+      '"replica:replica"',
+    )
   })
 
   test('stays in its epoch when its source moves to another version', async () => {
@@ -380,7 +409,7 @@ describe('retention of a spool', () => {
 test('a replica that is served for the first time is remembered at once', async () => {
   await using folder = await temporaryFolder()
   await using fixture = await SpoolFixture.open(folder.path)
-  fixture.spool.retain('new', { ordinal: 1, epoch: 1 })
+  fixture.spool.claims.confirm('replica:new', { ordinal: 1, epoch: 1 })
   const saved = async () => await readFile(join(folder.path, 'replicas.json'), 'utf8')
-  await expect.poll(saved).toContain('"new"')
+  await expect.poll(saved).toContain('"replica:new"')
 })
