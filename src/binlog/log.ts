@@ -17,6 +17,13 @@ export interface LogPlace {
   readonly offset: number
 }
 
+/** Whether `end` is behind `place`. */
+export function isPast(end: LogPlace | null, place: LogPlace): boolean {
+  if (end === null) return false
+  if (end.ordinal !== place.ordinal) return end.ordinal > place.ordinal
+  return end.offset > place.offset
+}
+
 /** What is read began when the source was reset. */
 export interface LogLineage {
   /** Its first one. */

@@ -4,8 +4,9 @@ import type { Disk } from '../base/disk.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import { numberOf } from '../binlog/binlog-name.ts'
 import { BINLOG_MAGIC } from '../binlog/event-type.ts'
+import { readGtidsBefore } from '../binlog/file-head.ts'
+import { type RecoveredFile, recoverFile } from '../binlog/file-recovery.ts'
 import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
-import { type RecoveredFile, readGtidsBefore, recoverFile } from './file-recovery.ts'
 import { RecentSets } from './recent-sets.ts'
 import {
   type EpochRecord,

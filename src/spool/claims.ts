@@ -126,8 +126,8 @@ export class Claims {
 
   /**
    * Lets go of what made no progress for too long, and returns it: one that was given up must not
-   * fill the disk. Not of replicas of a lineage before `epoch`: a person is to be told of them until
-   * somebody has made them anew.
+   * fill the disk. Not of replicas of a lineage before `epoch`: a person is to be told of them
+   * until somebody has made them anew.
    */
   expire(epoch: number): Claim[] {
     const { ageMsMax, log } = this.#options

@@ -11,7 +11,7 @@ export interface LeftOut {
   readonly sinceMs: number
 }
 
-/** A replica's claim, by the name that the relay knows it by: its server_uuid, or `id:SERVER_ID`. */
+/** A replica's claim. `id`: as the relay names it, its server_uuid or `id:` and its server_id. */
 export function replicaClaim(id: string): ClaimName {
   return `replica:${id}`
 }

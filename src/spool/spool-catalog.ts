@@ -1,7 +1,8 @@
 import { LandbridgeError } from '../base/errors.ts'
 import type { GtidSet } from '../binlog/gtid-set.ts'
+import type { LogPlace } from '../binlog/log.ts'
 import type { CatalogState } from './catalog-recovery.ts'
-import type { EpochRecord, HeldPoint, SpoolEnd, SpoolFile } from './spool-file.ts'
+import type { EpochRecord, HeldPoint, SpoolFile } from './spool-file.ts'
 import { type Lineage, newestLineage, nextEpoch } from './spool-lineage.ts'
 
 /**
@@ -112,7 +113,7 @@ export class SpoolCatalog {
     return this.#checksum
   }
 
-  end(): SpoolEnd | null {
+  end(): LogPlace | null {
     const file = this.newestFile()
     return file === undefined ? null : { ordinal: file.ordinal, offset: file.bytes }
   }

@@ -147,14 +147,3 @@ export function recordName(name: string): string {
   const digest = createHash('sha256').update(name).digest('hex')
   return `sha256-${digest}${name.slice(name.lastIndexOf('.'))}`
 }
-
-export interface SpoolEnd {
-  readonly ordinal: number
-  readonly offset: number
-}
-
-export function isPast(end: SpoolEnd | null, position: SpoolEnd): boolean {
-  if (end === null) return false
-  if (end.ordinal !== position.ordinal) return end.ordinal > position.ordinal
-  return end.offset > position.offset
-}

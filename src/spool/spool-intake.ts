@@ -1,7 +1,7 @@
 import { LandbridgeError } from '../base/errors.ts'
 import type { EventHeader } from '../binlog/event-framer.ts'
+import { FileScanner } from '../binlog/file-scanner.ts'
 import type { GtidEvent } from '../binlog/gtid-event.ts'
-import { FileScanner } from './file-scanner.ts'
 import type { Spool } from './spool.ts'
 import type { SpoolFile } from './spool-file.ts'
 import type { ScannedBytes } from './sync-group.ts'

@@ -4,7 +4,7 @@ import { Condition } from '../base/condition.ts'
 import { type Disk, type ReadableFile, realDisk } from '../base/disk.ts'
 import type { Log } from '../base/log.ts'
 import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
-import type { BinaryLog } from '../binlog/log.ts'
+import { type BinaryLog, isPast, type LogPlace } from '../binlog/log.ts'
 import { type FileEnd, loadCatalog } from './catalog-recovery.ts'
 import { diskFailure } from './disk-failure.ts'
 import { FencedDisk } from './fenced-disk.ts'
@@ -19,8 +19,6 @@ import {
   type EpochSource,
   type HeldPoint,
   indexPath,
-  isPast,
-  type SpoolEnd,
   type SpoolFile,
 } from './spool-file.ts'
 import { refuseOtherFlavor } from './spool-flavor.ts'
@@ -178,7 +176,7 @@ export class Spool implements BinaryLog {
     return this.#catalog.checksum
   }
 
-  end(): SpoolEnd | null {
+  end(): LogPlace | null {
     return this.#catalog.end()
   }
 
@@ -216,7 +214,7 @@ export class Spool implements BinaryLog {
     return await this.#readers.open(file.path, this.disk)
   }
 
-  async waitPast(position: SpoolEnd, options: { readonly signal: AbortSignal }): Promise<void> {
+  async waitPast(position: LogPlace, options: { readonly signal: AbortSignal }): Promise<void> {
     while (!isPast(this.end(), position)) await this.#published.wait(options)
   }
 

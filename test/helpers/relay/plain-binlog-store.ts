@@ -1,15 +1,8 @@
 import { EventEmitter, once } from 'node:events'
 import { type FileHandle, open } from 'node:fs/promises'
-import type {
-  ClaimedFile,
-  ClaimName,
-  LogFile,
-  LogLineage,
-  LogPlace,
-  SourceIdentity,
-} from '../../../src/binlog/log.ts'
-import type { ReplicaClaims, ServedLog } from '../../../src/relay/served-log.ts'
-import type { ReplicaStanding } from '../../../src/status/replica-standing.ts'
+import type { LogFile, LogLineage, LogPlace, SourceIdentity } from '../../../src/binlog/log.ts'
+import type { ServedLog } from '../../../src/relay/served-log.ts'
+import { RecordedClaims } from './recorded-claims.ts'
 
 export interface StoreContent {
   readonly identity: SourceIdentity
@@ -20,14 +13,11 @@ export interface StoreContent {
   readonly gtids: string
 }
 
-/** A store of what it was last given; it retains nothing, but remembers what it was asked to. */
-export class PlainBinlogStore implements ServedLog, ReplicaClaims {
-  readonly claims = this
+/** A store of what it was last given. */
+export class PlainBinlogStore implements ServedLog {
+  readonly claims = new RecordedClaims(() => this.files())
   /** What each epoch stands on; where it is not said, nothing. */
   readonly epochs = new Map<number, string>()
-  /** The file that each claim keeps. */
-  readonly retained = new Map<ClaimName, string>()
-  outdated: readonly string[] = []
   currentLineage: LogLineage | null = null
   /** Files before this ordinal are taken for removed. */
   firstOrdinal = 1
@@ -49,10 +39,6 @@ export class PlainBinlogStore implements ServedLog, ReplicaClaims {
 
   lineage(): LogLineage | null {
     return this.currentLineage
-  }
-
-  standing(id: string): ReplicaStanding {
-    return this.outdated.includes(id) ? 'outdated' : 'sound'
   }
 
   files(): readonly LogFile[] {
@@ -92,23 +78,5 @@ export class PlainBinlogStore implements ServedLog, ReplicaClaims {
       if (end?.ordinal === position.ordinal && end.offset > position.offset) return
       await once(this.#changed, 'change', options)
     }
-  }
-
-  hasPlaceFor(): boolean {
-    return true
-  }
-
-  seniority(replica: string): number {
-    const at = [...this.retained.keys()].indexOf(`replica:${replica}`)
-    return at < 0 ? Number.POSITIVE_INFINITY : at
-  }
-
-  confirm(claim: ClaimName, { ordinal }: ClaimedFile): void {
-    const file = this.files().find((candidate) => candidate.ordinal === ordinal)
-    if (file !== undefined) this.retained.set(claim, file.name)
-  }
-
-  letGo(claim: ClaimName): void {
-    this.retained.delete(claim)
   }
 }

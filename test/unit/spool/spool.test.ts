@@ -208,7 +208,7 @@ describe('retention of a spool', () => {
     expect(await fixture.spool.applyRetention()).toHaveLength(1)
   })
 
-  test('keeps what a backup has claimed, over a restart, until it moves on or lets go', async () => {
+  test('keeps what a backup claims, over a restart, until it moves on', async () => {
     await using folder = await temporaryFolder()
     const claims = (spool: Spool) => spool.claims.list().map(({ claim, file }) => [claim, file])
     {

@@ -96,6 +96,6 @@ test('what such a replica needs is found by looking at few sets', () => {
   const claim = new FileClaim({ ...options, applied: () => applied })
   store.setsRead = 0
   claim.reach(store.files().at(-1) as LogFile)
-  expect(store.retained.get('replica:1')).toBe('b.002501')
+  expect(store.claims.kept.get('replica:1')).toBe('b.002501')
   expect(store.setsRead).toBeLessThanOrEqual(SETS_MAX)
 })

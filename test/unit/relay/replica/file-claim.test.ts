@@ -26,7 +26,7 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }))
 
 const upTo = (number: number) => `${SOURCE_UUID}:1-${number}`
-const needed = () => store.retained.get('replica:1')
+const needed = () => store.claims.kept.get('replica:1')
 const file = (ordinal: number) => store.files()[ordinal - 1] as LogFile
 
 function claimOf(options: Partial<FileClaimOptions> = {}): FileClaim {
