@@ -17,7 +17,7 @@ export interface SpoolClaimsOptions {
   readonly log: Log
   /** A claim whose consumer makes no progress for so long is let go. */
   readonly ageMsMax: number
-  readonly catalog: Pick<SpoolCatalog, 'lineage' | 'newestFile' | 'fileFrom'>
+  readonly catalog: () => Pick<SpoolCatalog, 'lineage' | 'newestFile' | 'fileFrom'>
 }
 
 /** A claim as it is shown. */
@@ -62,7 +62,7 @@ export class SpoolClaims implements LogClaims {
   }
 
   confirm(claim: ClaimName, needed: ClaimedFile, reached = needed): void {
-    const newest = this.#options.catalog.newestFile()?.ordinal ?? 0
+    const newest = this.#options.catalog().newestFile()?.ordinal ?? 0
     const progress = { reached: reached.ordinal, newest }
     // A crash must not forget whom this one served first.
     if (this.#claims.confirm(claim, needed, progress)) void this.trySave()
@@ -74,7 +74,7 @@ export class SpoolClaims implements LogClaims {
 
   /** Also of those that are not connected. */
   list(): ShownClaim[] {
-    const { catalog } = this.#options
+    const catalog = this.#options.catalog()
     return this.#claims.list().map((claim) => {
       const file = catalog.fileFrom(claim.ordinal)?.name ?? null
       return { ...claim, kind: kindOf(claim.claim), file }
@@ -119,7 +119,7 @@ export class SpoolClaims implements LogClaims {
    */
   async release(replica: string): Promise<boolean> {
     const { catalog, log } = this.#options
-    const epoch = catalog.newestFile()?.epoch ?? 0
+    const epoch = catalog().newestFile()?.epoch ?? 0
     if (!this.#replicas.release(replica, epoch, this.#lineageEpoch())) return false
     log.info({ replica }, 'keeps nothing for a replica any more')
     // A crash must not bring back what somebody decided.
@@ -226,6 +226,6 @@ export class SpoolClaims implements LogClaims {
 
   /** Where the newest lineage began; null while there is only one. */
   #lineageEpoch(): number | null {
-    return this.#options.catalog.lineage()?.epoch ?? null
+    return this.#options.catalog().lineage()?.epoch ?? null
   }
 }

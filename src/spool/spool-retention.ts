@@ -15,7 +15,7 @@ import { lineageEnds } from './spool-lineage.ts'
 
 export interface SpoolRetentionOptions {
   readonly policy: RetentionPolicy
-  readonly catalog: SpoolCatalog
+  readonly catalog: () => SpoolCatalog
   readonly claims: Pick<SpoolClaims, 'expire' | 'neededFrom' | 'trySave'>
   readonly removal: FileRemoval
   readonly clock: Clock
@@ -40,16 +40,16 @@ export class SpoolRetention {
 
   /** What would be removed, were it not of before a reset of the source. */
   heldBack(): HeldBack | null {
-    const { catalog } = this.#options
+    const catalog = this.#options.catalog()
     return catalog.lineage() === null ? null : heldBack(catalog.storedFiles(), this.#rules())
   }
 
   async #apply(): Promise<readonly SpoolFile[]> {
-    const { catalog, claims, removal, log } = this.#options
+    const { claims, removal, log } = this.#options
     claims.expire()
     await claims.trySave()
     // The newest file with a boundary stays, whatever was begun behind it: it says what is held.
-    const stored = catalog.storedFiles()
+    const stored = this.#options.catalog().storedFiles()
     const removed = await removal.remove(filesToRemove(stored, this.#rules()), stored)
     for (const { name: file, bytes } of removed) {
       log.info({ file, bytes }, 'removed a file by retention')
@@ -58,7 +58,8 @@ export class SpoolRetention {
   }
 
   #rules(): RetentionRules {
-    const { policy, catalog, claims, clock } = this.#options
+    const { policy, claims, clock } = this.#options
+    const catalog = this.#options.catalog()
     const newest = catalog.newestFile()?.epoch ?? 0
     const endedMs = lineageEnds(catalog.epochs(), newest)
     return { policy, neededFrom: claims.neededFrom(), nowMs: clock.wallMs(), endedMs }

@@ -38,7 +38,7 @@ async function buildSpool(directory: string): Promise<void> {
     const folder = join(directory, flavor)
     await using fixture = await SpoolFixture.open(folder)
     await fixture.writer.rewind()
-    await fixture.spool.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
+    await fixture.store.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
     for (const n of [1, 2] as const) {
       fixture.writer.beginFile(`binlog.00000${n}`, 0)
       await fixture.write(0, recordedFile(flavor, n))
@@ -125,7 +125,7 @@ class RecordFolder {
     }
     const path = join(folder, 'replicas.json')
     const claims = new SpoolClaims({
-      catalog: new SpoolCatalog(),
+      catalog: () => SpoolCatalog.empty,
       path,
       clock: new FakeClock(),
       disk: realDisk,

@@ -24,7 +24,7 @@ async function storeOne(path: string): Promise<void> {
   await using fixture = await SpoolFixture.open(path)
   await fixture.clock.advance(1_000)
   await fixture.writer.rewind()
-  await fixture.spool.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'))
+  await fixture.store.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'))
   fixture.writer.beginFile('binlog.000001', 0)
   await fixture.write(0, recordedFile('mysql', 1))
 }

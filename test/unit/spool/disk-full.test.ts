@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Disk, realDisk } from '../../../src/base/disk.ts'
 import { silentLog } from '../../../src/base/log.ts'
-import { Spool } from '../../../src/spool/spool.ts'
 import { SpoolCatalog } from '../../../src/spool/spool-catalog.ts'
 import { SpoolClaims } from '../../../src/spool/spool-claims.ts'
 import { SpoolFile } from '../../../src/spool/spool-file.ts'
+import { SpoolStore } from '../../../src/spool/spool-store.ts'
 import { TailWriter } from '../../../src/spool/tail-writer.ts'
 import { diskError } from '../../helpers/disk/failing-disk.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
@@ -32,10 +32,10 @@ function refuse(work: Work): void {
   throw diskError('ENOSPC')
 }
 
-class FullSpool extends Spool {
-  override async closeFile(...file: Parameters<Spool['closeFile']>): Promise<void> {
+class FullStore extends SpoolStore {
+  override async closeNewest(): Promise<void> {
     refuse('closeFile')
-    await super.closeFile(...file)
+    await super.closeNewest()
   }
 
   /** The last thing that a rewind does. */
@@ -66,7 +66,7 @@ const disk: Disk = {
 async function opened(path: string): Promise<SpoolFixture> {
   full.clear()
   const fixture = await SpoolFixture.open(path, {
-    createSpool: (options) => new FullSpool(options),
+    createStore: (options) => new FullStore(options),
     disk,
   })
   await fixture.writer.rewind()
@@ -217,7 +217,7 @@ describe('what a full disk left behind', () => {
     const path = join(folder.path, 'later', 'replicas.json')
     const clock = new FakeClock()
     const claims = new SpoolClaims({
-      catalog: new SpoolCatalog(),
+      catalog: () => SpoolCatalog.empty,
       path,
       clock,
       disk,
@@ -238,7 +238,7 @@ describe('what a full disk left behind', () => {
     let opens = 0
     let closes = 0
     const path = join(folder.path, 'later', 'binlog.000001')
-    const file = new SpoolFile({ ...FILE, path })
+    const file = new SpoolFile({ ...FILE, path }, '')
     await mkdir(join(folder.path, 'later'))
     full.clear()
     const counting: Disk = {

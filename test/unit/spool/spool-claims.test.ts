@@ -32,7 +32,14 @@ let lineage: EpochRecord | null
 
 async function opened({ isNew = false } = {}): Promise<SpoolClaims> {
   const catalog = { newestFile: () => newest, lineage: () => lineage, fileFrom: () => newest }
-  const options = { path, clock, catalog, disk: realDisk, log: silentLog, ageMsMax: 1_000 }
+  const options = {
+    path,
+    clock,
+    catalog: () => catalog,
+    disk: realDisk,
+    log: silentLog,
+    ageMsMax: 1_000,
+  }
   const claims = new SpoolClaims(options)
   await claims.load(isNew)
   return claims

@@ -40,9 +40,9 @@ afterEach(async () => {
 
 /** A relay over a real spool with one file, at a time when everybody may connect. */
 async function serve(flavor: Flavor): Promise<number> {
-  const { spool, writer, clock } = fixture
+  const { spool, store, writer, clock } = fixture
   await writer.rewind()
-  await spool.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
+  await store.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
   writer.beginFile('binlog.000001', 0)
   await fixture.write(0, recordedFile(flavor, 1))
   relay = plainRelay(spool, clock)
