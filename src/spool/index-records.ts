@@ -56,8 +56,8 @@ export class IndexRecords {
   }
 
   /**
-   * Records the newest file as far as it goes when it is its turn; `newest` says that then. Not when
-   * it is another one by then: that of before is closed, with a record of its own.
+   * Records the newest file as far as it goes when it is its turn; `newest` says that then. Not
+   * when it is another one by then: that of before is closed, with a record of its own.
    */
   async checkpoint({ ordinal }: SpoolFile, newest: () => ClosedEnd | null): Promise<void> {
     await this.#inTurn(async () => {

@@ -84,7 +84,8 @@ export class SpoolCatalog {
   static readonly empty = new SpoolCatalog(NOTHING, null)
 
   /** As it was found on the disk. */
-  static of({ files, epochs, gtids, checksum }: CatalogState): SpoolCatalog {
+  static of(found: Pick<CatalogState, 'files' | 'epochs' | 'gtids' | 'checksum'>): SpoolCatalog {
+    const { files, epochs, gtids, checksum } = found
     const epoch = epochs.at(-1) ?? null
     const stored = files.filter(({ bytes }) => bytes > 0)
     const newest = stored.at(-1) ?? null

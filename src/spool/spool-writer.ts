@@ -1,20 +1,23 @@
 import type { Clock } from '../base/clock.ts'
 import { Condition } from '../base/condition.ts'
-import { isAbortError, LandbridgeError } from '../base/errors.ts'
+import { isAbortError, type LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { TroubleNow } from '../base/trouble.ts'
 import { isBinlogName, unusableName } from '../binlog/binlog-name.ts'
 import { diskFailure, isDiskFull, syncFailure } from './disk-failure.ts'
 import { DISK_RETRY_MS, DiskTrouble } from './disk-trouble.ts'
+import { EpochWriter } from './epoch-writer.ts'
 import { NewestFile } from './newest-file.ts'
 import type { EpochSource, FileFigures, HeldPoint } from './spool-file.ts'
 import { SpoolIntake } from './spool-intake.ts'
 import type { EpochBeginning } from './spool-lineage.ts'
 import type { KnownSpool } from './spool-presence.ts'
+import type { SpoolState } from './spool-state.ts'
 import type { SpoolStore } from './spool-store.ts'
 import type { ScannedBytes, SyncGroup } from './sync-group.ts'
 import { SyncLine } from './sync-line.ts'
 import type { TailWriter } from './tail-writer.ts'
+import { WriteQueue } from './write-queue.ts'
 
 export interface SpoolWriterOptions {
   readonly store: SpoolStore
@@ -26,51 +29,30 @@ export interface SpoolWriterOptions {
   readonly onBroken: (error: LandbridgeError) => void
 }
 
-type QueueItem = { readonly kind: 'file'; readonly tail: TailWriter } | ScannedBytes
-
-/** One writev call takes at most so much. */
-const BATCH_BYTES = 4 * 1024 * 1024
-const BATCH_BUFFERS_MAX = 512
 /**
- * A spool in the hands of its writer.
- *
- *     closed ──open──▶ recovering ──whole again──▶ taking ──disk failed, bytes refused──▶ broken
- *       ▲ ▲                │                       │  ▲                                   │  │
- *       │ └─────fails──────┘                       │  └──────────cut back (rewind)────────┘  │
- *       └───────────────────close──────────────────┴─────────────────────────────────────────┘
- */
-export type SpoolState =
-  /** Nobody here has the fence. */
-  | { readonly state: 'closed' }
-  /** `sinceMs`: wall clock. */
-  | { readonly state: 'recovering'; readonly sinceMs: number }
-  | { readonly state: 'taking' }
-  /** Bytes that come are dropped: behind what is missing there would be a hole. */
-  | { readonly state: 'broken' }
-
-/**
- * The writing half of a spool: opened with its fence, and the only one that changes it. Writes what the link delivers: scanned on arrival (so bad bytes are refused before they are
- * stored), written in batches, synced in groups, then published and acknowledged.
+ * The writing half of a spool: opened with its fence, and the only one that changes it. Writes
+ * what the link delivers: scanned on arrival (so bad bytes are refused before they are stored),
+ * written in batches, synced in groups, then published and acknowledged.
  *
  *     append ──▶ queue (bounded by the link's window) ──▶ writev ──▶ fdatasync ──▶ publish, ack
  *
  * While one group is synced the next one is written; one sync runs at a time, and it publishes only
  * what was written before it began. Files change hands, and a rewind cuts, only when none runs.
  *
- * Owner of the newest file. `rewind` is the only way back: it drops what is not synced. Who asks for
- * it waits, in whatever state; what comes meanwhile is dropped.
+ * Owner of the newest file. `rewind` is the only way back: it drops what is not synced. Who
+ * asks for it waits, in whatever state; what comes meanwhile is dropped.
  */
 export class SpoolWriter {
   readonly #options: SpoolWriterOptions
   readonly #store: SpoolStore
   readonly #changed = new Condition()
   readonly #intake: SpoolIntake
+  readonly #queue = new WriteQueue()
   readonly #newest: NewestFile
   readonly #syncs: SyncLine
   readonly #trouble: DiskTrouble
+  readonly #epochs: EpochWriter
   #state: SpoolState = { state: 'closed' }
-  #queue: QueueItem[] = []
-  #queuedBytes = 0
   /** Asked for, and not done yet. */
   #rewind: PromiseWithResolvers<void> | null = null
 
@@ -80,6 +62,7 @@ export class SpoolWriter {
     this.#intake = new SpoolIntake(options.store)
     this.#newest = new NewestFile(options.store, options.log)
     this.#trouble = new DiskTrouble(options)
+    this.#epochs = new EpochWriter({ ...options, trouble: this.#trouble })
     this.#syncs = new SyncLine({
       clock: options.clock,
       sync: (group) => this.#sync(group),
@@ -97,7 +80,7 @@ export class SpoolWriter {
   }
 
   get queuedBytes(): number {
-    return this.#queuedBytes
+    return this.#queue.bytes
   }
 
   /**
@@ -132,8 +115,8 @@ export class SpoolWriter {
         if (this.#rewind !== null && this.#syncs.isSyncing) await this.#syncs.idle()
         else if (this.#syncs.hasFailed) await this.#failed(this.#syncFailure(), signal)
         else if (this.#rewind !== null) await this.#doRewind(signal)
-        else if (this.#syncs.isDue(this.#queue.length === 0)) this.#syncs.begin()
-        else if (this.#queue.length > 0) await this.#step(signal)
+        else if (this.#syncs.isDue(this.#queue.isEmpty)) this.#syncs.begin()
+        else if (!this.#queue.isEmpty) await this.#step(signal)
         else if (this.#trouble.isFull && !this.#syncs.isSyncing) await this.#lookForRoom(signal)
         else await this.#changed.wait({ signal })
       }
@@ -158,7 +141,7 @@ export class SpoolWriter {
 
   /** Drops everything that is not synced and says what is held. */
   async rewind(): Promise<HeldPoint | null> {
-    this.#queue = []
+    this.#queue.clear()
     this.#rewind ??= Promise.withResolvers<void>()
     this.#changed.notifyAll()
     await this.#rewind.promise
@@ -170,36 +153,19 @@ export class SpoolWriter {
     beginning: EpochBeginning,
     options: { readonly signal: AbortSignal },
   ): Promise<void> {
-    for (;;) {
-      try {
-        await this.#store.beginEpoch(beginning)
-        this.#trouble.over('ERR_DISK_FULL', 'ERR_SPOOL_FLAVOR')
-        return
-      } catch (error) {
-        this.#trouble.metFlavor(error)
-        if (!(error instanceof LandbridgeError && error.code === 'ERR_DISK_FULL')) throw error
-        await this.#trouble.metFull(error)
-        await this.#options.clock.sleep(DISK_RETRY_MS, options)
-      }
-    }
+    await this.#epochs.begin(beginning, options)
   }
 
   /** The same lineage goes on. Throws ERR_SPOOL_FLAVOR. */
   async renewSource(source: EpochSource): Promise<void> {
-    try {
-      await this.#store.renewSource(source)
-      this.#trouble.over('ERR_SPOOL_FLAVOR')
-    } catch (error) {
-      this.#trouble.metFlavor(error)
-      throw error
-    }
+    await this.#epochs.renewSource(source)
   }
 
   /** The bytes that follow belong to `name` from `offset` on. Throws ERR_SPOOL_POSITION. */
   beginFile(name: string, offset: number): void {
     if (!this.#isTaking) return
     if (isBinlogName(name)) {
-      this.#queue.push({ kind: 'file', tail: this.#intake.file(name, offset) })
+      this.#queue.add({ kind: 'file', tail: this.#intake.file(name, offset) })
       this.#changed.notifyAll()
     } else {
       // Nothing of this stream can be stored; the link is of all streams and goes on.
@@ -216,13 +182,12 @@ export class SpoolWriter {
     if (!this.#isTaking) return
     this.#intake.requireAt(offset)
     try {
-      this.#queue.push(this.#intake.scan(bytes, readAtMs, written))
+      this.#queue.add(this.#intake.scan(bytes, readAtMs, written))
     } catch (error) {
       // Nothing behind bad bytes may be stored, or there would be a hole: a rewind comes next.
       this.#state = { state: 'broken' }
       throw error
     }
-    this.#queuedBytes += bytes.length
     this.#changed.notifyAll()
   }
 
@@ -233,10 +198,10 @@ export class SpoolWriter {
   /** One batch of writes, or the next file. */
   async #step(signal: AbortSignal): Promise<void> {
     try {
-      const first = this.#queue[0]
-      if (first?.kind === 'file') {
-        await this.#switchTo(first.tail)
-        this.#queue.shift()
+      const file = this.#queue.nextFile
+      if (file !== null) {
+        await this.#switchTo(file)
+        this.#queue.fileDone(file)
         return
       }
       await this.#writeBatch()
@@ -247,20 +212,11 @@ export class SpoolWriter {
   }
 
   async #writeBatch(): Promise<void> {
-    const items: ScannedBytes[] = []
-    let bytes = 0
-    for (const item of this.#queue) {
-      const isFull = bytes >= BATCH_BYTES || items.length >= BATCH_BUFFERS_MAX
-      if (item.kind !== 'bytes' || isFull) break
-      items.push(item)
-      bytes += item.byteLength
-    }
-    const queue = this.#queue
+    const items = this.#queue.batch()
     const tail = await this.#newest.write(items.map((item) => item.bytes))
     for (const item of items) item.written?.()
-    // A rewind may have replaced the queue meanwhile; then this batch is cut off again.
-    if (this.#queue !== queue) return
-    queue.splice(0, items.length)
+    // A rewind may have dropped them meanwhile; then this batch is cut off again.
+    if (!this.#queue.done(items)) return
     for (const item of items) this.#syncs.add(tail, item)
   }
 
@@ -288,7 +244,7 @@ export class SpoolWriter {
     this.#trouble.synced(mayBeOver)
     if (this.#rewind !== null) return
     const commitMs = batches.flatMap((batch) => batch.commitMs)
-    this.#queuedBytes -= bytes
+    this.#queue.synced(bytes)
     const figures = this.#grown(tail, last, commitMs.length)
     const gtids = batches.map((batch) => batch.gtids)
     const file = this.#store.publish({ ordinal, figures, checksum: last.hasChecksum, gtids })
@@ -330,9 +286,8 @@ export class SpoolWriter {
       }
       done?.reject(failure)
     }
-    this.#queue = []
+    this.#queue.reset()
     this.#syncs.drop()
-    this.#queuedBytes = 0
     this.#intake.reset()
     this.#state = { state: 'taking' }
     this.#rewind = null
@@ -362,7 +317,7 @@ export class SpoolWriter {
   /** What the disk refused went with its session: only a look says whether there is room now. */
   async #lookForRoom(signal: AbortSignal): Promise<void> {
     if (!(await this.#trouble.lookForRoom(this.#changed, signal))) return
-    if (this.#queue.length === 0 && this.#rewind === null) this.#trouble.over('ERR_DISK_FULL')
+    if (this.#queue.isEmpty && this.#rewind === null) this.#trouble.over('ERR_DISK_FULL')
   }
 
   /** A full disk is waited for; anything else, and bytes that no sync saved, end the session. */
@@ -376,7 +331,7 @@ export class SpoolWriter {
     if (this.#rewind !== null) return
     if (isDiskFull(cause)) return await clock.sleep(DISK_RETRY_MS, { signal })
     this.#state = { state: 'broken' }
-    this.#queue = []
+    this.#queue.clear()
     // Behind a failed sync no other one may vouch for what was written meanwhile.
     this.#syncs.drop()
     await this.#tellSyncFailure()
