@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { ignoreMissing } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
 import { type Disk, type ReadableFile, realDisk } from '../base/disk.ts'
-import { LandbridgeError } from '../base/errors.ts'
+import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
 import { Turns } from '../base/turns.ts'
 import { baseOf, isBinlogName, numberOf } from './binlog-name.ts'
 import { endsClosed } from './file-end.ts'
@@ -15,8 +15,9 @@ import {
   type LogPlace,
   type SourceIdentity,
 } from './log.ts'
-import { LogTail, syncRead } from './log-tail.ts'
+import { LogTail } from './log-tail.ts'
 import { removedMeanwhile } from './removed-file.ts'
+import { syncRead } from './sync-read.ts'
 
 export interface FolderLogOptions {
   readonly directory: string
@@ -65,6 +66,8 @@ export class FolderLog implements BinaryLog {
   readonly #turns = new Turns()
   #known: readonly KnownFile[] = []
   #shown = NOTHING
+  /** Of a sync: no later one may vouch for what it did not save. */
+  #failure: LandbridgeError | null = null
 
   constructor(options: FolderLogOptions) {
     this.#options = options
@@ -74,11 +77,16 @@ export class FolderLog implements BinaryLog {
   /**
    * Looks at the folder again. Throws ERR_BINLOG_FOLDER where its files are no log,
    * ERR_BINLOG_ENCRYPTED, ERR_NOT_A_BINLOG and the system's errors; what was known stays then.
+   * ERR_BINLOG_SYNC is thrown from then on.
    */
   async refresh({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     const release = await this.#turns.take(signal)
     try {
+      if (this.#failure !== null) throw this.#failure
       await this.#look(signal)
+    } catch (error) {
+      if (isLandbridgeError(error) && error.code === 'ERR_BINLOG_SYNC') this.#failure = error
+      throw error
     } finally {
       release()
     }
@@ -152,7 +160,8 @@ export class FolderLog implements BinaryLog {
       known.push({ file, head, end: await this.#follow(file, head, end, isLast, signal) })
     }
     if (known.length !== this.#known.length || known.at(-1)?.file.name !== newest) {
-      await this.#disk.syncDirectory(this.#options.directory)
+      const { directory } = this.#options
+      await syncRead(directory, () => this.#disk.syncDirectory(directory))
     }
     this.#known = known
     this.#shown = this.#toShow(known)
@@ -244,7 +253,7 @@ export class FolderLog implements BinaryLog {
     const file = await this.#disk.open(path, 'r')
     try {
       if (!(await endsClosed(file, size, checksum))) return false
-      await syncRead(file)
+      await syncRead(path, () => file.datasync())
       return true
     } finally {
       await file.close()

@@ -1,9 +1,9 @@
-import type { Disk, DiskFile } from '../base/disk.ts'
-import { codeOf } from '../base/errors.ts'
+import type { Disk } from '../base/disk.ts'
 import type { Flavor } from '../base/flavor.ts'
 import { FileScanner, scanOn } from './file-scanner.ts'
 import { addGtidEvent } from './gtid-event.ts'
 import { type GtidSet, parseGtidSet } from './gtid-set.ts'
+import { syncRead } from './sync-read.ts'
 
 export interface LogTailOptions {
   readonly path: string
@@ -54,7 +54,10 @@ export class LogTail {
     return this.#stoppedBy
   }
 
-  /** Reads what came since, and makes sure that a loss of power could not take it again. */
+  /**
+   * Reads what came since, and makes sure that a loss of power could not take it again. Throws
+   * ERR_BINLOG_SYNC, and the system's errors.
+   */
   async follow(signal: AbortSignal): Promise<void> {
     const { path, disk } = this.#options
     const file = await disk.open(path, 'r')
@@ -62,22 +65,10 @@ export class LogTail {
       const { size } = await file.stat()
       this.#stoppedBy ??= await scanOn(this.#scanner, file, size, signal)
       if (this.#scanner.boundary === this.#bytes) return
-      await syncRead(file)
+      await syncRead(path, () => file.datasync())
       this.#bytes = this.#scanner.boundary
     } finally {
       await file.close()
     }
-  }
-}
-
-/** A file system that can only be read has nothing that could be lost. */
-const CANNOT_SYNC = ['EINVAL', 'EROFS']
-
-/** What was read of a file may be only in the page cache: whoever wrote it need not have synced. */
-export async function syncRead(file: DiskFile): Promise<void> {
-  try {
-    await file.datasync()
-  } catch (error) {
-    if (!CANNOT_SYNC.includes(codeOf(error))) throw error
   }
 }

@@ -137,7 +137,7 @@ export class Claims {
     for (const { claim, epoch: served, ageMs } of old) {
       this.bury(claim, served)
       const days = Math.floor(ageMs / DAY_MS)
-      const what = `keeps nothing any more for who made no progress for ${days} days`
+      const what = `keeps nothing any more for a consumer that made no progress for ${days} days`
       log.warn({ claim }, what)
     }
     return old
