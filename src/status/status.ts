@@ -128,8 +128,9 @@ export interface LinkStatus {
 /** A place in a stream's binlog. */
 export interface PositionStatus {
   readonly epoch: number | null
-  readonly file: string
-  readonly offset: number
+  /** Null, and `offset` too, of a source whose log is one sequence without files. */
+  readonly file: string | null
+  readonly offset: number | null
   readonly gtids: string
 }
 

@@ -255,8 +255,10 @@ function sourceText({ source }: StreamStatus): string {
 
 function positionText(position: PositionStatus | null): string {
   if (position === null) return '-'
-  const epoch = position.epoch === null ? '' : ` (epoch ${position.epoch})`
-  return `${position.file}:${position.offset}${epoch}`
+  const { epoch, file, offset, gtids } = position
+  const of = epoch === null ? '' : ` (epoch ${epoch})`
+  // A source without files: its GTIDs are all there is.
+  return file === null ? `${gtids || '-'}${of}` : `${file}:${offset}${of}`
 }
 
 function transferText(bytes: {

@@ -137,6 +137,13 @@ describe('status for people', () => {
     expect(text).toMatch(/kept for +backup nightly, from binlog\.000012/)
   })
 
+  test('a place without a file is shown by its GTIDs', () => {
+    const position = { epoch: null, file: null, offset: null, gtids: '0-1-7' }
+    const source = { ...drStream.source, position }
+    const text = render({ ...drStatus, streams: [{ ...drStream, source }] }, plain)
+    expect(text).toMatch(/source position +0-1-7\n/)
+  })
+
   test('nothing is known yet, and the tunnel is somebody else’s', async () => {
     const lag = { bytes: null, transactions: null, ms: null, provenAgoMs: null, recent: null }
     const source = {
