@@ -24,7 +24,6 @@ import {
 import { refuseOtherFlavor } from './spool-flavor.ts'
 import type { EpochBeginning } from './spool-lineage.ts'
 import { type KnownSpool, refuseAbsent } from './spool-presence.ts'
-import type { ShownCatalog } from './spool-reader.ts'
 import { writeEpoch } from './spool-records.ts'
 import { SpoolRetention } from './spool-retention.ts'
 import { type Tolerate, tolerating } from './tolerate.ts'
@@ -59,7 +58,7 @@ export class SpoolStore {
   readonly spool: Spool
   readonly #options: SpoolStoreOptions
   readonly #tolerate: Tolerate
-  readonly #shown: { now: SpoolCatalog; readonly replaced: Condition } & ShownCatalog
+  readonly #shown: { now: SpoolCatalog; readonly replaced: Condition }
   readonly #records: IndexRecords
   readonly #removal: FileRemoval
   readonly #retention: SpoolRetention
