@@ -1,5 +1,6 @@
 import { appendFile, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../../src/base/clock.ts'
 import { type Disk, realDisk } from '../../../src/base/disk.ts'
@@ -168,6 +169,34 @@ describe('a folder', () => {
     await log.refresh({ signal })
     expect(scanned).toEqual(['2', '4'])
     expect(log.gtids()).toBe(`${UUID}:1-20`)
+  })
+
+  test('is read a window at a time, however large an event is', async () => {
+    let longest = 0
+    const disk: Disk = {
+      ...realDisk,
+      open: async (path, flags) => {
+        const file = await realDisk.open(path, flags)
+        const read = file.read.bind(file)
+        file.read = (buffer, offset, length, position) => {
+          longest = Math.max(longest, length)
+          return read(buffer, offset, length, position)
+        }
+        return file
+      },
+    }
+    const gtid = { domainId: 0, serverId: 1, sequence: 7n }
+    const bytes = new BinlogBytes().gtidList(gtid)
+    bytes.mariadbTransaction({ ...gtid, sequence: 8n }, 12 * 1024 * 1024)
+    const content = bytes.take()
+    // The version says which flavor it is.
+    content.write('10.11.19-MariaDB-log', 4 + 19 + 2, 'latin1')
+    const head = 4 + content.readUInt32LE(4 + 9)
+    content.writeUInt32LE(crc32(content.subarray(4, head - 4)), head - 4)
+    await put('binlog.000001', content)
+    const log = await look({ disk })
+    expect([log.gtids(), log.end()?.offset]).toEqual(['0-1-8', content.length])
+    expect(longest).toBe(1024 * 1024)
   })
 
   test('has files of others beside: which are meant can be said', async () => {
