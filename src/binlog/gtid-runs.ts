@@ -24,6 +24,11 @@ interface MariadbRun {
 export class GtidRuns {
   readonly #runs: (MysqlRun | MariadbRun)[] = []
 
+  /** How many of them: what adding them costs. */
+  get size(): number {
+    return this.#runs.length
+  }
+
   /** An anonymous transaction has no GTID and adds nothing. */
   add(event: GtidEvent): void {
     const run = this.#runs.at(-1)

@@ -17,6 +17,13 @@ export interface LogPlace {
   readonly offset: number
 }
 
+/** Whether `end` is behind `place`. */
+export function isPast(end: LogPlace | null, place: LogPlace): boolean {
+  if (end === null) return false
+  if (end.ordinal !== place.ordinal) return end.ordinal > place.ordinal
+  return end.offset > place.offset
+}
+
 /** What is read began when the source was reset. */
 export interface LogLineage {
   /** Its first one. */
@@ -32,6 +39,34 @@ export interface SourceIdentity {
   readonly serverUuid: string | null
   /** MariaDB only. */
   readonly gtidDomainId: number | null
+}
+
+/**
+ * What consumes a log. `reader`: somebody who is served files, has no name, and needs nothing any
+ * more once it is gone.
+ */
+export type ClaimKind = 'replica' | 'reader' | 'backup' | 'follower'
+
+/** `replica:` with its server_uuid or `id:SERVER_ID`, `reader:CONNECTION`, `backup:NAME`. */
+export type ClaimName = `${ClaimKind}:${string}`
+
+/** A file by its place in the order of files. */
+export type ClaimedFile = Pick<LogFile, 'ordinal' | 'epoch'>
+
+/**
+ * What consumers of a log still need, by name: retention never passes it, unless its limit is a
+ * hard one. A claim outlives a restart of whoever keeps the log; that of a reader does not.
+ */
+export interface LogClaims {
+  /** To be asked before a first claim: of each kind there are only so many. */
+  hasPlaceFor(claim: ClaimName): boolean
+  /**
+   * Keeps `needed` and newer files from retention. `reached` (default: `needed`): how far the
+   * consumer has come. A claim whose consumer does not move on is let go in the end, and taken
+   * again when it does.
+   */
+  confirm(claim: ClaimName, needed: ClaimedFile, reached?: ClaimedFile): void
+  letGo(claim: ClaimName): void
 }
 
 /**

@@ -51,7 +51,7 @@ export class CopyHalf implements StreamHalf {
       ...{ stream: config.name, dataDir: options.dataDir, config: config.spool, clock, log },
       onSynced: (bytes, commitMs) => this.#synced(bytes, commitMs),
       onBroken: (error) => this.#receiver.broken(error),
-      beforeRetention: () => this.#replicas.confirmPins(),
+      beforeRetention: () => this.#replicas.confirmClaims(),
     })
     const { spool } = this.spool
     this.#lag = new LagMeter({ ...options, stream: config.name, spool })
@@ -84,7 +84,7 @@ export class CopyHalf implements StreamHalf {
   }
 
   async releaseReplica(replica: string): Promise<boolean> {
-    return await this.spool.spool.releasePin(replica)
+    return await this.spool.spool.claims.release(replica)
   }
 
   refused(): RefusedStatus[] {

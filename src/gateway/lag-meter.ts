@@ -24,8 +24,8 @@ export interface LagMeterOptions {
 
 /** A place of the source, and when it was heard of on this gateway's monotonic clock. */
 interface KnownPlace {
-  readonly file: string
-  readonly offset: number
+  readonly file: string | null
+  readonly offset: number | null
   readonly gtids: string | null
   readonly atMs: number
 }

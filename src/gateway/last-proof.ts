@@ -24,8 +24,8 @@ const schema = z.object({
   /** By this machine's wall clock. */
   provenAtMs: z.number(),
   missingSinceMs: z.number().nullable(),
-  file: z.string().max(255),
-  offset: z.number().int().nonnegative(),
+  file: z.string().max(255).nullable(),
+  offset: z.number().int().nonnegative().nullable(),
   gtids: z.string().nullable(),
   bytes: z.number().int().nonnegative().nullable(),
   transactions: z.number().int().nonnegative().nullable(),

@@ -104,7 +104,8 @@ function createPort(options: OriginCopyOptions, reader: SourceReader): SourcePor
     },
     async watch(onSample, signal): Promise<void> {
       const take = (sample: Sample): void => {
-        reader.seen(sample)
+        const { file, offset } = sample
+        if (file !== null && offset !== null) reader.seen({ file, offset })
         onSample(sample)
       }
       await watch.join(take, signal)

@@ -5,13 +5,16 @@ import { replicaKey } from '../mysql/replica-name.ts'
 import type { RelayStatus } from '../relay/relay-server.ts'
 import { resetText } from '../relay/replica/lineage-guard.ts'
 import type { Spool } from '../spool/spool.ts'
+import type { SpoolClaims } from '../spool/spool-claims.ts'
 import { standingRemedy } from '../status/replica-standing.ts'
 import type { Problem } from '../status/status.ts'
 
 /** What is known of those who read a spool. */
 export interface ReplicaFacts {
   readonly stream: string
-  readonly spool: Pick<Spool, 'lineage' | 'leftOut' | 'outdatedReplicas' | 'standing'>
+  readonly spool: Pick<Spool, 'lineage'> & {
+    readonly claims: Pick<SpoolClaims, 'leftOut' | 'outdatedReplicas' | 'standing'>
+  }
   /** Null where none is served. */
   readonly relay: RelayStatus | null
   /** Of the replica that can be asked; null where none can. */
@@ -25,8 +28,8 @@ export function resetProblems({ stream, spool, relay, asked }: ReplicaFacts): Pr
   const { startedAtMs: sinceMs, epoch } = lineage
   const identity = asked?.identity ?? null
   const met = [...(relay?.replicas ?? []), ...(identity === null ? [] : [identity])]
-  const named = new Set([...spool.outdatedReplicas(), ...met.map(replicaKey)])
-  const refused = [...named].map((id) => ({ id, standing: spool.standing(id) }))
+  const named = new Set([...spool.claims.outdatedReplicas(), ...met.map(replicaKey)])
+  const refused = [...named].map((id) => ({ id, standing: spool.claims.standing(id) }))
   const problems: Problem[] = []
   for (const standing of ['outdated', 'doubtful'] as const) {
     const ids = refused.flatMap((replica) => (replica.standing === standing ? [replica.id] : []))
@@ -94,7 +97,7 @@ function stopRemedy(reason: string): string {
 function filterProblems(
   asked: ReplicaPollerStatus,
   where: string,
-  spool: Pick<Spool, 'leftOut'>,
+  spool: ReplicaFacts['spool'],
 ): Problem[] {
   const { identity, filters, filteredSinceMs } = asked
   const code = 'ERR_REPLICA_FILTERED'
@@ -104,7 +107,7 @@ function filterProblems(
     return [{ code, severity: 'error', where, message, remedy: FILTER_REMEDY, sinceMs }]
   }
   const id = identity === null ? '' : replicaKey(identity)
-  const leftOut = spool.leftOut(id)
+  const leftOut = spool.claims.leftOut(id)
   if (leftOut === null) return []
   const { settings, sinceMs } = leftOut
   const message = `the replica left out data, and cannot take over: it had ${settings}`

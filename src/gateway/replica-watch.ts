@@ -59,8 +59,8 @@ export class ReplicaWatch {
   }
 
   /** What each replica needs is confirmed before retention looks at it. */
-  confirmPins(): void {
-    this.#relay?.confirmPins()
+  confirmClaims(): void {
+    this.#relay?.confirmClaims()
   }
 
   refused(): RefusedStatus[] {
@@ -88,8 +88,10 @@ export class ReplicaWatch {
   /** The relay's sessions, with what the one replica that can be asked says of itself. */
   status(): ReplicaStatus[] {
     const { config, spool, lag } = this.#options
-    const kept = new Map(spool.pins().map(({ id, file }) => [id, file]))
-    const retained = (replica: ReplicaName) => kept.get(replicaKey(replica)) ?? null
+    const kept = new Map<string, string | null>(
+      spool.claims.list().map(({ claim, file }) => [claim, file]),
+    )
+    const retained = (replica: ReplicaName) => kept.get(`replica:${replicaKey(replica)}`) ?? null
     const sessions = (this.#relay?.status().replicas ?? []).map((session) => ({
       ...session,
       retainsFile: retained(session),
@@ -97,7 +99,7 @@ export class ReplicaWatch {
     const asked = this.#poller?.status()
     if (asked === undefined || asked.identity === null) return sessions
     const { identity } = asked
-    const standing = spool.standing(replicaKey(identity))
+    const standing = spool.claims.standing(replicaKey(identity))
     const refused = isRefused(standing) ? REFUSED[standing] : null
     const own = {
       appliedGtids: asked.appliedGtids,
@@ -107,7 +109,7 @@ export class ReplicaWatch {
       delaySeconds: asked.delaySeconds,
       remainingDelaySeconds: asked.remainingDelaySeconds,
       filters: asked.filters,
-      leftOut: spool.leftOut(replicaKey(identity))?.settings ?? null,
+      leftOut: spool.claims.leftOut(replicaKey(identity))?.settings ?? null,
       unlogged: lackedUnlogged(lag.unlogged(), asked)?.gtids || null,
     }
     const at = sessions.findIndex((session) => session.serverId === identity.serverId)
@@ -161,7 +163,7 @@ export class ReplicaWatch {
       onApplied: (gtids) => lag.applied(gtids),
       onReplication: ({ filters, isApplying }, asked) => {
         if (filters === null || !losesData(filters, isApplying)) return
-        spool.noteLeftOut(replicaKey(asked), filters.join(', '))
+        spool.claims.noteLeftOut(replicaKey(asked), filters.join(', '))
       },
       isBehind: () => lag.isBehind,
     })

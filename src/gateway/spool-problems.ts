@@ -1,6 +1,8 @@
 import type { LandbridgeError } from '../base/errors.ts'
 import type { TroubleNow } from '../base/trouble.ts'
-import type { Spool } from '../spool/spool.ts'
+import type { HeldBack } from '../spool/retention.ts'
+import type { SpoolClaims } from '../spool/spool-claims.ts'
+import type { Lineage } from '../spool/spool-lineage.ts'
 import { problemOf } from '../status/problem-of.ts'
 import type { Problem } from '../status/status.ts'
 
@@ -20,10 +22,10 @@ export function diskProblems(
 /** As long as what is of before a reset stays beyond the limits that are set. */
 export function heldProblems(
   stream: string,
-  spool: Pick<Spool, 'heldBack' | 'lineage'>,
+  held: HeldBack | null,
+  lineage: Lineage | null,
   isFull: boolean,
 ): Problem[] {
-  const held = spool.heldBack()
   if (held === null) return []
   const { files, bytes, untilMs } = held
   const until = new Date(untilMs).toISOString().slice(0, 16)
@@ -39,13 +41,13 @@ export function heldProblems(
         'If you did not reset the source, somebody else may have, to get rid of them: copy the ' +
         "spool's folders of before away. If it was you and you need the room, set a shorter " +
         'retention.minimumHold and restart the gateway.',
-      sinceMs: spool.lineage()?.startedAtMs ?? untilMs,
+      sinceMs: lineage?.startedAtMs ?? untilMs,
     },
   ]
 }
 
 /** Until a person has removed the file that lies aside. */
-export function recordProblems(stream: string, damaged: Spool['damagedPins']): Problem[] {
+export function recordProblems(stream: string, damaged: SpoolClaims['damaged']): Problem[] {
   if (damaged === null) return []
   const { path, sinceMs } = damaged
   return [

@@ -11,9 +11,10 @@ import { runTogether } from '../base/tasks.ts'
 import { Trouble } from '../base/trouble.ts'
 import type { SpoolPort } from '../link/source-port.ts'
 import { diskFull, failedCall, isDiskFull } from '../spool/disk-failure.ts'
-import { Spool } from '../spool/spool.ts'
+import type { Spool } from '../spool/spool.ts'
 import type { EpochRecord } from '../spool/spool-file.ts'
 import type { SpoolConfig } from '../spool/spool-section.ts'
+import { SpoolStore } from '../spool/spool-store.ts'
 import { SpoolWriter } from '../spool/spool-writer.ts'
 import { problemOf } from '../status/problem-of.ts'
 import type { Problem, StreamStatus } from '../status/status.ts'
@@ -44,19 +45,19 @@ export class SpoolSupervisor {
   readonly spool: Spool
   readonly writer: SpoolWriter
   readonly #options: SpoolSupervisorOptions
+  readonly #store: SpoolStore
   readonly #memory: SpoolMemory
   #knownEpoch: EpochRecord | null = null
-  /** Since when it has been opened; null once that is done. */
-  #loadingSinceMs: number | null = null
   readonly #loadTrouble: Trouble<LandbridgeError>
 
   constructor(options: SpoolSupervisorOptions) {
     this.#options = options
     this.#loadTrouble = new Trouble(options.clock)
-    this.spool = createSpool(options)
+    this.#store = createStore(options)
+    this.spool = this.#store.spool
     this.#memory = new SpoolMemory({ ...options, spool: this.spool })
     this.writer = new SpoolWriter({
-      spool: this.spool,
+      store: this.#store,
       clock: options.clock,
       log: options.log,
       onSynced: (bytes, commitMs) => {
@@ -83,14 +84,13 @@ export class SpoolSupervisor {
   async load(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options
     const backoff = new Backoff({ clock })
-    this.#loadingSinceMs = clock.wallMs()
     while (!signal.aborted) {
       try {
-        await this.spool.load(signal, await this.#memory.recall())
+        await this.writer.open(signal, () => this.#memory.recall())
         break
       } catch (error) {
         if (signal.aborted) return
-        const failure = await spoolUnusable(this.spool, error)
+        const failure = await spoolUnusable(this.#store, error)
         if (this.#loadTrouble.met(failure) === 'begun') {
           log.error(errorFields(failure), describeError(failure))
         }
@@ -98,7 +98,6 @@ export class SpoolSupervisor {
       }
     }
     await makeSpoolPrivate(this.spool.directory, log)
-    this.#loadingSinceMs = null
     this.#loadTrouble.over()
     await this.#memory.remember()
   }
@@ -109,15 +108,15 @@ export class SpoolSupervisor {
   }
 
   async close(): Promise<void> {
-    await this.spool.close()
+    await this.writer.close()
   }
 
   problems(): Problem[] {
     const { stream } = this.#options
     const disk = diskProblems(stream, this.writer.trouble)
     const isFull = disk.some(({ code }) => code === 'ERR_DISK_FULL')
-    const held = heldProblems(stream, this.spool, isFull)
-    return [...disk, ...held, ...recordProblems(stream, this.spool.damagedPins)]
+    const held = heldProblems(stream, this.#store.heldBack(), this.spool.lineage(), isFull)
+    return [...disk, ...held, ...recordProblems(stream, this.spool.claims.damaged)]
   }
 
   status(): NonNullable<StreamStatus['spool']> {
@@ -132,7 +131,9 @@ export class SpoolSupervisor {
       files: files.length,
       bytes: this.spool.bytes,
       oldestFile: files[0]?.name ?? null,
-      pins: this.spool.pins().map(({ id, file, ageMs }) => ({ replica: id, file, ageMs })),
+      claims: this.spool.claims
+        .list()
+        .map(({ claim, kind, file, ageMs }) => ({ claim, kind, file, ageMs })),
     }
   }
 
@@ -145,8 +146,9 @@ export class SpoolSupervisor {
         problemOf(trouble, { severity: trouble.error.retryable ? 'error' : 'blocked', where }),
       ]
     }
-    const sinceMs = this.#loadingSinceMs
-    if (sinceMs === null) return []
+    const { state } = this.writer
+    if (state.state !== 'recovering') return []
+    const { sinceMs } = state
     // Nothing is stored meanwhile: what lasts is worth a call.
     const isLong = this.#options.clock.wallMs() - sinceMs > LOADING_MS_MAX
     const severity = isLong ? 'error' : 'warning'
@@ -157,7 +159,7 @@ export class SpoolSupervisor {
   async #retain(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.#options.beforeRetention()
-      await this.spool.applyRetention()
+      await this.#store.applyRetention()
       await this.#memory.remember()
       await this.writer.checkPlace()
       await this.#options.clock.sleep(RETENTION_EVERY_MS, { signal }).catch(() => undefined)
@@ -172,14 +174,14 @@ export class SpoolSupervisor {
 }
 
 /** A folder that cannot be read or written is the world's failure, like any other. */
-async function spoolUnusable(spool: Spool, cause: unknown): Promise<LandbridgeError> {
+async function spoolUnusable(store: SpoolStore, cause: unknown): Promise<LandbridgeError> {
   if (isLandbridgeError(cause)) return cause
-  if (isDiskFull(cause)) return await diskFull(spool, cause)
+  if (isDiskFull(cause)) return await diskFull(store, cause)
   if (!(cause instanceof Error && 'syscall' in cause)) throw cause
-  return failedCall('ERR_SPOOL_OPEN', `cannot open the spool ${spool.directory}`, cause)
+  return failedCall('ERR_SPOOL_OPEN', `cannot open the spool ${store.directory}`, cause)
 }
 
-function createSpool({ config, clock, log }: SpoolSupervisorOptions): Spool {
+function createStore({ config, clock, log }: SpoolSupervisorOptions): SpoolStore {
   const { ageMs, sizeBytes, hardLimit, replicaAgeMs, minimumHoldMs } = config.retention
   const retention = {
     ageMsMax: ageMs,
@@ -188,5 +190,5 @@ function createSpool({ config, clock, log }: SpoolSupervisorOptions): Spool {
     minimumHoldMs,
     replicaAgeMsMax: replicaAgeMs,
   }
-  return new Spool({ directory: config.directory, retention, clock, log })
+  return new SpoolStore({ directory: config.directory, retention, clock, log })
 }

@@ -52,6 +52,12 @@ export const hello = z.object({
     ),
 })
 
+/** Both null where a source's log is one sequence, known by its GTIDs alone. */
+const place = { file: z.string().max(255).nullable(), offset: safe.nullable() }
+type Place = { readonly file: string | null; readonly offset: number | null }
+const isPlace = ({ file, offset }: Place): boolean => (file === null) === (offset === null)
+const PLACE = 'a file has an offset, and an offset a file'
+
 export const resume = z.object({
   /** Its name; the frame's number stands for it from here on. */
   stream: z.string().max(100),
@@ -61,14 +67,14 @@ export const resume = z.object({
     .object({
       epoch: safe,
       source: sourceIdentity,
-      file: z.string().max(255),
-      offset: safe,
+      ...place,
       complete: z.boolean(),
       gtids: z.string(),
       /** Of the first event of `file` and of the newest one held, by the source's clock. */
       firstTimestamp: safe.optional(),
       lastTimestamp: safe.optional(),
     })
+    .refine(isPlace, PLACE)
     .nullable(),
   windowBytes: safe.positive(),
 })
@@ -85,19 +91,20 @@ export const open = z.object({
     .nullable(),
 })
 
-export const sample = z.object({
-  atMs: z.number(),
-  file: z.string().max(255),
-  offset: safe,
-  gtids: z.string().nullable(),
-  /** Of the server that said so; none on MariaDB. */
-  serverUuid: z.string().max(64).nullish(),
-  /** The source's files from the one on that the receiver is in, now and then. */
-  files: z
-    .array(z.object({ name: z.string().max(255), bytes: safe }))
-    .max(SAMPLE_FILES_MAX)
-    .optional(),
-})
+export const sample = z
+  .object({
+    atMs: z.number(),
+    ...place,
+    gtids: z.string().nullable(),
+    /** Of the server that said so; none on MariaDB. */
+    serverUuid: z.string().max(64).nullish(),
+    /** The source's files from the one on that the receiver is in, now and then. */
+    files: z
+      .array(z.object({ name: z.string().max(255), bytes: safe }))
+      .max(SAMPLE_FILES_MAX)
+      .optional(),
+  })
+  .refine(isPlace, PLACE)
 
 export const state = z.object({
   state: z.enum(['connecting', 'streaming', 'parked', 'blocked']),

@@ -19,8 +19,9 @@ export interface ReceiveLagOptions {
 export interface SourceSample {
   /** Clock of the production gateway. */
   readonly atMs: number
-  readonly file: string
-  readonly offset: number
+  /** Null, and `offset` too, where the source has no files: then GTIDs alone tell. */
+  readonly file: string | null
+  readonly offset: number | null
   /** Null in a heartbeat, which carries only a place. */
   readonly gtids: string | null
   /** The server that said so is the one whose files the spool goes on with, by a dump that runs. */
@@ -45,8 +46,8 @@ export interface Unlogged {
 /** What is worth remembering over a restart. Ages are of the moment it was asked for. */
 export interface KnownLag {
   /** The source's newest known place. */
-  readonly file: string
-  readonly offset: number
+  readonly file: string | null
+  readonly offset: number | null
   readonly gtids: string | null
   readonly provenAgoMs: number
   /** Age of the oldest sample that is not held; null when all are. */
@@ -58,8 +59,8 @@ export interface KnownLag {
 interface Mark {
   /** When this place was the source's newest, on this gateway's monotonic clock. */
   readonly bornMs: number
-  readonly file: string
-  readonly offset: number
+  readonly file: string | null
+  readonly offset: number | null
   readonly gtids: string | null
   /** Its place can be compared with the spool's: both are of one row of files. */
   readonly isOfHeld: boolean
@@ -254,7 +255,8 @@ export class ReceiveLag {
 
   #isOfHeld({ isOfHeld = false, file, offset }: SourceSample): boolean {
     const before = this.#newest
-    const order = before === null ? 0 : compareBinlogNames(file, before.file)
+    if (file === null || offset === null) return false
+    const order = before?.file ? compareBinlogNames(file, before.file) : 0
     const isBack = order === null || order < 0 || (order === 0 && offset < (before?.offset ?? 0))
     this.#wentBack = isOfHeld && (this.#wentBack || isBack)
     return isOfHeld && !this.#wentBack
@@ -295,7 +297,7 @@ export class ReceiveLag {
   }
 
   #isReached({ file, offset }: Mark): boolean {
-    if (this.#synced === null) return false
+    if (this.#synced === null || file === null || offset === null) return false
     const order = compareBinlogNames(this.#synced.file, file)
     if (order === null) return false
     return order > 0 || (order === 0 && this.#synced.offset >= offset)
@@ -303,7 +305,9 @@ export class ReceiveLag {
 
   #bytes(newest: Mark): number | null {
     if (this.#synced === null) return null
-    const bytes = this.#files.bytesBetween(this.#synced, newest)
+    const { file, offset } = newest
+    const isPlace = file !== null && offset !== null
+    const bytes = isPlace ? this.#files.bytesBetween(this.#synced, { file, offset }) : null
     if (bytes !== null && bytes >= 0) return bytes
     // Ahead of the newest sample is normal. Ahead and yet missing something: two lineages.
     return this.#missing.length === 0 ? 0 : (this.#restored?.bytes ?? null)

@@ -208,8 +208,8 @@ export class RelayServer {
   }
 
   /** To be called now and then: what connected replicas need counts from here. */
-  confirmPins(): void {
-    for (const session of this.#sessions.values()) session.confirmPin()
+  confirmClaims(): void {
+    for (const session of this.#sessions.values()) session.confirmClaim()
   }
 
   async #serve(

@@ -12,7 +12,7 @@ import type { MemoryShare } from './login/login-memory.ts'
 import type { PacketChannel } from './login/packet-channel.ts'
 import { dumpRefused } from './query/server-errors.ts'
 import type { RelayIdentity } from './query/server-variables.ts'
-import { FilePin } from './replica/file-pin.ts'
+import { FileClaim } from './replica/file-claim.ts'
 import { refuseLineageEnd, refuseOutdated } from './replica/lineage-guard.ts'
 import {
   type DumpError,
@@ -53,7 +53,7 @@ const REFUSALS = new Set(['ERR_DUMP_REFUSED', 'ERR_GTID_SYNTAX', 'ERR_REPLICA_LI
 /** One dump, from what a replica wishes to the error or the end that it gets. */
 export class ReplicaDump {
   readonly #options: ReplicaDumpOptions
-  #pin: FilePin | null = null
+  #claim: FileClaim | null = null
 
   constructor(options: ReplicaDumpOptions) {
     this.#options = options
@@ -74,7 +74,7 @@ export class ReplicaDump {
       if (channel.closed.aborted) return null
       const start = await wish.start(store, source, atSource())
       if (start === null) return null
-      // Nothing is awaited between this and the pin: two new replicas do not get one place.
+      // Nothing is awaited between this and the claim: two new replicas do not get one place.
       if (key !== null) refuseOneTooMany(store, key)
       stream = this.#createStream(start)
       const { name } = start.file
@@ -102,8 +102,8 @@ export class ReplicaDump {
   }
 
   /** Says again what the replica needs, or less by now. False: it is let go. */
-  confirmPin(): boolean {
-    return this.#pin?.confirm() !== false
+  confirmClaim(): boolean {
+    return this.#claim?.confirm() !== false
   }
 
   /** Notes what ended it on our side; the same as before keeps its beginning. */
@@ -119,8 +119,8 @@ export class ReplicaDump {
   #createStream(start: DumpStart): DumpStream {
     const { store, relay, source, channel, clock, wish, record, key } = this.#options
     const { flavor } = source
-    const pin = this.#createPin()
-    this.#pin = pin
+    const claim = this.#createClaim()
+    this.#claim = claim
     return new DumpStream({
       store,
       channel,
@@ -133,7 +133,7 @@ export class ReplicaDump {
       sendAnnotateRows: flavor === 'mariadb' && wish.hasFlag(DumpFlag.SendAnnotateRows),
       checksum: wish.checksum,
       nonBlocking: wish.nonBlocking,
-      onFile: (file) => pin.reach(file),
+      onFile: (file) => claim.reach(file),
       beforeNext: (file) => refuseLineageEnd(store, key ?? 'ID', file.epoch),
       onProgress: (file, offset, caughtUp) => {
         if (caughtUp) record.error = null
@@ -143,13 +143,14 @@ export class ReplicaDump {
     })
   }
 
-  #createPin(): FilePin {
+  #createClaim(): FileClaim {
     const { store, clock, connectionId, appliedBy, keepSentMs, record, key } = this.#options
     // A reader of files keeps what it has.
     if (key === null) {
-      const id = `connection:${connectionId}`
-      return new FilePin({ store, clock, id, applied: () => null, keepSentMs: 0 })
+      const claim = `reader:${connectionId}` as const
+      return new FileClaim({ store, clock, claim, applied: () => null, keepSentMs: 0 })
     }
-    return new FilePin({ store, clock, id: key, applied: () => appliedBy(record), keepSentMs })
+    const claim = `replica:${key}` as const
+    return new FileClaim({ store, clock, claim, applied: () => appliedBy(record), keepSentMs })
   }
 }

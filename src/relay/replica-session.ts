@@ -216,8 +216,8 @@ export class ReplicaSession implements Supersedable {
   }
 
   /** Says again what the replica of this session needs, or less by now. */
-  confirmPin(): void {
-    if (this.#dumping?.confirmPin() === false) this.stop()
+  confirmClaim(): void {
+    if (this.#dumping?.confirmClaim() === false) this.stop()
   }
 
   /** Others need what it has, or it was silent for too long. */
@@ -333,7 +333,7 @@ export class ReplicaSession implements Supersedable {
     const { channel, registry, store, address, log, clock } = this.#options
     const wish = new DumpWish(command, this.#variables, this.#registration)
     const key = wish.isReplica ? wish.key : null
-    const seniority = key === null ? Number.POSITIVE_INFINITY : store.seniority(key)
+    const seniority = key === null ? Number.POSITIVE_INFINITY : store.claims.seniority(key)
     if (!this.#place?.dump({ key, seniority })) {
       this.#state = { state: 'closed' }
       return channel.send(encodeServerError(tooManyConnections()))
@@ -369,7 +369,7 @@ export class ReplicaSession implements Supersedable {
       this.#state = { state: 'closed' }
       this.#dumping = null
       if (key !== null) registry.end(key, record, this)
-      else store.retain(`connection:${this.#options.connectionId}`, null)
+      else store.claims.letGo(`reader:${this.#options.connectionId}`)
     }
   }
 

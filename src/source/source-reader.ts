@@ -19,9 +19,11 @@ import { readSourceFacts, type SourceFacts } from './source-facts.ts'
 import type { FileTimes } from './start-plan.ts'
 import {
   divergence,
+  type HeldPlace,
   type HeldState,
   isSameServer,
   planStart,
+  requirePlace,
   resumesByGtid,
   type StartPlan,
 } from './start-plan.ts'
@@ -80,8 +82,12 @@ export class SourceReader {
     this.#heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS
   }
 
-  /** Logs in, looks at the source and decides where to start. Sends no dump yet. */
-  async open(held: HeldState | null, signal: AbortSignal): Promise<OpenSource> {
+  /**
+   * Logs in, looks at the source and decides where to start. Sends no dump yet. Throws what
+   * `requirePlace` and `planStart` do.
+   */
+  async open(state: HeldState | null, signal: AbortSignal): Promise<OpenSource> {
+    const held = requirePlace(state)
     const connection = await this.#connect(signal)
     let facts: SourceFacts
     try {
@@ -118,7 +124,7 @@ export class SourceReader {
    * file tells that it is another one. The oldest file is looked at when they differ.
    */
   async #fileTimes(
-    held: HeldState | null,
+    held: HeldPlace | null,
     facts: SourceFacts,
     signal: AbortSignal,
   ): Promise<FileTimes> {

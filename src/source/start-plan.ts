@@ -17,13 +17,33 @@ export interface HeldState {
     readonly serverId: number
     readonly serverUuid: string | null
   }
-  readonly file: string
-  readonly offset: number
+  /** Null, and `offset` too, of a source whose log is one sequence without files. */
+  readonly file: string | null
+  readonly offset: number | null
   readonly complete: boolean
   readonly gtids: string
   /** Of the first event of `file` and of the newest one held; unknown to older receivers. */
   readonly firstTimestamp?: number | undefined
   readonly lastTimestamp?: number | undefined
+}
+
+/** One that names the file in which it ends. */
+export type HeldPlace = HeldState & { readonly file: string; readonly offset: number }
+
+/** Throws ERR_SOURCE_PLACE: nothing here reads sources without files yet. */
+export function requirePlace(held: HeldState | null): HeldPlace | null {
+  if (held === null) return null
+  const { file, offset } = held
+  if (file !== null && offset !== null) return { ...held, file, offset }
+  throw new LandbridgeError(
+    'ERR_SOURCE_PLACE',
+    'the receiver names no file in which its spool ends: that is of a source without files',
+    {
+      remedy:
+        'Let the source write its binary log into files (MariaDB: no binlog_storage_engine), or ' +
+        'run a version of landbridge here that reads it by GTID alone.',
+    },
+  )
 }
 
 export interface StartPlan {
@@ -40,7 +60,7 @@ export interface StartPlan {
  * Throws ERR_SOURCE_PURGED, ERR_SOURCE_DIVERGED or ERR_SPOOL_FLAVOR, which a person must resolve.
  */
 export function planStart(
-  held: HeldState | null,
+  held: HeldPlace | null,
   facts: SourceFacts,
   times: FileTimes = NO_TIMES,
 ): StartPlan {
@@ -80,7 +100,7 @@ function fromPurged(facts: SourceFacts, reason: string, breaksLineage: boolean):
 
 /** What the spool holds and the source does not have (any more); null while there is nothing. */
 export function divergence(
-  held: HeldState,
+  held: HeldPlace,
   facts: SourceFacts,
   times: FileTimes,
 ): LandbridgeError | null {
@@ -96,7 +116,7 @@ export function divergence(
  * file, or says that its oldest file stands on transactions that are held. Events have whole
  * seconds: in the one of the newest held event only a file begun after the held one is younger.
  */
-function isReset(held: HeldState, facts: SourceFacts, { oldest }: FileTimes): boolean {
+function isReset(held: HeldPlace, facts: SourceFacts, { oldest }: FileTimes): boolean {
   const { firstTimestamp, lastTimestamp } = held
   if (oldest === null || firstTimestamp === undefined || lastTimestamp === undefined) return false
   if (!isSameServer(held, facts) || oldest < lastTimestamp || oldest <= firstTimestamp) return false
@@ -118,7 +138,7 @@ function isApart(flavor: Flavor, left: string, right: string): boolean {
 }
 
 /** Null while the source's files are the ones that the spool holds. */
-function lineageChange(held: HeldState, facts: SourceFacts): string | null {
+function lineageChange(held: HeldPlace, facts: SourceFacts): string | null {
   if (!isSameServer(held, facts)) {
     const { serverUuid, serverId } = held.source
     return `the source is another server than ${serverUuid ?? serverId}`
@@ -131,7 +151,7 @@ function lineageChange(held: HeldState, facts: SourceFacts): string | null {
   return null
 }
 
-function nextByte(held: HeldState, facts: SourceFacts): StartPlan['expect'] {
+function nextByte(held: HeldPlace, facts: SourceFacts): StartPlan['expect'] {
   const at = facts.files.findIndex((file) => file.name === held.file)
   // Purged meanwhile, with nothing lost: go on with the oldest file that is there.
   const next = at < 0 ? facts.files[0] : facts.files[at + 1]
@@ -149,7 +169,7 @@ function nextByte(held: HeldState, facts: SourceFacts): StartPlan['expect'] {
  * as the source has the very file that the spool ends in, all that it wrote from there on is there,
  * and all before is held. So what is missing was never written, and there is nothing to wait for.
  */
-function gtidsToAskWith(held: HeldState, facts: SourceFacts, times: FileTimes): string {
+function gtidsToAskWith(held: HeldPlace, facts: SourceFacts, times: FileTimes): string {
   const gtids = parseGtidSet(facts.flavor, held.gtids)
   const purged = parseGtidSet(facts.flavor, facts.purgedGtids)
   const missing = purged.missingFrom(gtids)
@@ -175,14 +195,14 @@ function gtidsToAskWith(held: HeldState, facts: SourceFacts, times: FileTimes): 
 }
 
 /** Whether the source has the file that the spool ends in, up to there and for certain that one. */
-function hasHeldFile(held: HeldState, facts: SourceFacts, times: FileTimes): boolean {
+function hasHeldFile(held: HeldPlace, facts: SourceFacts, times: FileTimes): boolean {
   const { file, firstTimestamp = 0 } = held
   const isThere = facts.files.some(({ name }) => name === file)
   const isThatOne = firstTimestamp !== 0 && times.held === firstTimestamp
   return isSameServer(held, facts) && isThere && isThatOne && missingBytes(held, facts) === null
 }
 
-function extraGtids(held: HeldState, facts: SourceFacts, times: FileTimes): LandbridgeError | null {
+function extraGtids(held: HeldPlace, facts: SourceFacts, times: FileTimes): LandbridgeError | null {
   const { flavor } = facts
   const extra = flavor === 'mysql' ? mysqlExtra(held, facts) : mariadbExtra(held, facts, times)
   if (extra === '') return null
@@ -198,7 +218,7 @@ function extraGtids(held: HeldState, facts: SourceFacts, times: FileTimes): Land
   )
 }
 
-function mysqlExtra(held: HeldState, facts: SourceFacts): string {
+function mysqlExtra(held: HeldPlace, facts: SourceFacts): string {
   return parseMysqlGtidSet(held.gtids).missingFrom(parseMysqlGtidSet(facts.executedGtids))
 }
 
@@ -208,7 +228,7 @@ function mysqlExtra(held: HeldState, facts: SourceFacts): string {
  * or, made from a backup, stands right behind it. MariaDB asks the same of a replica. A domain that
  * is named nowhere was deleted (FLUSH BINARY LOGS DELETE_DOMAIN_ID), where the files go on as held.
  */
-function mariadbExtra(held: HeldState, facts: SourceFacts, times: FileTimes): string {
+function mariadbExtra(held: HeldPlace, facts: SourceFacts, times: FileTimes): string {
   const goesOn = filesGoOn(held, facts, times)
   const logged = parseMariadbGtidState(facts.executedGtids)
   const replicated = parseMariadbGtidState(facts.replicatedGtids)
@@ -224,7 +244,7 @@ function mariadbExtra(held: HeldState, facts: SourceFacts, times: FileTimes): st
 }
 
 /** Whether the source has, for certain, all that it had when it wrote what is held. */
-function filesGoOn(held: HeldState, facts: SourceFacts, times: FileTimes): boolean {
+function filesGoOn(held: HeldPlace, facts: SourceFacts, times: FileTimes): boolean {
   if (!isSameServer(held, facts) || missingBytes(held, facts) !== null) return false
   const isThere = facts.files.some(({ name }) => name === held.file)
   return !isThere || (times.held !== null && times.held === held.firstTimestamp)
@@ -234,7 +254,7 @@ function filesGoOn(held: HeldState, facts: SourceFacts, times: FileTimes): boole
  * The same server with fewer bytes than it once had: a crash cost it what a copy holds, or it was
  * reset. New transactions may carry the GTIDs of the lost ones, so GTIDs cannot tell.
  */
-function missingBytes(held: HeldState, facts: SourceFacts): LandbridgeError | null {
+function missingBytes(held: HeldPlace, facts: SourceFacts): LandbridgeError | null {
   if (!isSameServer(held, facts)) return null
   const file = facts.files.find(({ name }) => name === held.file)
   const [oldest] = facts.files
@@ -255,14 +275,14 @@ function missingBytes(held: HeldState, facts: SourceFacts): LandbridgeError | nu
  * The same server has a file of this name, but began it at another time than the one that is held:
  * after a reset names and GTIDs come again, and more of both than before look like a sound source.
  */
-function otherFile(held: HeldState, facts: SourceFacts, times: FileTimes): LandbridgeError | null {
+function otherFile(held: HeldPlace, facts: SourceFacts, times: FileTimes): LandbridgeError | null {
   const { file, firstTimestamp = 0 } = held
   if (times.held === null || firstTimestamp === 0 || !isSameServer(held, facts)) return null
   if (times.held === firstTimestamp) return null
   return lostBytes(held, `the source began ${file} at another time than the file of the spool`)
 }
 
-function lostBytes(held: HeldState, message: string): LandbridgeError {
+function lostBytes(held: HeldPlace, message: string): LandbridgeError {
   const { file, offset } = held
   return new LandbridgeError('ERR_SOURCE_DIVERGED', message, {
     remedy:
@@ -272,7 +292,7 @@ function lostBytes(held: HeldState, message: string): LandbridgeError {
   })
 }
 
-export function isSameServer(held: HeldState, facts: SourceFacts): boolean {
+export function isSameServer(held: HeldPlace, facts: SourceFacts): boolean {
   return facts.flavor === 'mysql'
     ? held.source.serverUuid === facts.serverUuid
     : held.source.serverId === facts.serverId

@@ -4,13 +4,16 @@ import type { Disk } from '../base/disk.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import { numberOf } from '../binlog/binlog-name.ts'
 import { BINLOG_MAGIC } from '../binlog/event-type.ts'
+import { readGtidsBefore } from '../binlog/file-head.ts'
+import { type RecoveredFile, recoverFile } from '../binlog/file-recovery.ts'
 import { type GtidSet, parseGtidSet } from '../binlog/gtid-set.ts'
-import { type RecoveredFile, readGtidsBefore, recoverFile } from './file-recovery.ts'
 import { RecentSets } from './recent-sets.ts'
 import {
   type EpochRecord,
   epochFolder,
+  type FileFigures,
   type FileIndexRecord,
+  fileOfRecord,
   indexPath,
   SpoolFile,
 } from './spool-file.ts'
@@ -26,16 +29,16 @@ import {
 export interface CatalogState {
   /** Oldest first; the newest is the one that is written to. */
   readonly epochs: readonly EpochRecord[]
-  readonly files: SpoolFile[]
+  readonly files: readonly SpoolFile[]
   /** Held up to the end of the last file. */
   readonly gtids: GtidSet | null
   /** Whether events behind the last file's end carry a CRC32. */
   readonly checksum: boolean
   readonly droppedBytes: number
-  /** Those that have an index record. */
-  readonly recorded: ReadonlySet<SpoolFile>
-  /** What the records of closed files that have none would say. */
-  readonly ends: ReadonlyMap<SpoolFile, FileEnd>
+  /** Ordinals of those that have an index record. */
+  readonly recorded: ReadonlySet<number>
+  /** Closed files that have none, with what it would say. */
+  readonly ends: ReadonlyMap<number, ClosedEnd>
   /** Paths of records of files that were removed, oldest first. */
   readonly leftovers: readonly string[]
 }
@@ -44,6 +47,10 @@ export interface CatalogState {
 export interface FileEnd {
   readonly gtidsAfter: string
   readonly checksum: boolean
+}
+
+export interface ClosedEnd extends FileEnd {
+  readonly file: SpoolFile
 }
 
 /**
@@ -55,8 +62,8 @@ export async function loadCatalog(spool: SpoolPlace, signal: AbortSignal): Promi
   let gtids: GtidSet | null = null
   let checksum = false
   let droppedBytes = 0
-  const ends = new Map<SpoolFile, FileEnd>()
-  const recorded = new Set<SpoolFile>()
+  const ends = new Map<number, ClosedEnd>()
+  const recorded = new Set<number>()
   const sets = new RecentSets()
   const epochs = await readEpochs(spool)
   const removed = await readRemoved(spool, epochs, sets)
@@ -83,15 +90,15 @@ export async function loadCatalog(spool: SpoolPlace, signal: AbortSignal): Promi
       gtids = before
       checksum = loaded.checksum
       droppedBytes += loaded.droppedBytes
-      if (loaded.isRecorded) recorded.add(loaded.file)
-      else ends.set(loaded.file, loaded)
+      if (loaded.isRecorded) recorded.add(loaded.file.ordinal)
+      else ends.set(loaded.file.ordinal, loaded)
     }
   }
   const newest = files.at(-1)
   // Nothing is held where no file is left.
   if (newest === undefined) gtids = null
   // This one may still grow.
-  else ends.delete(newest)
+  else ends.delete(newest.ordinal)
   return {
     epochs: epochs.map(({ record }) => record),
     files,
@@ -184,9 +191,9 @@ async function loadFile(place: FilePlace, signal: AbortSignal): Promise<LoadedFi
   }
   if (found.droppedBytes > 0) await disk.truncate(path, found.keptBytes)
   await makeDurable(path, disk)
-  const recovered = { ordinal, epoch: epoch.epoch, name, path, gtidsBefore: before }
+  const recovered = { ordinal, epoch: epoch.epoch, name, path }
   return {
-    file: new SpoolFile({ ...recovered, ...mergedFigures(found, trusted) }),
+    file: new SpoolFile({ ...recovered, ...mergedFigures(found, trusted) }, before),
     gtidsAfter: found.gtidsAfter,
     checksum: found.checksum,
     droppedBytes: found.droppedBytes,
@@ -236,10 +243,7 @@ function damaged(path: string, what: string): LandbridgeError {
   })
 }
 
-function mergedFigures(
-  found: RecoveredFile,
-  checkpoint: FileIndexRecord | null,
-): Pick<SpoolFile, 'bytes' | 'complete' | 'transactions' | 'firstTimestamp' | 'lastTimestamp'> {
+function mergedFigures(found: RecoveredFile, checkpoint: FileIndexRecord | null): FileFigures {
   const scannedNothing = checkpoint !== null && found.keptBytes === checkpoint.bytes
   return {
     bytes: found.keptBytes,
@@ -256,20 +260,8 @@ function fromRecord(
   path: string,
   ordinal: number,
 ): Omit<LoadedFile, 'droppedBytes' | 'isRecorded'> {
-  const { name, bytes, complete, transactions, firstTimestamp, lastTimestamp } = record
   return {
-    file: new SpoolFile({
-      ordinal,
-      epoch: epoch.epoch,
-      name,
-      path,
-      gtidsBefore: record.gtidsBefore,
-      bytes,
-      complete,
-      transactions,
-      firstTimestamp,
-      lastTimestamp,
-    }),
+    file: fileOfRecord(record, epoch.epoch, path, ordinal),
     gtidsAfter: record.gtidsAfter,
     checksum: record.checksum,
   }

@@ -4,13 +4,13 @@ import { describeError, errorFields, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { Trouble, type TroubleNow } from '../base/trouble.ts'
 import { hasRoom } from './disk-failure.ts'
-import type { Spool } from './spool.ts'
+import type { SpoolStore } from './spool-store.ts'
 
 /** Between two attempts to store something. */
 export const DISK_RETRY_MS = 1_000
 
 export interface DiskTroubleOptions {
-  readonly spool: Pick<Spool, 'directory' | 'disk' | 'applyRetention'>
+  readonly store: Pick<SpoolStore, 'directory' | 'disk' | 'applyRetention'>
   readonly clock: Clock
   readonly log: Log
 }
@@ -53,7 +53,7 @@ export class DiskTrouble {
   async metFull(error: LandbridgeError): Promise<void> {
     const isNews = !this.isFull
     this.met(error)
-    if (isNews) await this.#options.spool.applyRetention()
+    if (isNews) await this.#options.store.applyRetention()
   }
 
   /** Ends with the next source that fits, and is shown until then: each session ends at once. */
@@ -77,7 +77,7 @@ export class DiskTrouble {
 
   /** Waits a moment, or until `changed`; then whether there is room, which no write shows now. */
   async lookForRoom(changed: Condition, signal: AbortSignal): Promise<boolean> {
-    const { clock, spool } = this.#options
+    const { clock, store } = this.#options
     const done = new AbortController()
     const options = { signal: AbortSignal.any([signal, done.signal]) }
     try {
@@ -85,6 +85,6 @@ export class DiskTrouble {
     } finally {
       done.abort()
     }
-    return await hasRoom(spool.directory, spool.disk).catch(() => false)
+    return await hasRoom(store.directory, store.disk).catch(() => false)
   }
 }

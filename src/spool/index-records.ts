@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import { ignoreMissing } from '../base/atomic-file.ts'
-import type { CatalogState, FileEnd } from './catalog-recovery.ts'
+import type { CatalogState, ClosedEnd } from './catalog-recovery.ts'
 import type { SpoolFile } from './spool-file.ts'
 import { type SpoolPlace, writeIndex } from './spool-records.ts'
 
@@ -13,12 +13,12 @@ import { type SpoolPlace, writeIndex } from './spool-records.ts'
  */
 export class IndexRecords {
   readonly #place: SpoolPlace
-  #recorded = new WeakSet<SpoolFile>()
+  #recorded = new Set<number>()
   /** How far the newest record of each file was to reach: a failed one is not tried each time. */
-  #reached = new WeakMap<SpoolFile, number>()
-  #closed = new WeakSet<SpoolFile>()
+  #reached = new Map<number, number>()
+  #closed = new Set<number>()
   /** Files without a record that will not grow any more. */
-  #ends = new Map<SpoolFile, FileEnd>()
+  #ends = new Map<number, ClosedEnd>()
   /** Records of removed files, oldest first. */
   #leftovers: string[] = []
   #writing: Promise<void> = Promise.resolve()
@@ -29,15 +29,15 @@ export class IndexRecords {
 
   /** Takes over what recovery found. */
   load({ files, recorded, ends, leftovers }: CatalogState): void {
-    this.#recorded = new WeakSet(recorded)
-    this.#reached = new WeakMap(files.map((file) => [file, file.bytes]))
-    this.#closed = new WeakSet()
+    this.#recorded = new Set(recorded)
+    this.#reached = new Map(files.map(({ ordinal, bytes }) => [ordinal, bytes]))
+    this.#closed = new Set()
     this.#ends = new Map(ends)
     this.#leftovers = [...leftovers]
   }
 
-  has(file: SpoolFile): boolean {
-    return this.#recorded.has(file)
+  has({ ordinal }: SpoolFile): boolean {
+    return this.#recorded.has(ordinal)
   }
 
   /** Records of removed files are still there. */
@@ -46,40 +46,48 @@ export class IndexRecords {
   }
 
   /** Bytes of `file` behind its newest record. */
-  bytesBehind(file: SpoolFile): number {
-    return file.bytes - (this.#reached.get(file) ?? 0)
+  bytesBehind({ ordinal, bytes }: SpoolFile): number {
+    return bytes - (this.#reached.get(ordinal) ?? 0)
   }
 
-  /** `file` grows again, or still. */
-  reopen(file: SpoolFile): void {
-    this.#closed.delete(file)
+  /** The file grows again, or still. */
+  reopen(ordinal: number): void {
+    this.#closed.delete(ordinal)
   }
 
-  /** Records the newest file as far as it goes now; `end` is asked when it is written. */
-  async checkpoint(file: SpoolFile, end: () => FileEnd): Promise<void> {
+  /**
+   * Records the newest file as far as it goes when it is its turn; `newest` says that then. Not
+   * when it is another one by then: that of before is closed, with a record of its own.
+   */
+  async checkpoint({ ordinal }: SpoolFile, newest: () => ClosedEnd | null): Promise<void> {
     await this.#inTurn(async () => {
-      if (file.bytes === 0 || this.#closed.has(file)) return
-      await this.#write(file, end(), false)
+      const end = newest()
+      if (end?.file.ordinal !== ordinal || this.#closed.has(ordinal)) return
+      await this.#write(end, false)
     })
   }
 
-  async close(file: SpoolFile, end: FileEnd): Promise<void> {
+  async close(end: ClosedEnd): Promise<void> {
+    const { ordinal } = end.file
     await this.#inTurn(async () => {
-      await this.#write(file, end, true)
-      this.#closed.add(file)
-      this.#ends.delete(file)
+      await this.#write(end, true)
+      this.#closed.add(ordinal)
+      this.#ends.delete(ordinal)
     })
   }
 
   /** Closed files that have lost their records get them again. */
   async writeMissing(): Promise<void> {
-    for (const [file, end] of this.#ends) await this.close(file, end)
+    for (const end of this.#ends.values()) await this.close(end)
   }
 
   /** `file` is gone. Its record stays until `dropLeftovers`. */
   removed(file: SpoolFile, path: string): void {
-    this.#ends.delete(file)
     if (this.has(file)) this.#leftovers.push(path)
+    this.#ends.delete(file.ordinal)
+    this.#recorded.delete(file.ordinal)
+    this.#reached.delete(file.ordinal)
+    this.#closed.delete(file.ordinal)
   }
 
   /** The oldest file has a record of its own: those of removed files are not needed any more. */
@@ -91,10 +99,10 @@ export class IndexRecords {
     this.#leftovers = this.#leftovers.filter((path) => !paths.includes(path))
   }
 
-  async #write(file: SpoolFile, end: FileEnd, closed: boolean): Promise<void> {
-    this.#reached.set(file, file.bytes)
-    await writeIndex(this.#place, file, end.gtidsAfter, end.checksum, closed)
-    this.#recorded.add(file)
+  async #write({ file, gtidsAfter, checksum }: ClosedEnd, closed: boolean): Promise<void> {
+    this.#reached.set(file.ordinal, file.bytes)
+    await writeIndex(this.#place, file, gtidsAfter, checksum, closed)
+    this.#recorded.add(file.ordinal)
   }
 
   async #inTurn(work: () => Promise<void>): Promise<void> {

@@ -5,21 +5,21 @@ export interface RetentionPolicy {
   readonly ageMsMax: number | null
   /** Oldest files go until the rest is this small; null: no limit. */
   readonly bytesMax: number | null
-  /** True: `bytesMax` wins over what an attached replica still needs. */
+  /** True: `bytesMax` wins over what a claim still keeps. */
   readonly hardLimit: boolean
   /**
    * Files of before a reset of the source stay so long after it, whatever the limits say: the reset
    * may be an intruder's, and they the last that is known of the time before. Default: 0.
    */
   readonly minimumHoldMs?: number
-  /** For how long files are kept for a replica that does not connect. Default: for ever. */
+  /** For how long files are kept for a consumer that does not move on. Default: for ever. */
   readonly replicaAgeMsMax?: number
 }
 
 /** A policy, and what it is applied to. */
 export interface RetentionRules {
   readonly policy: RetentionPolicy
-  /** An attached replica still needs this ordinal, and what comes after it. */
+  /** A claim keeps this ordinal, and what comes after it. */
   readonly neededFrom: number
   readonly nowMs: number
   /** By epoch: when a reset of the source ended its lineage; missing while that goes on. */
@@ -34,8 +34,8 @@ export interface HeldBack {
 }
 
 /**
- * Which files may be removed, oldest first. The newest file always stays; so does what a replica
- * still needs, unless the size limit is a hard one, and for some time what is of before a reset.
+ * Which files may be removed, oldest first. The newest file always stays; so does what a claim
+ * keeps, unless the size limit is a hard one, and for some time what is of before a reset.
  */
 export function filesToRemove(files: readonly SpoolFile[], rules: RetentionRules): SpoolFile[] {
   const due = filesDue(files, rules)

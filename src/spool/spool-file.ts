@@ -44,36 +44,40 @@ export interface HeldPoint {
   readonly lastTimestamp: number
 }
 
-export interface SpoolFileFacts {
+/** What grows with a file. */
+export interface FileFigures {
+  /** Synced bytes up to the end of a whole transaction. */
+  readonly bytes: number
+  /** The source ended the file with a rotate or stop event. */
+  readonly complete: boolean
+  readonly transactions: number
+  /** Seconds since 1970 of the first and last event; 0 while there is none. */
+  readonly firstTimestamp: number
+  readonly lastTimestamp: number
+}
+
+export interface SpoolFileFacts extends FileFigures {
   readonly ordinal: number
   readonly epoch: number
   readonly name: string
   readonly path: string
   readonly gtidsBefore: string
+}
+
+/** What is known of one stored file at one moment. It never changes; a file that grows has more. */
+export class SpoolFile implements FileFigures {
+  readonly ordinal: number
+  readonly epoch: number
+  readonly name: string
+  readonly path: string
   readonly bytes: number
   readonly complete: boolean
   readonly transactions: number
   readonly firstTimestamp: number
   readonly lastTimestamp: number
-}
+  readonly #gtidsBefore: CompactText
 
-/** What is known of one stored file. Owned by the catalog; the last file's entry grows. */
-export class SpoolFile {
-  readonly ordinal: number
-  readonly epoch: number
-  readonly name: string
-  readonly path: string
-  /** Synced bytes up to the end of a whole transaction. */
-  bytes: number
-  /** The source ended the file with a rotate or stop event. */
-  complete: boolean
-  transactions: number
-  /** Seconds since 1970 of the first and last event; 0 while there is none. */
-  firstTimestamp: number
-  lastTimestamp: number
-  #gtidsBefore: CompactText
-
-  constructor(facts: SpoolFileFacts) {
+  constructor(facts: Omit<SpoolFileFacts, 'gtidsBefore'>, gtidsBefore: CompactText | string) {
     this.ordinal = facts.ordinal
     this.epoch = facts.epoch
     this.name = facts.name
@@ -83,7 +87,8 @@ export class SpoolFile {
     this.transactions = facts.transactions
     this.firstTimestamp = facts.firstTimestamp
     this.lastTimestamp = facts.lastTimestamp
-    this.#gtidsBefore = new CompactText(facts.gtidsBefore)
+    const isText = typeof gtidsBefore === 'string'
+    this.#gtidsBefore = isText ? new CompactText(gtidsBefore) : gtidsBefore
   }
 
   /** Known once everything before the file is synced. Made anew each time: to be asked rarely. */
@@ -91,8 +96,12 @@ export class SpoolFile {
     return this.#gtidsBefore.toString()
   }
 
-  set gtidsBefore(text: string) {
-    this.#gtidsBefore = new CompactText(text)
+  grown(figures: FileFigures): SpoolFile {
+    return new SpoolFile({ ...this, ...figures }, this.#gtidsBefore)
+  }
+
+  standingOn(gtidsBefore: string): SpoolFile {
+    return new SpoolFile(this, gtidsBefore)
   }
 }
 
@@ -103,7 +112,8 @@ export function beginFile(
 ): SpoolFile {
   const path = join(epochFolder(directory, file.epoch), file.name)
   const figures = { bytes: 0, complete: false, transactions: 0 }
-  return new SpoolFile({ ...file, path, ...figures, firstTimestamp: 0, lastTimestamp: 0 })
+  const facts = { ...file, path, ...figures, firstTimestamp: 0, lastTimestamp: 0 }
+  return new SpoolFile(facts, file.gtidsBefore)
 }
 
 /** `index/NAME.json`: everything that scanning the file would yield, so that it need not be. */
@@ -124,6 +134,16 @@ export const fileIndexRecord = z.object({
   closed: z.boolean(),
 })
 export type FileIndexRecord = Readonly<z.infer<typeof fileIndexRecord>>
+
+/** What a record says of its file. */
+export function fileOfRecord(
+  record: FileIndexRecord,
+  epoch: number,
+  path: string,
+  ordinal = record.ordinal,
+): SpoolFile {
+  return new SpoolFile({ ...record, epoch, path, ordinal }, record.gtidsBefore)
+}
 
 export function epochFolder(directory: string, epoch: number): string {
   return join(directory, String(epoch).padStart(6, '0'))
@@ -146,15 +166,4 @@ export function recordName(name: string): string {
   if (Buffer.byteLength(name) <= RECORD_NAME_BYTES_MAX) return name
   const digest = createHash('sha256').update(name).digest('hex')
   return `sha256-${digest}${name.slice(name.lastIndexOf('.'))}`
-}
-
-export interface SpoolEnd {
-  readonly ordinal: number
-  readonly offset: number
-}
-
-export function isPast(end: SpoolEnd | null, position: SpoolEnd): boolean {
-  if (end === null) return false
-  if (end.ordinal !== position.ordinal) return end.ordinal > position.ordinal
-  return end.offset > position.offset
 }

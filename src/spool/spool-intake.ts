@@ -1,24 +1,24 @@
 import { LandbridgeError } from '../base/errors.ts'
 import type { EventHeader } from '../binlog/event-framer.ts'
+import { FileScanner } from '../binlog/file-scanner.ts'
 import type { GtidEvent } from '../binlog/gtid-event.ts'
-import { FileScanner } from './file-scanner.ts'
-import type { Spool } from './spool.ts'
 import type { SpoolFile } from './spool-file.ts'
+import type { SpoolStore } from './spool-store.ts'
 import type { ScannedBytes } from './sync-group.ts'
 import { TailWriter } from './tail-writer.ts'
 import { TransactionBatch } from './transaction-batch.ts'
 
 /** What is scanned of the bytes that arrive, before any of them is written. */
 export class SpoolIntake {
-  readonly #spool: Spool
+  readonly #store: SpoolStore
   #scanner: FileScanner | null = null
   #scanned: SpoolFile | null = null
   /** What the bytes now being scanned complete. */
   #batch = new TransactionBatch()
   #readAtMs = 0
 
-  constructor(spool: Spool) {
-    this.#spool = spool
+  constructor(store: SpoolStore) {
+    this.#store = store
   }
 
   /** The next bytes come from where the spool ends. */
@@ -28,15 +28,15 @@ export class SpoolIntake {
 
   /** The bytes that follow belong to `name` from `offset` on. Throws ERR_SPOOL_POSITION. */
   file(name: string, offset: number): TailWriter {
-    const last = this.#spool.files().at(-1)
+    const last = this.#store.catalog.files().at(-1)
     if (offset > 0) {
       const isEnd = last?.name === name && last.bytes === offset
       // Only the first file behind a rewind begins inside; what is queued would be overwritten.
       if (!isEnd || this.#scanner !== null) refusePosition(name, offset)
-      return this.#start(last, offset, this.#spool.checksum)
+      return this.#start(last, offset, this.#store.catalog.checksum)
     }
-    if (this.#spool.epoch === null) refusePosition(name, offset)
-    return this.#start(this.#spool.addFile(name), 0, false)
+    if (this.#store.catalog.epoch === null) refusePosition(name, offset)
+    return this.#start(this.#store.addFile(name), 0, false)
   }
 
   /** Throws ERR_SPOOL_POSITION unless `offset` is where the current file goes on. */
@@ -66,7 +66,7 @@ export class SpoolIntake {
   }
 
   #start(file: SpoolFile, offset: number, checksum: boolean): TailWriter {
-    const flavor = this.#spool.identity()?.flavor
+    const flavor = this.#store.catalog.epoch?.source.flavor
     if (flavor === undefined) throw new TypeError('a file needs an epoch')
     this.#scanned = file
     this.#scanner = new FileScanner(
@@ -79,7 +79,7 @@ export class SpoolIntake {
         onPreviousGtids: () => undefined,
       },
     )
-    return new TailWriter(file, offset, this.#spool.disk)
+    return new TailWriter(file, offset, this.#store.disk)
   }
 }
 

@@ -1,7 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
 import type { FileRemoval } from './file-removal.ts'
-import type { ReplicaPins } from './replica-pins.ts'
 import {
   filesToRemove,
   type HeldBack,
@@ -10,14 +9,14 @@ import {
   type RetentionRules,
 } from './retention.ts'
 import type { SpoolCatalog } from './spool-catalog.ts'
+import type { SpoolClaims } from './spool-claims.ts'
 import type { SpoolFile } from './spool-file.ts'
 import { lineageEnds } from './spool-lineage.ts'
 
 export interface SpoolRetentionOptions {
   readonly policy: RetentionPolicy
-  readonly catalog: SpoolCatalog
-  readonly pins: ReplicaPins
-  readonly savePins: () => Promise<void>
+  readonly catalog: () => SpoolCatalog
+  readonly claims: Pick<SpoolClaims, 'expire' | 'neededFrom' | 'trySave'>
   readonly removal: FileRemoval
   readonly clock: Clock
   readonly log: Log
@@ -41,16 +40,16 @@ export class SpoolRetention {
 
   /** What would be removed, were it not of before a reset of the source. */
   heldBack(): HeldBack | null {
-    const { catalog } = this.#options
+    const catalog = this.#options.catalog()
     return catalog.lineage() === null ? null : heldBack(catalog.storedFiles(), this.#rules())
   }
 
   async #apply(): Promise<readonly SpoolFile[]> {
-    const { catalog, pins, savePins, removal, log } = this.#options
-    pins.expire(catalog.lineage()?.epoch ?? 0)
-    await savePins()
+    const { claims, removal, log } = this.#options
+    claims.expire()
+    await claims.trySave()
     // The newest file with a boundary stays, whatever was begun behind it: it says what is held.
-    const stored = catalog.storedFiles()
+    const stored = this.#options.catalog().storedFiles()
     const removed = await removal.remove(filesToRemove(stored, this.#rules()), stored)
     for (const { name: file, bytes } of removed) {
       log.info({ file, bytes }, 'removed a file by retention')
@@ -59,10 +58,10 @@ export class SpoolRetention {
   }
 
   #rules(): RetentionRules {
-    const { policy, catalog, pins, clock } = this.#options
-    const neededFrom = pins.neededFrom(catalog.lineage()?.epoch ?? 0)
+    const { policy, claims, clock } = this.#options
+    const catalog = this.#options.catalog()
     const newest = catalog.newestFile()?.epoch ?? 0
     const endedMs = lineageEnds(catalog.epochs(), newest)
-    return { policy, neededFrom, nowMs: clock.wallMs(), endedMs }
+    return { policy, neededFrom: claims.neededFrom(), nowMs: clock.wallMs(), endedMs }
   }
 }

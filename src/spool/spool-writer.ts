@@ -1,20 +1,26 @@
 import type { Clock } from '../base/clock.ts'
 import { Condition } from '../base/condition.ts'
-import { isAbortError, LandbridgeError } from '../base/errors.ts'
+import { isAbortError, type LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { TroubleNow } from '../base/trouble.ts'
 import { isBinlogName, unusableName } from '../binlog/binlog-name.ts'
 import { diskFailure, isDiskFull, syncFailure } from './disk-failure.ts'
 import { DISK_RETRY_MS, DiskTrouble } from './disk-trouble.ts'
-import type { Spool } from './spool.ts'
-import type { HeldPoint } from './spool-file.ts'
+import { EpochWriter } from './epoch-writer.ts'
+import { NewestFile } from './newest-file.ts'
+import type { EpochSource, FileFigures, HeldPoint } from './spool-file.ts'
 import { SpoolIntake } from './spool-intake.ts'
 import type { EpochBeginning } from './spool-lineage.ts'
-import { type ScannedBytes, SyncGroup } from './sync-group.ts'
-import { TailWriter } from './tail-writer.ts'
+import type { KnownSpool } from './spool-presence.ts'
+import type { SpoolState } from './spool-state.ts'
+import type { SpoolStore } from './spool-store.ts'
+import type { ScannedBytes, SyncGroup } from './sync-group.ts'
+import { SyncLine } from './sync-line.ts'
+import type { TailWriter } from './tail-writer.ts'
+import { WriteQueue } from './write-queue.ts'
 
 export interface SpoolWriterOptions {
-  readonly spool: Spool
+  readonly store: SpoolStore
   readonly clock: Clock
   readonly log: Log
   /** `bytes` more are synced, and with them transactions committed at these times. */
@@ -23,48 +29,49 @@ export interface SpoolWriterOptions {
   readonly onBroken: (error: LandbridgeError) => void
 }
 
-type QueueItem = { readonly kind: 'file'; readonly tail: TailWriter } | ScannedBytes
-
-/** One writev call takes at most so much. */
-const BATCH_BYTES = 4 * 1024 * 1024
-const BATCH_BUFFERS_MAX = 512
-/** While bytes keep coming, they are synced at least this often, by size and by time. */
-const UNSYNCED_BYTES_MAX = 8 * 1024 * 1024
-const UNSYNCED_MS_MAX = 50
-
 /**
- * Writes what the link delivers: scanned on arrival (so bad bytes are refused before they are
- * stored), written in batches, synced in groups, then published and acknowledged.
+ * The writing half of a spool: opened with its fence, and the only one that changes it. Writes
+ * what the link delivers: scanned on arrival (so bad bytes are refused before they are stored),
+ * written in batches, synced in groups, then published and acknowledged.
  *
  *     append ──▶ queue (bounded by the link's window) ──▶ writev ──▶ fdatasync ──▶ publish, ack
  *
  * While one group is synced the next one is written; one sync runs at a time, and it publishes only
  * what was written before it began. Files change hands, and a rewind cuts, only when none runs.
  *
- * Owner of the newest file. `rewind` is the only way back: it drops what is not synced.
+ * Owner of the newest file. `rewind` is the only way back: it drops what is not synced. Who
+ * asks for it waits, in whatever state; what comes meanwhile is dropped.
  */
 export class SpoolWriter {
   readonly #options: SpoolWriterOptions
-  readonly #spool: Spool
+  readonly #store: SpoolStore
   readonly #changed = new Condition()
   readonly #intake: SpoolIntake
-  #queue: QueueItem[] = []
-  /** Written, and not covered by a sync that runs. */
-  #unsynced: SyncGroup | null = null
-  /** The sync that runs. Settles when it is published, or when `#syncFailure` says why not. */
-  #syncing: Promise<void> | null = null
-  #syncFailure: unknown = null
-  #tail: TailWriter | null = null
-  #queuedBytes = 0
-  #rewind: PromiseWithResolvers<void> | null = null
-  #broken = false
+  readonly #queue = new WriteQueue()
+  readonly #newest: NewestFile
+  readonly #syncs: SyncLine
   readonly #trouble: DiskTrouble
+  readonly #epochs: EpochWriter
+  #state: SpoolState = { state: 'closed' }
+  /** Asked for, and not done yet. */
+  #rewind: PromiseWithResolvers<void> | null = null
 
   constructor(options: SpoolWriterOptions) {
     this.#options = options
-    this.#spool = options.spool
-    this.#intake = new SpoolIntake(options.spool)
+    this.#store = options.store
+    this.#intake = new SpoolIntake(options.store)
+    this.#newest = new NewestFile(options.store, options.log)
     this.#trouble = new DiskTrouble(options)
+    this.#epochs = new EpochWriter({ ...options, trouble: this.#trouble })
+    this.#syncs = new SyncLine({
+      clock: options.clock,
+      sync: (group) => this.#sync(group),
+      onEnd: () => this.#changed.notifyAll(),
+    })
+  }
+
+  get state(): SpoolState {
+    return this.#state
   }
 
   /** What keeps bytes from being stored right now, for status. */
@@ -73,7 +80,31 @@ export class SpoolWriter {
   }
 
   get queuedBytes(): number {
-    return this.#queuedBytes
+    return this.#queue.bytes
+  }
+
+  /**
+   * `recall`: which spool was there before, null for none. Throws what it and SpoolStore.open do;
+   * then it is closed again.
+   */
+  async open(
+    signal: AbortSignal,
+    recall: () => Promise<KnownSpool | null> = async () => null,
+  ): Promise<void> {
+    this.#state = { state: 'recovering', sinceMs: this.#options.clock.wallMs() }
+    try {
+      await this.#store.open(signal, await recall())
+      this.#state = { state: 'taking' }
+    } finally {
+      if (this.#state.state === 'recovering') this.#state = { state: 'closed' }
+    }
+  }
+
+  /** Once `run` has settled. */
+  async close(): Promise<void> {
+    if (this.#state.state === 'closed') return
+    this.#state = { state: 'closed' }
+    await this.#store.close()
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -81,12 +112,12 @@ export class SpoolWriter {
       for (;;) {
         // A failure before a cut, so that it is told; a cut before a sync, so that none vouches for
         // what is cut; a sync before a write, so that those who wait for an ack come first.
-        if (this.#rewind !== null && this.#syncing !== null) await this.#syncing
-        else if (this.#syncFailure !== null) await this.#failed(this.#takeSyncFailure(), signal)
+        if (this.#rewind !== null && this.#syncs.isSyncing) await this.#syncs.idle()
+        else if (this.#syncs.hasFailed) await this.#failed(this.#syncFailure(), signal)
         else if (this.#rewind !== null) await this.#doRewind(signal)
-        else if (this.#isSyncDue()) this.#beginSync()
-        else if (this.#queue.length > 0) await this.#step(signal)
-        else if (this.#trouble.isFull && this.#syncing === null) await this.#lookForRoom(signal)
+        else if (this.#syncs.isDue(this.#queue.isEmpty)) this.#syncs.begin()
+        else if (!this.#queue.isEmpty) await this.#step(signal)
+        else if (this.#trouble.isFull && !this.#syncs.isSyncing) await this.#lookForRoom(signal)
         else await this.#changed.wait({ signal })
       }
     } catch (error) {
@@ -94,27 +125,27 @@ export class SpoolWriter {
     } finally {
       this.#rewind?.reject(signal.reason)
       if (await this.#tellSyncFailure()) await this.#cutBroken()
-      await this.#tail?.close()
+      await this.#newest.close()
     }
   }
 
   /** For now and then: while nothing comes, no sync notices that the folder is gone. */
   async checkPlace(): Promise<void> {
     try {
-      await this.#spool.disk.check()
+      await this.#store.fence.check()
       this.#trouble.over('ERR_SPOOL_FENCED')
     } catch (error) {
-      this.#trouble.met(await diskFailure(this.#spool, error))
+      this.#trouble.met(await diskFailure(this.#store, error))
     }
   }
 
   /** Drops everything that is not synced and says what is held. */
   async rewind(): Promise<HeldPoint | null> {
-    this.#queue = []
+    this.#queue.clear()
     this.#rewind ??= Promise.withResolvers<void>()
     this.#changed.notifyAll()
     await this.#rewind.promise
-    return this.#spool.held()
+    return this.#store.catalog.held()
   }
 
   /** A new lineage. Waits while the disk has no room for its record; `signal` gives it up. */
@@ -122,41 +153,24 @@ export class SpoolWriter {
     beginning: EpochBeginning,
     options: { readonly signal: AbortSignal },
   ): Promise<void> {
-    for (;;) {
-      try {
-        await this.#spool.beginEpoch(beginning)
-        this.#trouble.over('ERR_DISK_FULL', 'ERR_SPOOL_FLAVOR')
-        return
-      } catch (error) {
-        this.#trouble.metFlavor(error)
-        if (!(error instanceof LandbridgeError && error.code === 'ERR_DISK_FULL')) throw error
-        await this.#trouble.metFull(error)
-        await this.#options.clock.sleep(DISK_RETRY_MS, options)
-      }
-    }
+    await this.#epochs.begin(beginning, options)
   }
 
   /** The same lineage goes on. Throws ERR_SPOOL_FLAVOR. */
-  async renewSource(source: EpochBeginning['source']): Promise<void> {
-    try {
-      await this.#spool.renewSource(source)
-      this.#trouble.over('ERR_SPOOL_FLAVOR')
-    } catch (error) {
-      this.#trouble.metFlavor(error)
-      throw error
-    }
+  async renewSource(source: EpochSource): Promise<void> {
+    await this.#epochs.renewSource(source)
   }
 
   /** The bytes that follow belong to `name` from `offset` on. Throws ERR_SPOOL_POSITION. */
   beginFile(name: string, offset: number): void {
-    if (this.#broken || this.#rewind !== null) return
+    if (!this.#isTaking) return
     if (isBinlogName(name)) {
-      this.#queue.push({ kind: 'file', tail: this.#intake.file(name, offset) })
+      this.#queue.add({ kind: 'file', tail: this.#intake.file(name, offset) })
       this.#changed.notifyAll()
     } else {
       // Nothing of this stream can be stored; the link is of all streams and goes on.
       this.#trouble.met(unusableName(name))
-      this.#broken = true
+      this.#state = { state: 'broken' }
     }
   }
 
@@ -165,26 +179,29 @@ export class SpoolWriter {
    * called when they are not needed here any more; not when they were dropped.
    */
   append(offset: number, bytes: Buffer, readAtMs: number, written?: () => void): void {
-    if (this.#broken || this.#rewind !== null) return
+    if (!this.#isTaking) return
     this.#intake.requireAt(offset)
     try {
-      this.#queue.push(this.#intake.scan(bytes, readAtMs, written))
+      this.#queue.add(this.#intake.scan(bytes, readAtMs, written))
     } catch (error) {
       // Nothing behind bad bytes may be stored, or there would be a hole: a rewind comes next.
-      this.#broken = true
+      this.#state = { state: 'broken' }
       throw error
     }
-    this.#queuedBytes += bytes.length
     this.#changed.notifyAll()
+  }
+
+  get #isTaking(): boolean {
+    return this.#state.state === 'taking' && this.#rewind === null
   }
 
   /** One batch of writes, or the next file. */
   async #step(signal: AbortSignal): Promise<void> {
     try {
-      const first = this.#queue[0]
-      if (first?.kind === 'file') {
-        await this.#switchTo(first.tail)
-        this.#queue.shift()
+      const file = this.#queue.nextFile
+      if (file !== null) {
+        await this.#switchTo(file)
+        this.#queue.fileDone(file)
         return
       }
       await this.#writeBatch()
@@ -195,127 +212,72 @@ export class SpoolWriter {
   }
 
   async #writeBatch(): Promise<void> {
-    const items: ScannedBytes[] = []
-    let bytes = 0
-    for (const item of this.#queue) {
-      const isFull = bytes >= BATCH_BYTES || items.length >= BATCH_BUFFERS_MAX
-      if (item.kind !== 'bytes' || isFull) break
-      items.push(item)
-      bytes += item.byteLength
-    }
-    const tail = this.#tail
-    if (tail === null) throw new TypeError('bytes before a file')
-    const queue = this.#queue
-    await tail.write(items.map((item) => item.bytes))
+    const items = this.#queue.batch()
+    const tail = await this.#newest.write(items.map((item) => item.bytes))
     for (const item of items) item.written?.()
-    // A rewind may have replaced the queue meanwhile; then this batch is cut off again.
-    if (this.#queue !== queue) return
-    queue.splice(0, items.length)
-    for (const item of items) {
-      if (this.#unsynced !== null) this.#unsynced.add(item)
-      else this.#unsynced = new SyncGroup(tail, item, this.#options.clock.monotonicMs())
-    }
-  }
-
-  /** Bytes that never stop coming must not keep those before them from being synced. */
-  #isSyncDue(): boolean {
-    const group = this.#unsynced
-    if (group === null || this.#syncing !== null) return false
-    if (this.#queue.length === 0 || group.bytes >= UNSYNCED_BYTES_MAX) return true
-    return this.#options.clock.monotonicMs() - group.sinceMs >= UNSYNCED_MS_MAX
-  }
-
-  /** Goes on by itself; `run` is woken when it is done. */
-  #beginSync(): void {
-    const group = this.#unsynced
-    if (group === null) return
-    this.#unsynced = null
-    this.#syncing = this.#sync(group)
-      .catch((cause: unknown) => {
-        this.#syncFailure = cause
-      })
-      .finally(() => {
-        this.#syncing = null
-        this.#changed.notifyAll()
-      })
+    // A rewind may have dropped them meanwhile; then this batch is cut off again.
+    if (!this.#queue.done(items)) return
+    for (const item of items) this.#syncs.add(tail, item)
   }
 
   /** Everything written is published, or the failure of a sync is thrown. */
   async #syncAll(): Promise<void> {
-    await this.#syncing
-    if (this.#syncFailure === null && this.#rewind === null) this.#beginSync()
-    await this.#syncing
-    const failure = this.#takeSyncFailure()
-    if (failure !== null) throw failure
+    await this.#syncs.idle()
+    if (!this.#syncs.hasFailed && this.#rewind === null) this.#syncs.begin()
+    await this.#syncs.idle()
+    if (this.#syncs.hasFailed) throw this.#syncFailure()
   }
 
-  #takeSyncFailure(): unknown {
-    const failure = this.#syncFailure
-    this.#syncFailure = null
-    return failure
+  #syncFailure(): unknown {
+    return this.#syncs.takeFailure()?.cause
   }
 
   async #sync(group: SyncGroup): Promise<void> {
     const { tail, last, batches, bytes } = group
-    const { file } = tail
+    const { ordinal, path } = tail.file
     const mayBeOver = this.#trouble.isOvercome
     try {
       await tail.sync()
     } catch (cause) {
-      throw await syncFailure(this.#spool, file.path, cause)
+      throw await syncFailure(this.#store, path, cause)
     }
     this.#trouble.synced(mayBeOver)
     if (this.#rewind !== null) return
     const commitMs = batches.flatMap((batch) => batch.commitMs)
-    file.complete = last.complete
-    file.transactions += commitMs.length
-    file.firstTimestamp ||= last.firstTimestamp
-    file.lastTimestamp = last.lastTimestamp || file.lastTimestamp
-    this.#queuedBytes -= bytes
-    this.#spool.publish(file, last.boundary, last.hasChecksum, (gtids) => {
-      for (const batch of batches) batch.gtids.addTo(gtids)
-    })
+    this.#queue.synced(bytes)
+    const figures = this.#grown(tail, last, commitMs.length)
+    const gtids = batches.map((batch) => batch.gtids)
+    const file = this.#store.publish({ ordinal, figures, checksum: last.hasChecksum, gtids })
     this.#options.onSynced(bytes, commitMs)
-    await this.#spool.checkpoint(file)
+    if (file !== undefined) await this.#store.checkpoint(file)
+  }
+
+  /** Of the tail's file, with what the scan of its last piece said. */
+  #grown({ file }: TailWriter, last: ScannedBytes, transactions: number): FileFigures {
+    const before = this.#store.catalog.fileOf(file.ordinal) ?? file
+    return {
+      bytes: last.boundary,
+      complete: last.complete,
+      transactions: before.transactions + transactions,
+      firstTimestamp: before.firstTimestamp || last.firstTimestamp,
+      lastTimestamp: last.lastTimestamp || before.lastTimestamp,
+    }
   }
 
   async #switchTo(tail: TailWriter): Promise<void> {
     await this.#syncAll()
     if (this.#rewind !== null) return
-    if (tail.written === 0) {
-      await this.#cutTornEnd()
-      const before = this.#spool.files().at(-1)
-      if (before !== undefined) await this.#spool.closeFile(before)
-      await this.#spool.applyRetention()
-      // Only now everything before the new file is synced.
-      tail.file.gtidsBefore = this.#spool.gtidsToStandOn()
-    }
-    await this.#tail?.close()
-    this.#tail = tail
-    await tail.open()
+    await this.#newest.goOnTo(tail)
     this.#trouble.over('ERR_BINLOG_NAME')
-  }
-
-  /**
-   * No transaction goes on in another file: what is behind the last boundary when the next file
-   * begins is the torn end that a crash of MariaDB left, and never happened.
-   */
-  async #cutTornEnd(): Promise<void> {
-    const tail = this.#tail
-    if (tail === null || tail.file.bytes === 0 || tail.written <= tail.file.bytes) return
-    const { name: file, bytes: offset } = tail.file
-    const torn = { file, offset, droppedBytes: tail.written - offset }
-    this.#options.log.info(torn, 'cut off a transaction that the source never finished')
-    await tail.cut(offset)
   }
 
   async #doRewind(signal: AbortSignal): Promise<void> {
     const done = this.#rewind
     try {
-      await this.#cutTail()
+      await this.#newest.cutBack()
       done?.resolve()
     } catch (error) {
-      const failure = await diskFailure(this.#spool, error)
+      const failure = await diskFailure(this.#store, error)
       if (failure.code === 'ERR_DISK_FULL') {
         // Some file systems need room even to make room: the rewind stays asked for.
         await this.#trouble.metFull(failure)
@@ -324,28 +286,11 @@ export class SpoolWriter {
       }
       done?.reject(failure)
     }
-    this.#queue = []
-    this.#unsynced = null
-    this.#queuedBytes = 0
+    this.#queue.reset()
+    this.#syncs.drop()
     this.#intake.reset()
-    this.#broken = false
+    this.#state = { state: 'taking' }
     this.#rewind = null
-  }
-
-  async #cutTail(): Promise<void> {
-    const tail = this.#tail
-    await tail?.close()
-    for (const file of this.#spool.unpublishedFiles()) {
-      await new TailWriter(file, 0, this.#spool.disk).cut(0)
-      this.#spool.dropFile(file)
-    }
-    // The newest file that stays may be the one before the tail, ended within a transaction.
-    const newest = this.#spool.files().at(-1)
-    if (tail !== null && newest !== undefined) {
-      await new TailWriter(newest, newest.bytes, this.#spool.disk).cut(newest.bytes)
-    }
-    this.#tail = null
-    this.#spool.leaveUnusedEpoch()
   }
 
   /**
@@ -354,41 +299,41 @@ export class SpoolWriter {
    */
   async #cutBroken(): Promise<void> {
     try {
-      await this.#cutTail()
+      await this.#newest.cutBack()
     } catch (error) {
       // The rewind before the next session does it again.
-      this.#trouble.met(await diskFailure(this.#spool, error))
+      this.#trouble.met(await diskFailure(this.#store, error))
     }
   }
 
   /** Waits for the sync that runs; true when one had failed that nobody was told of. */
   async #tellSyncFailure(): Promise<boolean> {
-    await this.#syncing
-    const failure = this.#takeSyncFailure()
-    if (failure !== null) this.#trouble.met(await diskFailure(this.#spool, failure))
-    return failure !== null
+    await this.#syncs.idle()
+    if (!this.#syncs.hasFailed) return false
+    this.#trouble.met(await diskFailure(this.#store, this.#syncFailure()))
+    return true
   }
 
   /** What the disk refused went with its session: only a look says whether there is room now. */
   async #lookForRoom(signal: AbortSignal): Promise<void> {
     if (!(await this.#trouble.lookForRoom(this.#changed, signal))) return
-    if (this.#queue.length === 0 && this.#rewind === null) this.#trouble.over('ERR_DISK_FULL')
+    if (this.#queue.isEmpty && this.#rewind === null) this.#trouble.over('ERR_DISK_FULL')
   }
 
   /** A full disk is waited for; anything else, and bytes that no sync saved, end the session. */
   async #failed(cause: unknown, signal: AbortSignal): Promise<void> {
     if (isAbortError(cause)) throw cause
     const { clock } = this.#options
-    const error = await diskFailure(this.#spool, cause)
+    const error = await diskFailure(this.#store, cause)
     if (error.code === 'ERR_DISK_FULL') await this.#trouble.metFull(error)
     else this.#trouble.met(error)
     // A rewind is asked for: it cuts off what could not be written.
     if (this.#rewind !== null) return
     if (isDiskFull(cause)) return await clock.sleep(DISK_RETRY_MS, { signal })
-    this.#broken = true
-    this.#queue = []
+    this.#state = { state: 'broken' }
+    this.#queue.clear()
     // Behind a failed sync no other one may vouch for what was written meanwhile.
-    this.#unsynced = null
+    this.#syncs.drop()
     await this.#tellSyncFailure()
     await this.#cutBroken()
     // No dump per moment at the source for as long as the disk stays full.

@@ -1,6 +1,6 @@
 import { ignoreMissing } from '../base/atomic-file.ts'
 import type { Disk, ReadableFile } from '../base/disk.ts'
-import { LandbridgeError } from '../base/errors.ts'
+import { removedMeanwhile } from '../binlog/removed-file.ts'
 
 /**
  * Stored files that are being read. A file that retention removes keeps its bytes on the disk as
@@ -64,14 +64,4 @@ class StoredReader implements ReadableFile {
     this.#isRemoved = true
     await this.close()
   }
-}
-
-function removedMeanwhile(path: string): LandbridgeError {
-  return new LandbridgeError('ERR_SPOOL_REMOVED', `${path} was removed while it was read`, {
-    retryable: true,
-    remedy:
-      'A reader that connects again is served what is left, or refused. `retention.size` with ' +
-      '`hardLimit: true` removes files that a replica still needs.',
-    details: { path },
-  })
 }

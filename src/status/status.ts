@@ -130,8 +130,9 @@ export interface LinkStatus {
 /** A place in a stream's binlog. */
 export interface PositionStatus {
   readonly epoch: number | null
-  readonly file: string
-  readonly offset: number
+  /** Null, and `offset` too, of a source whose log is one sequence without files. */
+  readonly file: string | null
+  readonly offset: number | null
   readonly gtids: string
 }
 
@@ -180,11 +181,14 @@ export interface StreamStatus {
     readonly files: number
     readonly bytes: number
     readonly oldestFile: string | null
-    /** What is kept for replicas, connected or not, by server_uuid or `id:` and server_id. */
-    readonly pins: readonly {
-      readonly replica: string
+    /** What is kept for those who consume the stream, connected or not. */
+    readonly claims: readonly {
+      /** `replica:` with its server_uuid or `id:SERVER_ID`, `backup:NAME`. */
+      readonly claim: string
+      readonly kind: 'replica' | 'reader' | 'backup' | 'follower'
+      /** The oldest stored file that it keeps; null when there is none any more. */
       readonly file: string | null
-      /** Since that was last confirmed. */
+      /** Since its consumer last moved on. */
       readonly ageMs: number
     }[]
   } | null

@@ -80,7 +80,8 @@ async function syncedMs(pair: LoopbackPair, last: BinlogFile): Promise<number> {
   }
   const isDone = ({ streams }: GatewayStatus): boolean => {
     const synced = streams[0]?.spool?.synced
-    return synced !== null && synced !== undefined && isBehind(synced, last)
+    const { file, offset } = synced ?? { file: null, offset: null }
+    return file !== null && offset !== null && isBehind({ file, offset }, last)
   }
   const limitMs = Math.max(1, endMs - performance.now())
   const done = await pair.until('dr', isDone, { limitMs, everyMs: POLL_MS })

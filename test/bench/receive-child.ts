@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLog } from '../../src/base/log.ts'
 import type { DumpTarget } from '../../src/source/socket-pump.ts'
-import { Spool } from '../../src/spool/spool.ts'
+import { SpoolStore } from '../../src/spool/spool-store.ts'
 import { SpoolWriter } from '../../src/spool/spool-writer.ts'
 import { benchReader } from './bench-reader.ts'
 import { watchCores } from './watch-cores.ts'
@@ -19,14 +19,14 @@ const QUEUED_BYTES_MAX = 16 * 1024 * 1024
 const directory = await mkdtemp(join(folder, 'receive-'))
 const stopping = new AbortController()
 const retention = { ageMsMax: null, bytesMax: null, hardLimit: false }
-const spool = new Spool({ directory, retention, clock: systemClock, log: silentLog })
-await spool.load(stopping.signal)
+const store = new SpoolStore({ directory, retention, clock: systemClock, log: silentLog })
+const { spool } = store
 
 let wake: (() => void) | null = null
 const free: Buffer[] = []
 
 const writer = new SpoolWriter({
-  spool,
+  store,
   clock: systemClock,
   log: silentLog,
   onSynced: () => {
@@ -85,6 +85,7 @@ class Gatherer implements DumpTarget {
   }
 }
 
+await writer.open(stopping.signal)
 const writing = writer.run(stopping.signal)
 const coresBusy = watchCores()
 const startedMs = performance.now()
@@ -92,7 +93,7 @@ const cpuBefore = process.cpuUsage()
 const opened = await benchReader(Number(port)).open(null, stopping.signal)
 const { flavor, serverVersion, serverId, serverUuid, gtidDomainId } = opened.facts
 const source = { flavor, serverVersion, serverId, serverUuid, gtidDomainId }
-await spool.beginEpoch({
+await store.beginEpoch({
   source,
   reason: 'bench',
   gtidsBefore: opened.plan.gtids,
@@ -104,7 +105,7 @@ await opened.run(new Gatherer(), stopping.signal).catch((error: unknown) => {
 const seconds = (performance.now() - startedMs) / 1000
 const busy = coresBusy()
 await writing
-await spool.close()
+await writer.close()
 await rm(directory, { recursive: true, force: true })
 const rssBytes = process.resourceUsage().maxRSS * 1024
 const { user, system } = process.cpuUsage(cpuBefore)

@@ -117,9 +117,9 @@ describeFlavors('%s replicas', (flavor) => {
     const { serverId } = first.server
     const needed = async (): Promise<string | undefined> => {
       fixture.applied.set(serverId, await fixture.text(first.sql, position))
-      fixture.relay.confirmPins()
+      fixture.relay.confirmClaims()
       const uuid = await fixture.text(first.sql, flavor === 'mysql' ? '@@server_uuid' : "''")
-      return fixture.store.retained.get(uuid || `id:${serverId}`)
+      return fixture.store.claims.kept.get(`replica:${uuid || `id:${serverId}`}`)
     }
     const sent = () =>
       fixture.relay.status().replicas.find((replica) => replica.serverId === serverId)?.sent?.file
@@ -164,12 +164,17 @@ describeFlavors('%s replicas', (flavor) => {
     await first.sql.query(change)
     await fixture.control(first, 'START')
     await fixture.sql.query("INSERT INTO shop.t (v) VALUES ('last of its file')")
+    await fixture.store.look()
+    const newest = fixture.store.files().at(-1)?.name ?? ''
+    const number = Number(newest.slice(-6)) + 1
+    fixture.store.hide(`binlog.${String(number).padStart(6, '0')}`)
     await fixture.sql.query('FLUSH BINARY LOGS')
-    await fixture.store.refresh({ withoutNewest: true })
+    await fixture.store.look()
     await fixture.caughtUp(first)
     const before = await heartbeats()
     await fixture.eventually(async () => (await heartbeats()) >= before + 3)
     expect(await fixture.status(first)).toMatchObject({ Last_IO_Errno: 0, Last_IO_Error: '' })
+    fixture.store.hide(null)
     await fixture.write("INSERT INTO shop.t (v) VALUES ('first of the next')")
     await fixture.caughtUp(first)
   })
@@ -333,7 +338,7 @@ describeFlavors('%s replicas', (flavor) => {
           const shown = ({ rows }: Answer) => rows.map(({ Info: _, ...row }) => row)
           // MariaDB adds a checkpoint by itself, some time after a file was begun.
           const [server, relay] = await vi.waitFor(async () => {
-            await fixture.store.refresh()
+            await fixture.store.look()
             const answers = await both(query)
             expect(shown(answers[1]), query).toEqual(shown(answers[0]))
             return answers
@@ -401,7 +406,12 @@ describeFlavors('%s replicas', (flavor) => {
 
   test('are refused with a readable reason when what they need is gone', async () => {
     const third = await fixture.startReplica()
-    fixture.store.firstOrdinal = 2
+    const see = async (hidden: string | null) => {
+      fixture.store.hide(hidden)
+      await fixture.store.look()
+    }
+    const oldest = fixture.store.files()[0]?.name ?? null
+    await see(oldest)
     const { findings } = await fixture.attach(third, { dryRun: true })
     expect(findings[0]?.message).toContain('no longer stored')
     const attach = fixture.attach(third)
@@ -410,15 +420,15 @@ describeFlavors('%s replicas', (flavor) => {
       message: expect.stringContaining('no longer stored'),
     })
     // And whoever does not ask first is told by the relay.
-    fixture.store.firstOrdinal = 1
+    await see(null)
     const { statements } = await fixture.attach(third, { dryRun: true })
-    fixture.store.firstOrdinal = 2
+    await see(oldest)
     for (const { sql } of statements) await third.sql.query(sql)
     await fixture.eventually(async () => {
       const { Last_IO_Error: text } = await fixture.status(third)
       return String(text).includes('landbridge: the stored binlog begins after')
     })
-    fixture.store.firstOrdinal = 1
+    await see(null)
   })
 
   test('are refused when they have transactions of the source that are not stored', async () => {

@@ -95,7 +95,7 @@ test(
     const last = await fillFiles()
     const detached = await streamUntil(({ spool }) => spool?.synced?.file === last)
     // The file before the newest goes with the next change of files, or the next minute.
-    expect(detached.spool?.pins).toEqual([])
+    expect(detached.spool?.claims).toEqual([])
     expect(detached.spool?.files).toBeLessThanOrEqual(2)
   },
 )

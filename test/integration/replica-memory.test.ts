@@ -50,7 +50,7 @@ describeFlavors('after a reset of a %s source', (flavor) => {
   }
 
   const memoryPath = () => join(pair.pair.spoolDirectory, 'replicas.json')
-  const pins = async () => (await pair.pair.status('dr'))?.streams[0]?.spool?.pins
+  const claims = async () => (await pair.pair.status('dr'))?.streams[0]?.spool?.claims
   const command = async (...words: readonly string[]) => {
     return await pair.pair.command('dr', 'replica', ...words)
   }
@@ -59,7 +59,7 @@ describeFlavors('after a reset of a %s source', (flavor) => {
     await replica.query(`STOP ${noun}`)
     await sleep(2 * AGE_MS)
     await pair.restartGateway('dr', 'SIGTERM')
-    await pair.eventually(async () => (await pins())?.length === 0)
+    await pair.eventually(async () => (await claims())?.length === 0)
     await resetSource(pair, sql)
     await pair.pair.until('dr', ({ streams }) => streams[0]?.spool?.synced?.epoch === 2)
     await write(60)

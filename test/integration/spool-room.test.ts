@@ -24,7 +24,7 @@ async function begun(disk: SmallDisk, policy?: RetentionPolicy): Promise<SpoolFi
   const options = policy === undefined ? {} : { retention: policy }
   const fixture = await SpoolFixture.open(join(disk.path, 'main'), options)
   await fixture.writer.rewind()
-  await fixture.spool.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'))
+  await fixture.store.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'))
   fixture.writer.beginFile('binlog.000001', 0)
   await fixture.write(0, FIRST)
   fixture.writer.beginFile('binlog.000002', 0)
@@ -40,13 +40,13 @@ describe('a spool whose source was reset, on an ext4', needs('root'), () => {
       await using before = await begun(disk)
       await before.writer.rewind()
       const reset = epochBeginning(epochSource('mysql'), 'was reset', '', true)
-      await before.spool.beginEpoch(reset)
+      await before.store.beginEpoch(reset)
       before.writer.beginFile('binlog.000001', 0)
       await before.write(0, FIRST)
     }
     const retention = { ...DUE, minimumHoldMs: holdMs }
     await using fixture = await SpoolFixture.open(join(disk.path, 'main'), { retention })
-    const { spool, clock } = fixture
+    const { spool, store, clock } = fixture
     await fixture.writer.rewind()
     await disk.fillBytes()
     fixture.writer.beginFile('binlog.000002', 0)
@@ -54,9 +54,9 @@ describe('a spool whose source was reset, on an ext4', needs('root'), () => {
     await until(() => fixture.writer.trouble?.error.code === 'ERR_DISK_FULL')
     expect(fixture.syncedBytes).toBe(0)
     expect(spool.storedFiles()).toHaveLength(3)
-    expect(spool.heldBack()).toMatchObject({ files: 2 })
+    expect(store.heldBack()).toMatchObject({ files: 2 })
     await clock.advance(holdMs)
-    expect(await spool.applyRetention()).toHaveLength(2)
+    expect(await store.applyRetention()).toHaveLength(2)
     await until(() => {
       void clock.advance(1_000)
       return fixture.syncedBytes === SECOND.length
@@ -107,7 +107,7 @@ describe('retention on an ext4', needs('root'), () => {
     const stalled = await fixture.spool.open(oldest)
     await disk.fillBytes()
     expect((await disk.free()).bytes).toBe(0)
-    expect(await fixture.spool.applyRetention()).toMatchObject([{ name: 'binlog.000001' }])
+    expect(await fixture.store.applyRetention()).toMatchObject([{ name: 'binlog.000001' }])
     expect((await disk.free()).bytes).toBeGreaterThan(0)
     await stalled.close()
     expect(await namesIn(join(disk.path, 'main', '000001', 'index'))).toEqual([
@@ -123,7 +123,7 @@ describe('retention on an ext4', needs('root'), () => {
     await using fixture = await begun(disk, DUE)
     await disk.fillInodes()
     await fixture.write(HALF, SECOND.subarray(HALF))
-    expect(await fixture.spool.applyRetention()).toHaveLength(1)
+    expect(await fixture.store.applyRetention()).toHaveLength(1)
     expect((await disk.free()).inodes).toBeGreaterThan(0)
     expect(fixture.spool.gtids()).toBe(recordedFacts('mysql').end)
   })

@@ -1,5 +1,6 @@
 import { open, stat } from 'node:fs/promises'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
+import { FileScanner } from '../../src/binlog/file-scanner.ts'
 import type { GtidEvent } from '../../src/binlog/gtid-event.ts'
 import { addGtidEvent } from '../../src/binlog/gtid-event.ts'
 import { parseGtidSet } from '../../src/binlog/gtid-set.ts'
@@ -10,7 +11,6 @@ import {
   mountSpoolDisk,
   unmountBelow,
 } from '../../src/lab/hosts/spool-disk.ts'
-import { FileScanner } from '../../src/spool/file-scanner.ts'
 import type { PositionStatus } from '../../src/status/status.ts'
 import { describeFlavors } from '../helpers/needs.ts'
 import {

@@ -19,7 +19,7 @@ describe.each(['mysql', 'mariadb'] as const)('a sync of %s that failed', (flavor
     if (file === undefined || source === undefined || at === undefined) throw new Error('no file')
     const fixture = await openSpool(disk, OPTIONS)
     await fixture.writer.rewind()
-    await fixture.spool.beginEpoch(epochBeginning(source, 'first start', file.gtidsBefore))
+    await fixture.store.beginEpoch(epochBeginning(source, 'first start', file.gtidsBefore))
     fixture.writer.beginFile(file.name, 0)
     await fixture.write(0, file.bytes.subarray(0, at))
     disk.before = ({ name, path }) => {

@@ -2,12 +2,12 @@ import { crc32 } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import type { Flavor } from '../../src/base/flavor.ts'
 import { BINLOG_MAGIC, EventType } from '../../src/binlog/event-type.ts'
+import { FileScanner } from '../../src/binlog/file-scanner.ts'
 import { PacketDecoder } from '../../src/mysql/packet-decoder.ts'
 import { PacketWriter } from '../../src/mysql/packet-writer.ts'
 import { sendAll } from '../../src/relay/dump/dump-filter.ts'
 import { EventPump } from '../../src/relay/dump/event-pump.ts'
 import { DumpDecoder } from '../../src/source/dump-decoder.ts'
-import { FileScanner } from '../../src/spool/file-scanner.ts'
 import { eventsOf, recordedFile } from '../helpers/fixtures.ts'
 
 const KNOWN = new Set<number>(Object.values(EventType))

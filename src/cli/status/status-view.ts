@@ -177,7 +177,7 @@ function streamBlock(stream: StreamStatus, paint: Paint): string {
   if (spool !== null) {
     const from = `from ${spool.oldestFile ?? '-'} in ${spool.directory}`
     rows.push(['spool', `${plural(spool.files, 'file')}, ${bytesText(spool.bytes)}, ${from}`])
-    rows.push(...absentRows(spool.pins, stream.replicas))
+    rows.push(...claimRows(spool.claims, stream.replicas))
   }
   if (throttle.bytesPerSecond !== null) {
     rows.push(['rate limit', `${bytesText(throttle.bytesPerSecond)} per second`])
@@ -187,16 +187,17 @@ function streamBlock(stream: StreamStatus, paint: Paint): string {
   return [head, ...stream.replicas.map((replica) => replicaLines(replica, paint))].join('\n')
 }
 
-/** What is kept for replicas that have not connected since the gateway started. */
-function absentRows(
-  pins: NonNullable<StreamStatus['spool']>['pins'],
+/** What is kept for whom no block of its own is shown. */
+function claimRows(
+  claims: NonNullable<StreamStatus['spool']>['claims'],
   replicas: readonly ReplicaStatus[],
 ): Row[] {
-  const known = new Set(replicas.flatMap((one) => [one.serverUuid, `id:${one.serverId}`]))
-  const absent = pins.filter(({ replica }) => !known.has(replica))
-  return absent.map(({ replica, file, ageMs }) => [
+  const names = replicas.flatMap((one) => [one.serverUuid, `id:${one.serverId}`])
+  const known = new Set(names.map((name) => `replica:${name}`))
+  const others = claims.filter(({ claim }) => !known.has(claim))
+  return others.map(({ claim, file, ageMs }) => [
     'kept for',
-    `${replica}, from ${file ?? '-'}, heard of ${agoText(ageMs)}`,
+    `${claim.replace(':', ' ')}, from ${file ?? '-'}, heard of ${agoText(ageMs)}`,
   ])
 }
 
@@ -249,8 +250,10 @@ function sourceText({ source }: StreamStatus): string {
 
 function positionText(position: PositionStatus | null): string {
   if (position === null) return '-'
-  const epoch = position.epoch === null ? '' : ` (epoch ${position.epoch})`
-  return `${position.file}:${position.offset}${epoch}`
+  const { epoch, file, offset, gtids } = position
+  const of = epoch === null ? '' : ` (epoch ${epoch})`
+  // A source without files: its GTIDs are all there is.
+  return file === null ? `${gtids || '-'}${of}` : `${file}:${offset}${of}`
 }
 
 function transferText(bytes: {

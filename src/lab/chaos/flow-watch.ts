@@ -44,7 +44,9 @@ export class FlowWatch {
     this.#acknowledged = acknowledged
     const name = this.#stream
     const place = status?.streams.find((stream) => stream.name === name)?.spool?.synced
-    const synced = place ? `${place.epoch}/${place.file}:${place.offset}` : this.#synced
+    const synced = place
+      ? `${place.epoch}/${place.file ?? place.gtids}:${place.offset}`
+      : this.#synced
     if (synced !== this.#synced) {
       this.#synced = synced
       this.#waitingSinceMs = null

@@ -24,9 +24,10 @@ export async function readSourcePosition(flavor: Flavor, socket: string): Promis
 
 /** Whether `held` is at or behind `wanted`; a file that begins has all before it. */
 export function reaches(
-  held: { readonly file: string; readonly offset: number },
+  held: { readonly file: string | null; readonly offset: number | null },
   wanted: { readonly file: string; readonly offset: number },
 ): boolean {
+  if (held.file === null || held.offset === null) return false
   const [here, there] = [numberOf(held.file), numberOf(wanted.file)]
   return here === there ? held.offset >= wanted.offset : here > there
 }

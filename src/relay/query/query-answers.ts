@@ -209,7 +209,7 @@ function evaluate(expression: Expression, context: Evaluation): string | null | 
       const { store, variables, session } = context
       // Of the replica that `landbridge replica attach` names before it asks.
       if (expression.name === REPLICA_STANDING) {
-        return store.standing(session.get(REPLICA_ASKED_FOR) ?? '')
+        return store.claims.standing(session.get(REPLICA_ASKED_FOR) ?? '')
       }
       return variables().get(expression.name) ?? unknownVariable(expression.name)
     }

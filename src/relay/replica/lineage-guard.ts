@@ -17,7 +17,7 @@ import type { ServedLog } from '../served-log.ts'
  */
 export function refuseOutdated(store: ServedLog, replica: string): void {
   const lineage = store.lineage()
-  const standing = store.standing(replica)
+  const standing = store.claims.standing(replica)
   if (lineage === null || !isRefused(standing)) return
   throw lineageRefusal(lineage, replica, standing)
 }

@@ -96,7 +96,7 @@ export function sentPosition(file: LogFile, offset: number): ReplicaStatus['sent
  * Throws ERR_REPLICA_LIMIT.
  */
 export function refuseOneTooMany(store: ServedLog, replica: string): void {
-  if (store.hasPlaceFor(replica)) return
+  if (store.claims.hasPlaceFor(`replica:${replica}`)) return
   throw new LandbridgeError(
     'ERR_REPLICA_LIMIT',
     'files are kept for as many replicas as a relay remembers, and this one is none of them',

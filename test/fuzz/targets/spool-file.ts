@@ -3,9 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { realDisk } from '../../../src/base/disk.ts'
+import { readFileHead, readGtidsBefore } from '../../../src/binlog/file-head.ts'
+import { recoverFile } from '../../../src/binlog/file-recovery.ts'
+import { FileScanner } from '../../../src/binlog/file-scanner.ts'
 import { parseGtidSet } from '../../../src/binlog/gtid-set.ts'
-import { readGtidsBefore, recoverFile } from '../../../src/spool/file-recovery.ts'
-import { FileScanner } from '../../../src/spool/file-scanner.ts'
 import { attempt, attemptAsync } from '../engine/contract.ts'
 import type { FuzzTarget } from '../engine/target.ts'
 import { chunksOf } from '../input/chunks.ts'
@@ -61,6 +62,10 @@ async function run(input: Buffer, path: string): Promise<void> {
   parseGtidSet(flavor, first.gtidsAfter)
   const before = await attemptAsync(() => readGtidsBefore(path, flavor, realDisk))
   if ('value' in before && before.value !== null) parseGtidSet(flavor, before.value)
+  const head = await attemptAsync(() => readFileHead(path, realDisk))
+  if ('value' in head && head.value?.gtidsBefore != null) {
+    parseGtidSet(head.value.flavor, head.value.gtidsBefore)
+  }
   await writeFile(path, content.subarray(0, first.keptBytes))
   const second = await recoverFile(path, flavor, '', start, signal)
   assert.equal(second.droppedBytes, 0)

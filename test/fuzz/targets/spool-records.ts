@@ -9,7 +9,8 @@ import { SpoolMemory } from '../../../src/gateway/spool-memory.ts'
 import { findStreamIdentity } from '../../../src/gateway/stream-identity.ts'
 import { loadCatalog } from '../../../src/spool/catalog-recovery.ts'
 import { listClosedFiles } from '../../../src/spool/closed-files.ts'
-import { ReplicaPins } from '../../../src/spool/replica-pins.ts'
+import { SpoolCatalog } from '../../../src/spool/spool-catalog.ts'
+import { SpoolClaims } from '../../../src/spool/spool-claims.ts'
 import { refuseAbsent } from '../../../src/spool/spool-presence.ts'
 import { LastEndpoints } from '../../../src/tunnel/last-endpoints.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
@@ -37,7 +38,7 @@ async function buildSpool(directory: string): Promise<void> {
     const folder = join(directory, flavor)
     await using fixture = await SpoolFixture.open(folder)
     await fixture.writer.rewind()
-    await fixture.spool.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
+    await fixture.store.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
     for (const n of [1, 2] as const) {
       fixture.writer.beginFile(`binlog.00000${n}`, 0)
       await fixture.write(0, recordedFile(flavor, n))
@@ -123,18 +124,19 @@ class RecordFolder {
       assert.equal(again.gtids?.toString(), loaded.value.gtids.toString())
     }
     const path = join(folder, 'replicas.json')
-    const pins = new ReplicaPins({
+    const claims = new SpoolClaims({
+      catalog: () => SpoolCatalog.empty,
       path,
       clock: new FakeClock(),
       disk: realDisk,
       log: silentLog,
       ageMsMax: 1_000_000,
     })
-    await pins.load(false)
-    const neededFrom = pins.neededFrom(0)
-    assert(pins.list().every(({ ordinal, ageMs }) => ordinal >= neededFrom && ageMs >= 0))
-    pins.expire(0)
-    await pins.close()
+    await claims.load(false)
+    const neededFrom = claims.neededFrom()
+    assert(claims.list().every(({ ordinal, ageMs }) => ordinal >= neededFrom && ageMs >= 0))
+    claims.expire()
+    await claims.close()
     await attemptAsync(() => findStreamIdentity(folder, 'main'))
     const spool = { directory: folder, disk: realDisk, heldEpoch: () => null }
     const memory = new SpoolMemory({ dataDir: folder, stream: 'main', spool, log: silentLog })

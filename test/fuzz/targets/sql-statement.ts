@@ -33,12 +33,15 @@ function storeOf(source: SourceIdentity): ServedLog {
     purgedGtids: () => '',
     gtidsBeforeEpoch: () => '',
     lineage: () => null,
-    standing: () => 'sound',
     open: never,
     waitPast: never,
-    hasPlaceFor: () => true,
-    seniority: () => 0,
-    retain: never,
+    claims: {
+      standing: () => 'sound',
+      hasPlaceFor: () => true,
+      seniority: () => 0,
+      confirm: never,
+      letGo: never,
+    },
   }
 }
 

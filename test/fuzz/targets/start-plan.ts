@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { parseBody, resume } from '../../../src/link/messages.ts'
-import { planStart, resumesByGtid } from '../../../src/source/start-plan.ts'
+import { planStart, requirePlace, resumesByGtid } from '../../../src/source/start-plan.ts'
 import { recordedFacts } from '../../helpers/fixtures.ts'
 import { recordedSourceFacts } from '../../helpers/source/recorded-source.ts'
 import { epochSource } from '../../helpers/spool/spool-fixture.ts'
@@ -23,7 +23,7 @@ function run(input: Buffer): void {
     return
   }
   const { held } = parseBody(resume, body, 'resume')
-  const plan = planStart(held, facts)
+  const plan = planStart(requirePlace(held), facts)
   assert(plan.newEpoch !== null || plan.expect !== null)
   resumesByGtid(plan.expect, facts)
 }

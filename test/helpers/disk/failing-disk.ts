@@ -76,7 +76,7 @@ export async function begunSpool(
 ): Promise<SpoolFixture> {
   const fixture = await SpoolFixture.open(path, { ...options, disk: disk.disk })
   await fixture.writer.rewind()
-  await fixture.spool.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'))
+  await fixture.store.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'))
   fixture.writer.beginFile('binlog.000001', 0)
   return fixture
 }

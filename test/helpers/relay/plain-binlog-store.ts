@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { LogFile, LogLineage, LogPlace, SourceIdentity } from '../../../src/binlog/log.ts'
 import type { ServedLog } from '../../../src/relay/served-log.ts'
-import type { ReplicaStanding } from '../../../src/status/replica-standing.ts'
+import { RecordedClaims } from './recorded-claims.ts'
 
 export interface StoreContent {
   readonly identity: SourceIdentity
@@ -13,12 +13,11 @@ export interface StoreContent {
   readonly gtids: string
 }
 
-/** A store of what it was last given; it retains nothing, but remembers what it was asked to. */
+/** A store of what it was last given. */
 export class PlainBinlogStore implements ServedLog {
+  readonly claims = new RecordedClaims(() => this.files())
   /** What each epoch stands on; where it is not said, nothing. */
   readonly epochs = new Map<number, string>()
-  readonly retained = new Map<string, string>()
-  outdated: readonly string[] = []
   currentLineage: LogLineage | null = null
   /** Files before this ordinal are taken for removed. */
   firstOrdinal = 1
@@ -40,10 +39,6 @@ export class PlainBinlogStore implements ServedLog {
 
   lineage(): LogLineage | null {
     return this.currentLineage
-  }
-
-  standing(id: string): ReplicaStanding {
-    return this.outdated.includes(id) ? 'outdated' : 'sound'
   }
 
   files(): readonly LogFile[] {
@@ -83,19 +78,5 @@ export class PlainBinlogStore implements ServedLog {
       if (end?.ordinal === position.ordinal && end.offset > position.offset) return
       await once(this.#changed, 'change', options)
     }
-  }
-
-  hasPlaceFor(): boolean {
-    return true
-  }
-
-  seniority(id: string): number {
-    const at = [...this.retained.keys()].indexOf(id)
-    return at < 0 ? Number.POSITIVE_INFINITY : at
-  }
-
-  retain(id: string, file: LogFile | null): void {
-    if (file === null) this.retained.delete(id)
-    else this.retained.set(id, file.name)
   }
 }

@@ -18,7 +18,7 @@ import type { SqlLoginOptions } from '../../../src/mysql/sql-login.ts'
 import { RelayServer } from '../../../src/relay/relay-server.ts'
 import { tlsOf } from '../servers/server-tls.ts'
 import { type TestServerOptions, TestServers } from '../servers/test-servers.ts'
-import { ServerBinlogStore } from './server-binlog-store.ts'
+import { ServerLog } from './server-log.ts'
 
 export const RELAY_USER = 'replica'
 export const RELAY_PASSWORD = "it's a \\secret"
@@ -37,7 +37,7 @@ export class RelayFixture {
   readonly servers: TestServers
   readonly source: RunningServer
   readonly sql: Connection
-  readonly store: ServerBinlogStore
+  readonly store: ServerLog
   readonly relay: RelayServer
   /** What replicas have applied as far as the relay knows, by server id. */
   readonly applied = new Map<number, string>()
@@ -47,12 +47,17 @@ export class RelayFixture {
   #running: Promise<void> = Promise.resolve()
   #count = 1
 
-  private constructor(servers: TestServers, source: RunningServer, sql: Connection) {
+  private constructor(
+    servers: TestServers,
+    source: RunningServer,
+    sql: Connection,
+    store: ServerLog,
+  ) {
     this.flavor = source.flavor
     this.servers = servers
     this.source = source
     this.sql = sql
-    this.store = new ServerBinlogStore(source, sql)
+    this.store = store
     const { tls } = source
     if (tls === undefined) throw new TypeError('the relay needs a certificate')
     this.relay = new RelayServer({
@@ -75,7 +80,9 @@ export class RelayFixture {
   static async create(flavor: Flavor, options: TestServerOptions = {}): Promise<RelayFixture> {
     const servers = await TestServers.create()
     const source = await servers.start(flavor, { serverId: 1, ...options })
-    const fixture = new RelayFixture(servers, source, await connectSql(localAddress(source)))
+    const sql = await connectSql(localAddress(source))
+    const store = await ServerLog.open(source, sql)
+    const fixture = new RelayFixture(servers, source, sql, store)
     fixture.#connections.push(fixture.sql)
     fixture.#running = fixture.relay.run(fixture.#stopping.signal)
     fixture.port = await fixture.relay.ready({ signal: fixture.#stopping.signal })
@@ -127,7 +134,7 @@ export class RelayFixture {
   /** Runs SQL at the source and lets the relay see it. */
   async write(...statements: readonly string[]): Promise<void> {
     for (const statement of statements) await this.sql.query(statement)
-    await this.store.refresh()
+    await this.store.look()
   }
 
   control(replica: TestReplica, verb: 'START' | 'STOP'): Promise<unknown> {

@@ -216,7 +216,7 @@ export class TwinReplicas {
     await vi.waitFor(native, WAIT)
     return await vi.waitFor(async () => {
       // MariaDB writes some events behind a commit's back.
-      await this.fixture.store.refresh()
+      await this.fixture.store.look()
       const outcome = await native()
       const rest = Object.entries(outcome).filter(([name]) => !without.some((one) => one === name))
       expect(await this.outcome(this.relayed)).toMatchObject(Object.fromEntries(rest))
@@ -235,7 +235,7 @@ export class TwinReplicas {
       await fixture.sql.query(`KILL ${id}`).catch(() => undefined)
     }
     await fixture.sql.query('FLUSH BINARY LOGS')
-    await fixture.store.refresh()
+    await fixture.store.look()
     const newest = fixture.store.files().at(-1)?.name
     await vi.waitFor(async () => {
       await fixture.write(`PURGE BINARY LOGS TO '${newest}'`)
@@ -250,7 +250,7 @@ export class TwinReplicas {
 
   /** Both go on from where they are, to the end, and have the same then: which GTIDs. */
   async finish(): Promise<string> {
-    await this.fixture.store.refresh()
+    await this.fixture.store.look()
     await this.control('STOP')
     await this.control('START')
     await this.caughtUp()
@@ -258,7 +258,7 @@ export class TwinReplicas {
     const { gtids } = await this.same(running, 'positions')
     // One that is refused at once keeps the place that it had: both must have come to the same.
     await vi.waitFor(async () => {
-      await this.fixture.store.refresh()
+      await this.fixture.store.look()
       const [native, relayed] = await Promise.all([
         this.#received(this.native),
         this.#received(this.relayed),

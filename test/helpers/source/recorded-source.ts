@@ -4,7 +4,7 @@ import type { OpenedSource, SourcePort } from '../../../src/link/source-port.ts'
 import { DumpDecoder } from '../../../src/source/dump-decoder.ts'
 import type { SourceFacts } from '../../../src/source/source-facts.ts'
 import type { FileTimes } from '../../../src/source/start-plan.ts'
-import { planStart, type StartPlan } from '../../../src/source/start-plan.ts'
+import { planStart, requirePlace, type StartPlan } from '../../../src/source/start-plan.ts'
 import { eventsOf, recordedFacts, recordedFile } from '../fixtures.ts'
 import { epochSource } from '../spool/spool-fixture.ts'
 
@@ -101,7 +101,7 @@ export class RecordedSource implements SourcePort {
 
   async open(held: Parameters<SourcePort['open']>[0]): Promise<OpenedSource> {
     const { flavor } = this.facts
-    const { expect, newEpoch, gtids } = planStart(held, this.facts, this.times)
+    const { expect, newEpoch, gtids } = planStart(requirePlace(held), this.facts, this.times)
     this.starts.push(newEpoch === null ? expect : 'new epoch')
     return {
       source: epochSource(flavor),

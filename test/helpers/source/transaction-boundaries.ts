@@ -1,7 +1,7 @@
 import type { Flavor } from '../../../src/base/flavor.ts'
+import { FileScanner } from '../../../src/binlog/file-scanner.ts'
 import { addGtidEvent } from '../../../src/binlog/gtid-event.ts'
 import { parseGtidSet } from '../../../src/binlog/gtid-set.ts'
-import { FileScanner } from '../../../src/spool/file-scanner.ts'
 import { eventsOf } from '../fixtures.ts'
 
 export interface Boundary {

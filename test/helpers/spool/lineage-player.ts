@@ -89,7 +89,7 @@ export class LineagePlayer {
   }
 
   async #sendFile(index: number, from: number): Promise<void> {
-    const { writer, spool } = this.#fixture
+    const { writer, spool, store } = this.#fixture
     const file = this.#lineage.files[index]
     if (file === undefined) throw new TypeError('no such file')
     await this.onFile(index)
@@ -108,7 +108,7 @@ export class LineagePlayer {
       at = end
       await this.#pause(at < file.bytes.length)
       // As every minute in the field.
-      if (this.#random() < 0.15) await spool.applyRetention()
+      if (this.#random() < 0.15) await store.applyRetention()
     }
     if (this.#lineage.files[index + 1]?.epoch !== file.epoch) await this.#settled()
   }
@@ -127,7 +127,7 @@ export class LineagePlayer {
   async #beginEpoch(file: LineageFile): Promise<void> {
     const source = this.#lineage.sources[file.epoch - 1]
     if (source === undefined) throw new TypeError('no such source')
-    await this.#fixture.spool.beginEpoch(
+    await this.#fixture.store.beginEpoch(
       epochBeginning(source, 'the source is another one', file.gtidsBefore),
     )
   }

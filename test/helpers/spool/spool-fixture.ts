@@ -8,9 +8,10 @@ import type { Flavor } from '../../../src/base/flavor.ts'
 import { silentLog } from '../../../src/base/log.ts'
 import { releaseBuffer } from '../../../src/base/release-buffer.ts'
 import type { RetentionPolicy } from '../../../src/spool/retention.ts'
-import { Spool, type SpoolOptions } from '../../../src/spool/spool.ts'
+import type { Spool } from '../../../src/spool/spool.ts'
 import type { EpochSource } from '../../../src/spool/spool-file.ts'
 import type { EpochBeginning } from '../../../src/spool/spool-lineage.ts'
+import { SpoolStore, type SpoolStoreOptions } from '../../../src/spool/spool-store.ts'
 import { SpoolWriter } from '../../../src/spool/spool-writer.ts'
 import { FakeClock } from '../fake-clock.ts'
 
@@ -42,12 +43,14 @@ export interface SpoolFixtureOptions {
   readonly checkpointBytes?: number
   readonly clock?: FakeClock
   /** Default: a real one. */
-  readonly createSpool?: (options: SpoolOptions) => Spool
+  readonly createStore?: (options: SpoolStoreOptions) => SpoolStore
 }
 
 /** A real spool and its writer on a temporary folder, running until it is disposed of. */
 export class SpoolFixture implements AsyncDisposable {
+  /** Its reading half. */
   readonly spool: Spool
+  readonly store: SpoolStore
   readonly writer: SpoolWriter
   readonly clock: FakeClock
   readonly broken: LandbridgeError[] = []
@@ -63,8 +66,8 @@ export class SpoolFixture implements AsyncDisposable {
     this.clock = options.clock ?? new FakeClock()
     const { clock } = this
     const { retention = KEEP_ALL, disk, checkpointBytes } = options
-    const { createSpool = (given) => new Spool(given) } = options
-    this.spool = createSpool({
+    const { createStore = (given) => new SpoolStore(given) } = options
+    this.store = createStore({
       directory,
       retention,
       clock,
@@ -72,8 +75,9 @@ export class SpoolFixture implements AsyncDisposable {
       ...(disk && { disk }),
       ...(checkpointBytes && { checkpointBytes }),
     })
+    this.spool = this.store.spool
     this.writer = new SpoolWriter({
-      spool: this.spool,
+      store: this.store,
       clock,
       log: silentLog,
       onSynced: (bytes, commitMs) => {
@@ -90,7 +94,7 @@ export class SpoolFixture implements AsyncDisposable {
 
   static async open(directory: string, options: SpoolFixtureOptions = {}): Promise<SpoolFixture> {
     const fixture = new SpoolFixture(directory, options)
-    await fixture.spool.load(fixture.#stop.signal)
+    await fixture.writer.open(fixture.#stop.signal)
     fixture.#running = fixture.writer.run(fixture.#stop.signal)
     return fixture
   }
@@ -126,13 +130,13 @@ export class SpoolFixture implements AsyncDisposable {
   async crash(): Promise<void> {
     this.#stop.abort()
     await this.#running
-    await this.spool.disk.unlock()
+    await this.store.fence.release()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort()
     await this.#running
-    await this.spool.close()
+    await this.writer.close()
   }
 }
 

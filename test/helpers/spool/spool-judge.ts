@@ -42,7 +42,7 @@ export class SpoolJudge {
 
   /** Acknowledged implies durable: no loss of power could take it any more. */
   #expectDurable(disk: MemoryDisk, spool: Spool, acked: AckedPoint): void {
-    const oldest = spool.files()[0] ?? spool.unpublishedFiles()[0]
+    const oldest = spool.files()[0] ?? spool.catalog().unpublishedFiles()[0]
     const removed = this.#lineage.files.findIndex((file) => isSameFile(file, oldest))
     for (const [index, file] of this.#lineage.files.entries()) {
       if (index > acked.file) break

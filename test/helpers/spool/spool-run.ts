@@ -85,9 +85,11 @@ export async function runSpool(
  * is said once, to the first process: those after it know it from the disk, or not at all.
  */
 async function pinUntilLast({ spool }: SpoolFixture, isLast: boolean): Promise<void> {
-  if (spool.files().length === 0) spool.retain('a replica', { ordinal: 1, epoch: 1 })
-  if (spool.pins().length > 0) expect(spool.files()[0]?.ordinal ?? 1).toBe(1)
-  if (isLast) await spool.releasePin('a replica')
+  if (spool.files().length === 0) {
+    spool.claims.confirm('replica:a', { ordinal: 1, epoch: 1 })
+  }
+  if (spool.claims.list().length > 0) expect(spool.files()[0]?.ordinal ?? 1).toBe(1)
+  if (isLast) await spool.claims.release('a')
 }
 
 /** As a gateway does it: a disk that fails is tried again. */

@@ -58,8 +58,13 @@ export const drStream: StreamStatus = {
     files: 42,
     bytes: 4_402_341_478,
     oldestFile: 'binlog.000001',
-    pins: [
-      { replica: '7f3c0a52-93b1-11ef-8a0f-0242ac120002', file: 'binlog.000042', ageMs: 12_000 },
+    claims: [
+      {
+        claim: 'replica:7f3c0a52-93b1-11ef-8a0f-0242ac120002',
+        kind: 'replica',
+        file: 'binlog.000042',
+        ageMs: 12_000,
+      },
     ],
   },
   receiveLag: {

@@ -126,3 +126,10 @@ test('stays small: a huge GTID set is left out, nothing known writes nothing', a
   expect(fixture.disk.bytesOf(PATH).length).toBeLessThan(400)
   expect(await fixture.proof().load()).toMatchObject({ gtids: null, transactions: 3 })
 })
+
+test('a place without a file is remembered as well', async () => {
+  const fixture = await Fixture.create()
+  fixture.known = { ...lag, file: null, offset: null, bytes: null }
+  await fixture.runFor(0)
+  expect(await fixture.proof().load()).toMatchObject({ file: null, offset: null, gtids: '0-1-9' })
+})

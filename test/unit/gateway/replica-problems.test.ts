@@ -9,7 +9,7 @@ import {
 import { unloggedProblems } from '../../../src/gateway/unlogged-problems.ts'
 import type { ReceiveLag } from '../../../src/progress/receive-lag.ts'
 import type { RelayStatus } from '../../../src/relay/relay-server.ts'
-import type { LeftOut } from '../../../src/spool/replica-file.ts'
+import type { LeftOut } from '../../../src/spool/served-replicas.ts'
 import type { ReplicaStanding } from '../../../src/status/replica-standing.ts'
 import { replicaStatus } from '../../helpers/status/status-fixture.ts'
 
@@ -54,9 +54,11 @@ function problemsOf(
     asked: { ...up, ...asked },
     spool: {
       lineage: () => lineage,
-      outdatedReplicas: () => outdated,
-      standing: (id: string) => standings[id] ?? (outdated.includes(id) ? 'outdated' : 'sound'),
-      leftOut: (id: string) => leftOut[id] ?? null,
+      claims: {
+        outdatedReplicas: () => outdated,
+        standing: (id: string) => standings[id] ?? (outdated.includes(id) ? 'outdated' : 'sound'),
+        leftOut: (id: string) => leftOut[id] ?? null,
+      },
     },
   } as const
   return [

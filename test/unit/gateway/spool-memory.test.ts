@@ -24,7 +24,7 @@ async function storeOne(path: string): Promise<void> {
   await using fixture = await SpoolFixture.open(path)
   await fixture.clock.advance(1_000)
   await fixture.writer.rewind()
-  await fixture.spool.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'))
+  await fixture.store.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'))
   fixture.writer.beginFile('binlog.000001', 0)
   await fixture.write(0, recordedFile('mysql', 1))
 }
@@ -139,4 +139,26 @@ describe('a spool that is not where it was', () => {
     })
     await fixture.untilProblem(undefined)
   })
+})
+
+test('a status names what is kept for whom, of every kind, also after a restart', async () => {
+  await using folder = await temporaryFolder()
+  const path = join(folder.path, 'spool')
+  await knownSpool(path)
+  const claims = (fixture: CopyHalfFixture) => fixture.stream.status().spool?.claims
+  const nightly = { claim: 'backup:nightly', kind: 'backup', file: 'binlog.000001' }
+  const replica = { claim: 'replica:id:2', kind: 'replica', file: 'binlog.000001' }
+  {
+    await using fixture = new CopyHalfFixture(path)
+    await fixture.untilProblem(undefined)
+    const { spool } = fixture.stream.spool
+    const [file] = spool.files()
+    if (file === undefined) throw new TypeError('there is a file')
+    spool.claims.confirm('backup:nightly', file)
+    spool.claims.confirm('replica:id:2', file)
+    expect(claims(fixture)).toMatchObject([nightly, replica])
+  }
+  await using fixture = new CopyHalfFixture(path)
+  await fixture.untilProblem(undefined)
+  expect(claims(fixture)).toMatchObject([nightly, replica])
 })

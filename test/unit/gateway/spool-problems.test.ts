@@ -5,11 +5,9 @@ test.each([
   ['a warning', false, 'warning', 'they stay until 2026-11-27T10:00 UTC'],
   ['an error on a full disk', true, 'error', 'UTC, and the disk is full'],
 ])('files that are held beyond the limits are %s', (_what, isFull, severity, text) => {
-  const spool = {
-    lineage: () => ({ epoch: 2, startedAtMs: 5, reason: 'was reset' }),
-    heldBack: () => ({ files: 3, bytes: 1_500_000, untilMs: Date.UTC(2026, 10, 27, 10) }),
-  }
-  expect(heldProblems('main', spool, isFull)).toEqual([
+  const lineage = { epoch: 2, startedAtMs: 5, reason: 'was reset' }
+  const held = { files: 3, bytes: 1_500_000, untilMs: Date.UTC(2026, 10, 27, 10) }
+  expect(heldProblems('main', held, lineage, isFull)).toEqual([
     {
       code: 'ERR_SPOOL_HELD',
       severity,

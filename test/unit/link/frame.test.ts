@@ -127,6 +127,8 @@ describe('the body of a frame', () => {
     [resume, { ...asked, stream: undefined }],
     [open, { source: { flavor: 'postgres' }, newEpoch: null }],
     [sample, { atMs: 'now' }],
+    [sample, { atMs: 5, file: null, offset: 7, gtids: '0-1-7' }],
+    [sample, { atMs: 5, file: 'binlog.000001', offset: null, gtids: '0-1-7' }],
     [state, { state: 'asleep', host: '', problem: null }],
   ] as const)('is refused when it is not what was agreed (%#)', (schema, body) => {
     expect(codeOf(() => parseBody<unknown>(schema, body, 'test'))).toBe('ERR_LINK_FRAME')
@@ -136,6 +138,17 @@ describe('the body of a frame', () => {
     expect(() => parseBody(resume, { ...asked, windowBytes: 0 }, 'resume')).toThrow(
       expect.objectContaining({ code: 'ERR_LINK_FRAME' }),
     )
+  })
+
+  test('may name a place by its GTIDs alone, as of a source without files', () => {
+    const place = { atMs: 5, file: null, offset: null, gtids: '0-1-7' }
+    expect(parseBody(sample, place, 'sample')).toEqual(place)
+    const source = {
+      ...{ flavor: 'mariadb', serverVersion: '12.3.2-MariaDB', serverId: 1 },
+      ...{ serverUuid: null, gtidDomainId: 0 },
+    }
+    const held = { epoch: 1, source, ...place, complete: false }
+    expect(parseBody(resume, { ...asked, held }, 'resume').held).toMatchObject({ file: null })
   })
 
   test('may have more than this version knows', () => {

@@ -450,3 +450,25 @@ describe('GTIDs that are in no file of a MySQL source', () => {
     expect(lag.unlogged()?.gtids).toBe(`${uuid}:6-9`)
   })
 })
+
+test('a source without files is behind by its GTIDs alone', async () => {
+  const { clock, lag } = new Pair()
+  const syncTo = (gtids: string) =>
+    lag.synced({ file: 'cut.000001', offset: 100, gtids: () => parseGtidSet('mariadb', gtids) })
+  const sample = (gtids: string | null) =>
+    lag.sample({ atMs: clock.wallMs(), file: null, offset: null, gtids, isOfHeld: true })
+  syncTo('0-1-3')
+  sample('0-1-5')
+  await clock.advance(2_000)
+  expect(lag.status()).toMatchObject({ bytes: null, transactions: 2, ms: 2_000 })
+  sample(null)
+  expect(lag.status()).toMatchObject({ transactions: 2, ms: 2_000, provenAgoMs: 0 })
+  syncTo('0-1-5')
+  expect(lag.status()).toMatchObject({ bytes: 0, transactions: 0, ms: 0 })
+  const known = lag.known()
+  expect(known).toMatchObject({ file: null, offset: null, gtids: '0-1-5' })
+  const again = new Pair()
+  again.lag.restore(known as KnownLag)
+  again.lag.synced({ file: 'cut.000001', offset: 9, gtids: () => parseGtidSet('mariadb', '0-1-4') })
+  expect(again.lag.status()).toMatchObject({ transactions: 1 })
+})

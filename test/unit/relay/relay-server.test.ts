@@ -85,7 +85,7 @@ describe('a MySQL dump', () => {
     expect(relay.status().replicas).toMatchObject([
       { serverId: 9, state: 'caught-up', sent: { file: 'b.000002', epoch: 1 } },
     ])
-    expect(store.retained.get('aaaaaaaa-0000-0000-0000-000000000000')).toBe('b.000001')
+    expect(store.claims.kept.get('replica:aaaaaaaa-0000-0000-0000-000000000000')).toBe('b.000001')
     await clock.advance(2000)
     const beat = await event(client)
     expect(beat.type).toBe(41)
@@ -138,10 +138,10 @@ describe('a MySQL dump', () => {
     const client = await login(port)
     await dumpByGtid(client, `${SOURCE_UUID}:1-5`)
     await types(client, 4)
-    expect([...store.retained.values()]).toEqual(['b.000001'])
+    expect([...store.claims.kept.values()]).toEqual(['b.000001'])
     applied = `${SOURCE_UUID}:1-3`
-    relay.confirmPins()
-    expect([...store.retained.values()]).toEqual(['b.000002'])
+    relay.confirmClaims()
+    expect([...store.claims.kept.values()]).toEqual(['b.000002'])
   })
 
   test('begins where something is missing, and beats once for what it leaves out', async () => {
@@ -262,14 +262,14 @@ describe('a MySQL dump', () => {
     const store = await mysqlStore()
     const uuid = 'aaaaaaaa-0000-0000-0000-000000000000'
     store.currentLineage = { epoch: 1, startedAtMs: 1_700_000_000_000 }
-    store.outdated = [uuid]
+    store.claims.outdated = [uuid]
     const { port } = await serve(store)
     const client = await login(port)
     await dumpByGtid(client, `${SOURCE_UUID}:1-5`)
     await expect(event(client)).rejects.toThrow(
       /source was reset \(noticed 2023-11-14T.*backup taken after that.*replica detach aaaaaaaa-/,
     )
-    expect(store.retained.size).toBe(0)
+    expect(store.claims.kept.size).toBe(0)
     const other = await login(port)
     await dumpByGtid(other, `${SOURCE_UUID}:1-5`, { uuid: OTHER_UUID, serverId: 10 })
     expect(await types(other, 3)).toEqual(FILE_START)

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { SourceFacts } from '../../../src/source/source-facts.ts'
 import {
-  type HeldState,
+  type HeldPlace,
   planStart,
+  requirePlace,
   resumesByGtid,
   shorten,
 } from '../../../src/source/start-plan.ts'
@@ -24,7 +25,7 @@ function mysql(change: Partial<SourceFacts> = {}): SourceFacts {
   }
 }
 
-function held(change: Partial<HeldState> = {}): HeldState {
+function held(change: Partial<HeldPlace> = {}): HeldPlace {
   return {
     source: { flavor: 'mysql', serverId: 7, serverUuid: UUID },
     file: 'binlog.000002',
@@ -44,7 +45,7 @@ describe('the start of a dump', () => {
     expect(plan.newEpoch?.reason).toMatch(/first start/)
   })
 
-  test.each<[string, Partial<HeldState>, Partial<SourceFacts>, ReturnType<typeof at>]>([
+  test.each<[string, Partial<HeldPlace>, Partial<SourceFacts>, ReturnType<typeof at>]>([
     ['the next byte of the file held', {}, {}, at('binlog.000002', 700)],
     [
       'the end of a file that does not grow any more',
@@ -64,7 +65,7 @@ describe('the start of a dump', () => {
     expect(plan).toEqual({ gtids: `${UUID}:1-50`, expect: wanted, newEpoch: null })
   })
 
-  test.each<[string, Partial<HeldState>, Partial<SourceFacts>, RegExp]>([
+  test.each<[string, Partial<HeldPlace>, Partial<SourceFacts>, RegExp]>([
     ['the server is another one', {}, { serverUuid: OTHER }, /is another server/],
     [
       'the files have other names',
@@ -85,7 +86,7 @@ describe('the start of a dump', () => {
     )
   })
 
-  test.each<[string, Partial<HeldState>]>([
+  test.each<[string, Partial<HeldPlace>]>([
     ['became shorter', { offset: 2001 }],
     ['is no longer there, though older ones are', { file: 'binlog.000009' }],
   ])('is blocked when the file held %s: GTIDs may have been given again', (_what, change) => {
@@ -183,7 +184,7 @@ describe('a source whose transactions or bytes of before are gone', () => {
     expect(plan).toMatchObject({ ...begins, gtids: purgedGtids })
   })
 
-  test.each<[string, Partial<HeldState>, Partial<SourceFacts>, number | null]>([
+  test.each<[string, Partial<HeldPlace>, Partial<SourceFacts>, number | null]>([
     ['has an older file: a crash or a copy', {}, {}, 1999],
     ['purged what is held: a crash long ago', {}, { purgedGtids: `${UUID}:1-2` }, 2001],
     ['was not asked for its oldest file', {}, {}, null],
@@ -290,7 +291,7 @@ describe('GTIDs added to gtid_purged at a running MySQL source', () => {
     })
   })
 
-  test.each<[string, HeldState, Partial<SourceFacts>, number | null]>([
+  test.each<[string, HeldPlace, Partial<SourceFacts>, number | null]>([
     ['nobody knows when the held file began', held(), {}, 1000],
     ['the source’s file was not looked at', begun, {}, null],
     ['the source began it at another time', begun, {}, 1001],
@@ -306,4 +307,12 @@ describe('GTIDs added to gtid_purged at a running MySQL source', () => {
       }),
     )
   })
+})
+
+test('what is held of a source without files is refused, until it can be read', () => {
+  expect(requirePlace(null)).toBeNull()
+  expect(requirePlace(held())).toEqual(held())
+  expect(() => requirePlace({ ...held(), file: null, offset: null })).toThrow(
+    expect.objectContaining({ code: 'ERR_SOURCE_PLACE', remedy: expect.stringMatching(/GTID/) }),
+  )
 })

@@ -25,7 +25,8 @@ test('thousands of files with large sets of GTIDs cost little memory', { timeout
   const files = Array.from({ length: FILES }, (_, index) => {
     const facts = { ordinal: index + 1, epoch: 1, name: 'b', path: '/b', gtidsBefore: setOf(index) }
     const figures = { bytes: 1, complete: true, transactions: 1 }
-    return new SpoolFile({ ...facts, ...figures, firstTimestamp: 0, lastTimestamp: 0 })
+    const times = { firstTimestamp: 0, lastTimestamp: 0 }
+    return new SpoolFile({ ...facts, ...figures, ...times }, facts.gtidsBefore)
   })
   collect()
   const after = process.memoryUsage()

@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Disk, realDisk } from '../../../src/base/disk.ts'
 import { silentLog } from '../../../src/base/log.ts'
-import { ReplicaPins } from '../../../src/spool/replica-pins.ts'
-import { Spool } from '../../../src/spool/spool.ts'
+import { SpoolCatalog } from '../../../src/spool/spool-catalog.ts'
+import { SpoolClaims } from '../../../src/spool/spool-claims.ts'
 import { SpoolFile } from '../../../src/spool/spool-file.ts'
+import { SpoolStore } from '../../../src/spool/spool-store.ts'
 import { TailWriter } from '../../../src/spool/tail-writer.ts'
 import { diskError } from '../../helpers/disk/failing-disk.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
@@ -31,10 +32,10 @@ function refuse(work: Work): void {
   throw diskError('ENOSPC')
 }
 
-class FullSpool extends Spool {
-  override async closeFile(...file: Parameters<Spool['closeFile']>): Promise<void> {
+class FullStore extends SpoolStore {
+  override async closeNewest(): Promise<void> {
     refuse('closeFile')
-    await super.closeFile(...file)
+    await super.closeNewest()
   }
 
   /** The last thing that a rewind does. */
@@ -65,7 +66,7 @@ const disk: Disk = {
 async function opened(path: string): Promise<SpoolFixture> {
   full.clear()
   const fixture = await SpoolFixture.open(path, {
-    createSpool: (options) => new FullSpool(options),
+    createStore: (options) => new FullStore(options),
     disk,
   })
   await fixture.writer.rewind()
@@ -215,19 +216,20 @@ describe('what a full disk left behind', () => {
     await using folder = await temporaryFolder()
     const path = join(folder.path, 'later', 'replicas.json')
     const clock = new FakeClock()
-    const pins = new ReplicaPins({
+    const claims = new SpoolClaims({
+      catalog: () => SpoolCatalog.empty,
       path,
       clock,
       disk,
       log: silentLog,
       ageMsMax: Number.POSITIVE_INFINITY,
     })
-    pins.set('id:2', { ordinal: 7, epoch: 1 }, { reached: 7, newest: 7 })
-    await expect(pins.save()).rejects.toMatchObject({ code: 'ENOENT' })
+    claims.confirm('replica:id:2', { ordinal: 7, epoch: 1 })
+    await expect(claims.save()).rejects.toMatchObject({ code: 'ENOENT' })
     await mkdir(join(folder.path, 'later'))
-    await pins.save()
+    await claims.save()
     expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject({
-      replicas: { 'id:2': { ordinal: 7 } },
+      claims: { 'replica:id:2': { ordinal: 7 } },
     })
   })
 
@@ -236,7 +238,7 @@ describe('what a full disk left behind', () => {
     let opens = 0
     let closes = 0
     const path = join(folder.path, 'later', 'binlog.000001')
-    const file = new SpoolFile({ ...FILE, path })
+    const file = new SpoolFile({ ...FILE, path }, '')
     await mkdir(join(folder.path, 'later'))
     full.clear()
     const counting: Disk = {

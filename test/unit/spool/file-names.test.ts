@@ -23,7 +23,7 @@ const LONG = `${'ж'.repeat(124)}.`
 async function begun(path: string, disk: Disk = realDisk): Promise<SpoolFixture> {
   const fixture = await SpoolFixture.open(path, { disk })
   await fixture.writer.rewind()
-  await fixture.spool.beginEpoch(BEGINNING)
+  await fixture.store.beginEpoch(BEGINNING)
   return fixture
 }
 
@@ -125,7 +125,7 @@ describe('a name that cannot be stored', () => {
   })
 
   async function goesOn(fixture: SpoolFixture): Promise<void> {
-    await fixture.spool.beginEpoch(BEGINNING)
+    await fixture.store.beginEpoch(BEGINNING)
     fixture.writer.beginFile('binlog.000001', 0)
     await fixture.write(0, FIRST)
     expect(fixture.broken).toEqual([])

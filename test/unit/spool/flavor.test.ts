@@ -26,7 +26,7 @@ const PAIRS = [
 async function storeFirst(path: string, flavor: Flavor): Promise<void> {
   await using fixture = await SpoolFixture.open(path)
   await fixture.writer.rewind()
-  await fixture.spool.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
+  await fixture.store.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
   fixture.writer.beginFile('binlog.000001', 0)
   await fixture.write(0, recordedFile(flavor, 1).subarray(0, -40))
 }
@@ -92,12 +92,12 @@ describe.each(PAIRS)('a spool of %s', (flavor, other) => {
     await using folder = await temporaryFolder()
     {
       await using fixture = await SpoolFixture.open(folder.path)
-      await fixture.spool.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
+      await fixture.store.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
     }
     {
       await using fixture = await SpoolFixture.open(folder.path)
       await fixture.writer.rewind()
-      await fixture.spool.beginEpoch(epochBeginning(epochSource(other), 'first start'))
+      await fixture.store.beginEpoch(epochBeginning(epochSource(other), 'first start'))
       fixture.writer.beginFile('binlog.000001', 0)
       await fixture.write(0, recordedFile(other, 1))
     }

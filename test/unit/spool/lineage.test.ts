@@ -2,6 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Flavor } from '../../../src/base/flavor.ts'
+import type { LogFile } from '../../../src/binlog/log.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
 import { CopyHalfFixture } from '../../helpers/spool/copy-half-fixture.ts'
@@ -17,7 +18,11 @@ import {
 const DAY_MS = 86_400_000
 const FLAVORS = ['mysql', 'mariadb'] as const
 
-async function store(fixture: SpoolFixture, flavor: Flavor, ...numbers: (1 | 2)[]): Promise<void> {
+async function receive(
+  fixture: SpoolFixture,
+  flavor: Flavor,
+  ...numbers: (1 | 2)[]
+): Promise<void> {
   for (const n of numbers) {
     fixture.writer.beginFile(`binlog.00000${n}`, 0)
     await fixture.write(0, recordedFile(flavor, n))
@@ -26,7 +31,7 @@ async function store(fixture: SpoolFixture, flavor: Flavor, ...numbers: (1 | 2)[
 
 async function reset(fixture: SpoolFixture, flavor: Flavor): Promise<void> {
   await fixture.writer.rewind()
-  await fixture.spool.beginEpoch(epochBeginning(epochSource(flavor), 'was reset', '', true))
+  await fixture.store.beginEpoch(epochBeginning(epochSource(flavor), 'was reset', '', true))
 }
 
 /** Two files of a source, which then is reset and has written the first one anew. */
@@ -37,11 +42,11 @@ async function resetSpool(
 ): Promise<SpoolFixture> {
   const fixture = await SpoolFixture.open(path, options)
   await fixture.writer.rewind()
-  await fixture.spool.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
-  await store(fixture, flavor, 1)
-  await store(fixture, flavor, 2)
+  await fixture.store.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
+  await receive(fixture, flavor, 1)
+  await receive(fixture, flavor, 2)
   expect(fixture.spool.gtids()).toBe(recordedFacts(flavor).end)
-  fixture.spool.retain('old', fixture.spool.files()[1] ?? null)
+  fixture.spool.claims.confirm('replica:old', fixture.spool.files()[1] as LogFile)
   await reset(fixture, flavor)
   return fixture
 }
@@ -51,8 +56,8 @@ async function gtidsOfFirst(flavor: Flavor): Promise<string> {
   await using folder = await temporaryFolder()
   await using fixture = await SpoolFixture.open(folder.path)
   await fixture.writer.rewind()
-  await fixture.spool.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
-  await store(fixture, flavor, 1)
+  await fixture.store.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
+  await receive(fixture, flavor, 1)
   return fixture.spool.gtids()
 }
 
@@ -66,13 +71,13 @@ describe.each(FLAVORS)('an epoch of %s that breaks the lineage', (flavor) => {
       expect(fixture.spool.gtids()).toBe(old)
       expect(fixture.spool.files()).toHaveLength(2)
       expect(fixture.spool.lineage()).toBeNull()
-      await store(fixture, flavor, 1)
+      await receive(fixture, flavor, 1)
       const { spool } = fixture
       expect([spool.gtids(), spool.purgedGtids(), spool.files().length]).toEqual([wanted, '', 1])
       expect(spool.held()).toMatchObject({ epoch: 2, gtids: wanted, file: 'binlog.000001' })
       expect(spool.storedFiles().map(({ epoch }) => epoch)).toEqual([1, 1, 2])
       expect(spool.lineage()).toMatchObject({ epoch: 2, reason: 'was reset' })
-      expect(spool.outdatedReplicas()).toEqual(['old'])
+      expect(spool.claims.outdatedReplicas()).toEqual(['old'])
     }
     const record = await readFile(join(folder.path, '000001/index/binlog.000002.json'), 'utf8')
     expect(JSON.parse(record)).toMatchObject({ closed: true, gtidsAfter: old })
@@ -80,18 +85,18 @@ describe.each(FLAVORS)('an epoch of %s that breaks the lineage', (flavor) => {
     const { spool } = fixture
     expect([spool.gtids(), spool.purgedGtids(), spool.files().length]).toEqual([wanted, '', 1])
     expect(spool.lineage()).toMatchObject({ epoch: 2 })
-    expect(spool.outdatedReplicas()).toEqual(['old'])
-    spool.retain('new', spool.files()[0] ?? null)
-    expect(spool.outdatedReplicas()).toEqual(['old'])
-    expect(await spool.releasePin('old')).toBe(true)
-    expect(spool.outdatedReplicas()).toEqual([])
+    expect(spool.claims.outdatedReplicas()).toEqual(['old'])
+    spool.claims.confirm('replica:new', spool.files()[0] as LogFile)
+    expect(spool.claims.outdatedReplicas()).toEqual(['old'])
+    expect(await spool.claims.release('old')).toBe(true)
+    expect(spool.claims.outdatedReplicas()).toEqual([])
   })
 
   test('holds its own GTIDs only, when its files are scanned for want of an index', async () => {
     await using folder = await temporaryFolder()
     {
       await using fixture = await resetSpool(folder.path, flavor)
-      await store(fixture, flavor, 1)
+      await receive(fixture, flavor, 1)
     }
     for (const epoch of ['000001', '000002']) {
       await rm(join(folder.path, epoch, 'index'), { recursive: true })
@@ -117,10 +122,10 @@ describe.each(FLAVORS)('an epoch of %s that breaks the lineage', (flavor) => {
       await using left = fixture
       const held = await left.writer.rewind()
       expect(held).toMatchObject({ epoch: 1, file: 'binlog.000002', gtids: old })
-      expect([left.spool.lineage(), left.spool.outdatedReplicas()]).toEqual([null, []])
-      expect(left.spool.gtidsToStandOn()).toBe(old)
+      expect([left.spool.lineage(), left.spool.claims.outdatedReplicas()]).toEqual([null, []])
+      expect(left.spool.catalog().gtidsToStandOn()).toBe(old)
       await reset(left, flavor)
-      await store(left, flavor, 1)
+      await receive(left, flavor, 1)
       expect(left.spool.held()).toMatchObject({ epoch: 2, gtids: await gtidsOfFirst(flavor) })
     },
   )
@@ -130,10 +135,10 @@ describe.each(FLAVORS)('an epoch of %s that breaks the lineage', (flavor) => {
     const wanted = await gtidsOfFirst(flavor)
     {
       await using fixture = await resetSpool(folder.path, flavor)
-      await store(fixture, flavor, 1)
+      await receive(fixture, flavor, 1)
       await fixture.writer.rewind()
-      await fixture.spool.beginEpoch(epochBeginning(epochSource(flavor, 8), 'failover', wanted))
-      await store(fixture, flavor, 2)
+      await fixture.store.beginEpoch(epochBeginning(epochSource(flavor, 8), 'failover', wanted))
+      await receive(fixture, flavor, 2)
       expect(fixture.spool.files().map(({ epoch }) => epoch)).toEqual([2, 3])
       expect(fixture.spool.gtids()).toBe(recordedFacts(flavor).end)
     }
@@ -146,14 +151,14 @@ describe.each(FLAVORS)('an epoch of %s that breaks the lineage', (flavor) => {
     await using folder = await temporaryFolder()
     const retention = { ageMsMax: null, bytesMax: 1, hardLimit: false, replicaAgeMsMax: 1000 }
     await using fixture = await resetSpool(folder.path, flavor, { retention })
-    const removed = await fixture.spool.applyRetention()
+    const removed = await fixture.store.applyRetention()
     expect(removed.map(({ name }) => name)).toEqual(['binlog.000001'])
-    await store(fixture, flavor, 1)
+    await receive(fixture, flavor, 1)
     await fixture.clock.advance(5_000)
-    await fixture.spool.applyRetention()
+    await fixture.store.applyRetention()
     expect(fixture.spool.storedFiles().map(({ epoch }) => epoch)).toEqual([2])
     // Forgotten, it would be taken for a new replica and served.
-    expect(fixture.spool.outdatedReplicas()).toEqual(['old'])
+    expect(fixture.spool.claims.outdatedReplicas()).toEqual(['old'])
   })
 })
 
@@ -166,33 +171,33 @@ describe.each(FLAVORS)('a spool of %s whose source is reset by an intruder', (fl
     const retention = { ...tiny, minimumHoldMs: 7 * DAY_MS }
     {
       await using fixture = await resetSpool(folder.path, flavor, { clock })
-      await store(fixture, flavor, 1)
+      await receive(fixture, flavor, 1)
       await clock.advance(DAY_MS)
       await reset(fixture, flavor)
-      await store(fixture, flavor, 1, 2)
-      // A pin of before a reset keeps nothing: it is the hold that does.
-      expect(await fixture.spool.releasePin('old')).toBe(true)
+      await receive(fixture, flavor, 1, 2)
+      // A claim of before a reset keeps nothing: it is the hold that does.
+      expect(await fixture.spool.claims.release('old')).toBe(true)
     }
     await using fixture = await SpoolFixture.open(folder.path, { retention, clock })
-    const { spool } = fixture
-    expect(await spool.applyRetention()).toEqual([])
-    expect(spool.heldBack()).toMatchObject({ files: 4, untilMs: clock.wallMs() + 7 * DAY_MS })
+    const { spool, store } = fixture
+    expect(await store.applyRetention()).toEqual([])
+    expect(store.heldBack()).toMatchObject({ files: 4, untilMs: clock.wallMs() + 7 * DAY_MS })
     // A lineage is held from the reset that ended it.
     await clock.advance(6 * DAY_MS)
-    expect(await spool.applyRetention()).toHaveLength(2)
+    expect(await store.applyRetention()).toHaveLength(2)
     await clock.advance(DAY_MS - 1)
-    expect(await spool.applyRetention()).toEqual([])
+    expect(await store.applyRetention()).toEqual([])
     expect(spool.storedFiles().map(({ epoch }) => epoch)).toEqual([2, 3, 3])
     await clock.advance(1)
-    expect(await spool.applyRetention()).toHaveLength(2)
-    expect(spool.heldBack()).toBeNull()
+    expect(await store.applyRetention()).toHaveLength(2)
+    expect(store.heldBack()).toBeNull()
   })
 
   test('says so as long as the limits are exceeded', async () => {
     await using folder = await temporaryFolder()
     {
       await using fixture = await resetSpool(folder.path, flavor)
-      await store(fixture, flavor, 1)
+      await receive(fixture, flavor, 1)
     }
     await using fixture = new CopyHalfFixture(folder.path, { sizeBytes: 1 })
     const isHeld = () => fixture.stream.problems().find(({ code }) => code === 'ERR_SPOOL_HELD')
@@ -211,11 +216,11 @@ describe.each(FLAVORS)('a spool of %s whose source is reset by an intruder', (fl
   })
 })
 
-test('a spool and pins of before there were lineages are of one lineage', async () => {
+test('a spool and claims of before there were lineages are of one lineage', async () => {
   await using folder = await temporaryFolder()
   await (await resetSpool(folder.path, 'mysql'))[Symbol.asyncDispose]()
-  const pins = { format: 2, savedAtMs: 5, needed: { old: { ordinal: 1, atMs: 5 } } }
-  await writeFile(join(folder.path, 'replicas.json'), JSON.stringify(pins))
+  const record = { format: 2, savedAtMs: 5, needed: { old: { ordinal: 1, atMs: 5 } } }
+  await writeFile(join(folder.path, 'replicas.json'), JSON.stringify(record))
   for (const epoch of ['000001', '000002']) {
     const path = join(folder.path, epoch, 'epoch.json')
     const { breaksLineage, ...before } = JSON.parse(await readFile(path, 'utf8'))
@@ -224,8 +229,8 @@ test('a spool and pins of before there were lineages are of one lineage', async 
   }
   await using fixture = await SpoolFixture.open(folder.path)
   expect(fixture.spool.gtids()).toBe(recordedFacts('mysql').end)
-  expect([fixture.spool.lineage(), fixture.spool.outdatedReplicas()]).toEqual([null, []])
+  expect([fixture.spool.lineage(), fixture.spool.claims.outdatedReplicas()]).toEqual([null, []])
   await reset(fixture, 'mysql')
-  await store(fixture, 'mysql', 1)
-  expect(fixture.spool.outdatedReplicas()).toEqual(['old'])
+  await receive(fixture, 'mysql', 1)
+  expect(fixture.spool.claims.outdatedReplicas()).toEqual(['old'])
 })

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Flavor } from '../../../src/base/flavor.ts'
 import { silentLog } from '../../../src/base/log.ts'
-import { recoverFile } from '../../../src/spool/file-recovery.ts'
-import { Spool } from '../../../src/spool/spool.ts'
+import { recoverFile } from '../../../src/binlog/file-recovery.ts'
+import { SpoolStore } from '../../../src/spool/spool-store.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { eventsOf, fixtureBytes, recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
 import { type Boundary, boundariesOf } from '../../helpers/source/transaction-boundaries.ts'
@@ -20,18 +20,18 @@ import {
 const FLAVORS = ['mysql', 'mariadb'] as const
 const never = new AbortController().signal
 
-async function loaded(directory: string): Promise<Spool> {
+async function loaded(directory: string): Promise<SpoolStore> {
   const clock = new FakeClock()
-  const spool = new Spool({ directory, retention: KEEP_ALL, clock, log: silentLog })
-  await spool.load(never)
-  return spool
+  const store = new SpoolStore({ directory, retention: KEEP_ALL, clock, log: silentLog })
+  await store.open(never)
+  return store
 }
 
 /** Both recorded files, stored through the writer. */
 async function storeBoth(directory: string, flavor: Flavor): Promise<void> {
   await using fixture = await SpoolFixture.open(directory)
   await fixture.writer.rewind()
-  await fixture.spool.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
+  await fixture.store.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
   for (const n of [1, 2] as const) {
     fixture.writer.beginFile(`binlog.00000${n}`, 0)
     await fixture.write(0, recordedFile(flavor, n), 1000)
@@ -104,14 +104,15 @@ describe.each(FLAVORS)('a spool of %s that is opened again', (flavor) => {
   test('holds what was stored, and says where the source goes on', async () => {
     await using folder = await temporaryFolder()
     await storeBoth(folder.path, flavor)
-    const spool = await loaded(folder.path)
+    const store = await loaded(folder.path)
+    const { spool } = store
     expect(spool.gtids()).toBe(facts.end)
     expect(spool.held()).toMatchObject({ epoch: 1, file: 'binlog.000002', gtids: facts.end })
     for (const n of [1, 2] as const) {
       const stored = await readFile(join(folder.path, '000001', `binlog.00000${n}`))
       expect(stored.equals(recordedFile(flavor, n))).toBe(true)
     }
-    await spool.close()
+    await store.close()
   })
 
   test.each([
@@ -129,10 +130,11 @@ describe.each(FLAVORS)('a spool of %s that is opened again', (flavor) => {
     await using folder = await temporaryFolder()
     await storeBoth(folder.path, flavor)
     await spoil(join(folder.path, '000001', 'index', 'binlog.000001.json'))
-    const spool = await loaded(folder.path)
+    const store = await loaded(folder.path)
+    const { spool } = store
     expect(spool.gtids()).toBe(facts.end)
     expect(spool.files().map(({ ordinal }) => ordinal)).toEqual([1, 2])
-    await spool.close()
+    await store.close()
   })
 
   test('drops a file that has no whole event yet', async () => {
@@ -141,10 +143,11 @@ describe.each(FLAVORS)('a spool of %s that is opened again', (flavor) => {
       await storeBoth(folder.path, flavor)
       const path = join(folder.path, '000001', 'binlog.000003')
       await writeFile(path, recordedFile(flavor, 1).subarray(0, bytes))
-      const spool = await loaded(folder.path)
+      const store = await loaded(folder.path)
+      const { spool } = store
       expect(spool.held()).toMatchObject({ file: 'binlog.000002' })
       expect(await namesIn(join(folder.path, '000001'))).not.toContain('binlog.000003')
-      await spool.close()
+      await store.close()
     }
   })
 
@@ -153,16 +156,17 @@ describe.each(FLAVORS)('a spool of %s that is opened again', (flavor) => {
     const before = flavor === 'mysql' ? `${facts.uuid}:1-5:gone:1-2` : '3-9-44,0-7-1'
     const fixture = await SpoolFixture.open(folder.path)
     await fixture.writer.rewind()
-    await fixture.spool.beginEpoch(epochBeginning(epochSource(flavor), 'first start', before))
+    await fixture.store.beginEpoch(epochBeginning(epochSource(flavor), 'first start', before))
     fixture.writer.beginFile('binlog.000001', 0)
     await fixture.write(0, recordedFile(flavor, 1))
     const held = fixture.spool.gtids()
     const purged = fixture.spool.purgedGtids()
     await fixture.crash()
-    const spool = await loaded(folder.path)
+    const store = await loaded(folder.path)
+    const { spool } = store
     expect(spool.gtids()).toBe(held)
     expect(spool.purgedGtids()).toBe(purged)
-    await spool.close()
+    await store.close()
   })
 
   test('asks the oldest file itself what it stands on when all records are gone', async () => {
@@ -171,12 +175,13 @@ describe.each(FLAVORS)('a spool of %s that is opened again', (flavor) => {
     await rm(join(folder.path, '000001', 'index'), { recursive: true })
     await mkdir(join(folder.path, '000001', 'index'))
     await unlink(join(folder.path, '000001', 'binlog.000001'))
-    const spool = await loaded(folder.path)
+    const store = await loaded(folder.path)
+    const { spool } = store
     const [first] = spool.files()
     expect(first?.gtidsBefore).not.toBe('')
     expect(spool.purgedGtids()).toBe(first?.gtidsBefore)
     expect(spool.gtids()).toBe(facts.end)
-    await spool.close()
+    await store.close()
   })
 
   test('refuses a closed file that became shorter, and leaves it as it is', async () => {
@@ -198,7 +203,7 @@ describe.each(FLAVORS)('a spool of %s that is opened again', (flavor) => {
       await fixture.write(0, recordedFile(flavor, 2).subarray(0, -1))
       // Closed by hand, as if another file had followed.
       const path = join(folder.path, '000001', 'index', 'binlog.000003.json')
-      await fixture.spool.closeFile(fixture.spool.files().at(-1) as never)
+      await fixture.store.closeNewest()
       expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject({ closed: true })
     }
     const path = join(folder.path, '000001', 'index', 'binlog.000003.json')
@@ -220,8 +225,9 @@ describe.each(FLAVORS)('a spool of %s that is opened again', (flavor) => {
     await spoil(path)
     await expect(loaded(folder.path)).rejects.toMatchObject({ code: 'ERR_SPOOL_FORMAT' })
     await writeFile(path, good)
-    const spool = await loaded(folder.path)
+    const store = await loaded(folder.path)
+    const { spool } = store
     expect(spool.gtids()).toBe(facts.end)
-    await spool.close()
+    await store.close()
   })
 })

@@ -20,7 +20,7 @@ const FACTS = [1, 2, 3, 4].map(
     lastTimestamp: NOW_MS / 1000 - (4 - ordinal) * DAY_S,
   }),
 )
-const FILES = FACTS.map((facts) => new SpoolFile(facts))
+const FILES = FACTS.map((facts) => new SpoolFile(facts, ''))
 
 const NONE = Number.POSITIVE_INFINITY
 const days = (count: number): number => count * DAY_S * 1000
@@ -52,7 +52,7 @@ describe('retention', () => {
   })
 
   test('does not judge the age of a file that names no time', () => {
-    const timeless = FACTS.map((facts) => new SpoolFile({ ...facts, lastTimestamp: 0 }))
+    const timeless = FACTS.map((facts) => new SpoolFile({ ...facts, lastTimestamp: 0 }, ''))
     const policy = { ageMsMax: 0, bytesMax: null, hardLimit: false }
     expect(filesToRemove(timeless, rulesOf(policy))).toEqual([])
   })
@@ -67,7 +67,7 @@ describe('the hold of what is of before a reset', () => {
   const policy = { ageMsMax: 0, bytesMax: 1, hardLimit: true, minimumHoldMs: days(7) }
   // Two lineages that were ended by resets, and the one of now.
   const files = FACTS.map(
-    (facts, index) => new SpoolFile({ ...facts, epoch: [1, 2, 3, 3][index] ?? 3 }),
+    (facts, index) => new SpoolFile({ ...facts, epoch: [1, 2, 3, 3][index] ?? 3 }, ''),
   )
   const rules = (daysAgo: Record<number, number>) => ({
     ...rulesOf(policy),

@@ -125,7 +125,7 @@ describe('the spool writer, while it syncs', () => {
     expect(alarm?.error.code).toBe('ERR_SPOOL_SYNC')
     const again = async (code?: string) => {
       await writer.rewind()
-      await fixture.spool.beginEpoch(epochBeginning(epochSource('mysql'), 'once more'))
+      await fixture.store.beginEpoch(epochBeginning(epochSource('mysql'), 'once more'))
       writer.beginFile('binlog.000001', 0)
       const held = holdNextSync(disk, code)
       fixture.append(0, FIRST)

@@ -4,12 +4,15 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Disk, realDisk } from '../../../src/base/disk.ts'
 import { silentLog } from '../../../src/base/log.ts'
+import { SpoolStore } from '../../../src/spool/spool-store.ts'
 import { SpoolWriter } from '../../../src/spool/spool-writer.ts'
 import { begunSpool, diskError, FailingDisk, stored } from '../../helpers/disk/failing-disk.ts'
+import { FakeClock } from '../../helpers/fake-clock.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
 import {
   epochBeginning,
   epochSource,
+  KEEP_ALL,
   SpoolFixture,
   temporaryFolder,
   until,
@@ -210,7 +213,7 @@ describe('the spool writer', () => {
     }
     await using fixture = await SpoolFixture.open(folder.path, { disk })
     await fixture.writer.rewind()
-    await fixture.spool.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'))
+    await fixture.store.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'))
     fixture.writer.beginFile('binlog.000001', 0)
     await until(() => fixture.clock.sleeping === 1)
     await fixture.clock.advance(1_000)
@@ -220,20 +223,47 @@ describe('the spool writer', () => {
 
   test('fails itself when the failure is none of the disk', async () => {
     await using folder = await temporaryFolder()
-    await using fixture = await SpoolFixture.open(folder.path)
-    await fixture.spool.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'))
+    const [clock, log, stop] = [new FakeClock(), silentLog, new AbortController()]
+    const store = new SpoolStore({ directory: folder.path, retention: KEEP_ALL, clock, log })
     const writer = new SpoolWriter({
-      spool: fixture.spool,
-      clock: fixture.clock,
-      log: silentLog,
+      ...{ store, clock, log },
       onSynced: () => {
         throw new TypeError('a mistake in the program')
       },
       onBroken: () => undefined,
     })
+    await writer.open(stop.signal)
+    await store.beginEpoch(epochBeginning(epochSource('mysql'), 'first start'))
     writer.beginFile('binlog.000001', 0)
     writer.append(0, FIRST, 0)
-    await expect(writer.run(fixture.signal)).rejects.toThrow('a mistake in the program')
+    await expect(writer.run(stop.signal)).rejects.toThrow('a mistake in the program')
+    await writer.close()
+  })
+
+  test('says in which state it is', async () => {
+    await using folder = await temporaryFolder()
+    const disk = new FailingDisk()
+    const fixture = await begunSpool(folder.path, disk)
+    const { writer } = fixture
+    expect(writer.state).toEqual({ state: 'taking' })
+    expect(() => fixture.append(0, Buffer.from('no binlog'))).toThrow()
+    expect(writer.state).toEqual({ state: 'broken' })
+    await writer.rewind()
+    expect(writer.state).toEqual({ state: 'taking' })
+    const other = new SpoolStore({
+      ...{ directory: folder.path, retention: KEEP_ALL, clock: fixture.clock, log: silentLog },
+    })
+    const second = new SpoolWriter({
+      ...{ store: other, clock: fixture.clock, log: silentLog },
+      onSynced: () => undefined,
+      onBroken: () => undefined,
+    })
+    const opening = second.open(fixture.signal)
+    expect(second.state).toMatchObject({ state: 'recovering' })
+    await expect(opening).rejects.toMatchObject({ code: 'ERR_SPOOL_LOCKED' })
+    expect(second.state).toEqual({ state: 'closed' })
+    await fixture[Symbol.asyncDispose]()
+    expect(writer.state).toEqual({ state: 'closed' })
   })
 
   test('refuses a place that is not where the spool ends', async () => {

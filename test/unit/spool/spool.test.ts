@@ -2,6 +2,7 @@ import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { type Disk, realDisk } from '../../../src/base/disk.ts'
+import type { LogFile } from '../../../src/binlog/log.ts'
 import type { Spool } from '../../../src/spool/spool.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
@@ -22,7 +23,7 @@ const facts = recordedFacts('mariadb')
 async function filled(path: string, options: SpoolFixtureOptions = {}): Promise<SpoolFixture> {
   const fixture = await SpoolFixture.open(path, options)
   await fixture.writer.rewind()
-  await fixture.spool.beginEpoch(epochBeginning(epochSource('mariadb'), 'first start'))
+  await fixture.store.beginEpoch(epochBeginning(epochSource('mariadb'), 'first start'))
   fixture.writer.beginFile('binlog.000001', 0)
   await fixture.write(0, FIRST)
   return fixture
@@ -73,7 +74,7 @@ describe('the lock of a spool', () => {
     await until(() => fixture.broken.length > 0)
     expect(fixture.writer.trouble?.error).toMatchObject({ code: 'ERR_SPOOL_FENCED' })
     await expect(fixture.writer.rewind()).rejects.toMatchObject({ code: 'ERR_SPOOL_FENCED' })
-    expect(await fixture.spool.applyRetention()).toEqual([])
+    expect(await fixture.store.applyRetention()).toEqual([])
     for (const place of [path, join(folder.path, 'away')]) {
       expect(await readFile(join(place, stored))).toEqual(FIRST)
       expect(await namesIn(join(place, '000001'))).not.toContain('binlog.000002')
@@ -130,7 +131,7 @@ describe('a spool for its readers', () => {
     await fixture.write(0, SECOND)
     const read = Buffer.alloc(FIRST.length)
     expect(await handle.read(read, 0, read.length, 0)).toMatchObject({ bytesRead: read.length })
-    await fixture.spool.applyRetention()
+    await fixture.store.applyRetention()
     expect(await namesIn(join(folder.path, '000001'))).toEqual([
       'binlog.000002',
       'epoch.json',
@@ -152,7 +153,7 @@ describe('retention of a spool', () => {
     await using fixture = await filled(folder.path, { retention: tiny })
     fixture.writer.beginFile('binlog.000002', 0)
     await fixture.write(0, SECOND.subarray(0, 50))
-    await fixture.spool.applyRetention()
+    await fixture.store.applyRetention()
     expect(fixture.spool.held()).toMatchObject({ file: 'binlog.000001' })
     expect(await namesIn(join(folder.path, '000001'))).toContain('binlog.000001')
   })
@@ -161,15 +162,15 @@ describe('retention of a spool', () => {
     await using folder = await temporaryFolder()
     {
       await using fixture = await filled(folder.path, { retention: tiny })
-      fixture.spool.retain('replica 9', fixture.spool.files()[0] ?? null)
+      fixture.spool.claims.confirm('replica:9', fixture.spool.files()[0] as LogFile)
       fixture.writer.beginFile('binlog.000002', 0)
       await fixture.write(0, SECOND)
-      expect(await fixture.spool.applyRetention()).toEqual([])
+      expect(await fixture.store.applyRetention()).toEqual([])
     }
     await using fixture = await SpoolFixture.open(folder.path, { retention: tiny })
-    expect(await fixture.spool.applyRetention()).toEqual([])
-    fixture.spool.retain('replica 9', null)
-    expect(await fixture.spool.applyRetention()).toHaveLength(1)
+    expect(await fixture.store.applyRetention()).toEqual([])
+    fixture.spool.claims.letGo('replica:9')
+    expect(await fixture.store.applyRetention()).toHaveLength(1)
     expect(fixture.spool.purgedGtids()).toBe(fixture.spool.files()[0]?.gtidsBefore)
     expect(fixture.spool.gtids()).toBe(facts.end)
   })
@@ -179,46 +180,72 @@ describe('retention of a spool', () => {
     const clock = new FakeClock()
     const options = { retention: { ...tiny, replicaAgeMsMax: 7 * 86_400_000 }, clock }
     const days = async (count: number) => await clock.advance(count * 86_400_000)
-    const kept = (spool: Spool) => spool.pins().map(({ id, file }) => `${id} ${file}`)
+    const kept = (spool: Spool) => spool.claims.list().map(({ claim, file }) => `${claim} ${file}`)
     {
       await using fixture = await filled(folder.path, options)
-      const [first = null] = fixture.spool.files()
-      fixture.spool.retain('away', first)
-      fixture.spool.retain('back', first)
+      const first = fixture.spool.files()[0] as LogFile
+      fixture.spool.claims.confirm('replica:away', first)
+      fixture.spool.claims.confirm('replica:back', first)
       fixture.writer.beginFile('binlog.000002', 0)
       await fixture.write(0, SECOND)
       await days(5)
-      fixture.spool.retain('back', first)
+      fixture.spool.claims.confirm('replica:back', first)
     }
     await days(30)
     await using fixture = await SpoolFixture.open(folder.path, options)
-    expect(await fixture.spool.applyRetention()).toEqual([])
+    expect(await fixture.store.applyRetention()).toEqual([])
     await days(3)
-    expect(await fixture.spool.applyRetention()).toEqual([])
-    expect(kept(fixture.spool)).toEqual(['back binlog.000001'])
-    expect(await fixture.spool.releasePin('back')).toBe(true)
+    expect(await fixture.store.applyRetention()).toEqual([])
+    expect(kept(fixture.spool)).toEqual(['replica:back binlog.000001'])
+    expect(await fixture.spool.claims.release('back')).toBe(true)
     expect(JSON.parse(await readFile(join(folder.path, 'replicas.json'), 'utf8'))).toMatchObject({
-      replicas: { away: { ordinal: null, epoch: 1 }, back: { ordinal: null, epoch: 1 } },
+      claims: {
+        'replica:away': { ordinal: null, epoch: 1 },
+        'replica:back': { ordinal: null, epoch: 1 },
+      },
     })
-    expect(await fixture.spool.releasePin('back')).toBe(false)
-    expect(await fixture.spool.applyRetention()).toHaveLength(1)
+    expect(await fixture.spool.claims.release('back')).toBe(false)
+    expect(await fixture.store.applyRetention()).toHaveLength(1)
   })
 
-  test('takes what replicas need from a spool of before pins had an age', async () => {
+  test('keeps what a backup claims, over a restart, until it moves on', async () => {
+    await using folder = await temporaryFolder()
+    const claims = (spool: Spool) => spool.claims.list().map(({ claim, file }) => [claim, file])
+    {
+      await using fixture = await filled(folder.path, { retention: tiny })
+      fixture.spool.claims.confirm('backup:nightly', fixture.spool.files()[0] as LogFile)
+    }
+    await using fixture = await SpoolFixture.open(folder.path, { retention: tiny })
+    const { spool, store, writer } = fixture
+    expect(claims(spool)).toEqual([['backup:nightly', 'binlog.000001']])
+    await writer.rewind()
+    writer.beginFile('binlog.000002', 0)
+    await fixture.write(0, SECOND)
+    expect(await store.applyRetention()).toEqual([])
+    spool.claims.confirm('backup:nightly', spool.files()[1] as LogFile)
+    expect(await store.applyRetention()).toHaveLength(1)
+    expect(claims(spool)).toEqual([['backup:nightly', 'binlog.000002']])
+    spool.claims.letGo('backup:nightly')
+    expect(claims(spool)).toEqual([])
+  })
+
+  test('takes what replicas need from a spool of before claims had an age', async () => {
     await using folder = await temporaryFolder()
     await writeFile(join(folder.path, 'replicas.json'), '{"format":1,"needed":{"old":1}}\n')
     await using fixture = await filled(folder.path)
-    expect(fixture.spool.pins()).toMatchObject([{ id: 'old', ordinal: 1, file: 'binlog.000001' }])
+    expect(fixture.spool.claims.list()).toMatchObject([
+      { claim: 'replica:old', ordinal: 1, file: 'binlog.000001' },
+    ])
   })
 
   test('leaves an epoch that got no byte, and takes its number again', async () => {
     await using folder = await temporaryFolder()
     await using fixture = await filled(folder.path)
     await fixture.writer.rewind()
-    await fixture.spool.beginEpoch(epochBeginning(epochSource('mariadb', 8), 'another server'))
+    await fixture.store.beginEpoch(epochBeginning(epochSource('mariadb', 8), 'another server'))
     await fixture.writer.rewind()
     expect(fixture.spool.identity()?.serverId).not.toBe(8)
-    await fixture.spool.beginEpoch(epochBeginning(epochSource('mariadb', 9), 'a third one'))
+    await fixture.store.beginEpoch(epochBeginning(epochSource('mariadb', 9), 'a third one'))
     expect(fixture.spool.epoch).toMatchObject({ epoch: 2, source: { serverId: 9 } })
   })
 
@@ -228,13 +255,13 @@ describe('retention of a spool', () => {
       await using fixture = await filled(folder.path)
       const held = fixture.spool.gtids()
       await fixture.writer.rewind()
-      await fixture.spool.beginEpoch(
+      await fixture.store.beginEpoch(
         epochBeginning(epochSource('mariadb', 8), 'another server', '9-9-900'),
       )
       expect(fixture.spool.gtids()).toBe(held)
-      expect(fixture.spool.gtidsToStandOn()).toBe(`${held},9-9-900`)
+      expect(fixture.spool.catalog().gtidsToStandOn()).toBe(`${held},9-9-900`)
       await fixture.writer.rewind()
-      expect(fixture.spool.gtidsToStandOn()).toBe(held)
+      expect(fixture.spool.catalog().gtidsToStandOn()).toBe(held)
     }
     await using fixture = await SpoolFixture.open(folder.path)
     expect(fixture.spool.held()).toMatchObject({ epoch: 1 })
@@ -250,7 +277,7 @@ describe('retention of a spool', () => {
     await using fixture = await SpoolFixture.open(folder.path)
     expect(fixture.spool.epoch?.epoch).toBe(1)
     await fixture.writer.rewind()
-    await fixture.spool.beginEpoch(epochBeginning(epochSource('mariadb', 8), 'another server'))
+    await fixture.store.beginEpoch(epochBeginning(epochSource('mariadb', 8), 'another server'))
     expect(fixture.spool.epoch?.epoch).toBe(2)
   })
 
@@ -259,7 +286,7 @@ describe('retention of a spool', () => {
     const fixture = await filled(folder.path, { retention: tiny })
     fixture.writer.beginFile('binlog.000002', 0)
     await fixture.write(0, SECOND)
-    expect(await fixture.spool.applyRetention()).toHaveLength(1)
+    expect(await fixture.store.applyRetention()).toHaveLength(1)
     await fixture.crash()
     await using again = await SpoolFixture.open(folder.path)
     expect(again.spool.files()).toMatchObject([{ name: 'binlog.000002', ordinal: 2 }])
@@ -283,7 +310,7 @@ describe('retention of a spool', () => {
       await fixture.write(0, SECOND)
       const [, { gtidsBefore } = { gtidsBefore: null }] = fixture.spool.files()
       isFull = true
-      expect(await fixture.spool.applyRetention()).toHaveLength(1)
+      expect(await fixture.store.applyRetention()).toHaveLength(1)
       const remaining = { name: 'binlog.000002', ordinal: 2, gtidsBefore }
       expect(fixture.spool.files()).toMatchObject([remaining])
       expect(await index(folder.path)).toEqual(['binlog.000001.json'])
@@ -294,7 +321,7 @@ describe('retention of a spool', () => {
         expect(again.spool.files()).toMatchObject([remaining])
         expect(again.spool.gtids()).toBe(facts.end)
         isFull = false
-        await again.spool.applyRetention()
+        await again.store.applyRetention()
         expect(await index(folder.path)).toEqual(['binlog.000002.json'])
       }
       await using last = await SpoolFixture.open(folder.path)
@@ -313,10 +340,10 @@ describe('retention of a spool', () => {
       }
       isFull = true
       await using fixture = await SpoolFixture.open(folder.path, { retention: tiny, disk })
-      expect(await fixture.spool.applyRetention()).toEqual([])
+      expect(await fixture.store.applyRetention()).toEqual([])
       expect(fixture.spool.files()).toHaveLength(2)
       isFull = false
-      expect(await fixture.spool.applyRetention()).toHaveLength(1)
+      expect(await fixture.store.applyRetention()).toHaveLength(1)
       expect(await index(folder.path)).toEqual(['binlog.000002.json'])
     })
   })
@@ -327,17 +354,19 @@ describe('retention of a spool', () => {
     const disk: Disk = {
       ...realDisk,
       rename: async (path, newPath) => {
-        const isPins = newPath.endsWith('replicas.json')
-        if (isPins && isFull) throw Object.assign(new Error('full'), { code: 'ENOSPC' })
+        const isClaims = newPath.endsWith('replicas.json')
+        if (isClaims && isFull) throw Object.assign(new Error('full'), { code: 'ENOSPC' })
         await realDisk.rename(path, newPath)
       },
     }
     await using fixture = await filled(folder.path, { disk })
-    fixture.spool.retain('replica', { ordinal: 1, epoch: 1 })
-    await fixture.spool.applyRetention()
+    fixture.spool.claims.confirm('replica:replica', { ordinal: 1, epoch: 1 })
+    await fixture.store.applyRetention()
     isFull = false
-    await fixture.spool.applyRetention()
-    expect(await readFile(join(folder.path, 'replicas.json'), 'utf8')).toContain('"replica"')
+    await fixture.store.applyRetention()
+    expect(await readFile(join(folder.path, 'replicas.json'), 'utf8')).toContain(
+      '"replica:replica"',
+    )
   })
 
   test('stays in its epoch when its source moves to another version', async () => {
@@ -345,7 +374,7 @@ describe('retention of a spool', () => {
     const source = { ...epochSource('mariadb'), serverVersion: '11.8.9-MariaDB-log' }
     {
       await using fixture = await filled(folder.path)
-      await fixture.spool.renewSource(source)
+      await fixture.store.renewSource(source)
       expect(fixture.spool.held()).toMatchObject({ epoch: 1, source })
     }
     await using again = await SpoolFixture.open(folder.path)
@@ -356,11 +385,11 @@ describe('retention of a spool', () => {
     await using folder = await temporaryFolder()
     await using fixture = await filled(folder.path, { retention: tiny })
     await fixture.writer.rewind()
-    await fixture.spool.beginEpoch(epochBeginning(epochSource('mariadb', 8), 'another server'))
+    await fixture.store.beginEpoch(epochBeginning(epochSource('mariadb', 8), 'another server'))
     fixture.writer.beginFile('binlog.000001', 0)
     await fixture.write(0, FIRST.subarray(0, 300))
     await rm(join(folder.path, '000001'), { recursive: true })
-    await fixture.spool.applyRetention()
+    await fixture.store.applyRetention()
     expect(fixture.broken).toEqual([])
     expect(fixture.spool.files().map(({ epoch }) => epoch)).toEqual([2])
   })
@@ -372,7 +401,7 @@ describe('retention of a spool', () => {
     await using fixture = await filled(folder.path, { retention, clock })
     fixture.writer.beginFile('binlog.000002', 0)
     await fixture.write(0, SECOND)
-    await fixture.spool.applyRetention()
+    await fixture.store.applyRetention()
     expect(fixture.spool.files().map(({ name }) => name)).toEqual(['binlog.000002'])
   })
 })
@@ -380,7 +409,7 @@ describe('retention of a spool', () => {
 test('a replica that is served for the first time is remembered at once', async () => {
   await using folder = await temporaryFolder()
   await using fixture = await SpoolFixture.open(folder.path)
-  fixture.spool.retain('new', { ordinal: 1, epoch: 1 })
+  fixture.spool.claims.confirm('replica:new', { ordinal: 1, epoch: 1 })
   const saved = async () => await readFile(join(folder.path, 'replicas.json'), 'utf8')
-  await expect.poll(saved).toContain('"new"')
+  await expect.poll(saved).toContain('"replica:new"')
 })

@@ -122,11 +122,26 @@ describe('status for people', () => {
     await expect(render(productionStatus, plain)).toMatchFileSnapshot(golden('production'))
   })
 
-  test('what is kept for a replica that is away is named', () => {
-    const pins = [{ replica: 'id:3', file: 'binlog.000012', ageMs: 7_200_000 }]
-    const spool = drStream.spool && { ...drStream.spool, pins }
+  test('what is kept for a replica that is away, and for others, is named', () => {
+    const claim = {
+      claim: 'replica:id:3',
+      kind: 'replica',
+      file: 'binlog.000012',
+      ageMs: 7_200_000,
+    } as const
+    const backup = { ...claim, claim: 'backup:nightly', kind: 'backup' } as const
+    const claims = [claim, backup]
+    const spool = drStream.spool && { ...drStream.spool, claims }
     const text = render({ ...drStatus, streams: [{ ...drStream, spool }] }, plain)
-    expect(text).toMatch(/kept for +id:3, from binlog\.000012, heard of 2 h/)
+    expect(text).toMatch(/kept for +replica id:3, from binlog\.000012, heard of 2 h/)
+    expect(text).toMatch(/kept for +backup nightly, from binlog\.000012/)
+  })
+
+  test('a place without a file is shown by its GTIDs', () => {
+    const position = { epoch: null, file: null, offset: null, gtids: '0-1-7' }
+    const source = { ...drStream.source, position }
+    const text = render({ ...drStatus, streams: [{ ...drStream, source }] }, plain)
+    expect(text).toMatch(/source position +0-1-7\n/)
   })
 
   test('nothing is known yet, and the tunnel is somebody else’s', async () => {

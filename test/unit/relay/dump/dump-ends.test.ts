@@ -215,7 +215,7 @@ test('a file that is removed while it is sent ends the dump', async () => {
   await store.put(FIRST, first.take(), `${SOURCE_UUID}:1`)
   const client = await connected(store)
   await dumpByGtid(client, '')
-  await expect.poll(() => store.retained.size).toBe(1)
+  await expect.poll(() => store.claims.kept.size).toBe(1)
   // It grew, was closed and was removed before the dump looked again.
   const held = `${SOURCE_UUID}:1-100`
   const second = new BinlogBytes().previousGtids(held).mysqlTransaction(SOURCE_UUID, 101)

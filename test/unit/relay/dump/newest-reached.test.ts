@@ -4,7 +4,7 @@ import type { LogFile } from '../../../../src/binlog/log.ts'
 import { encodeMysqlGtidSet, parseMysqlGtidSet } from '../../../../src/binlog/mysql-gtid-set.ts'
 import { SOURCE_UNHEARD, startByMysqlSet } from '../../../../src/relay/dump/dump-start.ts'
 import { newestReached } from '../../../../src/relay/dump/newest-reached.ts'
-import { FilePin } from '../../../../src/relay/replica/file-pin.ts'
+import { FileClaim } from '../../../../src/relay/replica/file-claim.ts'
 import { FakeClock } from '../../../helpers/fake-clock.ts'
 import { PlainBinlogStore } from '../../../helpers/relay/plain-binlog-store.ts'
 
@@ -92,10 +92,10 @@ test.each([0, 17, 2_500, 4_999])(
 test('what such a replica needs is found by looking at few sets', () => {
   const store = new CountingStore()
   const applied = store.held(2_500)
-  const options = { store, id: 'replica', clock: new FakeClock(), keepSentMs: 0 }
-  const pin = new FilePin({ ...options, applied: () => applied })
+  const options = { store, claim: 'replica:1' as const, clock: new FakeClock(), keepSentMs: 0 }
+  const claim = new FileClaim({ ...options, applied: () => applied })
   store.setsRead = 0
-  pin.reach(store.files().at(-1) as LogFile)
-  expect(store.retained.get('replica')).toBe('b.002501')
+  claim.reach(store.files().at(-1) as LogFile)
+  expect(store.claims.kept.get('replica:1')).toBe('b.002501')
   expect(store.setsRead).toBeLessThanOrEqual(SETS_MAX)
 })

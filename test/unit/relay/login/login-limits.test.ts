@@ -204,9 +204,9 @@ test('a dump whose file was removed ends, or its bytes would stay on the disk', 
   const client = await login(port)
   await dumpByGtid(client, '')
   await types(client, 6)
-  relay.confirmPins()
+  relay.confirmClaims()
   await expect.poll(() => relay.status().replicas[0]?.state).toBe('caught-up')
   store.readableBytes = () => 0
-  relay.confirmPins()
+  relay.confirmClaims()
   await expect.poll(() => relay.status().replicas[0]?.state).toBe('disconnected')
 })

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { ByteWriter } from '../../../../src/base/cursor.ts'
 import type { Flavor } from '../../../../src/base/flavor.ts'
+import type { LogFile } from '../../../../src/binlog/log.ts'
 import type { RelayServer } from '../../../../src/relay/relay-server.ts'
-import { PINS_MAX } from '../../../../src/spool/replica-pins.ts'
+import { CLAIMS_MAX } from '../../../../src/spool/claims.ts'
 import { recordedFile } from '../../../helpers/fixtures.ts'
 import { plainRelay } from '../../../helpers/relay/plain-relay.ts'
 import { RelayClient } from '../../../helpers/relay/relay-client.ts'
@@ -39,9 +40,9 @@ afterEach(async () => {
 
 /** A relay over a real spool with one file, at a time when everybody may connect. */
 async function serve(flavor: Flavor): Promise<number> {
-  const { spool, writer, clock } = fixture
+  const { spool, store, writer, clock } = fixture
   await writer.rewind()
-  await spool.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
+  await store.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
   writer.beginFile('binlog.000001', 0)
   await fixture.write(0, recordedFile(flavor, 1))
   relay = plainRelay(spool, clock)
@@ -81,15 +82,16 @@ async function ask(port: number, flavor: Flavor, number: number): Promise<RelayC
 describe.each(['mysql', 'mariadb'] as const)(
   'a login that is another %s replica each time',
   (f) => {
-    const pinned = () => fixture.spool.pins().map(({ id }) => id)
+    const pinned = () =>
+      fixture.spool.claims.list().map(({ claim }) => claim.slice('replica:'.length))
 
     async function full(): Promise<number> {
       const port = await serve(f)
-      const [file = null] = fixture.spool.files()
-      for (let number = 1; number < PINS_MAX; number += 1)
-        fixture.spool.retain(idOf(f, number), file)
-      await types(await ask(port, f, PINS_MAX), 3)
-      expect(pinned()).toHaveLength(PINS_MAX)
+      const file = fixture.spool.files()[0] as LogFile
+      for (let number = 1; number < CLAIMS_MAX; number += 1)
+        fixture.spool.claims.confirm(`replica:${idOf(f, number)}`, file)
+      await types(await ask(port, f, CLAIMS_MAX), 3)
+      expect(pinned()).toHaveLength(CLAIMS_MAX)
       return port
     }
 
@@ -109,15 +111,15 @@ describe.each(['mysql', 'mariadb'] as const)(
       await running
       await fixture[Symbol.asyncDispose]()
       fixture = await SpoolFixture.open(folder.path)
-      expect(pinned()).toHaveLength(PINS_MAX)
-      expect(fixture.spool.hasPlaceFor(idOf(f, 9_999))).toBe(false)
-      expect(fixture.spool.hasPlaceFor(idOf(f, 1))).toBe(true)
+      expect(pinned()).toHaveLength(CLAIMS_MAX)
+      expect(fixture.spool.claims.hasPlaceFor(`replica:${idOf(f, 9_999)}`)).toBe(false)
+      expect(fixture.spool.claims.hasPlaceFor(`replica:${idOf(f, 1)}`)).toBe(true)
     })
 
     test('costs no replica that is remembered its place, nor a reader of files', async () => {
       const port = await full()
       await expect(event(await ask(port, f, 9_999))).rejects.toThrow(/as many replicas/)
-      for (const number of [1, PINS_MAX]) await types(await ask(port, f, number), 3)
+      for (const number of [1, CLAIMS_MAX]) await types(await ask(port, f, number), 3)
       const reader = await login(port)
       await reader.ok("SET @source_binlog_checksum = 'CRC32', @master_binlog_checksum = 'CRC32'")
       reader.command(0x12, new ByteWriter().u32(4).u16(1).u32(0).take())
@@ -126,21 +128,21 @@ describe.each(['mysql', 'mariadb'] as const)(
 
     test('gets the place of one that was detached, and nobody gets it twice', async () => {
       const port = await full()
-      expect(await fixture.spool.releasePin(idOf(f, 1))).toBe(true)
+      expect(await fixture.spool.claims.release(idOf(f, 1))).toBe(true)
       const asked = await Promise.all([8_001, 8_002].map((number) => ask(port, f, number)))
       const answers = await Promise.allSettled(asked.map((client) => types(client, 3)))
       expect(answers.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
-      expect(pinned()).toHaveLength(PINS_MAX)
+      expect(pinned()).toHaveLength(CLAIMS_MAX)
     })
 
     test('leaves one that is attached its files, though its place was taken', async () => {
       await full()
-      const attached = idOf(f, PINS_MAX)
-      expect(await fixture.spool.releasePin(attached)).toBe(true)
-      const [file = null] = fixture.spool.files()
-      fixture.spool.retain(idOf(f, 7_777), file)
-      expect(fixture.spool.hasPlaceFor(attached)).toBe(false)
-      relay.confirmPins()
+      const attached = idOf(f, CLAIMS_MAX)
+      expect(await fixture.spool.claims.release(attached)).toBe(true)
+      const file = fixture.spool.files()[0] as LogFile
+      fixture.spool.claims.confirm(`replica:${idOf(f, 7_777)}`, file)
+      expect(fixture.spool.claims.hasPlaceFor(`replica:${attached}`)).toBe(false)
+      relay.confirmClaims()
       expect(pinned()).toContain(attached)
       await until(() => relay.status().replicas[0]?.state === 'caught-up')
     })

@@ -1,13 +1,12 @@
 import type { Clock } from '../../base/clock.ts'
 import { parseGtidSet } from '../../binlog/gtid-set.ts'
-import type { LogFile } from '../../binlog/log.ts'
+import type { ClaimName, LogFile } from '../../binlog/log.ts'
 import { newestReached } from '../dump/newest-reached.ts'
 import type { ServedLog } from '../served-log.ts'
 
-export interface FilePinOptions {
+export interface FileClaimOptions {
   readonly store: ServedLog
-  /** As the store names who needs the files. */
-  readonly id: string
+  readonly claim: ClaimName
   readonly clock: Clock
   /** What the replica has applied, as it said itself; null when nobody can ask it. */
   readonly applied: () => string | null
@@ -26,12 +25,12 @@ interface SentFile {
  * crash a replica asks again from where it has applied. So a file stays needed until the replica is
  * known to have applied all of it; without such knowledge from the start of its dump on.
  */
-export class FilePin {
-  readonly #options: FilePinOptions
+export class FileClaim {
+  readonly #options: FileClaimOptions
   /** Since the start of the dump, oldest first; the last one is being sent. */
   readonly #sent: SentFile[] = []
 
-  constructor(options: FilePinOptions) {
+  constructor(options: FileClaimOptions) {
     this.#options = options
   }
 
@@ -48,17 +47,17 @@ export class FilePin {
    * that is being sent was removed: whoever has it open keeps its bytes on the disk.
    */
   confirm(): boolean {
-    const { store, id, clock, applied, keepSentMs } = this.#options
+    const { store, claim, clock, applied, keepSentMs } = this.#options
     const limitMs = clock.monotonicMs() - keepSentMs
     const isKept = ({ sentMs }: SentFile) => sentMs === null || sentMs > limitMs
     this.#sent.splice(0, this.#sent.findIndex(isKept))
     const current = this.#sent.at(-1)?.file
     if (current === undefined) return true
     const gtids = applied()
-    if (gtids === null) store.retain(id, this.#sent[0]?.file ?? current, current)
+    if (gtids === null) store.claims.confirm(claim, this.#sent[0]?.file ?? current, current)
     else {
       const needed = this.#firstNotApplied(gtids, current)
-      store.retain(id, needed, needed)
+      store.claims.confirm(claim, needed)
     }
     return store.readableBytes(current) > 0
   }

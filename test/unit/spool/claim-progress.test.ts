@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import { PinProgress } from '../../../src/spool/pin-progress.ts'
+import { ClaimProgress } from '../../../src/spool/claim-progress.ts'
 
 const WEEK = 7
 
 /** Days on which a reader makes progress that comes to `reached(day)`; a file a day is added. */
 function days(reached: (day: number) => number, count = 60): number[] {
-  const progress = new PinProgress(WEEK)
+  const progress = new ClaimProgress(WEEK)
   const list: number[] = []
   for (let day = 0; day < count; day += 1) {
     const newest = 100 + day
-    if (progress.note('id', { reached: Math.min(newest, reached(day)), newest }, day))
+    if (progress.note('replica:1', { reached: Math.min(newest, reached(day)), newest }, day))
       list.push(day)
   }
   return list
@@ -40,22 +40,22 @@ describe('progress is', () => {
   })
 
   test('to begin anew from an older backup', () => {
-    const progress = new PinProgress(WEEK)
-    expect(progress.note('id', { reached: 90, newest: 100 }, 0)).toBe(true)
-    expect(progress.note('id', { reached: 90, newest: 100 }, 1)).toBe(false)
+    const progress = new ClaimProgress(WEEK)
+    expect(progress.note('replica:1', { reached: 90, newest: 100 }, 0)).toBe(true)
+    expect(progress.note('replica:1', { reached: 90, newest: 100 }, 1)).toBe(false)
     // It is sent again what it had got and not applied: nothing new.
-    expect(progress.note('id', { reached: 95, newest: 101 }, 2)).toBe(true)
-    expect(progress.note('id', { reached: 91, newest: 101 }, 3)).toBe(false)
+    expect(progress.note('replica:1', { reached: 95, newest: 101 }, 2)).toBe(true)
+    expect(progress.note('replica:1', { reached: 91, newest: 101 }, 3)).toBe(false)
     const days = Array.from({ length: 40 }, (_, day) => ({ reached: 10 + day, newest: 101 }))
-    expect(days.every((place, day) => progress.note('id', place, 4 + day / 10))).toBe(true)
+    expect(days.every((place, day) => progress.note('replica:1', place, 4 + day / 10))).toBe(true)
   })
 
   test('to come back as a new one after it was forgotten', () => {
-    const progress = new PinProgress(WEEK)
+    const progress = new ClaimProgress(WEEK)
     const place = { reached: 1, newest: 5 }
-    expect(progress.note('id', place, 0)).toBe(true)
-    expect(progress.note('id', place, 1)).toBe(false)
-    progress.forget('id')
-    expect(progress.note('id', place, 2)).toBe(true)
+    expect(progress.note('replica:1', place, 0)).toBe(true)
+    expect(progress.note('replica:1', place, 1)).toBe(false)
+    progress.forget('replica:1')
+    expect(progress.note('replica:1', place, 2)).toBe(true)
   })
 })

@@ -1,4 +1,6 @@
-/** How far a replica has come, and how far it could have: ordinals of files. */
+import type { ClaimName } from '../binlog/log.ts'
+
+/** How far a consumer has come, and how far it could have: ordinals of files. */
 export interface Progress {
   readonly reached: number
   readonly newest: number
@@ -10,7 +12,7 @@ interface Course {
   reached: number
   /** Fewest files to the newest one since the target was set. */
   behind: number
-  /** The newest file when the replica had last come so far. */
+  /** The newest file when the consumer had last come so far. */
   target: number
   targetSinceMs: number
 }
@@ -20,22 +22,22 @@ interface Course {
  * moment, or nearer to its end. To come to a further file and no nearer is progress for `ageMsMax`:
  * after that the reader only falls behind. A reader that stalls does none of these.
  */
-export class PinProgress {
+export class ClaimProgress {
   readonly #ageMsMax: number
-  readonly #courses = new Map<string, Course>()
+  readonly #courses = new Map<ClaimName, Course>()
 
   constructor(ageMsMax: number) {
     this.#ageMsMax = ageMsMax
   }
 
   /** True when that is progress; to come for the first time is. */
-  note(id: string, { reached, newest }: Progress, nowMs: number): boolean {
-    const course = this.#courses.get(id)
+  note(claim: ClaimName, { reached, newest }: Progress, nowMs: number): boolean {
+    const course = this.#courses.get(claim)
     const behind = newest - reached
     // One that begins before its course did was made anew from an older backup.
     if (course === undefined || reached >= course.target || reached < course.from) {
       const start = { from: reached, reached, behind }
-      this.#courses.set(id, { ...start, target: newest, targetSinceMs: nowMs })
+      this.#courses.set(claim, { ...start, target: newest, targetSinceMs: nowMs })
       return true
     }
     const isNearer = behind < course.behind
@@ -45,7 +47,7 @@ export class PinProgress {
     return isNearer || (isFurther && nowMs - course.targetSinceMs <= this.#ageMsMax)
   }
 
-  forget(id: string): void {
-    this.#courses.delete(id)
+  forget(claim: ClaimName): void {
+    this.#courses.delete(claim)
   }
 }

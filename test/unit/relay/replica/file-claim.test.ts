@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { LogFile } from '../../../../src/binlog/log.ts'
-import { FilePin, type FilePinOptions } from '../../../../src/relay/replica/file-pin.ts'
+import { FileClaim, type FileClaimOptions } from '../../../../src/relay/replica/file-claim.ts'
 import { FakeClock } from '../../../helpers/fake-clock.ts'
 import { FolderBinlogStore, SOURCE_UUID } from '../../../helpers/relay/folder-binlog-store.ts'
 
@@ -13,7 +13,7 @@ let clock: FakeClock
 
 /** Five files of ten transactions each. */
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'pin-'))
+  directory = await mkdtemp(join(tmpdir(), 'claim-'))
   store = new FolderBinlogStore(directory, 'mysql')
   clock = new FakeClock()
   for (let ordinal = 1; ordinal <= 5; ordinal += 1) {
@@ -26,61 +26,61 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true, force: true }))
 
 const upTo = (number: number) => `${SOURCE_UUID}:1-${number}`
-const needed = () => store.retained.get('replica')
+const needed = () => store.claims.kept.get('replica:1')
 const file = (ordinal: number) => store.files()[ordinal - 1] as LogFile
 
-function pinOf(options: Partial<FilePinOptions> = {}): FilePin {
+function claimOf(options: Partial<FileClaimOptions> = {}): FileClaim {
   const keepSentMs = Number.POSITIVE_INFINITY
   const applied = () => null
-  return new FilePin({ store, clock, id: 'replica', applied, keepSentMs, ...options })
+  return new FileClaim({ store, clock, claim: 'replica:1', applied, keepSentMs, ...options })
 }
 
 test('without knowledge a replica needs all from the start of its dump', () => {
-  const pin = pinOf()
-  for (const ordinal of [2, 3, 4]) pin.reach(file(ordinal))
+  const claim = claimOf()
+  for (const ordinal of [2, 3, 4]) claim.reach(file(ordinal))
   expect(needed()).toBe('binlog.000002')
-  pinOf().reach(file(3))
+  claimOf().reach(file(3))
   expect(needed()).toBe('binlog.000003')
 })
 
 test('and not for ever: what was sent long ago is taken for applied', async () => {
-  const pin = pinOf({ keepSentMs: 1000 })
-  pin.reach(file(2))
+  const claim = claimOf({ keepSentMs: 1000 })
+  claim.reach(file(2))
   await clock.advance(600)
-  pin.reach(file(3))
+  claim.reach(file(3))
   await clock.advance(600)
-  pin.reach(file(4))
+  claim.reach(file(4))
   expect(needed()).toBe('binlog.000002')
   await clock.advance(400)
-  pin.confirm()
+  claim.confirm()
   expect(needed()).toBe('binlog.000003')
   await clock.advance(10_000)
-  pin.confirm()
+  claim.confirm()
   expect(needed()).toBe('binlog.000004')
 })
 
 test('one that can be asked needs the file of its first transaction that is not applied', () => {
   let applied = upTo(15)
   // It was sent the rest already, so its dump starts with a newer file than it has applied.
-  const pin = pinOf({ applied: () => applied, keepSentMs: 0 })
-  pin.reach(file(4))
+  const claim = claimOf({ applied: () => applied, keepSentMs: 0 })
+  claim.reach(file(4))
   expect(needed()).toBe('binlog.000002')
   applied = upTo(30)
-  pin.confirm()
+  claim.confirm()
   expect(needed()).toBe('binlog.000004')
   applied = upTo(50)
-  pin.confirm()
+  claim.confirm()
   expect(needed()).toBe('binlog.000004')
-  pin.reach(file(5))
+  claim.reach(file(5))
   expect(needed()).toBe('binlog.000005')
 })
 
 test('what it had applied may be learned only after its dump began', () => {
   let applied: string | null = null
-  const pin = pinOf({ applied: () => applied })
-  pin.reach(file(4))
+  const claim = claimOf({ applied: () => applied })
+  claim.reach(file(4))
   expect(needed()).toBe('binlog.000004')
   applied = upTo(15)
-  pin.confirm()
+  claim.confirm()
   expect(needed()).toBe('binlog.000002')
 })

@@ -1,10 +1,11 @@
-import { LandbridgeError } from '../base/errors.ts'
+import type { ReadableFile } from '../base/disk.ts'
+import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
-import { EventFramer, type EventHeader } from '../binlog/event-framer.ts'
-import { BINLOG_MAGIC, EventType } from '../binlog/event-type.ts'
-import type { GtidEvent } from '../binlog/gtid-event.ts'
-import { decodeMysqlGtidSet } from '../binlog/mysql-gtid-set.ts'
-import { createTransactionTracker, type TransactionTracker } from '../binlog/transaction-tracker.ts'
+import { EventFramer, type EventHeader } from './event-framer.ts'
+import { BINLOG_MAGIC, EventType } from './event-type.ts'
+import type { GtidEvent } from './gtid-event.ts'
+import { decodeMysqlGtidSet } from './mysql-gtid-set.ts'
+import { createTransactionTracker, type TransactionTracker } from './transaction-tracker.ts'
 
 export interface ScanStart {
   readonly offset: number
@@ -19,6 +20,8 @@ export interface ScanSink {
   onPreviousGtids(text: string): void
 }
 
+/** One read of a file takes at most so much. */
+const WINDOW_BYTES = 1024 * 1024
 /** Previous_gtids of a busy fleet can be long; beyond this the file's own set is not read. */
 const PREVIOUS_GTIDS_BYTES_MAX = 64 * 1024
 
@@ -117,4 +120,30 @@ export class FileScanner {
     const end = body.length - (this.hasChecksum ? 4 : 0)
     this.#sink.onPreviousGtids(decodeMysqlGtidSet(body.subarray(0, end)).toString())
   }
+}
+
+/**
+ * Goes on with `file` from where `scanner` is, up to `toBytes` or the end of the file. Returns
+ * the code of what cannot be read as a binlog: a torn tail is expected after a crash, and ends it.
+ */
+export async function scanOn(
+  scanner: FileScanner,
+  file: ReadableFile,
+  toBytes: number,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const windowBytes = Math.max(1, Math.min(WINDOW_BYTES, toBytes - scanner.offset))
+  const window = Buffer.allocUnsafe(windowBytes)
+  while (scanner.offset < toBytes) {
+    signal.throwIfAborted()
+    const { bytesRead } = await file.read(window, 0, windowBytes, scanner.offset)
+    if (bytesRead === 0) break
+    try {
+      scanner.push(window.subarray(0, bytesRead))
+    } catch (error) {
+      if (!isLandbridgeError(error)) throw error
+      return error.code
+    }
+  }
+  return null
 }
