@@ -4,10 +4,10 @@ import type { Flavor } from '../base/flavor.ts'
 import type { Log } from '../base/log.ts'
 import type { Open, Sample } from '../link/messages.ts'
 import { ApplyLag } from '../progress/apply-lag.ts'
+import { LastProof } from '../progress/last-proof.ts'
 import { ReceiveLag, type Unlogged } from '../progress/receive-lag.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { LagStatus, PositionStatus } from '../status/status.ts'
-import { LastProof } from './last-proof.ts'
 
 export interface LagMeterOptions {
   readonly stream: string

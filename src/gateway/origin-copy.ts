@@ -12,9 +12,9 @@ import { StreamSender } from '../link/stream-sender.ts'
 import type { ConnectAttempts } from '../mysql/connect-attempts.ts'
 import type { SourceMonitor } from '../source/source-monitor.ts'
 import { SourceReader } from '../source/source-reader.ts'
+import type { SourceWarnings } from '../source/source-warnings.ts'
 import type { CopyStatus } from '../status/status.ts'
 import type { SharedWatch } from './shared-watch.ts'
-import type { SourceWarnings } from './source-warnings.ts'
 import type { ServerIdentity } from './stream-identity.ts'
 
 /** A gateway that may ask for the stream. */

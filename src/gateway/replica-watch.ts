@@ -4,6 +4,7 @@ import { runTogether } from '../base/tasks.ts'
 import { losesData } from '../database/replica-filters.ts'
 import { ReplicaPoller } from '../database/replica-poller.ts'
 import { openReplica } from '../database/replica-queries.ts'
+import { lackedUnlogged, unloggedProblems } from '../database/unlogged-problems.ts'
 import type { ConnectAttempts } from '../mysql/connect-attempts.ts'
 import { type ReplicaName, replicaKey } from '../mysql/replica-name.ts'
 import { RelayServer } from '../relay/relay-server.ts'
@@ -16,7 +17,6 @@ import { relayAddress } from './relay-address.ts'
 import type { RelayPlaces } from './relay-places.ts'
 import { relayProblems, replicaProblems, resetProblems } from './replica-problems.ts'
 import type { StreamIdentity } from './stream-identity.ts'
-import { lackedUnlogged, unloggedProblems } from './unlogged-problems.ts'
 
 export interface ReplicaWatchOptions {
   readonly config: StreamConfig

@@ -13,14 +13,14 @@ import type { SpoolPort } from '../link/source-port.ts'
 import { diskFull, failedCall, isDiskFull } from '../spool/disk-failure.ts'
 import type { Spool } from '../spool/spool.ts'
 import type { EpochRecord } from '../spool/spool-file.ts'
+import { SpoolMemory } from '../spool/spool-memory.ts'
+import { diskProblems, heldProblems, recordProblems } from '../spool/spool-problems.ts'
 import type { SpoolConfig } from '../spool/spool-section.ts'
 import { SpoolStore } from '../spool/spool-store.ts'
 import { SpoolWriter } from '../spool/spool-writer.ts'
 import { problemOf } from '../status/problem-of.ts'
 import type { Problem, StreamStatus } from '../status/status.ts'
 import { makeSpoolPrivate } from './data-directory.ts'
-import { SpoolMemory } from './spool-memory.ts'
-import { diskProblems, heldProblems, recordProblems } from './spool-problems.ts'
 
 export interface SpoolSupervisorOptions {
   readonly stream: string

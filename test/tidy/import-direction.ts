@@ -18,7 +18,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
   ...Object.fromEntries(LANGUAGES.map((name) => [name, ['base']])),
   ...Object.fromEntries(GROUND.map((name) => [name, ['base', ...LANGUAGES]])),
-  ...Object.fromEntries(CONFIGURED.map((name) => [name, ['base', 'config', ...LANGUAGES]])),
+  ...Object.fromEntries(CONFIGURED.map((name) => [name, ['base', ...LANGUAGES, ...GROUND]])),
   progress: BELOW_PROGRESS,
   // Stations and databases do not import each other: they meet where they are joined.
   ...Object.fromEntries([...STATIONS, 'database'].map((name) => [name, BELOW_STATIONS])),

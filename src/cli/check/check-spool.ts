@@ -1,7 +1,7 @@
 import { realDisk } from '../../base/disk.ts'
 import { isLandbridgeError } from '../../base/errors.ts'
 import type { GatewayConfig } from '../../gateway/config/gateway-config.ts'
-import { recallSpool } from '../../gateway/spool-memory.ts'
+import { recallSpool } from '../../spool/spool-memory.ts'
 import { refuseAbsent } from '../../spool/spool-presence.ts'
 import type { CheckFinding } from './check-list.ts'
 import { streamsAs } from './check-roles.ts'

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import type { ReplicaPollerStatus } from '../../../src/database/replica-poller.ts'
 import { describeMysqlReplica } from '../../../src/database/replica-threads.ts'
+import { unloggedProblems } from '../../../src/database/unlogged-problems.ts'
 import {
   relayProblems,
   replicaProblems,
   resetProblems,
 } from '../../../src/gateway/replica-problems.ts'
-import { unloggedProblems } from '../../../src/gateway/unlogged-problems.ts'
 import type { ReceiveLag } from '../../../src/progress/receive-lag.ts'
 import type { RelayStatus } from '../../../src/relay/relay-server.ts'
 import type { LeftOut } from '../../../src/spool/served-replicas.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { CertificateExpiry } from '../../../src/gateway/certificate-expiry.ts'
+import { CertificateExpiry } from '../../../src/keys/certificate-expiry.ts'
 import { createAuthority, issueGatewayCertificate } from '../../../src/keys/certificates.ts'
 
 const DAY_MS = 86_400_000

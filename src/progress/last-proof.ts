@@ -5,7 +5,7 @@ import { type Disk, realDisk } from '../base/disk.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { ReasonLog } from '../base/reason-log.ts'
-import type { KnownLag } from '../progress/receive-lag.ts'
+import type { KnownLag } from './receive-lag.ts'
 
 export interface LastProofOptions {
   readonly path: string

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { silentLog } from '../../../src/base/log.ts'
-import { SourceWarnings } from '../../../src/gateway/source-warnings.ts'
 import type { PreflightFinding } from '../../../src/source/preflight.ts'
+import { SourceWarnings } from '../../../src/source/source-warnings.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
 const format: PreflightFinding = {

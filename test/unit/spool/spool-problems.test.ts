@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { heldProblems } from '../../../src/gateway/spool-problems.ts'
+import { heldProblems } from '../../../src/spool/spool-problems.ts'
 
 test.each([
   ['a warning', false, 'warning', 'they stay until 2026-11-27T10:00 UTC'],

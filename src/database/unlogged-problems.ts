@@ -1,7 +1,7 @@
 import { parseMysqlGtidSet } from '../binlog/mysql-gtid-set.ts'
-import type { ReplicaPollerStatus } from '../database/replica-poller.ts'
 import type { Unlogged } from '../progress/receive-lag.ts'
 import type { Problem } from '../status/status.ts'
+import type { ReplicaPollerStatus } from './replica-poller.ts'
 
 /** What the replica last said of itself; null where none can be asked. */
 type Asked = Pick<ReplicaPollerStatus, 'identity' | 'appliedGtids'> | null

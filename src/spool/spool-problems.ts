@@ -1,10 +1,10 @@
 import type { LandbridgeError } from '../base/errors.ts'
 import type { TroubleNow } from '../base/trouble.ts'
-import type { HeldBack } from '../spool/retention.ts'
-import type { SpoolClaims } from '../spool/spool-claims.ts'
-import type { Lineage } from '../spool/spool-lineage.ts'
 import { problemOf } from '../status/problem-of.ts'
 import type { Problem } from '../status/status.ts'
+import type { HeldBack } from './retention.ts'
+import type { SpoolClaims } from './spool-claims.ts'
+import type { Lineage } from './spool-lineage.ts'
 
 /** These only a person can mend. A disk may have room again. */
 const BLOCKING = ['ERR_SPOOL_FLAVOR', 'ERR_BINLOG_NAME']

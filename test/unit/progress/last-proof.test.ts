@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { silentLog } from '../../../src/base/log.ts'
-import { LastProof } from '../../../src/gateway/last-proof.ts'
+import { LastProof } from '../../../src/progress/last-proof.ts'
 import type { KnownLag } from '../../../src/progress/receive-lag.ts'
 import { MemoryDisk } from '../../helpers/disk/memory-disk.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'

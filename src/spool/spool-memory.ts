@@ -5,8 +5,8 @@ import { createFolder, ignoreMissing, replaceFile } from '../base/atomic-file.ts
 import { realDisk } from '../base/disk.ts'
 import { codeOf, describeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import type { Spool } from '../spool/spool.ts'
-import type { KnownSpool } from '../spool/spool-presence.ts'
+import type { Spool } from './spool.ts'
+import type { KnownSpool } from './spool-presence.ts'
 
 export interface SpoolMemoryOptions {
   readonly dataDir: string

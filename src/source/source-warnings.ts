@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/log.ts'
-import type { PreflightFinding } from '../source/preflight.ts'
 import type { Problem } from '../status/status.ts'
+import type { PreflightFinding } from './preflight.ts'
 
 export interface SourceWarningsOptions {
   readonly stream: string
