@@ -1,5 +1,5 @@
 import type { Connection, RowDataPacket } from 'mysql2'
-import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
+import { codeOf, describeError, isLandbridgeError, LandbridgeError } from '../base/errors.ts'
 import { type SqlAddress, sqlConnect } from './sql-connect.ts'
 
 export interface SqlLoginOptions extends SqlAddress {
@@ -42,7 +42,7 @@ export class SqlLogin {
     } catch (error) {
       throw new LandbridgeError('ERR_SQL_STATEMENT', `the ${this.#role} refuses: ${shown}`, {
         // mysql2 puts the statement into its error, and with it a password: only the text goes on.
-        cause: error instanceof Error ? new Error(textOf(error, shown !== sql)) : undefined,
+        cause: new Error(shown === sql ? describeError(error) : withoutWords(error)),
         details: { errno: numberOf(error) },
       })
     }
@@ -72,9 +72,12 @@ function loginFailed(options: SqlLoginOptions, cause: unknown): LandbridgeError 
   })
 }
 
-/** A syntax error quotes the statement from where it is wrong: not of one that holds a secret. */
-function textOf({ message }: Error, hasSecret: boolean): string {
-  return hasSecret ? message.replace(/ near '.*$/s, '') : message
+/** Of a statement that holds a secret: the server quotes it, in each language otherwise. */
+function withoutWords(error: unknown): string {
+  const state = error instanceof Error && 'sqlState' in error ? error.sqlState : undefined
+  if (typeof state !== 'string') return codeOf(error)
+  const which = `error ${numberOf(error)}, SQL state ${state}`
+  return `${which}; the server's words are left out, since they may quote the secret`
 }
 
 function numberOf(error: unknown): number | null {

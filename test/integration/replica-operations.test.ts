@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
 import type { Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { callOperation, fetchOperations } from '../../src/api/admin-client.ts'
@@ -146,21 +147,43 @@ describeFlavors('the replica of a %s copy', (flavor) => {
     expect((await command('dr', 'status')).exitCode).toBe(0)
   })
 
-  test('refuses a statement without saying the secret in it', async () => {
+  test('refuses a statement without saying the secret in it, in whatever language', async () => {
     const { port = 0 } = pair.replica ?? {}
-    const login = await SqlLogin.open(
-      {
-        ...{ role: 'replica', host: '127.0.0.1', port, user: 'landbridge' },
-        password: new Secret(SOURCE_PASSWORD),
-        tls: { mode: 'off', caPem: null, fingerprint: null },
-      },
-      AbortSignal.timeout(10_000),
-    )
-    const refused = await login.query("CHANGE 'hidden'", "CHANGE '***'").catch((error) => error)
-    login.close()
-    expect(codeOf(refused)).toBe('ERR_SQL_STATEMENT')
-    expect(describeError(refused)).toMatch(/CHANGE '\*\*\*': You have an error in your SQL syntax/)
-    expect(describeError(refused)).not.toContain('hidden')
+    const [spoken, refusals] = [new Set<string>(), [] as unknown[]]
+    const [change, password] =
+      flavor === 'mysql'
+        ? ['CHANGE REPLICATION SOURCE TO', 'SOURCE_PASSWORD']
+        : ['CHANGE MASTER TO', 'MASTER_PASSWORD']
+    const statements = [`CHANGE 'hidden'`, `${change} ${password}='x', 'hidden' NO`]
+    // MySQL quotes the value; MariaDB would take it.
+    if (flavor === 'mysql') statements.push(`${change} ${password}='a\nhidden'`)
+    for (const language of ['en_US', 'de_DE', 'fr_FR']) {
+      // Who logs in from now on is spoken to so.
+      await replica.query(`SET GLOBAL lc_messages = '${language}'`)
+      const login = await SqlLogin.open(
+        {
+          ...{ role: 'replica', host: '127.0.0.1', port, user: 'landbridge' },
+          password: new Secret(SOURCE_PASSWORD),
+          tls: { mode: 'off', caPem: null, fingerprint: null },
+        },
+        AbortSignal.timeout(10_000),
+      )
+      spoken.add(describeError(await login.query('CHANGE').catch((error) => error)))
+      for (const sql of statements) {
+        refusals.push(await login.query(sql, "CHANGE '***'").catch((error) => error))
+      }
+      login.close()
+    }
+    await replica.query("SET GLOBAL lc_messages = 'en_US'")
+    // Else this shows nothing: the server has no messages but the English.
+    expect(spoken.size).toBe(3)
+    expect(inspect(refusals, { depth: 9 })).not.toContain('hidden')
+    for (const refused of refusals) {
+      expect(codeOf(refused)).toBe('ERR_SQL_STATEMENT')
+      expect(describeError(refused)).toMatch(
+        /refuses: CHANGE '\*\*\*': error \d+, SQL state \w{5}; the server's words are left out/,
+      )
+    }
   })
 
   test('is nobody’s at the origin', async () => {
