@@ -147,6 +147,19 @@ describeFlavors('the replica of a %s copy', (flavor) => {
     expect((await command('dr', 'status')).exitCode).toBe(0)
   })
 
+  test('is forgotten by its gateway alone, which a dry run asks for the stream', async () => {
+    const words = ['detach', 'id:77', '--dry-run']
+    expect(await command('dr', ...words)).toMatchObject({
+      exitCode: 0,
+      answer: { ok: true, action: 'forget', dryRun: true, isKnown: null },
+    })
+    expect(await command('production', ...words, '--peer', 'azure')).toMatchObject({ exitCode: 0 })
+    expect(await command('dr', ...words, '--stream', 'other')).toMatchObject({
+      exitCode: 2,
+      answer: { error: { code: 'ERR_STREAM_UNKNOWN' } },
+    })
+  })
+
   test('refuses a statement without saying the secret in it, in whatever language', async () => {
     const { port = 0 } = pair.replica ?? {}
     const [spoken, refusals] = [new Set<string>(), [] as unknown[]]
