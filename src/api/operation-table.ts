@@ -144,7 +144,8 @@ export function checkedInput<Input extends z.ZodObject>(
 }
 
 function busy(isRead: boolean): LandbridgeError {
-  const message = `${RUNNING_MAX} operations that ${isRead ? 'read' : 'change something'} run already`
+  const kind = isRead ? 'that read' : 'that change something'
+  const message = `${RUNNING_MAX} operations ${kind} run already`
   return new LandbridgeError('ERR_OPERATION_BUSY', message, {
     retryable: true,
     remedy: 'Ask again when one of them has ended.',

@@ -76,7 +76,7 @@ export class ReplicaLooks {
 }
 
 function tooLate({ name }: Stream): LandbridgeError {
-  const message = `the replica of stream ${name} did not say within ${LOOK_MS_MAX / 1000} s how it goes`
+  const message = `the replica of stream ${name} did not answer within ${LOOK_MS_MAX / 1000} s`
   return new LandbridgeError('ERR_REPLICA_QUERY', message, {
     retryable: true,
     remedy: 'See what holds its server up: SHOW PROCESSLIST there.',

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { Connection, RowDataPacket } from 'mysql2'
 import { codeOf, describeError, isLandbridgeError, LandbridgeError } from '../base/errors.ts'
 import { type SqlAddress, sqlConnect } from './sql-connect.ts'
@@ -14,12 +15,15 @@ const QUERY_MS = 30_000
 
 /** A login at a database server for a handful of statements: what a person would type. */
 export class SqlLogin {
+  /** That of this machine towards the server; null where the connection has ended already. */
+  readonly localAddress: string | null
   readonly #connection: Connection
   readonly #role: string
 
   private constructor(connection: Connection, role: string) {
     this.#connection = connection
     this.#role = role
+    this.localAddress = localAddressOf(connection)
   }
 
   /** Throws ERR_SQL_LOGIN with the driver's error as cause, ERR_SQL_TLS, ERR_SQL_AUTHENTICATION. */
@@ -57,6 +61,11 @@ export class SqlLogin {
   close(): void {
     this.#connection.destroy()
   }
+}
+
+function localAddressOf(connection: Connection): string | null {
+  const stream = 'stream' in connection ? connection.stream : null
+  return stream instanceof Socket ? (stream.localAddress ?? null) : null
 }
 
 function loginFailed(options: SqlLoginOptions, cause: unknown): LandbridgeError {

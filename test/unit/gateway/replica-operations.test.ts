@@ -214,6 +214,15 @@ describe('operations on the replica of a copy', () => {
     }
   })
 
+  test('connect to the database once, also where the relay listens everywhere', async () => {
+    const { end, stop } = await one.begin('attach', { stream: 'main' })
+    // Whoever connects and says nothing is counted by the server.
+    await expect.poll(() => one.connections.size).toBe(1)
+    expect(one.taken).toBe(1)
+    stop()
+    await end
+  })
+
   test('all who look share one login, which those who hang up do not break', async () => {
     const first = await one.begin('status', { stream: 'main' })
     const leaving = new AbortController()

@@ -103,7 +103,7 @@ test('where none answers, it is done here by the configuration, or not at all', 
   }
 })
 
-test('one that is late, or breaks off, may change it just then: only a look is done here', async () => {
+test('one that is late, or breaks off, may do it just then: only a look is done here', async () => {
   stopping.abort()
   await serving
   const path = pair.at('azure.sock')

@@ -78,7 +78,7 @@ test.each([
   ['--relay-host', 'x'.repeat(256), /up to 255 characters/],
   ['--relay-ca', '', /A path/],
   ['--channel', 'x'.repeat(65), /A name of up to 64 characters/],
-])('%s %.9j is a wrong argument, in words of the command', async (flag, value, words) => {
+])('a wrong %s is named in words of the command', async (flag, value, words) => {
   await expect(replica('azure', 'attach', flag, value)).rejects.toMatchObject({
     code: 'commander.invalidArgument',
     message: expect.stringMatching(words),
