@@ -65,8 +65,8 @@ export async function attachReplica(
     if (options.dryRun) return { ...plan, findings, replica: before }
     refuseErrors(findings)
     await runStatements(login, plan.statements, { onStep, signal })
-    const running = () => waitUntilRunning(login, { ...options, target }, signal)
-    const after = plan.action === 'none' ? before : await running()
+    const waiting = { ...options, target }
+    const after = plan.action === 'none' ? before : await waitUntilRunning(login, waiting, signal)
     return { ...plan, findings, replica: after }
   } finally {
     login.close()

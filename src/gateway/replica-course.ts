@@ -55,14 +55,11 @@ export class ReplicaCourse {
       if (!this.signal.aborted || !isAbortError(error)) throw error
       if (this.#hasChanged) throw roleChanging(this.#stream)
       const byAsker = this.#asked.signal.aborted
-      const what = byAsker ? 'cancelled' : 'cancelled, because the gateway stops'
-      throw new LandbridgeError(
-        'ERR_OPERATION_CANCELLED',
-        `${what}; the last step: ${this.#last}`,
-        {
-          remedy: 'Ask again: it looks anew at what is there, and mends what is half done.',
-        },
-      )
+      const why = byAsker ? '' : ', because the gateway stops'
+      const message = `cancelled${why}; the last step: ${this.#last}`
+      throw new LandbridgeError('ERR_OPERATION_CANCELLED', message, {
+        remedy: 'Ask again: it looks anew at what is there, and mends what is half done.',
+      })
     }
   }
 

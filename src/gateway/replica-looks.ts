@@ -12,9 +12,31 @@ export type Look = (stream: Stream, course: ReplicaCourse) => Promise<StatusAnsw
 /** Longer than the longest wait for a login that succeeds: 75 s for its turn, 10 s to connect. */
 const LOOK_MS_MAX = 120_000
 
+type Listener = OperationContext['progress']
+
+/** All who wait for one look; who comes later hears the last step first. */
+class Audience {
+  readonly #listeners = new Set<Listener>()
+  #lastStep: string | null = null
+
+  join(listener: Listener): void {
+    if (this.#lastStep !== null) listener(this.#lastStep)
+    this.#listeners.add(listener)
+  }
+
+  leave(listener: Listener): void {
+    this.#listeners.delete(listener)
+  }
+
+  readonly tell = (step: string): void => {
+    this.#lastStep = step
+    for (const listener of this.#listeners) listener(step)
+  }
+}
+
 interface Running {
   readonly answer: Promise<StatusAnswer>
-  readonly listeners: Set<OperationContext['progress']>
+  readonly audience: Audience
 }
 
 /**
@@ -36,29 +58,27 @@ export class ReplicaLooks {
   /** Throws what the look does, ERR_REPLICA_QUERY when it takes too long; AbortError for one. */
   async join(stream: Stream, { signal, progress }: OperationContext): Promise<StatusAnswer> {
     signal.throwIfAborted()
-    const { answer, listeners } = this.#running.get(stream.name) ?? this.#begin(stream)
-    listeners.add(progress)
+    const { answer, audience } = this.#running.get(stream.name) ?? this.#begin(stream)
+    audience.join(progress)
     try {
       return await abortable(answer, signal)
     } finally {
-      listeners.delete(progress)
+      audience.leave(progress)
     }
   }
 
   #begin(stream: Stream): Running {
-    const listeners: Running['listeners'] = new Set()
-    const tell = (step: string): void => {
-      for (const progress of listeners) progress(step)
-    }
-    const answer = this.#looked(stream, tell).finally(() => this.#running.delete(stream.name))
+    const audience = new Audience()
+    const looked = this.#looked(stream, audience.tell)
+    const answer = looked.finally(() => this.#running.delete(stream.name))
     // Whoever asked may have left.
     answer.catch(() => undefined)
-    const running = { answer, listeners }
+    const running = { answer, audience }
     this.#running.set(stream.name, running)
     return running
   }
 
-  async #looked(stream: Stream, progress: (step: string) => void): Promise<StatusAnswer> {
+  async #looked(stream: Stream, progress: Listener): Promise<StatusAnswer> {
     const [late, over] = [new AbortController(), new AbortController()]
     const limit = this.#clock.sleep(LOOK_MS_MAX, { signal: over.signal })
     // Rejects only when it is over.

@@ -42,10 +42,9 @@ export interface Answer<Output> {
 }
 
 /**
- * Asks the gateway that the flags name. Where none runs on this machine, or for what only
- * reads none answers, it is done `here` if it can be, for which the flags have to name a
- * configuration. Throws what the
- * gateway says, and ERR_GATEWAY_ANSWER where it is of another version.
+ * Asks the gateway that the flags name. Where none runs on this machine, or for what only reads
+ * none answers, it is done `here` if it can be, for which the flags have to name a configuration.
+ * Throws what the gateway says, and ERR_GATEWAY_ANSWER where it is of another version.
  */
 export async function askGateway<Output extends z.ZodType>(
   flags: AskFlags,

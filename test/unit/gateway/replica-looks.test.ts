@@ -56,6 +56,7 @@ test('it goes on when all leave, and whoever comes then gets its answer', async 
   one.courses[0]?.step('it goes on')
   expect(one.steps).toEqual([])
   const joined = one.ask('b')
+  expect(one.steps).toEqual(['b: it goes on'])
   one.answered.resolve(ANSWER)
   expect(await joined).toEqual(ANSWER)
   expect(one.courses).toHaveLength(1)
