@@ -11,7 +11,10 @@ export interface OperationRequest extends RunContext {
   readonly granted: Permission
 }
 
-/** At once, over all callers. Each may hold connections to databases. */
+/**
+ * At once, over all callers: of those that `read`, and of those that change something. Each may
+ * hold connections to databases, and whoever may only read keeps nobody from recovering.
+ */
 const RUNNING_MAX = 16
 
 /**
@@ -21,7 +24,8 @@ const RUNNING_MAX = 16
 export class OperationTable {
   readonly #operations: ReadonlyMap<string, Operation>
   readonly #journal: Journal
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #reading = new Set<Promise<unknown>>()
+  readonly #changing = new Set<Promise<unknown>>()
 
   constructor(operations: readonly Operation[], journal: Journal) {
     this.#operations = new Map(operations.map((operation) => [operation.name, operation]))
@@ -40,23 +44,24 @@ export class OperationTable {
   async call(request: OperationRequest): Promise<unknown> {
     const operation = this.#find(request)
     const input = checkedInput(operation, request.input)
-    if (this.#running.size >= RUNNING_MAX) throw busy()
-    const isJournaled = operation.permission !== 'read'
-    const running = isJournaled
-      ? this.#journaled(operation, input, request)
-      : run(operation, input, request)
+    const isRead = operation.permission === 'read'
+    const slots = isRead ? this.#reading : this.#changing
+    if (slots.size >= RUNNING_MAX) throw busy(isRead)
+    const running = isRead
+      ? run(operation, input, request)
+      : this.#journaled(operation, input, request)
     const settled = running.catch(() => undefined)
-    this.#running.add(settled)
+    slots.add(settled)
     try {
       return operation.output.parse(await running)
     } finally {
-      this.#running.delete(settled)
+      slots.delete(settled)
     }
   }
 
   /** Settles when nothing runs any more, its end in the journal included. */
   async settled(): Promise<void> {
-    await Promise.all(this.#running)
+    await Promise.all([...this.#reading, ...this.#changing])
   }
 
   #find({ name, granted }: OperationRequest): Operation {
@@ -138,8 +143,10 @@ export function checkedInput<Input extends z.ZodObject>(
   )
 }
 
-function busy(): LandbridgeError {
-  return new LandbridgeError('ERR_OPERATION_BUSY', `${RUNNING_MAX} operations run already`, {
+function busy(isRead: boolean): LandbridgeError {
+  const kind = isRead ? 'that read' : 'that change something'
+  const message = `${RUNNING_MAX} operations ${kind} run already`
+  return new LandbridgeError('ERR_OPERATION_BUSY', message, {
     retryable: true,
     remedy: 'Ask again when one of them has ended.',
   })

@@ -17,6 +17,7 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode]
 
 const BY_ERROR_CODE: ReadonlyMap<string, ExitCode> = new Map([
   ['ERR_CONFIG', ExitCode.Usage],
+  ['ERR_OPERATION_INPUT', ExitCode.Usage],
   ['ERR_SOCKET_CHOICE', ExitCode.Usage],
   ['ERR_STREAM_UNKNOWN', ExitCode.Usage],
   ['ERR_USAGE', ExitCode.Usage],

@@ -18,11 +18,14 @@ import {
 /** One step, for people: what was seen, or what is done next. Throws to stop before that. */
 export type OnStep = (step: string) => void
 
+/** `host` null: the address that this machine has towards the replica, as its login shows. */
+export type AttachAim = Omit<AttachTarget, 'host'> & Pick<RelayAddress, 'host'>
+
 export interface AttachOptions extends AttachChoice {
   readonly replica: SqlLoginOptions
   /** How this process reaches the relay, to compare GTIDs with it. */
   readonly relay: SqlLoginOptions
-  readonly target: AttachTarget
+  readonly target: AttachAim
   /** Only find out and plan. */
   readonly dryRun: boolean
   /** How long both threads may take to run. */
@@ -52,16 +55,18 @@ export async function attachReplica(
   const { onStep = ignore } = options
   const login = await SqlLogin.open(options.replica, signal)
   try {
-    const before = await looked(login, options.target, { onStep, signal })
+    const target = targetOf(options.target, login)
+    const before = await looked(login, target, { onStep, signal })
     const relay = await askRelay(options.relay, before, signal)
-    const plan = planAttach(before, relay instanceof Error ? null : relay, options.target, options)
+    const plan = planAttach(before, relay instanceof Error ? null : relay, target, options)
     const findings = [...plan.findings]
     if (relay instanceof Error) findings.push(relayFinding(relay))
     onStep(`planned: ${plan.action}, with ${plural(plan.statements.length, 'statement')}`)
     if (options.dryRun) return { ...plan, findings, replica: before }
     refuseErrors(findings)
     await runStatements(login, plan.statements, { onStep, signal })
-    const after = plan.action === 'none' ? before : await waitUntilRunning(login, options, signal)
+    const waiting = { ...options, target }
+    const after = plan.action === 'none' ? before : await waitUntilRunning(login, waiting, signal)
     return { ...plan, findings, replica: after }
   } finally {
     login.close()
@@ -69,6 +74,16 @@ export async function attachReplica(
 }
 
 function ignore(): void {}
+
+/** There the replica finds a relay that listens everywhere, unless addresses are translated. */
+function targetOf(aim: AttachAim, login: SqlLogin): AttachTarget {
+  const host = aim.host ?? login.localAddress
+  if (host !== null) return { ...aim, host }
+  throw new LandbridgeError('ERR_SQL_LOGIN', 'the replica closed the connection', {
+    retryable: true,
+    remedy: 'Ask again; where it repeats, look at the log of the replica.',
+  })
+}
 
 interface Course {
   readonly onStep: OnStep
@@ -174,7 +189,7 @@ async function waitUntilRunning(
 
 export interface DetachOptions {
   readonly replica: SqlLoginOptions
-  readonly target: AttachTarget
+  readonly target: AttachAim
   readonly dryRun: boolean
   /** Also when it follows something else. */
   readonly force: boolean
@@ -200,7 +215,7 @@ export async function detachReplica(
   const { onStep = ignore } = options
   const login = await SqlLogin.open(options.replica, signal)
   try {
-    const replica = await looked(login, options.target, { onStep, signal })
+    const replica = await looked(login, targetOf(options.target, login), { onStep, signal })
     const { following, others } = replica
     const chosen = following ?? others.find(({ name }) => name === (options.channel ?? ''))
     if (chosen === undefined) return { action: 'none', statements: [], replica }

@@ -1,15 +1,14 @@
 import type { Clock } from '../base/clock.ts'
-import { isAbortError, isLandbridgeError, LandbridgeError } from '../base/errors.ts'
+import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
 import {
   defineOperation,
   type Operation,
   type RunContext,
   SOCKET_CALLER,
 } from '../base/operation.ts'
-import { formatHostPort } from '../config/address.ts'
-import { patientAttempts } from '../database/patient-attempts.ts'
 import { replicaKey } from '../mysql/replica-name.ts'
-import type { SqlAddress } from '../mysql/sql-connect.ts'
+import { type ReplicaCourse, ReplicaTurns } from './replica-course.ts'
+import { ReplicaLooks } from './replica-looks.ts'
 import { isNamed, type ReplicaPlace, replicaPlace } from './replica-place.ts'
 import {
   attachInput,
@@ -31,36 +30,27 @@ export interface ReplicaOperationsOptions {
   readonly clock: Clock
 }
 
-type Asked = Pick<RunContext, 'signal' | 'progress'>
-
 /**
  * `replica.attach`, `replica.detach` and `replica.status`: what a person does with the database of
  * a copy, done by the gateway with the login that it has. Of one stream one attach or detach at a
- * time: ERR_OPERATION_BUSY. Cancelled, they end with ERR_OPERATION_CANCELLED, which says how far
- * they came. Where roles change meanwhile: ERR_TERM_CHANGED.
+ * time: ERR_OPERATION_BUSY; and one status, whose answer all get who ask meanwhile. Cancelled, they
+ * end with ERR_OPERATION_CANCELLED, which says how far they came. Where roles change meanwhile:
+ * ERR_TERM_CHANGED.
  */
 export function replicaOperations(options: ReplicaOperationsOptions): Operation[] {
-  const { streams, clock } = options
-  const busy = new Set<string>()
+  const { site, dataDir, streams, clock } = options
+  const turns = new ReplicaTurns()
 
-  /** The only one at this replica, while this site is a copy. */
-  const alone = async <T>(
-    name: string | undefined,
-    asked: Asked,
-    work: (stream: Stream, place: ReplicaPlace, course: Asked) => Promise<T>,
-  ): Promise<T> => {
-    const stream = chooseStream(streams, name)
-    if (busy.has(stream.name)) throw occupied(stream)
-    busy.add(stream.name)
-    try {
-      return await sayingHowFar(stream, asked, async (course) => {
-        const guarded = { ...course, progress: guardedBy(stream, course.progress) }
-        return await work(stream, await placeOf(stream, options, course), guarded)
-      })
-    } finally {
-      busy.delete(stream.name)
-    }
+  const placeOf = async (stream: Stream, course: ReplicaCourse): Promise<ReplicaPlace> => {
+    return await replicaPlace({
+      ...{ site, dataDir, stream: stream.config },
+      origin: stream.term.origin,
+      database: course.database(clock),
+    })
   }
+  const looks = new ReplicaLooks(async (stream, course) => {
+    return await statusAt(await placeOf(stream, course), course.signal)
+  }, clock)
 
   const attach = defineOperation({
     name: 'replica.attach',
@@ -68,12 +58,15 @@ export function replicaOperations(options: ReplicaOperationsOptions): Operation[
     permission: 'operate',
     input: attachInput,
     output: attachOutput,
-    run: (input, context) =>
-      alone(input.stream, context, async (_stream, place, { signal, progress: onStep }) => {
+    run: async (input, context) => {
+      const stream = chooseStream(streams, input.stream)
+      return await turns.alone(stream, context, async (course) => {
+        const place = await placeOf(stream, course)
         if (input.relayHost !== undefined) refuseForeignHost(place, input.relayHost, context)
-        const result = await attachAt(place, input, { signal, clock, onStep })
-        return attachAnswer(result, input)
-      }),
+        const { signal, step: onStep } = course
+        return attachAnswer(await attachAt(place, input, { signal, clock, onStep }), input)
+      })
+    },
   })
   const detach = defineOperation({
     name: 'replica.detach',
@@ -81,12 +74,16 @@ export function replicaOperations(options: ReplicaOperationsOptions): Operation[
     permission: 'operate',
     input: detachInput,
     output: detachOutput,
-    run: (input, context) =>
-      alone(input.stream, context, async (stream, place, { signal, progress: onStep }) => {
+    run: async (input, context) => {
+      const stream = chooseStream(streams, input.stream)
+      return await turns.alone(stream, context, async (course) => {
+        const { signal, step: onStep } = course
+        const place = await placeOf(stream, course)
         const result = await detachAt(place, input, { signal, clock, onStep })
         const kept = input.dryRun ? null : await release(stream, replicaKey(result.replica))
         return detachAnswer(result, input, kept)
-      }),
+      })
+    },
   })
   const status = defineOperation({
     name: 'replica.status',
@@ -94,10 +91,7 @@ export function replicaOperations(options: ReplicaOperationsOptions): Operation[
     permission: 'read',
     input: statusInput,
     output: statusOutput,
-    run: async (input, { signal, progress }) => {
-      const stream = chooseStream(streams, input.stream)
-      return await statusAt(await placeOf(stream, options, { progress }), signal)
-    },
+    run: (input, context) => looks.join(chooseStream(streams, input.stream), context),
   })
   return [attach, detach, status]
 }
@@ -113,70 +107,6 @@ async function release(stream: Stream, replica: string): Promise<DetachAnswer['k
   }
 }
 
-async function placeOf(
-  stream: Stream,
-  { site, dataDir, clock }: ReplicaOperationsOptions,
-  { progress }: Pick<Asked, 'progress'>,
-): Promise<ReplicaPlace> {
-  if (stream.isChanging) throw changing(stream)
-  const { config, database } = stream
-  return await replicaPlace({
-    ...{ site, dataDir, stream: config },
-    origin: stream.term.origin,
-    database: database && patient(database, clock, progress),
-  })
-}
-
-function patient(database: SqlAddress, clock: Clock, progress: (step: string) => void): SqlAddress {
-  const { attempts } = database
-  if (attempts === undefined) return database
-  const onWait = (): void => progress('waiting for the next login that is due: others failed')
-  const server = formatHostPort(database)
-  return { ...database, attempts: patientAttempts(attempts, { clock, server, onWait }) }
-}
-
-/** Each step is also a place to stop: what follows may be wrong for the role of now. */
-function guardedBy(stream: Stream, progress: (step: string) => void): (step: string) => void {
-  const hasChanged = roleWatch(stream)
-  return (step) => {
-    if (hasChanged()) throw changing(stream)
-    progress(step)
-  }
-}
-
-function roleWatch(stream: Stream): () => boolean {
-  const { half } = stream
-  return () => stream.isChanging || stream.half !== half
-}
-
-/**
- * Ends with the role of now as well. Whoever cancels learns, as the journal does, what was the last
- * that was done, or begun.
- */
-async function sayingHowFar<T>(
-  stream: Stream,
-  { signal, progress }: Asked,
-  work: (course: Asked) => Promise<T>,
-): Promise<T> {
-  const hasChanged = roleWatch(stream)
-  let last = 'nothing was done'
-  const told = (step: string): void => {
-    last = step
-    progress(step)
-  }
-  const either = AbortSignal.any([signal, stream.ending])
-  try {
-    return await work({ signal: either, progress: told })
-  } catch (error) {
-    if (!either.aborted || !isAbortError(error)) throw error
-    if (hasChanged()) throw changing(stream)
-    const what = signal.aborted ? 'cancelled' : 'cancelled, because the gateway stops'
-    throw new LandbridgeError('ERR_OPERATION_CANCELLED', `${what}; the last step: ${last}`, {
-      remedy: 'Ask again: it looks anew at what is there, and mends what is half done.',
-    })
-  }
-}
-
 /**
  * The replica sends the relay's password to the host that it is told, so a peer may name one only
  * that the relay's certificate names.
@@ -186,21 +116,5 @@ function refuseForeignHost({ relay }: ReplicaPlace, host: string, { caller }: Ru
   const message = `a peer may not name ${host} as the relay: the relay's certificate does not`
   throw new LandbridgeError('ERR_OPERATION_DENIED', message, {
     remedy: 'Ask at that gateway itself, or give relay.certificate one that names the host.',
-  })
-}
-
-function occupied({ name }: Stream): LandbridgeError {
-  const message = `the replica of stream ${name} is being attached or detached already`
-  return new LandbridgeError('ERR_OPERATION_BUSY', message, {
-    retryable: true,
-    remedy: 'Ask again when that has ended; `landbridge operation journal` shows it.',
-  })
-}
-
-function changing({ name }: Stream): LandbridgeError {
-  const message = `this gateway takes another role in stream ${name}`
-  return new LandbridgeError('ERR_TERM_CHANGED', message, {
-    retryable: true,
-    remedy: 'Ask again in a moment, at the gateway of a copy.',
   })
 }

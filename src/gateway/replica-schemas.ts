@@ -15,12 +15,16 @@ export const DELAY_SECONDS_MAX = 2 ** 31 - 1
 export const WAIT_SECONDS_MAX = 3_600
 const WAIT_SECONDS = 20
 
-const host = z.string().min(1).max(255)
-/** MySQL's names of channels have up to 64 characters. */
-const channel = z.string().max(64)
+export const HOST_CHARACTERS_MAX = 255
+/** MySQL's names of channels have no more. */
+export const CHANNEL_CHARACTERS_MAX = 64
+export const PATH_CHARACTERS_MAX = 4096
+
+const host = z.string().min(1).max(HOST_CHARACTERS_MAX)
+const channel = z.string().max(CHANNEL_CHARACTERS_MAX)
 const relayHost = host
   .optional()
-  .describe("The relay as the replica sees it; default: this machine's address towards it")
+  .describe("The relay as the replica sees it; default: the gateway's address towards the replica")
 const dryRun = z.boolean().default(false).describe('Find out and plan; change nothing')
 
 export const attachInput = z.strictObject({
@@ -29,7 +33,7 @@ export const attachInput = z.strictObject({
   relayCa: z
     .string()
     .min(1)
-    .max(4096)
+    .max(PATH_CHARACTERS_MAX)
     .optional()
     .describe("Path on the replica's machine of the authority to verify the relay with"),
   replace: z.boolean().default(false).describe('Also when it follows something else now'),

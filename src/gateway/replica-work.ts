@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import {
+  type AttachAim,
   type AttachResult,
   attachReplica,
   type DetachResult,
@@ -7,10 +8,9 @@ import {
   type OnStep,
   replicaFacts,
 } from '../database/attach.ts'
-import type { AttachTarget } from '../database/attach-statements.ts'
 import { doesRun } from '../database/replica-connection.ts'
 import { relayAddress } from './relay-address.ts'
-import { addressTowards, isWildcard, localRelayLogin } from './relay-login.ts'
+import { isWildcard, localRelayLogin } from './relay-login.ts'
 import { isNamed, type ReplicaPlace } from './replica-place.ts'
 import type {
   AttachAnswer,
@@ -31,7 +31,7 @@ export interface ReplicaContext {
   readonly onStep: OnStep
 }
 
-/** Throws as `attachReplica` does, and ERR_SQL_LOGIN where the replica does not answer at all. */
+/** Throws as `attachReplica` does. */
 export async function attachAt(
   place: ReplicaPlace,
   input: AttachInput,
@@ -43,7 +43,7 @@ export async function attachAt(
     {
       replica: { role: 'replica', ...place.replica },
       relay: localRelayLogin(place.relay),
-      target: await targetOf(place, input.relayHost, relayCa ?? null, signal),
+      target: aimOf(place, input.relayHost, relayCa ?? null),
       ...{ replace, filters, dryRun, clock, onStep },
       ...(delaySeconds !== undefined && { delaySeconds }),
       ...(channel !== undefined && { channel }),
@@ -64,7 +64,7 @@ export function attachAnswer(
   return { ok, action, dryRun, findings, changes, statements: texts, replica }
 }
 
-/** Throws as `detachReplica` does, and ERR_SQL_LOGIN where the replica does not answer at all. */
+/** Throws as `detachReplica` does. */
 export async function detachAt(
   place: ReplicaPlace,
   { relayHost, force, channel, dryRun }: DetachInput,
@@ -73,7 +73,7 @@ export async function detachAt(
   return await detachReplica(
     {
       replica: { role: 'replica', ...place.replica },
-      target: await targetOf(place, relayHost, null, signal),
+      target: aimOf(place, relayHost, null),
       ...{ force, dryRun, onStep },
       ...(channel !== undefined && { channel }),
     },
@@ -96,16 +96,15 @@ export async function statusAt(place: ReplicaPlace, signal: AbortSignal): Promis
   return { ok: replica.following !== null && doesRun(replica.following), replica }
 }
 
-async function targetOf(
-  { relay, identity, replica }: ReplicaPlace,
+/** Of a relay that listens everywhere the address is the one that the login has. */
+function aimOf(
+  { relay, identity }: ReplicaPlace,
   relayHost: string | undefined,
   caPath: string | null,
-  signal: AbortSignal,
-): Promise<AttachTarget> {
-  const own = () => (isWildcard(relay) ? addressTowards(replica, signal) : relay.listen.host)
+): AttachAim {
+  const listens = isWildcard(relay) ? null : relay.listen.host
   return {
-    ...relayAddress(relay, identity),
-    host: relayHost ?? (await own()),
+    ...relayAddress(relay, identity, relayHost ?? listens),
     password: relay.password,
     caPath,
     isNamed: (name) => isNamed(relay, name),

@@ -44,9 +44,9 @@ export const tunnelOutput = z.object({
 })
 
 /** A tunnel with what the configuration says of its ends. No private key is among it. */
-export type TunnelFacts = z.output<typeof tunnelOutput>
+export type TunnelAnswer = z.output<typeof tunnelOutput>
 
-export function tunnelFacts(config: PublicConfig, status: TunnelStatus): TunnelFacts {
+export function tunnelAnswer(config: PublicConfig, status: TunnelStatus): TunnelAnswer {
   const { tunnel, self, peers } = config
   return {
     status: roundNumbers(status),
@@ -66,6 +66,6 @@ export function tunnelShow(config: PublicConfig, status: () => TunnelStatus): Op
     permission: 'read',
     input: z.strictObject({}),
     output: tunnelOutput,
-    run: () => tunnelFacts(config, status()),
+    run: () => tunnelAnswer(config, status()),
   })
 }

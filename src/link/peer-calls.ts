@@ -38,15 +38,23 @@ export type ServeCall = (call: PeerCall, context: CallContext) => Promise<unknow
 
 /** Of one session, in each direction. */
 const CALLS_MAX = 8
+/** Of these, of those who may only read: they keep nobody from recovering. */
+const READS_MAX = 6
 const INPUT_CHARACTERS_MAX = 64 * 1024
 /** Beside the output, of a reply. */
 const ENVELOPE_BYTES = 1024
 
 interface Asked {
+  readonly granted: Permission
   readonly settle: (answer: Reply) => void
   /** The session is over. */
   readonly lost: () => void
   readonly progress: (step: string) => void
+}
+
+interface Served {
+  readonly granted: Permission
+  readonly ending: AbortController
 }
 
 /**
@@ -57,7 +65,7 @@ export class PeerCalls {
   readonly #channel: Pick<Channel, 'sendJson'>
   readonly #serve: ServeCall
   readonly #asked = new Map<number, Asked>()
-  readonly #served = new Map<number, AbortController>()
+  readonly #served = new Map<number, Served>()
   #lastId = 0
   #isOver = false
 
@@ -70,11 +78,12 @@ export class PeerCalls {
   async ask(call: PeerCall, { signal, progress }: CallContext): Promise<unknown> {
     signal.throwIfAborted()
     if (this.#isOver) throw lost(call)
-    if (this.#asked.size >= CALLS_MAX) throw busy()
+    refuseMany(this.#asked, call)
     this.#lastId += 1
     const id = this.#lastId
     const { promise, resolve, reject } = Promise.withResolvers<Reply>()
-    this.#asked.set(id, { settle: resolve, lost: () => reject(lost(call)), progress })
+    const { granted } = call
+    this.#asked.set(id, { granted, settle: resolve, lost: () => reject(lost(call)), progress })
     const abort = (): void => {
       this.#channel.sendJson(FrameType.Cancel, 0, { id })
       reject(signal.reason)
@@ -96,7 +105,7 @@ export class PeerCalls {
     if (frame.type === FrameType.Request) this.#take(frame.body)
     else if (frame.type === FrameType.Reply) this.#hear(parseBody(reply, frame.body, 'reply'))
     else if (frame.type === FrameType.Cancel) {
-      this.#served.get(parseBody(cancel, frame.body, 'cancel').id)?.abort()
+      this.#served.get(parseBody(cancel, frame.body, 'cancel').id)?.ending.abort()
     } else return false
     return true
   }
@@ -105,7 +114,7 @@ export class PeerCalls {
   end(): void {
     this.#isOver = true
     for (const asked of this.#asked.values()) asked.lost()
-    for (const ending of this.#served.values()) ending.abort()
+    for (const { ending } of this.#served.values()) ending.abort()
   }
 
   #hear(answer: Reply): void {
@@ -121,16 +130,20 @@ export class PeerCalls {
     if (this.#served.has(id)) {
       throw new LandbridgeError('ERR_LINK_FRAME', `the peer asks twice under the number ${id}`)
     }
-    if (this.#served.size >= CALLS_MAX) this.#answer({ id, error: errorOf(busy()) })
-    else if (JSON.stringify(call.input ?? null).length > INPUT_CHARACTERS_MAX) {
-      this.#answer({ id, error: errorOf(tooLong(call)) })
-    } else void this.#work(id, call)
+    try {
+      refuseMany(this.#served, call)
+      if (JSON.stringify(call.input ?? null).length > INPUT_CHARACTERS_MAX) throw tooLong(call)
+    } catch (error) {
+      this.#answer({ id, error: errorOf(error) })
+      return
+    }
+    void this.#work(id, call)
   }
 
   /** Never rejects: what goes wrong is the answer. */
   async #work(id: number, call: PeerCall): Promise<void> {
     const ending = new AbortController()
-    this.#served.set(id, ending)
+    this.#served.set(id, { granted: call.granted, ending })
     const progress = (step: string): void => this.#answer({ id, progress: cutText(step) })
     try {
       const output = await this.#serve(call, { signal: ending.signal, progress })
@@ -177,8 +190,16 @@ function lost({ operation }: PeerCall): LandbridgeError {
   })
 }
 
-function busy(): LandbridgeError {
-  return new LandbridgeError('ERR_OPERATION_BUSY', `${CALLS_MAX} operations run already`, {
+/** Throws ERR_OPERATION_BUSY. */
+function refuseMany(
+  running: ReadonlyMap<number, Pick<PeerCall, 'granted'>>,
+  { granted }: PeerCall,
+): void {
+  const reads = [...running.values()].filter((one) => one.granted === 'read').length
+  const isFull = running.size >= CALLS_MAX || (granted === 'read' && reads >= READS_MAX)
+  if (!isFull) return
+  const message = `${running.size} operations run already over this link`
+  throw new LandbridgeError('ERR_OPERATION_BUSY', message, {
     retryable: true,
     remedy: 'Ask again when one of them has ended.',
   })

@@ -18,7 +18,8 @@ export interface AttemptBudget {
  * `refused`: the server said no, or its name is unknown. `handshake`: this side broke off, since
  * the server does not prove who it is. A person has to mend both. `crowded`: the login has all
  * the connections that it may. `unreached`: nobody took the connection. `passing`: it broke off,
- * or nothing came, before the login was answered.
+ * or nothing came, before the login was answered; or whoever asked for it left. The server counts
+ * that as well.
  */
 type Cause = 'refused' | 'handshake' | 'crowded' | 'unreached' | 'passing'
 
@@ -74,7 +75,7 @@ export class ConnectAttempts implements AttemptBudget {
       this.#succeeded()
       return connection
     } catch (error) {
-      if (!signal.aborted) this.#failed(causeOf(error, isReached), givesWay)
+      this.#failed(causeOf(error, isReached), givesWay)
       throw error
     } finally {
       if (this.#trying === done.promise) this.#trying = null

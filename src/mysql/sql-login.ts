@@ -1,5 +1,6 @@
+import { Socket } from 'node:net'
 import type { Connection, RowDataPacket } from 'mysql2'
-import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
+import { codeOf, describeError, isLandbridgeError, LandbridgeError } from '../base/errors.ts'
 import { type SqlAddress, sqlConnect } from './sql-connect.ts'
 
 export interface SqlLoginOptions extends SqlAddress {
@@ -14,12 +15,15 @@ const QUERY_MS = 30_000
 
 /** A login at a database server for a handful of statements: what a person would type. */
 export class SqlLogin {
+  /** That of this machine towards the server; null where the connection has ended already. */
+  readonly localAddress: string | null
   readonly #connection: Connection
   readonly #role: string
 
   private constructor(connection: Connection, role: string) {
     this.#connection = connection
     this.#role = role
+    this.localAddress = localAddressOf(connection)
   }
 
   /** Throws ERR_SQL_LOGIN with the driver's error as cause, ERR_SQL_TLS, ERR_SQL_AUTHENTICATION. */
@@ -42,7 +46,7 @@ export class SqlLogin {
     } catch (error) {
       throw new LandbridgeError('ERR_SQL_STATEMENT', `the ${this.#role} refuses: ${shown}`, {
         // mysql2 puts the statement into its error, and with it a password: only the text goes on.
-        cause: error instanceof Error ? new Error(textOf(error, shown !== sql)) : undefined,
+        cause: new Error(shown === sql ? describeError(error) : withoutWords(error)),
         details: { errno: numberOf(error) },
       })
     }
@@ -59,6 +63,11 @@ export class SqlLogin {
   }
 }
 
+function localAddressOf(connection: Connection): string | null {
+  const stream = 'stream' in connection ? connection.stream : null
+  return stream instanceof Socket ? (stream.localAddress ?? null) : null
+}
+
 function loginFailed(options: SqlLoginOptions, cause: unknown): LandbridgeError {
   const { role, host, port, user } = options
   const where = `${user}@${host}:${port}`
@@ -72,9 +81,12 @@ function loginFailed(options: SqlLoginOptions, cause: unknown): LandbridgeError 
   })
 }
 
-/** A syntax error quotes the statement from where it is wrong: not of one that holds a secret. */
-function textOf({ message }: Error, hasSecret: boolean): string {
-  return hasSecret ? message.replace(/ near '.*$/s, '') : message
+/** Of a statement that holds a secret: the server quotes it, in each language otherwise. */
+function withoutWords(error: unknown): string {
+  const state = error instanceof Error && 'sqlState' in error ? error.sqlState : undefined
+  if (typeof state !== 'string') return codeOf(error)
+  const which = `error ${numberOf(error)}, SQL state ${state}`
+  return `${which}; the server's words are left out, since they may quote the secret`
 }
 
 function numberOf(error: unknown): number | null {

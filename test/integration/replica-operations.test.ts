@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
 import type { Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, beforeEach, expect, onTestFailed, test } from 'vitest'
 import { callOperation, fetchOperations } from '../../src/api/admin-client.ts'
@@ -17,14 +18,22 @@ import type { LoopbackPair, Site } from '../helpers/pair/loopback-pair.ts'
 import { ReplicatedPair, SOURCE_PASSWORD } from '../helpers/pair/replicated-pair.ts'
 
 const LANDBRIDGE = fileURLToPath(new URL('../../src/cli/landbridge.mjs', import.meta.url))
-/** Nobody listens there: a replica that is sent to it goes on trying. */
-const NOBODY = ['--relay-host', '127.0.0.9', '--replace', '--wait-seconds', '60']
+/** The relay has no IPv6: a replica that is sent to it goes on trying. */
+const NOBODY = ['--relay-host', '::1', '--replace', '--wait-seconds', '60']
 
-/** The gateway of production may do at the other one what can be changed back. */
-async function trustProduction({ directory }: LoopbackPair): Promise<void> {
-  const path = join(directory, 'peers', 'ec2.yaml')
-  const file = await readFile(path, 'utf8')
-  await writeFile(path, file.replace('permission: read', 'permission: operate'))
+/**
+ * The gateway of production may do at the other one what can be changed back, and the relay
+ * listens everywhere, as in the example.
+ */
+async function prepare({ directory, relayPort }: LoopbackPair): Promise<void> {
+  for (const [path, before, after] of [
+    ['peers/ec2.yaml', 'permission: read', 'permission: operate'],
+    ['gateway/azure.yaml', `127.0.0.1:${relayPort}`, `0.0.0.0:${relayPort}`],
+  ] as const) {
+    const file = await readFile(join(directory, path), 'utf8')
+    if (!file.includes(before)) throw new Error(`${path} has no ${before}`)
+    await writeFile(join(directory, path), file.replace(before, after))
+  }
 }
 
 describeFlavors('the replica of a %s copy', (flavor) => {
@@ -32,7 +41,7 @@ describeFlavors('the replica of a %s copy', (flavor) => {
   let replica: Connection
 
   beforeAll(async () => {
-    pair = await ReplicatedPair.create(flavor, { prepare: trustProduction })
+    pair = await ReplicatedPair.create(flavor, { prepare })
     replica = await pair.allowAttach()
     const sql = await pair.sql()
     await sql.query('CREATE DATABASE d')
@@ -78,7 +87,26 @@ describeFlavors('the replica of a %s copy', (flavor) => {
     ])
   })
 
+  /** As the gateway logs in. */
+  async function loginOf(mode: 'off' | 'unverified'): Promise<SqlLogin> {
+    return await SqlLogin.open(
+      {
+        ...{ role: 'replica', host: '127.0.0.1', port: pair.replica?.port ?? 0 },
+        ...{ user: 'landbridge', password: new Secret(SOURCE_PASSWORD) },
+        tls: { mode, caPem: null, fingerprint: null },
+      },
+      AbortSignal.timeout(10_000),
+    )
+  }
+
+  /** What counts towards max_connect_errors, or may. */
+  async function brokenHandshakes(): Promise<unknown> {
+    const [rows] = await replica.query("SHOW GLOBAL STATUS LIKE 'Aborted_connects'")
+    return rows
+  }
+
   test('is detached and attached by its gateway, each step in the journal', async () => {
+    const broken = await brokenHandshakes()
     expect(await command('dr', 'status')).toMatchObject({
       exitCode: 0,
       answer: { schema: 1, ok: true, gatewayAnswers: true, replica: { flavor } },
@@ -103,8 +131,13 @@ describeFlavors('the replica of a %s copy', (flavor) => {
     const attached = await command('dr', 'attach')
     expect(attached).toMatchObject({
       exitCode: 0,
-      answer: { ok: true, action: 'attach', dryRun: false, gatewayAnswers: true },
+      answer: {
+        ...{ ok: true, action: 'attach', dryRun: false, gatewayAnswers: true },
+        // The address that the gateway has towards it.
+        replica: { following: { host: '127.0.0.1', port: pair.pair.relayPort } },
+      },
     })
+    expect(await brokenHandshakes()).toEqual(broken)
     const { steps, end } = await newestRun()
     expect(steps).toEqual(
       expect.arrayContaining([
@@ -146,21 +179,58 @@ describeFlavors('the replica of a %s copy', (flavor) => {
     expect((await command('dr', 'status')).exitCode).toBe(0)
   })
 
-  test('refuses a statement without saying the secret in it', async () => {
-    const { port = 0 } = pair.replica ?? {}
-    const login = await SqlLogin.open(
-      {
-        ...{ role: 'replica', host: '127.0.0.1', port, user: 'landbridge' },
-        password: new Secret(SOURCE_PASSWORD),
-        tls: { mode: 'off', caPem: null, fingerprint: null },
-      },
-      AbortSignal.timeout(10_000),
-    )
-    const refused = await login.query("CHANGE 'hidden'", "CHANGE '***'").catch((error) => error)
-    login.close()
-    expect(codeOf(refused)).toBe('ERR_SQL_STATEMENT')
-    expect(describeError(refused)).toMatch(/CHANGE '\*\*\*': You have an error in your SQL syntax/)
-    expect(describeError(refused)).not.toContain('hidden')
+  test('shows who logs in at which address that is, with TLS or without', async () => {
+    for (const mode of ['off', 'unverified'] as const) {
+      const login = await loginOf(mode)
+      const cipher = await login.row("SHOW STATUS LIKE 'Ssl_cipher'")
+      login.close()
+      expect(cipher?.Value === '').toBe(mode === 'off')
+      expect(login.localAddress).toBe('127.0.0.1')
+    }
+  })
+
+  test('is forgotten by its gateway alone, which a dry run asks for the stream', async () => {
+    const words = ['detach', 'id:77', '--dry-run']
+    expect(await command('dr', ...words)).toMatchObject({
+      exitCode: 0,
+      answer: { ok: true, action: 'forget', dryRun: true, isKnown: null },
+    })
+    expect(await command('production', ...words, '--peer', 'azure')).toMatchObject({ exitCode: 0 })
+    expect(await command('dr', ...words, '--stream', 'other')).toMatchObject({
+      exitCode: 2,
+      answer: { error: { code: 'ERR_STREAM_UNKNOWN' } },
+    })
+  })
+
+  test('refuses a statement without saying the secret in it, in whatever language', async () => {
+    const [spoken, refusals] = [new Set<string>(), [] as unknown[]]
+    const [change, password] =
+      flavor === 'mysql'
+        ? ['CHANGE REPLICATION SOURCE TO', 'SOURCE_PASSWORD']
+        : ['CHANGE MASTER TO', 'MASTER_PASSWORD']
+    const statements = [`CHANGE 'hidden'`, `${change} ${password}='x', 'hidden' NO`]
+    // MySQL quotes the value; MariaDB would take it.
+    if (flavor === 'mysql') statements.push(`${change} ${password}='a\nhidden'`)
+    for (const language of ['en_US', 'de_DE', 'fr_FR']) {
+      // Who logs in from now on is spoken to so.
+      await replica.query(`SET GLOBAL lc_messages = '${language}'`)
+      const login = await loginOf('off')
+      spoken.add(describeError(await login.query('CHANGE').catch((error) => error)))
+      for (const sql of statements) {
+        refusals.push(await login.query(sql, "CHANGE '***'").catch((error) => error))
+      }
+      login.close()
+    }
+    await replica.query("SET GLOBAL lc_messages = 'en_US'")
+    // Else this shows nothing: the server has no messages but the English.
+    expect(spoken.size).toBe(3)
+    expect(inspect(refusals, { depth: 9 })).not.toContain('hidden')
+    for (const refused of refusals) {
+      expect(codeOf(refused)).toBe('ERR_SQL_STATEMENT')
+      expect(describeError(refused)).toMatch(
+        /refuses: CHANGE '\*\*\*': error \d+, SQL state \w{5}; the server's words are left out/,
+      )
+    }
   })
 
   test('is nobody’s at the origin', async () => {

@@ -42,9 +42,9 @@ export interface Answer<Output> {
 }
 
 /**
- * Asks the gateway that the flags name. Where none answers on this machine, what can be done
- * without it is done `here`, for which the flags have to name a configuration. Throws what the
- * gateway says, and ERR_GATEWAY_ANSWER where it is of another version.
+ * Asks the gateway that the flags name. Where none runs on this machine, or for what only reads
+ * none answers, it is done `here` if it can be, for which the flags have to name a configuration.
+ * Throws what the gateway says, and ERR_GATEWAY_ANSWER where it is of another version.
  */
 export async function askGateway<Output extends z.ZodType>(
   flags: AskFlags,
@@ -57,7 +57,7 @@ export async function askGateway<Output extends z.ZodType>(
   } catch (error) {
     const { config, socket, peer } = flags
     const isElsewhere = config === undefined || socket !== undefined || peer !== undefined
-    if (here === null || isElsewhere || !isSilent(error)) throw error
+    if (here === null || isElsewhere || !isAway(error, question.permission)) throw error
     return { output: await here(config, error), gatewayAnswers: false }
   }
 }
@@ -101,10 +101,14 @@ function interrupted(name: string): LandbridgeError {
   })
 }
 
-/** A gateway that refuses to be asked does answer. */
-function isSilent(error: unknown): boolean {
+/**
+ * One that refuses to be asked does answer; and what changes something, one that is late, or broke
+ * off, may be at just then.
+ */
+function isAway(error: unknown, permission: Permission): boolean {
   if (codeOf(error) === 'ERR_GATEWAY_NOT_RUNNING') return true
-  return codeOf(error) === 'ERR_GATEWAY_UNREACHABLE' && isLandbridgeError(error) && error.retryable
+  if (permission !== 'read' || codeOf(error) !== 'ERR_GATEWAY_UNREACHABLE') return false
+  return isLandbridgeError(error) && error.retryable
 }
 
 export const NO_GATEWAY = 'no gateway answers on this machine: this command did it by itself\n'

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { z } from 'zod'
 import { checkedInput } from '../../api/operation-table.ts'
 import { systemClock } from '../../base/clock.ts'
@@ -8,12 +8,10 @@ import {
   type AttachAnswer,
   attachInput,
   attachOutput,
-  DELAY_SECONDS_MAX,
   type DetachAnswer,
   detachInput,
   detachOutput,
   statusOutput,
-  WAIT_SECONDS_MAX,
 } from '../../gateway/replica-schemas.ts'
 import {
   attachAnswer,
@@ -23,12 +21,14 @@ import {
   type ReplicaContext,
   statusAt,
 } from '../../gateway/replica-work.ts'
+import { chooseStream } from '../../gateway/stream-choice.ts'
 import { ATTACH_GRANTS } from '../../mysql/grants.ts'
 import { ExitCode } from '../exit-code.ts'
 import { type AskFlags, addAsking, askGateway, NO_GATEWAY } from '../operation/gateway-call.ts'
 import { withStopSignal } from '../terminal/stop-signal.ts'
 import { output } from '../terminal/terminal.ts'
 import { placeHere } from './place-here.ts'
+import { channelOf, delayOf, hostOf, pathOf, secondsOf } from './replica-flags.ts'
 import { formatAttach, formatDetach, formatReplica } from './replica-report.ts'
 
 interface ReplicaFlags extends AskFlags {
@@ -70,6 +70,7 @@ const ACCEPT_HELP = 'also when the replica leaves out data: it cannot take over'
 const DELAY_HELP =
   'apply so late on purpose (default: as now if it follows this relay, at once if it did not)'
 const CHANNEL_HELP = 'make it as this channel or named connection; others are left alone'
+const FORCED_HELP = 'which connection --force ends (default: the one without a name)'
 const PASSWORD_HELP = 'with --dry-run: read the configuration here, and print the password too'
 /** Beside the time that the threads may take: for logins that have to wait. */
 const SILENT_MS_MAX = 150_000
@@ -80,16 +81,16 @@ function addCommon(command: Command): Command {
 }
 
 function withRelayHost(command: Command): Command {
-  const text = "the relay as the replica sees it (default: its machine's address towards it)"
-  return command.option('--relay-host <host>', text)
+  const text = "the relay as the replica sees it (default: the gateway's address towards it)"
+  return command.option('--relay-host <host>', text, hostOf)
 }
 
 function addAttach(replica: Command): void {
   withRelayHost(addCommon(replica.command('attach')))
     .summary('make the replica follow the relay of its gateway')
-    .option('--relay-ca <path>', "path on the replica's machine of a copy of certs/ca.crt")
+    .option('--relay-ca <path>', "path on the replica's machine of a copy of certs/ca.crt", pathOf)
     .option('--replace', 'also when the replica follows something else now')
-    .option('--channel <name>', CHANNEL_HELP)
+    .option('--channel <name>', CHANNEL_HELP, channelOf)
     .addOption(new Option('--accept-filters', ACCEPT_HELP).conflicts('clearFilters'))
     .option('--clear-filters', 'take back the filters of that connection; nothing may be missing')
     .option('--delay <seconds>', DELAY_HELP, delayOf)
@@ -109,8 +110,11 @@ function addDetach(replica: Command): void {
         ' reset of the source, detach a replica only when it was restored from a newer backup.',
     )
     .option('--force', 'also when the replica follows something else')
-    .option('--channel <name>', 'which connection --force ends (default: the one without a name)')
-    .option('--dry-run', 'print the SQL; change nothing')
+    .option('--channel <name>', FORCED_HELP, channelOf)
+    .option(
+      '--dry-run',
+      'print the SQL; with an ID see that the gateway can be asked; change nothing',
+    )
     .action((id: string | undefined, flags: ReplicaFlags) => {
       return withStopSignal((signal) => {
         return id === undefined ? detach(flags, signal) : forget(id, flags, signal)
@@ -171,6 +175,7 @@ async function detach(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
 /** A replica that this gateway has no login at: nothing is done there. */
 async function forget(id: string, flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
   const dryRun = flags.dryRun === true
+  if (dryRun) await findStream(flags, signal)
   const isKnown = dryRun ? null : await forgetReplica(id, flags, signal)
   const text =
     isKnown === null
@@ -180,6 +185,15 @@ async function forget(id: string, flags: ReplicaFlags, signal: AbortSignal): Pro
         : `the gateway keeps nothing for a replica ${id}`
   print(flags, { ok: true, action: 'forget', dryRun, isKnown }, () => `${text}\n`)
 }
+
+/** Throws where there is no gateway to ask, or it has no such stream. */
+async function findStream(flags: ReplicaFlags, signal: AbortSignal): Promise<void> {
+  const question = { name: 'status', permission: 'read', input: {}, here: null } as const
+  const { output: seen } = await askGateway(flags, { ...question, output: streamsOutput }, signal)
+  chooseStream(seen.streams, flags.stream)
+}
+
+const streamsOutput = z.object({ streams: z.array(z.object({ name: z.string() })) })
 
 /** The gateway keeps no files for it any more. False when it kept none. */
 async function forgetReplica(
@@ -228,20 +242,4 @@ function fileOfSecrets({ config, socket, peer, dryRun }: ReplicaFlags): string {
   throw new LandbridgeError('ERR_USAGE', '--show-password goes with --dry-run and --config alone', {
     remedy: 'The gateway tells nobody a password; it is in the file of `relay.passwordFile`.',
   })
-}
-
-function delayOf(text: string): number {
-  const seconds = Number(text)
-  if (!/^\d+$/.test(text) || seconds > DELAY_SECONDS_MAX) {
-    throw new InvalidArgumentError(`A whole number of seconds up to ${DELAY_SECONDS_MAX}.`)
-  }
-  return seconds
-}
-
-function secondsOf(text: string): number {
-  const seconds = Number(text)
-  if (!(seconds >= 1 && seconds <= WAIT_SECONDS_MAX)) {
-    throw new InvalidArgumentError(`1 to ${WAIT_SECONDS_MAX} seconds.`)
-  }
-  return seconds
 }

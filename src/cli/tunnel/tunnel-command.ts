@@ -6,7 +6,7 @@ import { hanging } from '../../base/plain-text.ts'
 import { loadConfig } from '../../gateway/config/load-config.ts'
 import { loadPublicConfig } from '../../gateway/config/public-config.ts'
 import { holdDataDirectory } from '../../gateway/data-directory.ts'
-import { type TunnelFacts, tunnelFacts, tunnelOutput } from '../../gateway/tunnel-show.ts'
+import { type TunnelAnswer, tunnelAnswer, tunnelOutput } from '../../gateway/tunnel-show.ts'
 import type { Problem } from '../../status/status.ts'
 import { Tunnel } from '../../tunnel/tunnel.ts'
 import { publicTunnelOf, tunnelOptionsOf } from '../../tunnel/tunnel-options.ts'
@@ -66,11 +66,11 @@ async function show(flags: AskFlags, signal: AbortSignal): Promise<void> {
 }
 
 /** The interface itself; somebody else's tunnel is not ours to look at. */
-async function peek(path: string, silence: unknown): Promise<TunnelFacts> {
+async function peek(path: string, silence: unknown): Promise<TunnelAnswer> {
   const config = await loadPublicConfig(path)
   const options = publicTunnelOf(config)
   if (options === null) throw silence
-  return tunnelFacts(config, await peekTunnel(options, systemClock))
+  return tunnelAnswer(config, await peekTunnel(options, systemClock))
 }
 
 async function up(options: Options): Promise<void> {
@@ -85,7 +85,7 @@ async function up(options: Options): Promise<void> {
   let shown = ''
   while (!stopping.signal.aborted) {
     const [problem = null] = tunnel.problems()
-    const view = { schema: 1, ...tunnelFacts(config, tunnel.status()) } as const
+    const view = { schema: 1, ...tunnelAnswer(config, tunnel.status()) } as const
     const { state, peers } = view.status
     // A warning may stand for as long as the tunnel does: neither hides the other.
     const now = [...peers.map((peer) => peer.state), problem?.message ?? ''].join(' ')

@@ -1,11 +1,11 @@
-import type { TunnelFacts } from '../../gateway/tunnel-show.ts'
+import type { TunnelAnswer } from '../../gateway/tunnel-show.ts'
 import type { TunnelFirewallStatus, TunnelPeerStatus } from '../../status/status.ts'
 
-export interface TunnelView extends TunnelFacts {
+export interface TunnelView extends TunnelAnswer {
   readonly schema: 1
 }
 
-type Side = TunnelFacts['self']
+type Side = TunnelAnswer['self']
 
 /** The order and words of `wg show`, which people on call know, with our lines beside them. */
 export function formatTunnel(view: TunnelView): string {

@@ -16,7 +16,10 @@ const look = defineOperation({
   permission: 'read',
   input: z.strictObject({ at: z.string().max(9).default('all') }),
   output: z.strictObject({ seen: z.string() }),
-  run: ({ at }) => ({ seen: at }),
+  async run({ at }) {
+    if (at === 'slowly') await going.promise
+    return { seen: at }
+  },
 })
 const change = defineOperation({
   name: 'thing.change',
@@ -108,15 +111,16 @@ describe('operations', () => {
     expect(fixture.steps).toEqual([])
   })
 
-  test('are bounded in number', async () => {
+  test('are bounded in number, and those that read keep no other away', async () => {
     const fixture = new Fixture()
+    const looks = Array.from({ length: 16 }, () => fixture.call('look', { at: 'slowly' }))
+    const busy = { code: 'ERR_OPERATION_BUSY', retryable: true }
+    await expect(fixture.call('look')).rejects.toMatchObject(busy)
+    expect(await fixture.call('thing.change', { how: 'well' })).toEqual({ changed: true })
     const slow = Array.from({ length: 16 }, () => fixture.call('thing.change', { how: 'slowly' }))
-    await expect(fixture.call('look')).rejects.toMatchObject({
-      code: 'ERR_OPERATION_BUSY',
-      retryable: true,
-    })
+    await expect(fixture.call('thing.change', { how: 'well' })).rejects.toMatchObject(busy)
     going.resolve()
-    await Promise.all(slow)
+    await Promise.all([...looks, ...slow])
     expect(await fixture.call('look')).toEqual({ seen: 'all' })
   })
 

@@ -25,15 +25,16 @@ class Fixture implements AsyncDisposable {
   readonly table: OperationTable
   readonly connections = new Set<Socket>()
   readonly streams: { isChanging: boolean; term: TermRecord; ending: AbortSignal }[]
+  /** Connections, over all the time. */
+  taken = 0
   readonly #pair: PairFolder
   readonly #server: Server
-  #taken = 0
 
   private constructor(pair: PairFolder, config: GatewayConfig, server: Server) {
     this.#pair = pair
     this.#server = server
     server.on('connection', (socket) => {
-      this.#taken += 1
+      this.taken += 1
       this.connections.add(socket.resume())
       socket.on('error', () => undefined).on('close', () => this.connections.delete(socket))
     })
@@ -71,9 +72,9 @@ class Fixture implements AsyncDisposable {
   /** One that waits for the database; its end, and what cancels it. */
   async begin(name: string, input: object): Promise<{ end: Promise<unknown>; stop: () => void }> {
     const stopping = new AbortController()
-    const before = this.#taken
+    const before = this.taken
     const end = this.call(name, input, { signal: stopping.signal }).catch((error: unknown) => error)
-    await expect.poll(() => this.#taken).toBeGreaterThan(before)
+    await expect.poll(() => this.taken).toBeGreaterThan(before)
     return { end, stop: () => stopping.abort() }
   }
 
@@ -211,6 +212,35 @@ describe('operations on the replica of a copy', () => {
       ending.abort()
       expect(await end).toMatchObject({ code })
     }
+  })
+
+  test('connect to the database once, also where the relay listens everywhere', async () => {
+    const { end, stop } = await one.begin('attach', { stream: 'main' })
+    // Whoever connects and says nothing is counted by the server.
+    await expect.poll(() => one.connections.size).toBe(1)
+    expect(one.taken).toBe(1)
+    stop()
+    await end
+  })
+
+  test('all who look share one login, which those who hang up do not break', async () => {
+    const first = await one.begin('status', { stream: 'main' })
+    const leaving = new AbortController()
+    const others = Array.from({ length: 15 }, () => {
+      return one.call('status', { stream: 'main' }, { signal: leaving.signal }).catch(() => 'left')
+    })
+    const detaching = await one.begin('detach', NOBODY)
+    expect(one.connections.size).toBe(2)
+    first.stop()
+    leaving.abort()
+    expect(new Set(await Promise.all(others))).toEqual(new Set(['left']))
+    detaching.stop()
+    await detaching.end
+    await expect.poll(() => one.connections.size).toBe(1)
+    // It is the one of before.
+    const again = one.call('status', { stream: 'main' }, { signal: AbortSignal.timeout(300) })
+    await expect(again).rejects.toThrow()
+    expect(one.taken).toBe(2)
   })
 
   test('a peer names no host that the certificate of the relay does not name', async () => {

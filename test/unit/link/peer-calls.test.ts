@@ -97,15 +97,22 @@ describe('what a gateway asks of another', () => {
     await expect(left.ask(call('any', 'x'.repeat(70_000)), quiet)).rejects.toMatchObject({
       code: 'ERR_OPERATION_INPUT',
     })
-    const asked = Array.from({ length: 8 }, () => left.ask(call('status'), quiet))
-    await expect(left.ask(call('status'), quiet)).rejects.toMatchObject({
-      code: 'ERR_OPERATION_BUSY',
-    })
-    await new Promise((resolve) => setTimeout(resolve, 10))
     // A peer that does not keep to it is answered, not served.
-    right.onFrame({ type: FrameType.Request, stream: 0, body: { id: 99, ...call('status') } })
-    await new Promise((resolve) => setTimeout(resolve, 10))
-    expect(frames.at(-1)?.body).toMatchObject({ id: 99, error: { code: 'ERR_OPERATION_BUSY' } })
+    const refused = async (body: object): Promise<void> => {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      right.onFrame({ type: FrameType.Request, stream: 0, body: { id: 99, ...body } })
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      expect(frames.at(-1)?.body).toMatchObject({ id: 99, error: { code: 'ERR_OPERATION_BUSY' } })
+    }
+    const busy = { code: 'ERR_OPERATION_BUSY', retryable: true }
+    const asked = Array.from({ length: 6 }, () => left.ask(call('status'), quiet))
+    await expect(left.ask(call('status'), quiet)).rejects.toMatchObject(busy)
+    await refused(call('status'))
+    // Who may only read keeps nobody from recovering.
+    const recovering = { ...call('term.advance'), granted: 'recover' } as const
+    asked.push(left.ask(recovering, quiet), left.ask(recovering, quiet))
+    await expect(left.ask(recovering, quiet)).rejects.toMatchObject(busy)
+    await refused(recovering)
     going.resolve()
     await Promise.all(asked)
   })

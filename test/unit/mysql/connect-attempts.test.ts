@@ -150,6 +150,31 @@ test('a part that gives way holds nobody up when the login has all its connectio
   expect(server.triedMs.length).toBeLessThan(25)
 })
 
+test('a login that is given up counts at the server, and here', async () => {
+  using server = new Server(null)
+  const giveUp = async (): Promise<void> => {
+    const stop = new AbortController()
+    const connecting = server.attempts.run(async (reached) => {
+      server.triedMs.push(server.clock.monotonicMs())
+      if (server.isReached) reached()
+      stop.abort()
+      stop.signal.throwIfAborted()
+    }, stop.signal)
+    await connecting.catch(() => undefined)
+  }
+  // Nobody has heard of these.
+  server.isReached = false
+  for (let n = 0; n < 30; n += 1) await giveUp()
+  server.isReached = true
+  for (let n = 0; n < 21; n += 1) await giveUp()
+  const before = server.triedMs.length
+  const next = server.connect()
+  await server.clock.advance(900)
+  expect(server.triedMs).toHaveLength(before)
+  await server.clock.advance(200)
+  expect(await next).toBe('in')
+})
+
 test('waiting ends with the signal', async () => {
   using server = new Server(DENIED)
   const first = server.connect().catch(() => 'denied')

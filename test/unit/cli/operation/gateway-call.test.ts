@@ -1,7 +1,10 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { fetchStatus } from '../../../../src/api/admin-client.ts'
 import { AdminServer } from '../../../../src/api/admin-server.ts'
+import { operateSocket } from '../../../../src/api/socket-list.ts'
 import { defineOperation } from '../../../../src/base/operation.ts'
 import {
   type AskFlags,
@@ -98,6 +101,30 @@ test('where none answers, it is done here by the configuration, or not at all', 
       code: 'ERR_GATEWAY_NOT_RUNNING',
     })
   }
+})
+
+test('one that is late, or breaks off, may do it just then: only a look is done here', async () => {
+  stopping.abort()
+  await serving
+  const path = pair.at('azure.sock')
+  const servers = [path, operateSocket(path)].map((each) => createServer().listen(each))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  let breaks = true
+  for (const server of servers) {
+    server.on('connection', (socket) => {
+      socket.on('error', () => undefined)
+      if (breaks) socket.once('data', () => socket.destroy())
+    })
+  }
+  const unreachable = { code: 'ERR_GATEWAY_UNREACHABLE' }
+  const look = { ...question, permission: 'read' } as const
+  for (breaks of [true, false]) {
+    const asked = { ...question, silentMsMax: 100 }
+    await expect(askGateway(flags, asked, signal)).rejects.toMatchObject(unreachable)
+    const looked = await askGateway(flags, { ...look, silentMsMax: 100 }, signal)
+    expect(looked.gatewayAnswers).toBe(false)
+  }
+  for (const server of servers) server.close()
 })
 
 test('a gateway that refuses, or is of another version, is not passed over', async () => {

@@ -1,11 +1,15 @@
 import { Command } from 'commander'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { LandbridgeError } from '../../../../src/base/errors.ts'
+import { ExitCode, exitCodeFor } from '../../../../src/cli/exit-code.ts'
 import { addReplicaCommand } from '../../../../src/cli/replica/replica-command.ts'
 import { saveTerm } from '../../../../src/gateway/term-file.ts'
 import { PairFolder } from '../../../helpers/pair/pair-folder.ts'
 
 let pair: PairFolder
 let dataDir: string
+/** By commander. */
+let said: string[] = []
 
 beforeEach(async () => {
   pair = await PairFolder.create()
@@ -22,11 +26,17 @@ afterEach(async () => {
   await pair[Symbol.asyncDispose]()
 })
 
-async function replica(name: string, ...words: readonly string[]): Promise<unknown> {
-  const program = new Command().exitOverride()
+async function run(...words: readonly string[]): Promise<unknown> {
+  said = []
+  const program = new Command().exitOverride().configureOutput({
+    writeErr: (text) => void said.push(text),
+  })
   addReplicaCommand(program)
-  const config = pair.at('gateway', `${name}.yaml`)
-  return program.parseAsync(['replica', ...words, '--config', config], { from: 'user' })
+  return await program.parseAsync(['replica', ...words], { from: 'user' })
+}
+
+async function replica(name: string, ...words: readonly string[]): Promise<unknown> {
+  return await run(...words, '--config', pair.at('gateway', `${name}.yaml`))
 }
 
 const status = (name: string) => replica(name, 'status')
@@ -63,11 +73,28 @@ test('a password is printed of a plan alone, and never asked of a gateway', asyn
   }
 })
 
-test('what is too long is refused as the gateway would', async () => {
-  await expect(replica('azure', 'attach', '--channel', 'x'.repeat(65))).rejects.toMatchObject({
-    code: 'ERR_OPERATION_INPUT',
-    message: expect.stringContaining('channel'),
+test.each([
+  ['--relay-host', '', /A host name or address/],
+  ['--relay-host', 'x'.repeat(256), /up to 255 characters/],
+  ['--relay-ca', '', /A path/],
+  ['--channel', 'x'.repeat(65), /A name of up to 64 characters/],
+])('a wrong %s is named in words of the command', async (flag, value, words) => {
+  await expect(replica('azure', 'attach', flag, value)).rejects.toMatchObject({
+    code: 'commander.invalidArgument',
+    message: expect.stringMatching(words),
   })
+  expect(said.join('')).toContain(flag)
+})
+
+test('what the gateway does not take is a wrong argument, too', () => {
+  expect(exitCodeFor(new LandbridgeError('ERR_OPERATION_INPUT', 'x'))).toBe(ExitCode.Usage)
+})
+
+test('a dry run of forgetting a replica sees that there is a gateway to ask', async () => {
+  const forgetting = replica('azure', 'detach', 'id:7', '--dry-run')
+  await expect(forgetting).rejects.toMatchObject({ code: 'ERR_GATEWAY_NOT_RUNNING' })
+  const nowhere = run('detach', 'id:7', '--dry-run', '--config', pair.at('nonexistent.yaml'))
+  await expect(nowhere).rejects.toMatchObject({ code: 'ERR_CONFIG' })
 })
 
 test('the database of an origin follows nobody, by the term that is known', async () => {
