@@ -39,6 +39,9 @@ export const CLAIMS_MAX = 256
 /** Of each kind. One costs 90 bytes on the disk, and is for years. */
 export const TOMBSTONES_MAX = 1024
 
+/** Of those who are served by a relay, which serves the newest lineage only. */
+const SERVED_KINDS: readonly ClaimKind[] = ['replica', 'reader']
+
 export function kindOf(claim: ClaimName): ClaimKind {
   return claim.slice(0, claim.indexOf(':')) as ClaimKind
 }
@@ -70,11 +73,13 @@ export class Claims {
   }
 
   /**
-   * The oldest ordinal needed by consumers of the lineage that began with `epoch`; infinite when
-   * nothing is. To those of an earlier one nothing is ever served again.
+   * The oldest ordinal that is needed; infinite when nothing is. To replicas and readers of before
+   * the lineage that began with `epoch` nothing is ever served again: theirs do not count.
    */
   neededFrom(epoch: number): number {
-    const current = this.list().filter((claim) => claim.epoch >= epoch)
+    const current = this.list().filter((claim) => {
+      return claim.epoch >= epoch || !SERVED_KINDS.includes(kindOf(claim.claim))
+    })
     return Math.min(Number.POSITIVE_INFINITY, ...current.map(({ ordinal }) => ordinal))
   }
 

@@ -32,19 +32,28 @@ export class FileRemoval {
     this.#options = options
   }
 
-  /** `due`: the first ones of `stored`, never all. Returns what was removed. */
-  async remove(due: readonly SpoolFile[], stored: readonly SpoolFile[]): Promise<SpoolFile[]> {
+  /**
+   * Files of `stored`, oldest first and never all, as long as they are due: `isDue` is asked before
+   * each, since somebody may claim one meanwhile. Returns what was removed.
+   */
+  async remove(
+    stored: readonly SpoolFile[],
+    isDue: (file: SpoolFile) => boolean,
+  ): Promise<SpoolFile[]> {
     const removed: SpoolFile[] = []
-    for (const [index, file] of due.entries()) {
+    for (const [index, file] of stored.entries()) {
       const next = stored[index + 1]
-      if (next === undefined || !(await this.#mayRemove(file, next))) break
+      if (next === undefined || !isDue(file) || !(await this.#mayRemove(file, next))) break
+      let isClaimed = false
       const isSafe = await this.#options.tolerate(`remove ${file.path}`, async () => {
         await this.#sync()
+        isClaimed = !isDue(file)
+        if (isClaimed) return
         await this.#unlink(file)
         removed.push(file)
         await this.#sync()
       })
-      if (!isSafe) break
+      if (!isSafe || isClaimed) break
     }
     await this.completeRecords(stored[removed.length])
     return removed

@@ -12,7 +12,7 @@ interface GtidLog {
 }
 
 /** Whoever looks at an older moment adds up at most so much. */
-const ADDED_MAX = 256
+const ADDED_MAX = 4096
 const ADDED_RUNS_MAX = 4096
 
 /**

@@ -50,7 +50,12 @@ export class SpoolRetention {
     await claims.trySave()
     // The newest file with a boundary stays, whatever was begun behind it: it says what is held.
     const stored = this.#options.catalog().storedFiles()
-    const removed = await removal.remove(filesToRemove(stored, this.#rules()), stored)
+    const isDue = ({ ordinal }: SpoolFile): boolean => {
+      return (
+        filesToRemove(this.#options.catalog().storedFiles(), this.#rules())[0]?.ordinal === ordinal
+      )
+    }
+    const removed = await removal.remove(stored, isDue)
     for (const { name: file, bytes } of removed) {
       log.info({ file, bytes }, 'removed a file by retention')
     }

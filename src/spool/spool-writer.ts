@@ -55,6 +55,10 @@ export class SpoolWriter {
   #state: SpoolState = { state: 'closed' }
   /** Asked for, and not done yet. */
   #rewind: PromiseWithResolvers<void> | null = null
+  /** A sync failed, and what it was to save is still in the page cache, not cut off yet. */
+  #mustCut = false
+  /** Of a `run` that has ended. */
+  #ended: AbortSignal | null = null
 
   constructor(options: SpoolWriterOptions) {
     this.#options = options
@@ -123,8 +127,10 @@ export class SpoolWriter {
     } catch (error) {
       if (!isAbortError(error) && !signal.aborted) throw error
     } finally {
+      this.#ended = signal
       this.#rewind?.reject(signal.reason)
-      if (await this.#tellSyncFailure()) await this.#cutBroken()
+      await this.#tellSyncFailure()
+      if (this.#mustCut) await this.#cutBroken()
       await this.#newest.close()
     }
   }
@@ -139,8 +145,9 @@ export class SpoolWriter {
     }
   }
 
-  /** Drops everything that is not synced and says what is held. */
+  /** Drops everything that is not synced and says what is held. Rejects once `run` was aborted. */
   async rewind(): Promise<HeldPoint | null> {
+    this.#ended?.throwIfAborted()
     this.#queue.clear()
     this.#rewind ??= Promise.withResolvers<void>()
     this.#changed.notifyAll()
@@ -239,6 +246,7 @@ export class SpoolWriter {
     try {
       await tail.sync()
     } catch (cause) {
+      this.#mustCut = true
       throw await syncFailure(this.#store, path, cause)
     }
     this.#trouble.synced(mayBeOver)
@@ -274,7 +282,7 @@ export class SpoolWriter {
   async #doRewind(signal: AbortSignal): Promise<void> {
     const done = this.#rewind
     try {
-      await this.#newest.cutBack()
+      await this.#cutBack()
       done?.resolve()
     } catch (error) {
       const failure = await diskFailure(this.#store, error)
@@ -299,19 +307,23 @@ export class SpoolWriter {
    */
   async #cutBroken(): Promise<void> {
     try {
-      await this.#newest.cutBack()
+      await this.#cutBack()
     } catch (error) {
       // The rewind before the next session does it again.
       this.#trouble.met(await diskFailure(this.#store, error))
     }
   }
 
-  /** Waits for the sync that runs; true when one had failed that nobody was told of. */
-  async #tellSyncFailure(): Promise<boolean> {
+  async #cutBack(): Promise<void> {
+    await this.#newest.cutBack()
+    this.#mustCut = false
+  }
+
+  /** Waits for the sync that runs, and reports a failure that nobody was told of. */
+  async #tellSyncFailure(): Promise<void> {
     await this.#syncs.idle()
-    if (!this.#syncs.hasFailed) return false
+    if (!this.#syncs.hasFailed) return
     this.#trouble.met(await diskFailure(this.#store, this.#syncFailure()))
-    return true
   }
 
   /** What the disk refused went with its session: only a look says whether there is room now. */

@@ -40,6 +40,7 @@ export async function compareCopy(options: CompareCopyOptions): Promise<CopyRepo
     state.gateways.length === 0
       ? null
       : await compareSpool({
+          flavor: state.flavor,
           ...{ sourceSocket, sourceBinlogDirectory, spoolFiles, waitSeconds, signal, allowsOlder },
           ...(beforeCompare === undefined ? {} : { beforeCompare }),
         })

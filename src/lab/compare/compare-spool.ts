@@ -3,11 +3,14 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RowDataPacket } from 'mysql2/promise'
 import { codeOf } from '../../base/errors.ts'
+import type { Flavor } from '../../base/flavor.ts'
 import { EventFlag } from '../../binlog/event-type.ts'
 import { connectSql } from '../servers/sql-connection.ts'
 import { epochBeginning } from './spool-files.ts'
+import { FORMAT_FLAGS_OFFSET, wholeBytes } from './whole-bytes.ts'
 
 export interface CompareSpoolOptions {
+  readonly flavor: Flavor
   readonly sourceSocket: string
   readonly sourceBinlogDirectory: string
   /** Folder with the binlog files of the epoch at hand. */
@@ -45,7 +48,7 @@ interface BinlogFile {
  * as many bytes of every closed file, and compares them byte for byte.
  */
 export async function compareSpool(options: CompareSpoolOptions): Promise<SpoolReport> {
-  const closed = await closeBinlogs(options.sourceSocket)
+  const closed = await closeBinlogs(options)
   const late = await waitForSpool(options, closed)
   const sourceBytes = closed.reduce((sum, file) => sum + file.bytes, 0)
   if (late !== null) {
@@ -61,9 +64,10 @@ export async function compareSpool(options: CompareSpoolOptions): Promise<SpoolR
   let bytes = 0
   const older = await olderOf(options, spool, closed)
   const compared = closed.slice(older.length)
-  for (const { name } of compared) {
+  for (const { name, bytes: whole } of compared) {
     options.signal.throwIfAborted()
-    const result = await compareFiles(join(options.sourceBinlogDirectory, name), join(spool, name))
+    const source = join(options.sourceBinlogDirectory, name)
+    const result = await compareFiles(source, join(spool, name), whole)
     bytes += result.bytes
     if (result.difference !== null) failures.push(`${name}: ${result.difference}`)
   }
@@ -78,13 +82,22 @@ export async function compareSpool(options: CompareSpoolOptions): Promise<SpoolR
   }
 }
 
-/** All files the source has, except the new one that it writes to from now on. */
-async function closeBinlogs(socket: string): Promise<BinlogFile[]> {
+/**
+ * All files the source has, except the new one that it writes to from now on; each as far as it is
+ * whole.
+ */
+async function closeBinlogs(options: CompareSpoolOptions): Promise<BinlogFile[]> {
+  const { sourceSocket: socket, sourceBinlogDirectory, flavor, signal } = options
   const connection = await connectSql({ socket })
   try {
     await connection.query('FLUSH BINARY LOGS')
     const [rows] = await connection.query<RowDataPacket[]>('SHOW BINARY LOGS')
-    return rows.slice(0, -1).map((row) => ({ name: row.Log_name, bytes: Number(row.File_size) }))
+    const files: BinlogFile[] = []
+    for (const { Log_name: name } of rows.slice(0, -1)) {
+      const bytes = await wholeBytes(join(sourceBinlogDirectory, name), flavor, signal)
+      files.push({ name, bytes })
+    }
+    return files
   } finally {
     await connection.end()
   }
@@ -161,9 +174,17 @@ export interface FileComparison {
 
 const STEP_BYTES = 1024 * 1024
 
-/** Reads both in step; memory does not depend on the size of the files. */
-export async function compareFiles(source: string, spool: string): Promise<FileComparison> {
-  const [sourceBytes, spoolBytes] = [await sizeOf(source), await sizeOf(spool)]
+/**
+ * Reads both in step; memory does not depend on the size of the files. `wholeOfSource`: how much
+ * of the source's file is whole; default: all of it.
+ */
+export async function compareFiles(
+  source: string,
+  spool: string,
+  wholeOfSource?: number,
+): Promise<FileComparison> {
+  const sourceBytes = wholeOfSource ?? (await sizeOf(source))
+  const spoolBytes = await sizeOf(spool)
   const common = Math.min(sourceBytes, spoolBytes)
   let bytes = 0
   if (common > 0) {
@@ -198,9 +219,6 @@ async function compareStart(
   }
   return null
 }
-
-/** Flags of the format description event that every file begins with: magic 4, then 17 in. */
-const FORMAT_FLAGS_OFFSET = 21
 
 /**
  * A server marks its open file as in use, and no dump ever shows the mark. A MariaDB that was

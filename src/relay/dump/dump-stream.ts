@@ -140,7 +140,10 @@ export class DumpStream {
       if (this.#offset < limit && (await this.#sendUpTo(handle, limit, signal))) continue
       await this.#reportLeftOut()
       if (this.#pump.isDone) return
-      if (store.readableBytes(this.#file) < this.#offset) throw removed(this.#file.name)
+      const readable = store.readableBytes(this.#file)
+      if (readable < this.#offset) throw removed(this.#file.name)
+      // It grew while the replica took that: what comes next is here, not in the next file.
+      if (readable > limit) continue
       if (this.#next() !== undefined) return
       if (this.#offset < limit) {
         throw new LandbridgeError('ERR_SPOOL_FILE', 'the end of the stored events is no event', {

@@ -158,6 +158,7 @@ export class ContainerPair implements AsyncDisposable {
       ...['volume', 'inspect', '--format', '{{.Mountpoint}}', volume],
     )
     return await compareSpool({
+      flavor: this.flavor,
       sourceSocket: this.source.socket,
       sourceBinlogDirectory: this.source.binlogDirectory,
       spoolFiles: () => newestEpochFolder(join(folder, 'spool', 'main')),

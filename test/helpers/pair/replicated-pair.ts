@@ -229,6 +229,7 @@ export class ReplicatedPair implements AsyncDisposable {
   ): Promise<SpoolReport> {
     return await compareSpool({
       ...options,
+      flavor: this.flavor,
       sourceSocket: this.source.socket,
       sourceBinlogDirectory: this.source.binlogDirectory,
       spoolFiles: () => newestEpochFolder(this.pair.spoolDirectory),

@@ -126,15 +126,16 @@ export class SiteServer {
   async expectCopyOf(origin: SiteServer): Promise<void> {
     const signal = AbortSignal.timeout(120_000)
     const common = { sourceSocket: origin.server.socket, waitSeconds: 60, signal }
+    const { flavor, socket: replicaSocket } = this.server
     const spool = await compareSpool({
       ...common,
+      flavor,
       sourceBinlogDirectory: origin.server.binlogDirectory,
       spoolFiles: () => newestEpochFolder(this.spoolDirectory),
       // After a change of origin an epoch begins where what was held ends, in a later file.
       allowsOlder: true,
     })
     expect(spool).toMatchObject({ identical: true, failures: [] })
-    const { flavor, socket: replicaSocket } = this.server
     const tables = await compareTables({ ...common, flavor, replicaSocket })
     expect(tables).toMatchObject({ equal: true, failures: [] })
   }
