@@ -186,6 +186,30 @@ describe('a folder', () => {
     expect(log.gtids()).toBe(`${UUID}:1-3`)
   })
 
+  test('waits for the rest of a file that is being copied when the next one is there', async () => {
+    const short = mysqlFile(1, 1).take()
+    const whole = mysqlFile(1, 3).take()
+    await put('binlog.000001', short)
+    const log = await look()
+    await put('binlog.000002', mysqlFile(4, 4).take())
+    const wanted = {
+      code: 'ERR_BINLOG_FOLDER',
+      retryable: true,
+      message: expect.stringContaining(
+        `binlog.000002 stands on what binlog.000001 and those before it lack: ${UUID}:2-3`,
+      ),
+    }
+    await expect(log.refresh({ signal })).rejects.toMatchObject(wanted)
+    await expect(look()).rejects.toMatchObject(wanted)
+    expect([log.end(), log.gtids()]).toEqual([{ ordinal: 1, offset: short.length }, `${UUID}:1`])
+    await put('binlog.000001', whole)
+    await log.refresh({ signal })
+    for (const seen of [log, await look()]) {
+      expect(seen.readableBytes(seen.files()[0] as LogFile)).toBe(whole.length)
+      expect(seen.gtids()).toBe(`${UUID}:1-4`)
+    }
+  })
+
   test('reads a file of before only where that does not say that it is closed', async () => {
     const scanned: string[] = []
     const disk: Disk = {
