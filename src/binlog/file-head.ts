@@ -1,3 +1,4 @@
+import { CompactText } from '../base/compact-text.ts'
 import { ByteReader } from '../base/cursor.ts'
 import type { Disk, DiskFile, ReadableFile } from '../base/disk.ts'
 import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
@@ -20,7 +21,7 @@ export interface FileHead {
    * What the source had executed before it began this file: MySQL's Previous_gtids event, MariaDB's
    * Gtid_list event. Null where the file does not say.
    */
-  readonly gtidsBefore: string | null
+  readonly gtidsBefore: CompactText | null
 }
 
 /** A head is the first two or three events; of the last one, the list of GTIDs, only its header. */
@@ -49,7 +50,8 @@ export async function readFileHead(path: string, disk: Disk): Promise<FileHead |
     if (flavor === null || !head.isComplete) return null
     const gtidsBefore = list && (await readGtids(file, path, { ...list, flavor, checksum }))
     if (list !== null && gtidsBefore === null) return null
-    return { flavor, serverVersion, serverId, checksum, gtidsBefore }
+    const about = { flavor, serverVersion, serverId, checksum }
+    return { ...about, gtidsBefore: gtidsBefore === null ? null : new CompactText(gtidsBefore) }
   } finally {
     await file.close()
   }

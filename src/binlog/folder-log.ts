@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { ignoreMissing } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
+import { CompactText } from '../base/compact-text.ts'
 import { type Disk, type ReadableFile, realDisk } from '../base/disk.ts'
 import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
 import { Turns } from '../base/turns.ts'
@@ -36,6 +37,26 @@ export interface FolderLogOptions {
 const POLL_MS = 500
 /** Of a set of GTIDs in a message. */
 const SHOWN_LENGTH_MAX = 300
+
+class FolderFile implements LogFile {
+  readonly ordinal: number
+  readonly epoch = 1
+  readonly name: string
+  readonly path: string
+  readonly #gtidsBefore: CompactText
+
+  constructor(name: string, path: string, gtidsBefore: CompactText) {
+    this.ordinal = numberOf(name)
+    this.name = name
+    this.path = path
+    this.#gtidsBefore = gtidsBefore
+  }
+
+  /** Made anew each time: to be asked rarely. */
+  get gtidsBefore(): string {
+    return this.#gtidsBefore.toString()
+  }
+}
 
 /** A file that is known: its size when it will not grow any more, else what follows it. */
 interface KnownFile {
@@ -219,8 +240,9 @@ export class FolderLog implements BinaryLog {
     signal: AbortSignal,
   ): Promise<LogFile> {
     const path = join(this.#options.directory, name)
-    const gtidsBefore = head.gtidsBefore ?? (await this.#gtidsBehind(previous, signal))
-    return { ordinal: numberOf(name), epoch: 1, name, path, gtidsBefore }
+    const gtidsBefore =
+      head.gtidsBefore ?? new CompactText(await this.#gtidsBehind(previous, signal))
+    return new FolderFile(name, path, gtidsBefore)
   }
 
   /** Where a file does not say what is before it, the file before is read. */
@@ -257,7 +279,7 @@ export class FolderLog implements BinaryLog {
   /** Of a file that is still being copied the end is not there yet: it must not count as whole. */
   #refuseHole({ name }: LogFile, tail: LogTail, [next, head]: readonly [string, FileHead]): void {
     if (head.gtidsBefore === null) return
-    const stated = parseGtidSet(head.flavor, head.gtidsBefore)
+    const stated = parseGtidSet(head.flavor, head.gtidsBefore.toString())
     const missing = stated.missingFrom(tail.gtids)
     if (missing === '') return
     const lacks = missing.slice(0, SHOWN_LENGTH_MAX)
