@@ -82,6 +82,19 @@ describe.each(['mysql', 'mariadb'] as const)('files of %s', (flavor) => {
     }
   })
 
+  test('go on behind one that its server never closed, if nothing else is missing', async () => {
+    const [open] = recordedLineage(flavor).files
+    const boundaries = open?.boundaries.filter(({ offset }) => offset < first.length) ?? []
+    const [short, whole] = boundaries.slice(-2).map(({ offset }) => offset)
+    await put('binlog.000002', second)
+    await put('binlog.000001', first.subarray(0, whole))
+    const log = await look()
+    expect(log.readableBytes(log.files()[0] as LogFile)).toBe(whole)
+    expect(log.gtids()).toBe(recordedFacts(flavor).end)
+    await put('binlog.000001', first.subarray(0, short))
+    await expect(look()).rejects.toMatchObject({ code: 'ERR_BINLOG_FOLDER', retryable: true })
+  })
+
   test('are followed while they grow', async () => {
     await put('binlog.000001', first.subarray(0, first.length - 5))
     const log = await look()
