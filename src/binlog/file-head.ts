@@ -1,9 +1,11 @@
+import { CompactText } from '../base/compact-text.ts'
 import { ByteReader } from '../base/cursor.ts'
-import type { Disk } from '../base/disk.ts'
+import type { Disk, DiskFile, ReadableFile } from '../base/disk.ts'
 import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
 import { EventFramer, type EventHeader, type EventVisitor } from './event-framer.ts'
 import { BINLOG_MAGIC, EVENT_CHECKSUM_BYTES, EVENT_HEADER_BYTES, EventType } from './event-type.ts'
+import { crc32 } from './kernel/crc32.ts'
 import { MariadbGtidState } from './mariadb-gtid-state.ts'
 import { decodeMysqlGtidSet } from './mysql-gtid-set.ts'
 
@@ -17,13 +19,15 @@ export interface FileHead {
   readonly checksum: boolean
   /**
    * What the source had executed before it began this file: MySQL's Previous_gtids event, MariaDB's
-   * Gtid_list event. Null where the file does not say, or says too much to be read here.
+   * Gtid_list event. Null where the file does not say.
    */
-  readonly gtidsBefore: string | null
+  readonly gtidsBefore: CompactText | null
 }
 
-/** The events of a head are the first two or three; no larger ones are read. */
+/** A head is the first two or three events; of the last one, the list of GTIDs, only its header. */
 const HEAD_BYTES_MAX = 128 * 1024
+/** A million gaps in the GTIDs of MySQL, or as many domains of MariaDB. */
+const GTIDS_BYTES_MAX = 16 * 1024 * 1024
 /** `fd 'bin'`: what a file begins with that MySQL encrypts. */
 const ENCRYPTED_MAGIC = Buffer.from([0xfd, 0x62, 0x69, 0x6e])
 /** In a format description, behind the version of the format. */
@@ -32,43 +36,105 @@ const FORMAT_DESCRIPTION_BYTES_MAX = 1024
 
 /**
  * Null while the file is too short to hold a whole head: somebody begins it. Throws
- * ERR_NOT_A_BINLOG, ERR_BINLOG_ENCRYPTED, and what a damaged event throws.
+ * ERR_NOT_A_BINLOG, ERR_BINLOG_ENCRYPTED, ERR_BINLOG_GTIDS, and what a damaged event throws.
  */
 export async function readFileHead(path: string, disk: Disk): Promise<FileHead | null> {
-  const bytes = await readStart(path, disk)
-  refuseForeign(path, bytes)
-  const head = new HeadVisitor(null)
-  head.read(bytes)
-  if (head.isEncrypted) throw encrypted(path)
-  const { flavor, serverVersion, serverId, checksum, gtidsBefore } = head
-  if (flavor === null || !head.isComplete) return null
-  return { flavor, serverVersion, serverId, checksum, gtidsBefore }
+  const file = await disk.open(path, 'r')
+  try {
+    const start = await readAt(file, 0, HEAD_BYTES_MAX)
+    refuseForeign(path, start)
+    const head = new HeadVisitor(null)
+    head.read(start)
+    if (head.isEncrypted) throw encrypted(path)
+    const { flavor, serverVersion, serverId, checksum, list } = head
+    if (flavor === null || !head.isComplete) return null
+    const gtidsBefore = list && (await readGtids(file, path, { ...list, flavor, checksum }))
+    if (list !== null && gtidsBefore === null) return null
+    const about = { flavor, serverVersion, serverId, checksum }
+    return { ...about, gtidsBefore: gtidsBefore === null ? null : new CompactText(gtidsBefore) }
+  } finally {
+    await file.close()
+  }
 }
 
-/** The same of one flavor's file, which may be damaged: null then, too. */
+/**
+ * What a file of one flavor says is before it; null where it does not, is damaged or too short.
+ * Throws ERR_BINLOG_GTIDS and the system's errors.
+ */
 export async function readGtidsBefore(
   path: string,
   flavor: Flavor,
   disk: Disk,
 ): Promise<string | null> {
-  const head = new HeadVisitor(flavor)
-  try {
-    head.read(await readStart(path, disk))
-  } catch (error) {
-    if (!isLandbridgeError(error)) throw error
-  }
-  return head.gtidsBefore
-}
-
-async function readStart(path: string, disk: Disk): Promise<Buffer> {
-  const head = Buffer.alloc(HEAD_BYTES_MAX)
   const file = await disk.open(path, 'r')
   try {
-    const { bytesRead } = await file.read(head, 0, HEAD_BYTES_MAX, 0)
-    return head.subarray(0, bytesRead)
+    const head = new HeadVisitor(flavor)
+    head.read(await readAt(file, 0, HEAD_BYTES_MAX))
+    const { checksum, list } = head
+    return list && (await readGtids(file, path, { ...list, flavor, checksum }))
+  } catch (error) {
+    if (!isLandbridgeError(error) || error.code === 'ERR_BINLOG_GTIDS') throw error
+    return null
   } finally {
     await file.close()
   }
+}
+
+/** An event: where it begins in its file, and how long its header says it is. */
+interface EventPlace {
+  readonly offset: number
+  readonly size: number
+}
+
+interface ListPlace extends EventPlace {
+  readonly flavor: Flavor
+  readonly checksum: boolean
+}
+
+/**
+ * The list is read whole, by the size in its header: it may be longer than what a framer hands out.
+ * Null while the file ends in it. Throws ERR_BINLOG_GTIDS, ERR_EVENT_CHECKSUM, ERR_GTID_SYNTAX.
+ */
+async function readGtids(
+  file: DiskFile,
+  path: string,
+  { offset, size, flavor, checksum }: ListPlace,
+): Promise<string | null> {
+  if (offset + size > (await file.stat()).size) return null
+  if (size > GTIDS_BYTES_MAX) throw tooLong(path, size)
+  const event = await readAt(file, offset, size)
+  if (event.length < size) return null
+  const end = size - (checksum ? EVENT_CHECKSUM_BYTES : 0)
+  if (checksum && crc32(event, 0, end) !== event.readUInt32LE(end)) {
+    throw new LandbridgeError(
+      'ERR_EVENT_CHECKSUM',
+      `the CRC32 of the list of GTIDs in ${path} does not agree with its bytes`,
+      { retryable: true, details: { path } },
+    )
+  }
+  const body = event.subarray(EVENT_HEADER_BYTES, end)
+  return flavor === 'mysql' ? decodeMysqlGtidSet(body).toString() : gtidList(body)
+}
+
+/** Fewer bytes where the file ends. */
+async function readAt(file: ReadableFile, offset: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(length)
+  const { bytesRead } = await file.read(bytes, 0, length, offset)
+  return bytes.subarray(0, bytesRead)
+}
+
+/** To take it for none would serve a replica across what is missing. */
+function tooLong(path: string, bytes: number): LandbridgeError {
+  return new LandbridgeError(
+    'ERR_BINLOG_GTIDS',
+    `${path} begins with a list of GTIDs of ${bytes} bytes, over ${GTIDS_BYTES_MAX}`,
+    {
+      remedy:
+        'Look at it with `mysqlbinlog`: a server that has a million gaps in its GTIDs, or a ' +
+        'million domains, is to close these; or the file is damaged.',
+      details: { path, bytes },
+    },
+  )
 }
 
 function refuseForeign(path: string, bytes: Buffer): void {
@@ -94,11 +160,14 @@ class HeadVisitor implements EventVisitor {
   flavor: Flavor | null
   serverVersion = ''
   serverId = 0
-  gtidsBefore: string | null = null
   checksum = true
   isEncrypted = false
-  /** What comes next is no part of the head any more. */
+  /** What comes next is no part of the head any more, but for the rest of the list. */
   isComplete = false
+  /** The list of GTIDs, of which only the header need be there. */
+  list: EventPlace | null = null
+  /** Where the next event begins. */
+  #offset = BINLOG_MAGIC.length
   readonly #framer = new EventFramer({ checksum: true, visitor: this })
 
   constructor(flavor: Flavor | null) {
@@ -120,21 +189,16 @@ class HeadVisitor implements EventVisitor {
       return Math.min(header.size, FORMAT_DESCRIPTION_BYTES_MAX)
     }
     if (header.type === EventType.MariadbStartEncryption) this.isEncrypted = true
-    this.isComplete = header.type !== this.#gtidsType()
-    return this.isComplete ? 0 : header.size
+    if (header.type === this.#gtidsType() && !this.isEncrypted) {
+      this.list ??= { offset: this.#offset, size: header.size }
+    }
+    this.isComplete = true
+    return 0
   }
 
   onEnd(header: EventHeader, body: Buffer): void {
+    this.#offset += header.size
     if (header.type === EventType.FormatDescription) this.#describe(header, body)
-    if (header.type !== this.#gtidsType() || this.gtidsBefore !== null) return
-    this.isComplete = true
-    // A framer hands out only so much of a body.
-    if (body.length < header.size - EVENT_HEADER_BYTES) return
-    const end = body.length - (this.checksum ? EVENT_CHECKSUM_BYTES : 0)
-    this.gtidsBefore =
-      this.flavor === 'mysql'
-        ? decodeMysqlGtidSet(body.subarray(0, end)).toString()
-        : gtidList(body)
   }
 
   #gtidsType(): number {

@@ -1,12 +1,14 @@
 import { join } from 'node:path'
 import { ignoreMissing } from '../base/atomic-file.ts'
 import type { Clock } from '../base/clock.ts'
+import { CompactText } from '../base/compact-text.ts'
 import { type Disk, type ReadableFile, realDisk } from '../base/disk.ts'
 import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
 import { Turns } from '../base/turns.ts'
 import { baseOf, isBinlogName, numberOf } from './binlog-name.ts'
 import { endsClosed } from './file-end.ts'
 import { type FileHead, readFileHead } from './file-head.ts'
+import { parseGtidSet } from './gtid-set.ts'
 import {
   type BinaryLog,
   isPast,
@@ -33,6 +35,28 @@ export interface FolderLogOptions {
 }
 
 const POLL_MS = 500
+/** Of a set of GTIDs in a message. */
+const SHOWN_LENGTH_MAX = 300
+
+class FolderFile implements LogFile {
+  readonly ordinal: number
+  readonly epoch = 1
+  readonly name: string
+  readonly path: string
+  readonly #gtidsBefore: CompactText
+
+  constructor(name: string, path: string, gtidsBefore: CompactText) {
+    this.ordinal = numberOf(name)
+    this.name = name
+    this.path = path
+    this.#gtidsBefore = gtidsBefore
+  }
+
+  /** Made anew each time: to be asked rarely. */
+  get gtidsBefore(): string {
+    return this.#gtidsBefore.toString()
+  }
+}
 
 /** A file that is known: its size when it will not grow any more, else what follows it. */
 interface KnownFile {
@@ -58,7 +82,8 @@ const NOTHING: Shown = { files: [], bytes: new Map(), identity: null, end: null,
  * which sees the folder as it is; whoever waits looks again and again.
  *
  * A file's place in the order is the number in its name. The newest one ends with its last whole
- * transaction, and so does one that its server never closed; what is behind is left out.
+ * transaction, and so does one that its server never closed, if the next one goes on from there;
+ * what is behind is left out.
  */
 export class FolderLog implements BinaryLog {
   readonly #options: FolderLogOptions
@@ -75,9 +100,10 @@ export class FolderLog implements BinaryLog {
   }
 
   /**
-   * Looks at the folder again. Throws ERR_BINLOG_FOLDER where its files are no log,
-   * ERR_BINLOG_ENCRYPTED, ERR_NOT_A_BINLOG and the system's errors; what was known stays then.
-   * ERR_BINLOG_SYNC is thrown from then on.
+   * Looks at the folder again. Throws ERR_BINLOG_FOLDER where its files are no log (to be tried
+   * again where a file ends before the next one goes on: it may be being copied), ERR_BINLOG_GTIDS,
+   * ERR_BINLOG_ENCRYPTED, ERR_NOT_A_BINLOG, ERR_EVENT_CHECKSUM of a head and the system's errors;
+   * what was known stays then. ERR_BINLOG_SYNC is thrown from then on.
    */
   async refresh({ signal }: { readonly signal: AbortSignal }): Promise<void> {
     const release = await this.#turns.take(signal)
@@ -149,15 +175,15 @@ export class FolderLog implements BinaryLog {
       throw this.#refused(`${newest}, the newest of before, is gone`)
     }
     const known: KnownFile[] = []
-    const heads = await this.#heads(found, before)
-    for (const [name, head] of heads) {
+    const heads = [...(await this.#heads(found, before))]
+    for (const [index, [name, head]] of heads.entries()) {
       signal.throwIfAborted()
-      const isLast = known.length === heads.size - 1
+      const next = heads[index + 1]
       const { file } = before.get(name) ?? {
         file: await this.#begin(name, head, known.at(-1), signal),
       }
       const end = before.get(name)?.end ?? null
-      known.push({ file, head, end: await this.#follow(file, head, end, isLast, signal) })
+      known.push({ file, head, end: await this.#follow(file, head, end, next, signal) })
     }
     if (known.length !== this.#known.length || known.at(-1)?.file.name !== newest) {
       const { directory } = this.#options
@@ -214,8 +240,9 @@ export class FolderLog implements BinaryLog {
     signal: AbortSignal,
   ): Promise<LogFile> {
     const path = join(this.#options.directory, name)
-    const gtidsBefore = head.gtidsBefore ?? (await this.#gtidsBehind(previous, signal))
-    return { ordinal: numberOf(name), epoch: 1, name, path, gtidsBefore }
+    const gtidsBefore =
+      head.gtidsBefore ?? new CompactText(await this.#gtidsBehind(previous, signal))
+    return new FolderFile(name, path, gtidsBefore)
   }
 
   /** Where a file does not say what is before it, the file before is read. */
@@ -230,22 +257,35 @@ export class FolderLog implements BinaryLog {
     file: LogFile,
     head: FileHead,
     before: KnownFile['end'] | null,
-    isLast: boolean,
+    next: readonly [name: string, head: FileHead] | undefined,
     signal: AbortSignal,
   ): Promise<KnownFile['end']> {
     if (before !== null && !(before instanceof LogTail)) return before
     const { size } = await this.#disk.stat(file.path)
-    if (before === null && !isLast && (await this.#isClosed(file, size, head))) {
+    if (before === null && next !== undefined && (await this.#isClosed(file, size, head))) {
       return { bytes: size }
     }
     const tail = before ?? this.#tailOf(file, head)
     if (size < tail.seenBytes) throw this.#refused(`${file.name} is shorter than it was`)
     if (size > tail.seenBytes) await tail.follow(signal)
-    if (isLast) return tail
+    if (next === undefined) return tail
     if (tail.stoppedBy !== null) {
       throw this.#refused(`${file.name} is damaged at ${tail.bytes}: ${tail.stoppedBy}`)
     }
+    this.#refuseHole(file, tail, next)
     return { bytes: tail.bytes }
+  }
+
+  /** Of a file that is still being copied the end is not there yet: it must not count as whole. */
+  #refuseHole({ name }: LogFile, tail: LogTail, [next, head]: readonly [string, FileHead]): void {
+    if (head.gtidsBefore === null) return
+    const stated = parseGtidSet(head.flavor, head.gtidsBefore.toString())
+    const missing = stated.missingFrom(tail.gtids)
+    if (missing === '') return
+    const lacks = missing.slice(0, SHOWN_LENGTH_MAX)
+    throw this.#refused(`${next} stands on what ${name} and those before it lack: ${lacks}`, {
+      retryable: true,
+    })
   }
 
   /** Whether its server closed it, so that all of it is whole: then it need not be read. */
@@ -278,13 +318,14 @@ export class FolderLog implements BinaryLog {
     }
   }
 
-  #refused(what: string): LandbridgeError {
+  #refused(what: string, options: { readonly retryable?: boolean } = {}): LandbridgeError {
     const { directory } = this.#options
     return new LandbridgeError('ERR_BINLOG_FOLDER', `${directory} is no binlog to read: ${what}`, {
       remedy:
         'Put all binlog files of one server there, from the oldest one wanted to the newest ' +
         'without a gap; or name their base name where there are others.',
       details: { path: directory },
+      ...options,
     })
   }
 }

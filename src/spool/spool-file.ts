@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { CompactText } from './compact-text.ts'
+import { CompactText } from '../base/compact-text.ts'
 
 const count = z.number().int().nonnegative()
 

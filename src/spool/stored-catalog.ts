@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Flavor } from '../base/flavor.ts'
 import { parseGtidSet } from '../binlog/gtid-set.ts'
 import { RecentSets } from './recent-sets.ts'
 import { SpoolCatalog } from './spool-catalog.ts'
@@ -11,11 +12,12 @@ import {
 } from './spool-file.ts'
 import { readEpochs, readIndex, type SpoolPlace } from './spool-records.ts'
 
-/** A file by its record, which its writer made once all in it was synced. */
-interface RecordedFile {
+/** The newest file that has a record. */
+interface Newest {
   readonly file: SpoolFile
-  readonly epoch: EpochRecord
-  readonly record: FileIndexRecord
+  readonly flavor: Flavor
+  /** Null where the file was known. */
+  readonly record: FileIndexRecord | null
 }
 
 /**
@@ -25,8 +27,11 @@ interface RecordedFile {
  */
 export class StoredCatalog {
   readonly #place: SpoolPlace
-  /** Records of closed files, which do not change any more, by path. */
-  #closed = new Map<string, RecordedFile>()
+  /**
+   * Closed files, which do not change any more, by path. What is held behind each is not kept: of
+   * thousands of files that may be gigabytes.
+   */
+  #closed = new Map<string, SpoolFile>()
 
   constructor(place: SpoolPlace) {
     this.#place = place
@@ -36,42 +41,50 @@ export class StoredCatalog {
   async read(signal: AbortSignal): Promise<SpoolCatalog> {
     const epochs = await readEpochs(this.#place)
     const sets = new RecentSets()
-    const closed = new Map<string, RecordedFile>()
-    let run: RecordedFile[] = []
+    const closed = new Map<string, SpoolFile>()
+    let files: SpoolFile[] = []
     let isUnbroken = true
+    let newest: Newest | null = null
     for (const { record: epoch, names } of epochs) {
       for (const name of names) {
         signal.throwIfAborted()
         const path = join(epochFolder(this.#place.directory, epoch.epoch), name)
-        const known = this.#closed.get(path) ?? (await this.#recorded(epoch, name, path, sets))
-        if (known !== null && !isUnbroken) run = []
-        if (known !== null) run.push(known)
-        isUnbroken = known?.record.closed ?? false
-        if (known?.record.closed) closed.set(path, known)
+        const known = this.#closed.get(path)
+        const record = known === undefined ? await this.#record(epoch, name, sets) : null
+        const file = known ?? (record && fileOfRecord(record, epoch.epoch, path))
+        if (file === null) {
+          isUnbroken = false
+          continue
+        }
+        if (!isUnbroken) files = []
+        files.push(file)
+        isUnbroken = record?.closed ?? true
+        if (isUnbroken) closed.set(path, file)
+        newest = { file, flavor: epoch.source.flavor, record }
       }
     }
-    const newest = run.at(-1)
-    if (newest === undefined) return SpoolCatalog.empty
+    if (newest === null) return SpoolCatalog.empty
+    const { file, flavor, record } = newest
     // It may be taken up again, when nothing came of the file after it.
-    closed.delete(newest.file.path)
+    closed.delete(file.path)
     this.#closed = closed
-    const { flavor } = newest.epoch.source
+    // Nothing came: now its record is asked.
+    if (record === null) return await this.read(signal)
     return SpoolCatalog.of({
-      files: run.map(({ file }) => file),
-      epochs: epochs.map(({ record }) => record).filter(({ epoch }) => epoch <= newest.file.epoch),
-      gtids: parseGtidSet(flavor, newest.record.gtidsAfter),
-      checksum: newest.record.checksum,
+      files,
+      epochs: epochs.map(({ record: epoch }) => epoch).filter(({ epoch }) => epoch <= file.epoch),
+      gtids: parseGtidSet(flavor, record.gtidsAfter),
+      checksum: record.checksum,
     })
   }
 
-  async #recorded(
+  /** Null where there is none that says something. */
+  async #record(
     epoch: EpochRecord,
     name: string,
-    path: string,
     sets: RecentSets,
-  ): Promise<RecordedFile | null> {
+  ): Promise<FileIndexRecord | null> {
     const record = await readIndex({ spool: this.#place, epoch, name, sets })
-    if (record === null || record.bytes === 0) return null
-    return { file: fileOfRecord(record, epoch.epoch, path), epoch, record }
+    return record === null || record.bytes === 0 ? null : record
   }
 }

@@ -8,13 +8,23 @@ import { removedMeanwhile } from '../binlog/removed-file.ts'
  */
 export class StoredReaders {
   readonly #open = new Map<string, Set<StoredReader>>()
+  readonly #opening = new Set<Opening>()
 
-  /** Throws ERR_SPOOL_REMOVED where there is no such file. */
+  /** Throws ERR_SPOOL_REMOVED where there is no such file, or it was removed meanwhile. */
   async open(path: string, disk: Disk): Promise<ReadableFile> {
-    const handle = await disk.open(path, 'r').catch((cause: unknown) => {
-      ignoreMissing(cause)
+    const opening: Opening = { path, isEnded: false }
+    this.#opening.add(opening)
+    const handle = await disk
+      .open(path, 'r')
+      .catch((cause: unknown) => {
+        ignoreMissing(cause)
+        throw removedMeanwhile(path)
+      })
+      .finally(() => this.#opening.delete(opening))
+    if (opening.isEnded) {
+      await handle.close()
       throw removedMeanwhile(path)
-    })
+    }
     const readers = this.#open.get(path) ?? new Set()
     this.#open.set(path, readers)
     const reader = new StoredReader(path, handle, () => {
@@ -25,10 +35,20 @@ export class StoredReaders {
     return reader
   }
 
-  /** Settles when nobody of this process has `path` open any more. */
+  /**
+   * Settles when nobody of this process has `path` open any more. Who is about to open it closes
+   * it at once; that is not waited for.
+   */
   async end(path: string): Promise<void> {
+    for (const opening of this.#opening) if (opening.path === path) opening.isEnded = true
     await Promise.all([...(this.#open.get(path) ?? [])].map((reader) => reader.end()))
   }
+}
+
+interface Opening {
+  readonly path: string
+  /** The file was removed: perhaps after it was opened, of which nothing was heard yet. */
+  isEnded: boolean
 }
 
 class StoredReader implements ReadableFile {

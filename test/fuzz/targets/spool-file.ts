@@ -64,7 +64,7 @@ async function run(input: Buffer, path: string): Promise<void> {
   if ('value' in before && before.value !== null) parseGtidSet(flavor, before.value)
   const head = await attemptAsync(() => readFileHead(path, realDisk))
   if ('value' in head && head.value?.gtidsBefore != null) {
-    parseGtidSet(head.value.flavor, head.value.gtidsBefore)
+    parseGtidSet(head.value.flavor, head.value.gtidsBefore.toString())
   }
   await writeFile(path, content.subarray(0, first.keptBytes))
   const second = await recoverFile(path, flavor, '', start, signal)

@@ -13,11 +13,11 @@ export class BinlogBytes {
   readonly #serverId: number
   size = BINLOG_MAGIC.length
 
-  constructor(options: { readonly serverId?: number } = {}) {
+  constructor(options: { readonly serverId?: number; readonly serverVersion?: string } = {}) {
     this.#serverId = options.serverId ?? 1
     const body = Buffer.alloc(2 + 50 + 4 + 1 + 40 + 1)
     body.writeUInt16LE(4, 0)
-    body.write('9.7.4', 2, 'latin1')
+    body.write(options.serverVersion ?? '9.7.4', 2, 'latin1')
     body.writeUInt32LE(1_700_000_000, 52)
     body.writeUInt8(19, 56)
     body.writeUInt8(1, body.length - 1)

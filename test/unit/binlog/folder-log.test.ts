@@ -1,9 +1,9 @@
 import { appendFile, mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { crc32 } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../../src/base/clock.ts'
 import { type Disk, realDisk } from '../../../src/base/disk.ts'
+import { EventType } from '../../../src/binlog/event-type.ts'
 import { FolderLog, type FolderLogOptions } from '../../../src/binlog/folder-log.ts'
 import type { LogFile } from '../../../src/binlog/log.ts'
 import { recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
@@ -12,6 +12,8 @@ import { recordedLineage } from '../../helpers/spool/recorded-lineage.ts'
 import { epochSource, temporaryFolder } from '../../helpers/spool/spool-fixture.ts'
 
 const UUID = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
+/** The version says which flavor a file is of. */
+const MARIADB = '10.11.19-MariaDB-log'
 const { signal } = new AbortController()
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
@@ -80,6 +82,19 @@ describe.each(['mysql', 'mariadb'] as const)('files of %s', (flavor) => {
     }
   })
 
+  test('go on behind one that its server never closed, if nothing else is missing', async () => {
+    const [open] = recordedLineage(flavor).files
+    const boundaries = open?.boundaries.filter(({ offset }) => offset < first.length) ?? []
+    const [short, whole] = boundaries.slice(-2).map(({ offset }) => offset)
+    await put('binlog.000002', second)
+    await put('binlog.000001', first.subarray(0, whole))
+    const log = await look()
+    expect(log.readableBytes(log.files()[0] as LogFile)).toBe(whole)
+    expect(log.gtids()).toBe(recordedFacts(flavor).end)
+    await put('binlog.000001', first.subarray(0, short))
+    await expect(look()).rejects.toMatchObject({ code: 'ERR_BINLOG_FOLDER', retryable: true })
+  })
+
   test('are followed while they grow', async () => {
     await put('binlog.000001', first.subarray(0, first.length - 5))
     const log = await look()
@@ -124,6 +139,44 @@ describe('a folder', () => {
     expect([log.purgedGtids(), log.gtids()]).toEqual([`${UUID}:1-2`, `${UUID}:1-6`])
   })
 
+  test.each([3_000, 5_000, 50_000])('stands on a MySQL set of %i intervals', async (intervals) => {
+    const numbers = Array.from({ length: intervals }, (_, index) => 2 * index + 1)
+    const before = `${UUID}:${numbers.join(':')}`
+    const file = new BinlogBytes().previousGtids(before).mysqlTransaction(UUID, 1_000_000)
+    await put('binlog.000007', file.rotate('binlog.000008').take())
+    const after = `${before}:1000000`
+    const newest = new BinlogBytes().previousGtids(after).mysqlTransaction(UUID, 1_000_001)
+    await put('binlog.000008', newest.take())
+    const log = await look()
+    expect(log.purgedGtids()).toBe(before)
+    expect(log.files()[1]?.gtidsBefore).toBe(after)
+    expect(log.gtids()).toBe(`${after}-1000001`)
+  })
+
+  test.each([3_000, 5_000, 50_000])('stands on %i domains of MariaDB', async (domains) => {
+    const list = Array.from({ length: domains }, (_, domainId) => {
+      return { domainId, serverId: 1, sequence: 5n }
+    })
+    const bytes = new BinlogBytes({ serverVersion: MARIADB }).gtidList(...list)
+    bytes.mariadbTransaction({ domainId: 0, serverId: 1, sequence: 6n })
+    await put('binlog.000007', bytes.take())
+    const log = await look()
+    const after = list.slice(1).map(({ domainId }) => `${domainId}-1-5`)
+    expect(log.purgedGtids()).toBe(['0-1-5', ...after].join())
+    expect(log.gtids()).toBe(['0-1-6', ...after].join())
+  })
+
+  test('is about to begin while not all of a long list is there', async () => {
+    const numbers = Array.from({ length: 20_000 }, (_, index) => 2 * index + 1)
+    const head = new BinlogBytes().previousGtids(`${UUID}:${numbers.join(':')}`).take()
+    await put('binlog.000007', head.subarray(0, head.length - 1))
+    const log = await look()
+    expect(log.end()).toBeNull()
+    await put('binlog.000007', head)
+    await log.refresh({ signal })
+    expect(log.end()?.offset).toBe(head.length)
+  })
+
   test('loses files at its beginning, and reading one of them says so', async () => {
     await put('binlog.000001', mysqlFile(1, 2).rotate('binlog.000002').take())
     await put('binlog.000002', mysqlFile(3, 4).take())
@@ -144,6 +197,30 @@ describe('a folder', () => {
     const log = await look()
     expect(log.readableBytes(log.files()[0] as LogFile)).toBe(whole.length)
     expect(log.gtids()).toBe(`${UUID}:1-3`)
+  })
+
+  test('waits for the rest of a file that is being copied when the next one is there', async () => {
+    const short = mysqlFile(1, 1).take()
+    const whole = mysqlFile(1, 3).take()
+    await put('binlog.000001', short)
+    const log = await look()
+    await put('binlog.000002', mysqlFile(4, 4).take())
+    const wanted = {
+      code: 'ERR_BINLOG_FOLDER',
+      retryable: true,
+      message: expect.stringContaining(
+        `binlog.000002 stands on what binlog.000001 and those before it lack: ${UUID}:2-3`,
+      ),
+    }
+    await expect(log.refresh({ signal })).rejects.toMatchObject(wanted)
+    await expect(look()).rejects.toMatchObject(wanted)
+    expect([log.end(), log.gtids()]).toEqual([{ ordinal: 1, offset: short.length }, `${UUID}:1`])
+    await put('binlog.000001', whole)
+    await log.refresh({ signal })
+    for (const seen of [log, await look()]) {
+      expect(seen.readableBytes(seen.files()[0] as LogFile)).toBe(whole.length)
+      expect(seen.gtids()).toBe(`${UUID}:1-4`)
+    }
   })
 
   test('reads a file of before only where that does not say that it is closed', async () => {
@@ -186,13 +263,8 @@ describe('a folder', () => {
       },
     }
     const gtid = { domainId: 0, serverId: 1, sequence: 7n }
-    const bytes = new BinlogBytes().gtidList(gtid)
-    bytes.mariadbTransaction({ ...gtid, sequence: 8n }, 12 * 1024 * 1024)
-    const content = bytes.take()
-    // The version says which flavor it is.
-    content.write('10.11.19-MariaDB-log', 4 + 19 + 2, 'latin1')
-    const head = 4 + content.readUInt32LE(4 + 9)
-    content.writeUInt32LE(crc32(content.subarray(4, head - 4)), head - 4)
+    const bytes = new BinlogBytes({ serverVersion: MARIADB }).gtidList(gtid)
+    const content = bytes.mariadbTransaction({ ...gtid, sequence: 8n }, 12 * 1024 * 1024).take()
     await put('binlog.000001', content)
     const log = await look({ disk })
     expect([log.gtids(), log.end()?.offset]).toEqual(['0-1-8', content.length])
@@ -269,6 +341,20 @@ describe('is refused, with a remedy:', () => {
     const start = new BinlogBytes().event(164, Buffer.alloc(17, 1)).take().subarray(-40)
     await put('binlog.000001', Buffer.concat([description, start, Buffer.alloc(500, 0x5a)]))
     await refusal('ERR_BINLOG_ENCRYPTED', /encrypted/)
+  })
+
+  test('a list of GTIDs that is too long to be read', async () => {
+    const list = Buffer.alloc(16 * 1024 * 1024)
+    await put('binlog.000001', new BinlogBytes().event(EventType.MysqlPreviousGtids, list).take())
+    await refusal('ERR_BINLOG_GTIDS', /binlog\.000001 begins with a list of GTIDs of 167\d+ bytes/)
+  })
+
+  test('a long list of GTIDs that is damaged', async () => {
+    const numbers = Array.from({ length: 20_000 }, (_, index) => 2 * index + 1)
+    const bytes = new BinlogBytes().previousGtids(`${UUID}:${numbers.join(':')}`).take()
+    bytes.writeUInt8(bytes.readUInt8(200_000) ^ 1, 200_000)
+    await put('binlog.000001', bytes)
+    await expect(look()).rejects.toMatchObject({ code: 'ERR_EVENT_CHECKSUM' })
   })
 
   test('another kind of file', async () => {

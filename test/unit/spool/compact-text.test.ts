@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
-import { CompactText } from '../../../src/spool/compact-text.ts'
+import { CompactText } from '../../../src/base/compact-text.ts'
 import { SpoolFile } from '../../../src/spool/spool-file.ts'
 
 test.each([0, 1, 4_095, 4_096, 200_000])(

@@ -7,6 +7,7 @@ import { recoverFile } from '../../../src/binlog/file-recovery.ts'
 import { SpoolStore } from '../../../src/spool/spool-store.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { eventsOf, fixtureBytes, recordedFacts, recordedFile } from '../../helpers/fixtures.ts'
+import { BinlogBytes } from '../../helpers/source/binlog-bytes.ts'
 import { type Boundary, boundariesOf } from '../../helpers/source/transaction-boundaries.ts'
 import {
   epochBeginning,
@@ -17,6 +18,7 @@ import {
   temporaryFolder,
 } from '../../helpers/spool/spool-fixture.ts'
 
+const SOURCE = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
 const FLAVORS = ['mysql', 'mariadb'] as const
 const never = new AbortController().signal
 
@@ -181,6 +183,36 @@ describe.each(FLAVORS)('a spool of %s that is opened again', (flavor) => {
     expect(first?.gtidsBefore).not.toBe('')
     expect(spool.purgedGtids()).toBe(first?.gtidsBefore)
     expect(spool.gtids()).toBe(facts.end)
+    await store.close()
+  })
+
+  test('asks it also where that is a long list', async () => {
+    await using folder = await temporaryFolder()
+    const list = Array.from({ length: 5_000 }, (_, index) => {
+      return { domainId: index + 1, serverId: 1, sequence: 5n }
+    })
+    const numbers = list.map((_, index) => 2 * index + 1)
+    const before = {
+      mysql: `${SOURCE}:${numbers.join(':')}`,
+      mariadb: list.map(({ domainId }) => `${domainId}-1-5`).join(),
+    }[flavor]
+    const gtid = { domainId: 6_000, serverId: 1, sequence: 6n }
+    const file = new BinlogBytes()
+    if (flavor === 'mysql') file.previousGtids(before).mysqlTransaction(SOURCE, 1_000_000)
+    else file.gtidList(...list).mariadbTransaction(gtid)
+    {
+      await using fixture = await SpoolFixture.open(folder.path)
+      await fixture.writer.rewind()
+      await fixture.store.beginEpoch(epochBeginning(epochSource(flavor), 'first start'))
+      fixture.writer.beginFile('binlog.000007', 0)
+      await fixture.write(0, file.take())
+    }
+    await rm(join(folder.path, '000001', 'index'), { recursive: true })
+    await mkdir(join(folder.path, '000001', 'index'))
+    const store = await loaded(folder.path)
+    expect(store.spool.purgedGtids()).toBe(before)
+    const last = { mysql: ':1000000', mariadb: ',6000-1-6' }[flavor]
+    expect(store.spool.gtids()).toBe(before + last)
     await store.close()
   })
 

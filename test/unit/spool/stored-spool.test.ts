@@ -132,6 +132,26 @@ describe.each(FLAVORS)('a spool of %s that another process writes', (flavor) => 
     expect(reader.purgedGtids()).not.toBe('')
   })
 
+  test('ends behind the file before when nothing came of the newest one', async () => {
+    await using folder = await temporaryFolder()
+    {
+      await using fixture = await begun(folder.path, flavor)
+      await fixture.write(0, first)
+      fixture.writer.beginFile('binlog.000002', 0)
+      await fixture.write(0, second)
+      await fixture.writer.close()
+    }
+    const reader = await seen(folder.path)
+    const before = reader.files()[1]?.gtidsBefore
+    expect(reader.end()).toEqual({ ordinal: 2, offset: second.length })
+    await rm(join(folder.path, '000001', 'binlog.000002'))
+    for (const again of [reader, reader, await seen(folder.path)]) {
+      await again.refresh({ signal })
+      expect(again.end()).toEqual({ ordinal: 1, offset: first.length })
+      expect(again.gtids()).toBe(before)
+    }
+  })
+
   test('loses what retention removes there', async () => {
     await using folder = await temporaryFolder()
     const retention = { ageMsMax: null, bytesMax: 1, hardLimit: false }

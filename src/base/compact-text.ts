@@ -5,7 +5,7 @@ const COMPRESS_LENGTH_MIN = 4 * 1024
 const OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 
 /**
- * A text that is kept for long and rarely read. A spool has one for each of thousands of files:
+ * A text that is kept for long and rarely read. A log has one for each of thousands of files:
  * what was held before it. With a set of GTIDs of many parts each would be hundreds of kilobytes,
  * and such sets compress to a tenth.
  */
