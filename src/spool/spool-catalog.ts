@@ -81,7 +81,9 @@ export class SpoolCatalog {
     this.#lineage = lineage
   }
 
-  static readonly empty = new SpoolCatalog(NOTHING, null)
+  static empty(): SpoolCatalog {
+    return new SpoolCatalog(NOTHING, null)
+  }
 
   /** As it was found on the disk. */
   static of(found: Pick<CatalogState, 'files' | 'epochs' | 'gtids' | 'checksum'>): SpoolCatalog {

@@ -69,7 +69,7 @@ export class SpoolStore {
     this.fence = options.fence ?? new FolderFence(directory, disk)
     this.disk = new FencedDisk(disk, this.fence)
     this.#options = options
-    this.#shown = { now: SpoolCatalog.empty, replaced: new Condition() }
+    this.#shown = { now: SpoolCatalog.empty(), replaced: new Condition() }
     this.#tolerate = tolerating(log)
     this.#records = new IndexRecords(this)
     const claims = this.#createClaims()

@@ -63,7 +63,7 @@ export class StoredCatalog {
         newest = { file, flavor: epoch.source.flavor, record }
       }
     }
-    if (newest === null) return SpoolCatalog.empty
+    if (newest === null) return SpoolCatalog.empty()
     const { file, flavor, record } = newest
     // It may be taken up again, when nothing came of the file after it.
     closed.delete(file.path)

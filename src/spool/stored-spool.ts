@@ -32,7 +32,7 @@ export class StoredSpool extends SpoolReader {
 
   constructor(options: StoredSpoolOptions) {
     const { directory, disk = realDisk } = options
-    const shown = { now: SpoolCatalog.empty, replaced: new Condition() }
+    const shown = { now: SpoolCatalog.empty(), replaced: new Condition() }
     super(directory, disk, shown)
     this.#options = options
     this.#shown = shown

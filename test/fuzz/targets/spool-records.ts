@@ -125,7 +125,7 @@ class RecordFolder {
     }
     const path = join(folder, 'replicas.json')
     const claims = new SpoolClaims({
-      catalog: () => SpoolCatalog.empty,
+      catalog: () => SpoolCatalog.empty(),
       path,
       clock: new FakeClock(),
       disk: realDisk,

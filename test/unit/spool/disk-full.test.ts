@@ -217,7 +217,7 @@ describe('what a full disk left behind', () => {
     const path = join(folder.path, 'later', 'replicas.json')
     const clock = new FakeClock()
     const claims = new SpoolClaims({
-      catalog: () => SpoolCatalog.empty,
+      catalog: () => SpoolCatalog.empty(),
       path,
       clock,
       disk,

@@ -53,7 +53,7 @@ function shown(catalog: SpoolCatalog): unknown {
 
 test('a catalog is the same for ever, whatever is made of it', () => {
   const moments: [SpoolCatalog, unknown][] = []
-  let catalog = SpoolCatalog.empty
+  let catalog = SpoolCatalog.empty()
   const step = (change: (now: SpoolCatalog) => SpoolCatalog): void => {
     catalog = change(catalog)
     moments.push([catalog, shown(catalog)])
