@@ -22,6 +22,13 @@ export interface ReadableFile {
   close(): Promise<void>
 }
 
+/** `length` bytes of `file` from `offset` on; fewer where it ends. */
+export async function readAt(file: ReadableFile, offset: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(length)
+  const { bytesRead } = await file.read(bytes, 0, length, offset)
+  return bytes.subarray(0, bytesRead)
+}
+
 export interface DiskFile extends ReadableFile {
   /** May take a part only. */
   writev(buffers: readonly Buffer[], position: number): Promise<{ readonly bytesWritten: number }>

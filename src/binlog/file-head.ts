@@ -1,6 +1,6 @@
 import { CompactText } from '../base/compact-text.ts'
 import { ByteReader } from '../base/cursor.ts'
-import type { Disk, DiskFile, ReadableFile } from '../base/disk.ts'
+import { type Disk, type DiskFile, readAt } from '../base/disk.ts'
 import { isLandbridgeError, LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
 import { EventFramer, type EventHeader, type EventVisitor } from './event-framer.ts'
@@ -114,13 +114,6 @@ async function readGtids(
   }
   const body = event.subarray(EVENT_HEADER_BYTES, end)
   return flavor === 'mysql' ? decodeMysqlGtidSet(body).toString() : gtidList(body)
-}
-
-/** Fewer bytes where the file ends. */
-async function readAt(file: ReadableFile, offset: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.alloc(length)
-  const { bytesRead } = await file.read(bytes, 0, length, offset)
-  return bytes.subarray(0, bytesRead)
 }
 
 /** To take it for none would serve a replica across what is missing. */

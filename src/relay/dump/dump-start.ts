@@ -1,4 +1,4 @@
-import type { ReadableFile } from '../../base/disk.ts'
+import { readAt } from '../../base/disk.ts'
 import { LandbridgeError } from '../../base/errors.ts'
 import {
   BINLOG_MAGIC,
@@ -242,12 +242,6 @@ async function readGtidList(store: ServedLog, file: LogFile): Promise<MariadbGti
   } finally {
     await handle.close()
   }
-}
-
-async function readAt(handle: ReadableFile, offset: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.alloc(length)
-  const { bytesRead } = await handle.read(bytes, 0, length, offset)
-  return bytes.subarray(0, bytesRead)
 }
 
 function decodeGtidList(event: Buffer): MariadbGtid[] {
