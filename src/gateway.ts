@@ -49,7 +49,7 @@ export async function createGateway(
   // 2. The streams: for each the half that its term asks for, sending or receiving.
   const streams = await Streams.load(config, {
     endSessions: (reason) => links.endSessions(reason),
-    clockOffsetMs: (site) => links.clockOffsetMs(site),
+    clockOf: (site) => links.clockOf(site),
     doubts: () => links.doubts(),
     clock,
     log,

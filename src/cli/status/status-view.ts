@@ -2,6 +2,8 @@ import { hanging } from '../../base/plain-text.ts'
 import { agoText, bytesText, durationText, plural } from '../../base/quantity-text.ts'
 import { mainLinks } from '../../status/links.ts'
 import type {
+  DelayWindow,
+  ExposureStatus,
   GatewayStatus,
   LagStatus,
   LinkStatus,
@@ -42,9 +44,10 @@ export function renderStatusLine(status: GatewayStatus): string {
   for (const { peer, state } of main) {
     parts.push(main.length === 1 ? `link ${state}` : `link to ${peer} ${state}`)
   }
-  for (const { name, state, receiveLag, replicas } of status.streams) {
+  for (const { name, state, receiveLag, exposure, replicas } of status.streams) {
     parts.push(`${name} ${state}`)
     if (receiveLag !== null) parts.push(`lag ${lagText(receiveLag)}`)
+    if (exposure !== null) parts.push(`exposed ${exposedText(exposure)}`)
     for (const { serverId, applyLag } of replicas) {
       parts.push(`replica ${serverId} ${applyLag === null ? '-' : lagText(applyLag)}`)
     }
@@ -169,7 +172,7 @@ function streamBlock(stream: StreamStatus, paint: Paint): string {
     ['source position', positionText(source.position)],
   ]
   if (spool !== null) rows.push(['synced position', positionText(spool.synced)])
-  rows.push(...lagRows('lag', stream.receiveLag))
+  rows.push(...exposureRows(stream), ...lagRows('lag', stream.receiveLag))
   const bytes = bytesText(stream.bytesReceived)
   // Production reads bytes and passes them on: transactions are counted where they are synced.
   if (spool === null) rows.push(['read', bytes])
@@ -224,19 +227,46 @@ function delayRows({ delaySeconds, remainingDelaySeconds: left }: ReplicaStatus)
 
 function lagRows(label: string, lag: LagStatus | null): Row[] {
   if (lag === null) return []
-  const proof = lag.provenAgoMs === null ? '' : `, confirmed ${agoText(lag.provenAgoMs)}`
-  const rows: Row[] = [[label, `${lagText(lag)}${proof}`]]
-  if (lag.recent !== null) {
-    const { p50Ms, p99Ms, maxMs } = lag.recent
-    const [p50, p99, max] = [p50Ms, p99Ms, maxMs].map(durationText)
-    rows.push(['delay', `p50 ${p50}, p99 ${p99}, max ${max}`])
-  }
-  return rows
+  const proof = lag.provenAgoMs === null ? '' : `, asked ${agoText(lag.provenAgoMs)}`
+  const left = lag.catchUpMs === null ? '' : `, caught up in ${durationText(lag.catchUpMs)}`
+  return [
+    [label, `${lagText(lag)}${proof}${left}`],
+    ...delayRow('last minute', lag.windows.minute),
+    ...delayRow('15 minutes', lag.windows.quarterHour),
+    ...delayRow('24 hours', lag.windows.day),
+  ]
+}
+
+function delayRow(label: string, delay: DelayWindow | null): Row[] {
+  if (delay === null) return []
+  const { p50Ms, p95Ms, p99Ms, maxMs } = delay
+  const [p50, p95, p99, max] = [p50Ms, p95Ms, p99Ms, maxMs].map(durationText)
+  return [[`  ${label}`, `p50 ${p50}, p95 ${p95}, p99 ${p99}, max ${max}`]]
+}
+
+function exposureRows({ exposure, objective }: StreamStatus): Row[] {
+  if (exposure === null) return []
+  const { atLeast, atMost, isIdle } = exposure
+  const least = [plural(atLeast.transactions, 'transaction'), bytesText(atLeast.bytes)].join(', ')
+  const most = [durationText(atMost.ms), plural(atMost.transactions, 'transaction')].join(', ')
+  const rows: Row[] = [
+    ['exposed', isIdle ? 'nothing: the source is idle' : `at most ${most}`],
+    ['known missing', least],
+  ]
+  if (objective.maxMs === null) return rows
+  const states = [objective.exposure?.state ?? '-', objective.apply?.state ?? '-']
+  const text = `${durationText(objective.maxMs)}: exposure ${states[0]}, apply ${states[1]}`
+  return [...rows, ['objective', text]]
 }
 
 function lagText({ ms, transactions, bytes }: LagStatus): string {
   if (ms === null) return 'unknown'
   return [durationText(ms), plural(transactions, 'transaction'), bytesText(bytes)].join(', ')
+}
+
+function exposedText({ isIdle, atMost: { ms, transactions } }: ExposureStatus): string {
+  if (isIdle) return 'nothing'
+  return `at most ${durationText(ms)}, ${plural(transactions, 'transaction')}`
 }
 
 function sourceText({ source }: StreamStatus): string {

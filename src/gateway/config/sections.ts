@@ -4,6 +4,7 @@ import { identitySection } from '../../keys/identity-section.ts'
 import { linkSection } from '../../link/link-section.ts'
 import { logSection } from '../../observe/log-section.ts'
 import { metricsSection } from '../../observe/metrics-section.ts'
+import { lagSection } from '../../progress/lag-section.ts'
 import { throttleSection } from '../../progress/throttle-section.ts'
 import { relaySection } from '../../relay/relay-section.ts'
 import { spoolSection } from '../../spool/spool-section.ts'
@@ -26,6 +27,7 @@ export const SECTIONS = {
 export const STREAM_SECTIONS = {
   database: databaseSection,
   throttle: throttleSection,
+  lag: lagSection,
   spool: spoolSection,
   relay: relaySection,
 } as const
