@@ -22,7 +22,7 @@ export interface LagMeterOptions {
   >
   /** That of the gateway at the origin, as the link knows it now. */
   readonly originClock: () => ClockReading | null
-  /** When the first transaction that came and is not synced was committed, by the source's clock. */
+  /** When the first that came and is not synced was committed, by the source's clock. */
   readonly arrivingMs: () => number | null
   readonly clock: Clock
   readonly log: Log
@@ -45,6 +45,7 @@ export class LagMeter {
   readonly #apply: ApplyLag
   readonly #lastProof: LastProof
   readonly #syncedBytes = new TimeSlots(RATE_SLOTS.ms, RATE_SLOTS.kept)
+  readonly #syncedTransactions = new TimeSlots(RATE_SLOTS.ms, RATE_SLOTS.kept)
   #transactions = 0
   #bytesTotal = 0
   /** First epoch of the lineage that lag is measured in; 0 for the only one. */
@@ -98,10 +99,11 @@ export class LagMeter {
 
   rates(): StreamRates {
     const spanMs = RATE_SLOTS.ms * (RATE_SLOTS.kept - 1)
-    const bytes = this.#syncedBytes.sumSince(this.#options.clock.monotonicMs() - spanMs)
+    const sinceMs = this.#options.clock.monotonicMs() - spanMs
+    const perSecond = (slots: TimeSlots) => slots.sumSince(sinceMs) / (spanMs / 1000)
     return {
-      transactionsPerSecond: this.#receive.perSecond,
-      bytesPerSecond: bytes / (spanMs / 1000),
+      transactionsPerSecond: perSecond(this.#syncedTransactions),
+      bytesPerSecond: perSecond(this.#syncedBytes),
     }
   }
 
@@ -172,7 +174,9 @@ export class LagMeter {
     this.#receive.transactions(commitMs)
     this.#transactions += commitMs.length
     this.#bytesTotal += bytes
-    this.#syncedBytes.add(this.#options.clock.monotonicMs(), bytes)
+    const nowMs = this.#options.clock.monotonicMs()
+    this.#syncedBytes.add(nowMs, bytes)
+    this.#syncedTransactions.add(nowMs, commitMs.length)
     this.#followLineage()
     this.#measure()
   }

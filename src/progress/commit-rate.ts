@@ -7,14 +7,14 @@ const RESOLUTIONS = [
   { slotMs: 1_000, slots: 900 },
   { slotMs: 60_000, slots: 1_440 },
 ] as const
-const RECENT_MS = 10_000
 
 /**
  * How densely the source commits: transactions in slots of a tenth of a second (the last minute),
  * a second (the last quarter of an hour) and a minute (the last day), each by its time of commit.
  *
  * Any span of time is covered by one slot more than fit into it, and no slot held more than the
- * fullest. So `atMost` is a bound for a source that goes on as it did, in bursts as well.
+ * fullest. So `atMost` is a bound for a source that goes on as it did, in bursts as well. Slots that
+ * are longer than it has been busy say too little, and do not count: see `TimeSlots.isSettled`.
  */
 export class CommitRate {
   readonly #clock: Clock
@@ -32,24 +32,24 @@ export class CommitRate {
   /** What was known before this start: so many in the densest second of the last minutes. */
   restore(perSecondMax: number): void {
     const nowMs = this.#clock.monotonicMs()
-    for (const slots of this.#slots.slice(1)) slots.add(nowMs, perSecondMax)
+    for (const agoMs of [0, 1_000, 2_000]) this.#slots[1]?.add(nowMs - agoMs, perSecondMax)
   }
 
-  /** Transactions that a span of so long held at most, as far as measured; null: nothing was. */
-  atMost(spanMs: number): number | null {
+  /**
+   * Transactions that a span of so long held at most, as far as measured; null: nothing was.
+   * `knownToMs`: up to then all commits are among those that were added.
+   */
+  atMost(spanMs: number, knownToMs: number): number | null {
     const nowMs = this.#clock.monotonicMs()
-    const bounds = this.#slots.flatMap((slots) => slots.atMost(spanMs, nowMs) ?? [])
+    const known = this.#slots.filter((slots) => slots.peak(nowMs) > 0)
+    const settled = known.filter((slots) => slots.isSettled(knownToMs))
+    const counting = settled.length > 0 ? settled : known.slice(0, 1)
+    const bounds = counting.map((slots) => slots.atMost(spanMs, nowMs))
     return bounds.length === 0 ? null : Math.min(...bounds)
   }
 
   /** In the densest second of the last quarter of an hour; null: there was none. */
   perSecondMax(): number | null {
     return this.#slots[1]?.peak(this.#clock.monotonicMs()) || null
-  }
-
-  /** Mean of the last ten seconds. */
-  perSecond(): number {
-    const nowMs = this.#clock.monotonicMs()
-    return (this.#slots[0]?.sumSince(nowMs - RECENT_MS) ?? 0) / (RECENT_MS / 1000)
   }
 }

@@ -1,5 +1,4 @@
 import type { ExposureStatus } from '../status/status.ts'
-import type { CommitRate } from './commit-rate.ts'
 
 /** What is measured; ages are milliseconds. */
 export interface KnownExposure {
@@ -15,7 +14,8 @@ export interface KnownExposure {
   readonly provenAgoMs: number
   /** So long nothing was committed, as far as known; 0 while something is missing. */
   readonly quietMs: number
-  readonly rate: Pick<CommitRate, 'atMost'>
+  /** Transactions in a span of so long, at the densest that was measured; null: not known. */
+  readonly committedIn: (spanMs: number) => number | null
 }
 
 /** A source is asked once a second. */
@@ -49,14 +49,10 @@ export function exposureOf(known: KnownExposure | null, isWatched: boolean): Exp
  * Two bounds, of which the smaller counts: all that was committed since everything was held; and
  * what the source is known to have more, with all that it committed since it said so.
  */
-function transactionsAtMost({
-  missing,
-  heldAgoMs,
-  provenAgoMs,
-  rate,
-}: KnownExposure): number | null {
-  const since = heldAgoMs === null ? null : rate.atMost(heldAgoMs)
-  const more = rate.atMost(provenAgoMs)
+function transactionsAtMost(exposure: KnownExposure): number | null {
+  const { missing, heldAgoMs, provenAgoMs, committedIn } = exposure
+  const since = heldAgoMs === null ? null : committedIn(heldAgoMs)
+  const more = committedIn(provenAgoMs)
   const known = missing.transactions === null || more === null ? null : missing.transactions + more
   const bounds = [since, known].filter((bound) => bound !== null)
   return bounds.length === 0 ? null : Math.max(missing.transactions ?? 0, Math.min(...bounds))

@@ -19,7 +19,7 @@ export interface ReceiveLagOptions {
   readonly clock: Clock
   /** Samples remembered while they are not yet synced. */
   readonly samplesMax?: number
-  /** When the first transaction that came and is not synced was committed, by the source's clock. */
+  /** When the first that came and is not synced was committed, by the source's clock. */
   readonly arrivingMs?: () => number | null
 }
 
@@ -225,13 +225,8 @@ export class ReceiveLag {
       heldAgoMs: isHeldUntil ? Math.max(0, nowMs - this.#heldUntilMs) : null,
       provenAgoMs,
       quietMs: isAllHeld ? nowMs - this.#movedMs : 0,
-      rate: this.#rate,
+      committedIn: (spanMs) => this.#rate.atMost(spanMs, this.#heldUntilMs),
     }
-  }
-
-  /** Transactions a second, in the last ten. */
-  get perSecond(): number {
-    return this.#rate.perSecond()
   }
 
   /** Without what no dump will bring: after a restart that is not known any more. */
@@ -294,13 +289,12 @@ export class ReceiveLag {
     if (arrivedMs !== null) return { ms: nowMs - arrivedMs, uncertaintyMs: clockMs + coarseMs }
     const oldest = this.#missing.oldest
     if (oldest === undefined) return { ms: 0, uncertaintyMs: clockMs }
-    const earliestMs = Math.max(this.#lastCommitMs, this.#allHeldMs)
+    const earliestMs = Math.max(this.#lastCommitMs, this.#allHeldMs, this.#heldUntilMs)
     if (!Number.isFinite(earliestMs)) {
       return { ms: nowMs - oldest.bornMs, uncertaintyMs: clockMs }
     }
-    // Nothing of it has come. A source that is busy committed it soon after the one before.
-    const gapMs = 1000 / this.#rate.perSecond()
-    const commitAtMs = Math.min(oldest.bornMs, earliestMs + gapMs)
+    // Nothing of it has come: a lag is rather claimed too large.
+    const commitAtMs = Math.min(oldest.bornMs, earliestMs)
     const uncertaintyMs = clockMs + Math.max(0, oldest.bornMs - earliestMs)
     return { ms: Math.max(0, nowMs - commitAtMs), uncertaintyMs }
   }

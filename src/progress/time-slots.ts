@@ -21,10 +21,19 @@ export class TimeSlots {
     this.#counts[place] = before + count
   }
 
-  /** What any span of so long held at most: null while nothing is kept. */
-  atMost(spanMs: number, nowMs: number): number | null {
-    const peak = this.peak(nowMs)
-    return peak === 0 ? null : (Math.ceil(spanMs / this.#slotMs) + 1) * peak
+  /** What any span of so long held at most. */
+  atMost(spanMs: number, nowMs: number): number {
+    return (Math.ceil(spanMs / this.#slotMs) + 1) * this.peak(nowMs)
+  }
+
+  /**
+   * False when something began less than a whole slot before `atMs`: the fullest slot may be one
+   * that is half empty, and what is coming is not known by it.
+   */
+  isSettled(atMs: number): boolean {
+    const newest = Math.floor(atMs / this.#slotMs)
+    const isBusy = this.#countOf(newest) > 0 || this.#countOf(newest - 1) > 0
+    return !isBusy || this.#countOf(newest - 2) > 0
   }
 
   /** Of the slots that began later. */
@@ -34,6 +43,11 @@ export class TimeSlots {
       (sum, count, place) => ((this.#numbers[place] ?? 0) > oldest ? sum + count : sum),
       0,
     )
+  }
+
+  #countOf(number: number): number {
+    const place = mod(number, this.#counts.length)
+    return this.#numbers[place] === number ? (this.#counts[place] ?? 0) : 0
   }
 
   /** The fullest. */

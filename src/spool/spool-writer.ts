@@ -87,7 +87,7 @@ export class SpoolWriter {
     return this.#queue.bytes
   }
 
-  /** When the first transaction that came and is not synced was committed, by its source's clock. */
+  /** When the first that came and is not synced was committed, by its source's clock. */
   get arrivingMs(): number | null {
     return this.#syncs.firstCommitMs ?? this.#queue.firstCommitMs ?? this.#intake.openMs
   }

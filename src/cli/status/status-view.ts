@@ -2,7 +2,6 @@ import { hanging } from '../../base/plain-text.ts'
 import { agoText, bytesText, durationText, plural } from '../../base/quantity-text.ts'
 import { mainLinks } from '../../status/links.ts'
 import type {
-  DelayWindow,
   ExposureStatus,
   GatewayStatus,
   LagStatus,
@@ -19,7 +18,7 @@ import type { Paint } from '../terminal/paint.ts'
 
 type Row = readonly [label: string, value: string]
 
-const LABEL_COLUMNS = 18
+const LABEL_COLUMNS = 20
 
 /** The whole status for people: the answers first, then each station, then what is wrong. */
 export function renderStatus(status: GatewayStatus, paint: Paint): string {
@@ -229,19 +228,12 @@ function lagRows(label: string, lag: LagStatus | null): Row[] {
   if (lag === null) return []
   const proof = lag.provenAgoMs === null ? '' : `, asked ${agoText(lag.provenAgoMs)}`
   const left = lag.catchUpMs === null ? '' : `, caught up in ${durationText(lag.catchUpMs)}`
-  return [
-    [label, `${lagText(lag)}${proof}${left}`],
-    ...delayRow('last minute', lag.windows.minute),
-    ...delayRow('15 minutes', lag.windows.quarterHour),
-    ...delayRow('24 hours', lag.windows.day),
-  ]
-}
-
-function delayRow(label: string, delay: DelayWindow | null): Row[] {
-  if (delay === null) return []
+  const rows: Row[] = [[label, `${lagText(lag)}${proof}${left}`]]
+  const delay = lag.windows.minute
+  if (delay === null) return rows
   const { p50Ms, p95Ms, p99Ms, maxMs } = delay
   const [p50, p95, p99, max] = [p50Ms, p95Ms, p99Ms, maxMs].map(durationText)
-  return [[`  ${label}`, `p50 ${p50}, p95 ${p95}, p99 ${p99}, max ${max}`]]
+  return [...rows, ['delay, last minute', `p50 ${p50}, p95 ${p95}, p99 ${p99}, max ${max}`]]
 }
 
 function exposureRows({ exposure, objective }: StreamStatus): Row[] {
@@ -249,9 +241,9 @@ function exposureRows({ exposure, objective }: StreamStatus): Row[] {
   const { atLeast, atMost, isIdle } = exposure
   const least = [plural(atLeast.transactions, 'transaction'), bytesText(atLeast.bytes)].join(', ')
   const most = [durationText(atMost.ms), plural(atMost.transactions, 'transaction')].join(', ')
+  const known = atLeast.transactions === 0 ? '' : `; for sure ${least}`
   const rows: Row[] = [
-    ['exposed', isIdle ? 'nothing: the source is idle' : `at most ${most}`],
-    ['known missing', least],
+    ['exposed', isIdle ? 'nothing: the source is idle' : `at most ${most}${known}`],
   ]
   if (objective.maxMs === null) return rows
   const states = [objective.exposure?.state ?? '-', objective.apply?.state ?? '-']

@@ -27,7 +27,7 @@ export const SECTIONS = {
 export const STREAM_SECTIONS = {
   database: databaseSection,
   throttle: throttleSection,
-  lag: lagSection,
   spool: spoolSection,
   relay: relaySection,
+  lag: lagSection,
 } as const
