@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
+import { showFigures, spreadOf } from '../helpers/figures.ts'
 import { testFlavors } from '../helpers/needs.ts'
 import { CommitLedger } from '../helpers/pair/commit-ledger.ts'
 import { ReplicatedPair } from '../helpers/pair/replicated-pair.ts'
@@ -45,6 +46,10 @@ testFlavors(
     }
     await ledger.stop()
     await restarting
+    const { checked, exposed, unknown, excessMs } = claims
+    const { acknowledged } = ledger
+    const figures = { acknowledged, checked, exposed, unknown, excessMs: spreadOf(excessMs) }
+    showFigures(`exposure, ${flavor}`, figures)
     expect(tooSmall).toEqual([])
     expect(claims.checked).toBe(SAMPLES)
     // A status that knows nothing, or a source at rest, would prove nothing.
