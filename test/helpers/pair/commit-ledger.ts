@@ -35,7 +35,8 @@ export class CommitLedger {
   static async create(pair: ReplicatedPair, writers: number): Promise<CommitLedger> {
     const sql = await pair.sql()
     await sql.query(
-      'CREATE DATABASE ledger; CREATE TABLE ledger.t (id INT PRIMARY KEY AUTO_INCREMENT, b LONGBLOB)',
+      'CREATE DATABASE ledger;' +
+        'CREATE TABLE ledger.t (id INT PRIMARY KEY AUTO_INCREMENT, b LONGBLOB)',
     )
     await pair.synced()
     const status = await pair.pair.status('dr')
