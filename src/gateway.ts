@@ -51,6 +51,7 @@ export async function createGateway(
     endSessions: (reason) => links.endSessions(reason),
     clockOffsetMs: (site) => links.clockOffsetMs(site),
     doubts: () => links.doubts(),
+    probe: (peer) => links.dialled(peer),
     clock,
     log,
   })

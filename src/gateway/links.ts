@@ -155,6 +155,11 @@ export class Links implements Capability {
     return known.find((offsetMs) => offsetMs !== null) ?? null
   }
 
+  /** The session in which this gateway receives from a peer; null while there is none. */
+  dialled(peer: string): Channel | null {
+    return this.#links.find((link) => link.peer.name === peer)?.client.state.channel ?? null
+  }
+
   #own(): Omit<Hello, 'protocol'> {
     const { config, streams } = this.#options
     return {

@@ -1,6 +1,13 @@
 /** Two ordinary clocks drift apart by at most this much, as a ratio (100 ppm). */
 const DRIFT_RATIO_MAX = 1e-4
 
+/** Of a ping and its pong, in milliseconds: sent and received by the own clock. */
+export interface PingTimes {
+  readonly sentMs: number
+  readonly answeredMs: number
+  readonly receivedMs: number
+}
+
 interface Exchange {
   readonly roundTripMs: number
   readonly offsetMs: number
@@ -17,9 +24,11 @@ interface Exchange {
 export class ClockOffset {
   #last: Exchange | null = null
   #best: Exchange | null = null
+  #lastTimes: PingTimes | null = null
 
   /** Times in milliseconds: sent and received by the own clock, answered by the peer's. */
   record(sentMs: number, answeredMs: number, receivedMs: number): void {
+    this.#lastTimes = { sentMs, answeredMs, receivedMs }
     const roundTripMs = Math.max(0, receivedMs - sentMs)
     const offsetMs = answeredMs - (sentMs + receivedMs) / 2
     const exchange = { roundTripMs, offsetMs, atMs: receivedMs }
@@ -33,6 +42,10 @@ export class ClockOffset {
     const ownDoubtMs = doubtMs(exchange, receivedMs)
     const contradicts = Math.abs(best.offsetMs - offsetMs) > bestDoubtMs + ownDoubtMs
     if (contradicts || ownDoubtMs <= bestDoubtMs) this.#best = exchange
+  }
+
+  get lastTimes(): PingTimes | null {
+    return this.#lastTimes
   }
 
   /** Of the latest exchange. */
