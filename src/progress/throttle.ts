@@ -8,8 +8,6 @@ import { RateMeter } from './rate-meter.ts'
 export interface ThrottleOptions {
   /** Null: no limit; 0: nothing passes. */
   readonly bytesPerSecond: number | null
-  /** So much of the rate may pass at once after a rest. Default: 200 ms. */
-  readonly burstMs?: number
   readonly clock: Clock
 }
 
@@ -21,12 +19,17 @@ export interface Admission {
   passed(bytes: number): void
 }
 
-/** Half of what may pass at once is one piece: at a small rate no step takes long. */
-const PIECES_OF_BURST = 2
-const PIECE_BYTES_MIN = 256
+/** In time at the rate: at a small one no step takes long. */
+export interface ThrottleGrain {
+  /** May pass at once after a rest: so late a timer may be without a loss. */
+  readonly burstMs: number
+  readonly pieceMs: number
+  readonly pieceBytesMin: number
+}
+
+const COARSE: ThrottleGrain = { burstMs: 200, pieceMs: 100, pieceBytesMin: 256 }
 /** More is never sent as one frame. */
 const PIECE_BYTES_MAX = 256 * 1024
-const BURST_MS = 200
 /** A frame that is not compressed as was hoped is several times as large as its piece. */
 const DEBT_PIECES_MAX = 4
 const TIMER_MS_MAX = 2 ** 31 - 1
@@ -43,7 +46,7 @@ export class Throttle {
   readonly #meter: RateMeter
   readonly #turns = new Turns()
   readonly #changed = new Condition()
-  #burstMs: number
+  #grain = COARSE
   #bytesPerSecond: number | null
   #tokens: number
   #filledAtMs: number
@@ -52,11 +55,10 @@ export class Throttle {
   #rateChanged = new AbortController()
 
   constructor(options: ThrottleOptions) {
-    const { bytesPerSecond, burstMs = BURST_MS, clock } = options
+    const { bytesPerSecond, clock } = options
     assertRate(bytesPerSecond)
     this.#clock = clock
     this.#meter = new RateMeter(clock)
-    this.#burstMs = burstMs
     this.#bytesPerSecond = bytesPerSecond
     this.#tokens = this.#burstBytes()
     this.#filledAtMs = clock.monotonicMs()
@@ -76,8 +78,9 @@ export class Throttle {
   /** How large the next piece should be; infinite without a limit. */
   get pieceBytes(): number {
     if (this.#bytesPerSecond === null) return Number.POSITIVE_INFINITY
-    const wanted = Math.floor(this.#burstBytes() / PIECES_OF_BURST)
-    return Math.max(PIECE_BYTES_MIN, Math.min(PIECE_BYTES_MAX, wanted))
+    const { pieceMs, pieceBytesMin } = this.#grain
+    const wanted = Math.floor((this.#bytesPerSecond * pieceMs) / 1000)
+    return Math.max(pieceBytesMin, Math.min(PIECE_BYTES_MAX, wanted))
   }
 
   /** What passed in the last `spanMs`, by default and at most ten seconds. */
@@ -86,12 +89,12 @@ export class Throttle {
   }
 
   /** Takes effect at once, also for those who already wait. */
-  setRate(bytesPerSecond: number | null, burstMs: number = BURST_MS): void {
+  setRate(bytesPerSecond: number | null, grain: ThrottleGrain = COARSE): void {
     assertRate(bytesPerSecond)
-    if (bytesPerSecond === this.#bytesPerSecond && burstMs === this.#burstMs) return
+    if (bytesPerSecond === this.#bytesPerSecond && grain === this.#grain) return
     this.#fill()
     this.#bytesPerSecond = bytesPerSecond
-    this.#burstMs = burstMs
+    this.#grain = grain
     // A debt of a large piece at a high rate would be a long silence at a low one.
     this.#tokens = bytesPerSecond === null ? 0 : this.#bounded(this.#tokens)
     this.#pausedAtMs = bytesPerSecond === 0 ? (this.#pausedAtMs ?? this.#filledAtMs) : null
@@ -179,7 +182,7 @@ export class Throttle {
   }
 
   #burstBytes(): number {
-    return ((this.#bytesPerSecond ?? 0) * this.#burstMs) / 1000
+    return ((this.#bytesPerSecond ?? 0) * this.#grain.burstMs) / 1000
   }
 }
 

@@ -4,7 +4,7 @@ import type { Log } from '../../base/log.ts'
 import { runTogether } from '../../base/tasks.ts'
 import { Trouble } from '../../base/trouble.ts'
 import { Turns } from '../../base/turns.ts'
-import { Throttle } from '../../progress/throttle.ts'
+import { Throttle, type ThrottleGrain } from '../../progress/throttle.ts'
 import { lowestLimit, type ThrottleLimit, throttleStatus } from '../../progress/throttle-limit.ts'
 import {
   limitsOfOrders,
@@ -41,9 +41,8 @@ export interface OrderTaken {
 }
 
 const LOOK_MS = 200
-/** What yields sends small pieces evenly: a burst would be the queue that it avoids. */
-const YIELD_BURST_MS_MAX = 20
-const YIELD_BURST_MS_MIN = 4
+/** What yields sends small pieces evenly, hardly a packet: a burst is the queue that it avoids. */
+const FINE: ThrottleGrain = { burstMs: 30, pieceMs: 5, pieceBytesMin: 1_200 }
 
 /**
  * What holds back a stream at its origin, all copies together: asks everybody who may limit it, and
@@ -163,7 +162,8 @@ export class StreamThrottle {
   #decide(): void {
     if (!this.#isLoaded) return
     const [limit = null] = this.limits()
-    this.bucket.setRate(limit?.bytesPerSecond ?? null, this.#burstMs(limit))
+    const grain = limit?.by === 'yielding' ? FINE : undefined
+    this.bucket.setRate(limit?.bytesPerSecond ?? null, grain)
     const isPaused = limit?.bytesPerSecond === 0
     const holder = limit === null ? '' : `${limit.by}${isPaused ? ', paused' : ''}`
     if (holder === this.#holder) return
@@ -171,12 +171,5 @@ export class StreamThrottle {
     const { bytesPerSecond = null, by = null, reason = null } = limit ?? {}
     const message = limit === null ? 'throttle: nothing holds it back' : `throttle: ${limit.reason}`
     this.#options.log.info({ bytesPerSecond, by, reason }, message)
-  }
-
-  #burstMs(limit: ThrottleLimit | null): number | undefined {
-    const { config } = this.#options
-    if (limit?.by !== 'yielding' || config.yield === null) return undefined
-    const half = config.yield.targetMs / 2
-    return Math.max(YIELD_BURST_MS_MIN, Math.min(YIELD_BURST_MS_MAX, half))
   }
 }

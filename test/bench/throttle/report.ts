@@ -15,7 +15,7 @@ export interface ThrottleBenchOptions {
   readonly signal: AbortSignal
 }
 
-export const PATH = { roundTripMs: 40, megabitsPerSecond: 20, queueMs: 10 } as const
+export const PATH = { roundTripMs: 40, megabitsPerSecond: 20, queueMs: 20 } as const
 
 export async function measureThrottle(options: ThrottleBenchOptions): Promise<ThrottleReport> {
   const { seconds, say, signal } = options
