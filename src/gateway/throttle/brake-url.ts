@@ -12,8 +12,8 @@ export async function askUrl(url: string, signal: AbortSignal): Promise<BrakeAns
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   const request = url.startsWith('https:') ? httpsRequest : httpRequest
   const asked = request(url, {
-    ...{ signal, agent: false, maxHeaderSize: HEADER_BYTES_MAX },
-    headers: { 'user-agent': 'landbridge' },
+    ...{ signal, maxHeaderSize: HEADER_BYTES_MAX },
+    headers: { connection: 'close' },
   })
   asked.on('response', resolve)
   asked.on('error', reject)

@@ -77,7 +77,7 @@ describe('throttle', () => {
     },
   )
 
-  test('keeps the rate also after a rest, and has no step longer than a fifth of a second', async () => {
+  test('keeps the rate after a rest too, and has no step longer than 200 ms', async () => {
     const clock = new FakeClock()
     const throttle = new Throttle({ bytesPerSecond: 10_000, clock })
     await clock.advance(3_600_000)

@@ -42,9 +42,10 @@ async function start(
     waitingBytes: () => 7,
   })
   expect(throttle.bucket.bytesPerSecond).toBe(0)
+  const { sleeping } = clock
   running.push(throttle.run(stopping.signal))
   // A real file is read: the fake clock does not wait for that.
-  await throttle.order((orders) => orders)
+  await expect.poll(() => clock.sleeping).toBeGreaterThan(sleeping)
   return throttle
 }
 
