@@ -8,7 +8,7 @@ import { DATA_HEADER_BYTES, encodeFile, writeDataHeader } from './frame.ts'
 import { SendWindow } from './send-window.ts'
 import type { ByteTarget } from './source-port.ts'
 
-/** How fast bytes may go: those of Data frames as they are sent, compressed and with their header. */
+/** How fast bytes may go: of Data frames as they are sent, compressed and with their header. */
 export interface ByteThrottle {
   /** How large the next frame should be; infinite without a limit. */
   readonly pieceBytes: number
@@ -28,7 +28,7 @@ export interface FrameTargetOptions {
   readonly windowBytes: number
   readonly throttle: ByteThrottle
   readonly compression: 'auto' | 'zstd' | 'none'
-  /** Without a byte acknowledged, or paused, for so long, the dump is given up until it can go on. */
+  /** Without a byte acknowledged, or paused, for so long, the dump is given up for a while. */
   readonly parkAfterMs: number
   readonly clock: Clock
   /** The source accepted the dump. */

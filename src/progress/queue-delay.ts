@@ -8,7 +8,7 @@ export interface ProbeAnswer {
 /** RFC 6817: minima of the last ten minutes, one a minute; a route may change. */
 const BASE_MINUTES = 10
 const MINUTE_MS = 60_000
-/** RFC 6817's CURRENT_FILTER: the smallest of the last few is not one busy moment of a processor. */
+/** RFC 6817's CURRENT_FILTER: the smallest of a few is not one busy moment of a processor. */
 const CURRENT_PROBES = 3
 
 interface Minute {

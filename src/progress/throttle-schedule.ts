@@ -38,7 +38,7 @@ export function cronOf({ cron, timeZone }: Pick<ThrottleWindow, 'cron' | 'timeZo
   return new Cron(cron, { timezone: timeZone, mode: '5-part' })
 }
 
-/** From the first of the windows that overlap now, as far as one look sees, to the end of the last. */
+/** From the first of the windows that overlap now, as far as one look sees, to the last's end. */
 function openSpan(
   { forMs }: ThrottleWindow,
   cron: Cron,

@@ -37,8 +37,8 @@ const TIMER_MS_MAX = 2 ** 31 - 1
 const EPSILON_BYTES = 1e-6
 
 /**
- * Token bucket. In any span of t seconds at most `burst + rate * t` bytes pass, and what a piece was
- * larger than it should be; while there is always more, at least `rate * t` less a piece. Waiters
+ * Token bucket. In any span of t seconds at most `burst + rate * t` bytes pass, and what a piece
+ * was larger than it should be; while there is always more, at least `rate * t` less a piece. Waiters
  * go in the order they came.
  */
 export class Throttle {

@@ -198,7 +198,7 @@ export interface StreamStatus {
   readonly bytesReceived: number
   /** At a copy: how long ago the last of them came; null before the first. */
   readonly receivedAgoMs: number | null
-  /** At a copy: as the origin last said it; nothing holds it back that is known without a session. */
+  /** At a copy: as the origin last said it; without a session nothing is known to hold it back. */
   readonly throttle: ThrottleStatus
   /** At a copy: how long ago the origin last said that it is paused; null: never. */
   readonly pausedAgoMs: number | null

@@ -74,7 +74,7 @@ describeFlavors('a throttled %s pair', (flavor) => {
     return problems.filter(({ severity }) => severity !== 'warning').map(({ code }) => code)
   }
 
-  test('keeps a rate that is set live, within 5 percent, and changes it within a second', async () => {
+  test('keeps a rate that is set live, within 5 percent, and changes it at once', async () => {
     await pair.synced()
     expect(await ask('set', { bytesPerSecond: MB })).toMatchObject({
       ...{ isOrigin: true, notStored: null },
@@ -100,7 +100,7 @@ describeFlavors('a throttled %s pair', (flavor) => {
     })
   })
 
-  test('pauses at once, blocks no commit, closes the dump after a while, loses nothing', async () => {
+  test('pauses at once, blocks no commit, closes the dump in time, loses nothing', async () => {
     await ask('pause', { forSeconds: 3_600 })
     const longestMs = await write(3 * MB)
     expect(longestMs).toBeLessThan(2_000)
@@ -173,7 +173,7 @@ describeFlavors('a throttled %s pair', (flavor) => {
     await whole()
   })
 
-  test('brakes while a URL says so; while it is silent it holds for so long and no longer', async () => {
+  test('brakes while a URL says so; a silent one holds for so long and no longer', async () => {
     let status = 200
     const server = createServer((_request, response) => response.writeHead(status).end('body'))
     await listen(server, 0)

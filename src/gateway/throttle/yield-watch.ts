@@ -8,7 +8,7 @@ import { YIELD_LOOK_MS, YieldRate, type YieldRateOptions } from '../../progress/
 import { problemOf } from '../../status/problem-of.ts'
 import type { Problem } from '../../status/status.ts'
 
-/** A connection to a peer beside the one that carries the bytes: its pings wait in no queue of ours. */
+/** A connection to a peer beside the one that carries the bytes: pings there wait in no queue. */
 export interface PathProbe {
   readonly clockOffset: { readonly lastTimes: PingTimes | null }
   /** Returns when it was sent, on the wall clock. */

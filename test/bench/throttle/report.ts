@@ -31,7 +31,8 @@ export async function measureThrottle(options: ThrottleBenchOptions): Promise<Th
 export function throttleText({ accuracy, yielding }: ThrottleReport): string {
   const exact = accuracy.map(({ bytesPerSecond, least, most, pingP99Ms }) => {
     const range = `${share(least)} to ${share(most)} in any 10 s`
-    return `  ${rateText(bytesPerSecond).padEnd(10)} ${range}, ping p99 ${pingP99Ms.toFixed(1)} ms\n`
+    const ping = `ping p99 ${pingP99Ms.toFixed(1)} ms`
+    return `  ${rateText(bytesPerSecond).padEnd(10)} ${range}, ${ping}\n`
   })
   const { idle, beside, besideBytesPerSecond, yielding: yields, yieldingBytesPerSecond } = yielding
   const { roundTripMs, megabitsPerSecond, queueMs } = PATH

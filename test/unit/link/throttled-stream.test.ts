@@ -11,7 +11,7 @@ import { SpoolFixture, temporaryFolder, until } from '../../helpers/spool/spool-
 
 const WHOLE = recordedFile('mysql', 1).length + recordedFile('mysql', 2).length
 
-test('a stream that is paused for long closes its dump without a fault, and loses nothing', async () => {
+test('a stream paused for long closes its dump without a fault, and loses nothing', async () => {
   await using folder = await temporaryFolder()
   await using fixture = await SpoolFixture.open(folder.path)
   const source = new RecordedSource('mysql', (bytes) => crc32(bytes))
