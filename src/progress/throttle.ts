@@ -38,8 +38,8 @@ const EPSILON_BYTES = 1e-6
 
 /**
  * Token bucket. In any span of t seconds at most `burst + rate * t` bytes pass, and what a piece
- * was larger than it should be; while there is always more, at least `rate * t` less a piece. Waiters
- * go in the order they came.
+ * was larger than it should be; while there is always more, at least `rate * t` less a piece.
+ * Waiters go in the order they came.
  */
 export class Throttle {
   readonly #clock: Clock

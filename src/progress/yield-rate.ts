@@ -37,8 +37,8 @@ const RATE_MAX = 1e10
  * A rate that keeps the queue of a path short, so that others on it keep their latency: pure. As in
  * LEDBAT (RFC 6817) it grows by how far the queue is below the target; above it, it is cut, once
  * for each time that the path takes to show what the last cut did. What was too much is remembered
- * for a while and come near slowly, since each try costs the others a queue. Where nothing is known of
- * the path it is as low as it gets.
+ * for a while and come near slowly, since each try costs the others a queue. Where nothing is known
+ * of the path it is as low as it gets.
  */
 export class YieldRate {
   readonly #options: YieldRateOptions
