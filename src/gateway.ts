@@ -52,6 +52,7 @@ export async function createGateway(
     endSessions: (reason) => links.endSessions(reason),
     clockOf: (site) => links.clockOf(site),
     doubts: () => links.doubts(),
+    probe: (peer) => links.dialled(peer),
     clock,
     log,
   })

@@ -9,6 +9,13 @@ export interface ClockReading {
   readonly doubtMs: number
 }
 
+/** Of a ping and its pong, in milliseconds: sent and received by the own clock. */
+export interface PingTimes {
+  readonly sentMs: number
+  readonly answeredMs: number
+  readonly receivedMs: number
+}
+
 interface Exchange {
   readonly roundTripMs: number
   readonly offsetMs: number
@@ -25,9 +32,11 @@ interface Exchange {
 export class ClockOffset {
   #last: Exchange | null = null
   #best: Exchange | null = null
+  #lastTimes: PingTimes | null = null
 
   /** Times in milliseconds: sent and received by the own clock, answered by the other's. */
   record(sentMs: number, answeredMs: number, receivedMs: number): void {
+    this.#lastTimes = { sentMs, answeredMs, receivedMs }
     const roundTripMs = Math.max(0, receivedMs - sentMs)
     const offsetMs = answeredMs - (sentMs + receivedMs) / 2
     const exchange = { roundTripMs, offsetMs, atMs: receivedMs }
@@ -41,6 +50,10 @@ export class ClockOffset {
     const ownDoubtMs = doubtMs(exchange, receivedMs)
     const contradicts = Math.abs(best.offsetMs - offsetMs) > bestDoubtMs + ownDoubtMs
     if (contradicts || ownDoubtMs <= bestDoubtMs) this.#best = exchange
+  }
+
+  get lastTimes(): PingTimes | null {
+    return this.#lastTimes
   }
 
   /** Of the latest exchange. */

@@ -43,6 +43,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./tunnel/tunnel-command.ts')).addTunnelCommand,
   },
   {
+    name: 'throttle',
+    summary: 'slow a stream down, pause it, and say what holds it back',
+    load: async () => (await import('./throttle/throttle-command.ts')).addThrottleCommand,
+  },
+  {
     name: 'replica',
     summary: 'attach the database of a copy to its gateway, or detach it',
     load: async () => (await import('./replica/replica-command.ts')).addReplicaCommand,

@@ -4,13 +4,14 @@ import type { Channel } from '../link/channel.ts'
 import { FrameType } from '../link/frame.ts'
 import type { SessionBody } from '../link/link-session.ts'
 import type { State } from '../link/messages.ts'
-import { NO_OBJECTIVE, type Problem, type RefusedStatus } from '../status/status.ts'
+import { NO_OBJECTIVE, type Problem, type RefusedStatus, UNTHROTTLED } from '../status/status.ts'
 import type { StreamConfig } from './config/gateway-config.ts'
 import type { HalfStatus, StreamHalf } from './stream-half.ts'
 
 /** A half that cannot work until a person has acted: the other streams go on. */
 export class BlockedHalf implements StreamHalf {
   readonly role: StreamHalf['role']
+  readonly throttle = null
   readonly #config: StreamConfig
   readonly #problem: Problem
 
@@ -53,7 +54,7 @@ export class BlockedHalf implements StreamHalf {
   }
 
   status(): HalfStatus {
-    const { name, throttle } = this.#config
+    const { name } = this.#config
     return {
       name,
       flavor: null,
@@ -77,7 +78,8 @@ export class BlockedHalf implements StreamHalf {
       transactionsReceived: 0,
       bytesReceived: 0,
       receivedAgoMs: null,
-      throttle,
+      throttle: UNTHROTTLED,
+      pausedAgoMs: null,
       replicas: [],
     }
   }

@@ -8,7 +8,13 @@ import type { State } from '../link/messages.ts'
 import { StreamReceiver } from '../link/stream-receiver.ts'
 import type { ConnectAttempts } from '../mysql/connect-attempts.ts'
 import { LagObjective } from '../progress/lag-objective.ts'
-import type { ExposureStatus, Problem, RefusedStatus } from '../status/status.ts'
+import {
+  type ExposureStatus,
+  type Problem,
+  type RefusedStatus,
+  type ThrottleStatus,
+  UNTHROTTLED,
+} from '../status/status.ts'
 import type { StreamConfig } from './config/gateway-config.ts'
 import { LagMeter } from './lag-meter.ts'
 import { ObjectiveWatch } from './objective-watch.ts'
@@ -41,6 +47,7 @@ export interface CopyHalfOptions {
  */
 export class CopyHalf implements StreamHalf {
   readonly role = 'copy'
+  readonly throttle = null
   readonly spool: SpoolSupervisor
   readonly #options: CopyHalfOptions
   readonly #receiver: StreamReceiver
@@ -136,7 +143,8 @@ export class CopyHalf implements StreamHalf {
       bytesReceived: received.receivedBytes,
       receivedAgoMs:
         received.receivedMs === null ? null : clock.monotonicMs() - received.receivedMs,
-      throttle: { bytesPerSecond: config.throttle.bytesPerSecond },
+      throttle: this.#throttled(received.throttle),
+      pausedAgoMs: received.pausedMs === null ? null : clock.monotonicMs() - received.pausedMs,
       replicas: this.#replicas.status(),
     }
   }
@@ -159,6 +167,13 @@ export class CopyHalf implements StreamHalf {
     this.#receiver.synced(bytes)
     this.#lag.synced(bytes, commitMs)
     this.#replicas.nudge()
+  }
+
+  /** Times of the origin by this gateway's clock. */
+  #throttled(told: ThrottleStatus | null): ThrottleStatus {
+    if (told === null) return UNTHROTTLED
+    const own = (atMs: number | null) => (atMs === null ? null : this.#lag.ownTimeOf(atMs))
+    return { ...told, sinceMs: own(told.sinceMs), untilMs: own(told.untilMs) }
   }
 
   /** As the sender last said; null without a session. */

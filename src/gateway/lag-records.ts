@@ -68,10 +68,10 @@ function valuesOf(stream: StreamStatus, links: readonly LinkStatus[]): HistoryVa
     receiveLagMs: receiveLag?.ms ?? null,
     applyLagMs: worst(applied),
     transactionsPerSecond: rates?.transactionsPerSecond ?? null,
-    bytesPerSecond: rates?.bytesPerSecond ?? null,
+    bytesPerSecond: rates?.bytesPerSecond ?? throttle.measuredBytesPerSecond,
     roundTripMs: worst(roundTrips),
     throttleBytesPerSecond: throttle.bytesPerSecond,
-    waitingBytes: null,
+    waitingBytes: throttle.waitingBytes,
   }
 }
 

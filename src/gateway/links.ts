@@ -159,6 +159,11 @@ export class Links implements Capability {
     return readings.toSorted((a, b) => a.doubtMs - b.doubtMs)[0] ?? null
   }
 
+  /** The session in which this gateway receives from a peer; null while there is none. */
+  dialled(peer: string): Channel | null {
+    return this.#links.find((link) => link.peer.name === peer)?.client.state.channel ?? null
+  }
+
   #own(): Omit<Hello, 'protocol'> {
     const { config, streams } = this.#options
     return {

@@ -13,7 +13,7 @@ import type { ConnectAttempts } from '../mysql/connect-attempts.ts'
 import type { SourceMonitor } from '../source/source-monitor.ts'
 import { SourceReader } from '../source/source-reader.ts'
 import type { SourceWarnings } from '../source/source-warnings.ts'
-import type { CopyStatus } from '../status/status.ts'
+import type { CopyStatus, ThrottleStatus } from '../status/status.ts'
 import type { SharedWatch } from './shared-watch.ts'
 import type { ServerIdentity } from './stream-identity.ts'
 
@@ -33,6 +33,7 @@ export interface OriginCopyOptions {
   readonly attempts: ConnectAttempts
   /** Of all copies together. */
   readonly throttle: ByteThrottle
+  readonly toldThrottle: () => ThrottleStatus
   readonly monitor: Pick<SourceMonitor, 'giveWay' | 'comeBack'>
   readonly watch: SharedWatch
   readonly warnings: SourceWarnings
@@ -47,13 +48,13 @@ export class OriginCopy {
   readonly sender: StreamSender
 
   constructor(options: OriginCopyOptions) {
-    const { peer, stream, link, throttle, clock, log } = options
+    const { peer, stream, link, throttle, toldThrottle, clock, log } = options
     this.peer = peer
     this.reader = createReader(options)
     this.sender = new StreamSender({
       name: stream,
       source: createPort(options, this.reader),
-      throttle,
+      ...{ throttle, toldThrottle },
       compression: link.compression,
       windowBytes: link.windowBytes,
       clock,

@@ -1,7 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import { untilAborted } from '../base/until-aborted.ts'
 import { formatHostPort } from '../config/address.ts'
 import type { SiteDatabaseConfig } from '../database/database-section.ts'
 import type { Channel } from '../link/channel.ts'
@@ -9,7 +8,6 @@ import type { LinkConfig } from '../link/link-section.ts'
 import type { SessionBody } from '../link/link-session.ts'
 import type { StreamSenderStatus } from '../link/stream-sender.ts'
 import type { ConnectAttempts } from '../mysql/connect-attempts.ts'
-import { Throttle } from '../progress/throttle.ts'
 import { SourceMonitor } from '../source/source-monitor.ts'
 import { SourceWarnings } from '../source/source-warnings.ts'
 import { problemOf } from '../status/problem-of.ts'
@@ -19,6 +17,8 @@ import { type CopyPeer, OriginCopy } from './origin-copy.ts'
 import { SharedWatch } from './shared-watch.ts'
 import type { HalfStatus, StreamHalf } from './stream-half.ts'
 import type { ServerIdentity, StreamIdentity } from './stream-identity.ts'
+import { StreamThrottle } from './throttle/stream-throttle.ts'
+import type { PathProbe } from './throttle/yield-watch.ts'
 
 export interface OriginHalfOptions {
   readonly gateway: string
@@ -28,6 +28,10 @@ export interface OriginHalfOptions {
   readonly identity: StreamIdentity
   /** Of the source's server, shared with every stream that has the same. */
   readonly attempts: ConnectAttempts
+  readonly dataDir: string
+  readonly term: number
+  /** The session with a peer that carries nothing of this stream; null: there is none. */
+  readonly probe: (peer: string) => PathProbe | null
   readonly clock: Clock
   readonly log: Log
 }
@@ -43,7 +47,7 @@ export class OriginHalf implements StreamHalf {
   readonly role = 'origin'
   readonly #options: OriginHalfOptions
   readonly #database: SiteDatabaseConfig
-  readonly #throttle: Throttle
+  readonly throttle: StreamThrottle
   readonly #warnings: SourceWarnings
   readonly #monitor: SourceMonitor
   readonly #copies: readonly OriginCopy[]
@@ -52,7 +56,13 @@ export class OriginHalf implements StreamHalf {
     const { config, clock, log, attempts } = options
     this.#options = options
     this.#database = requireDatabase(config)
-    this.#throttle = new Throttle({ bytesPerSecond: config.throttle.bytesPerSecond, clock })
+    this.throttle = new StreamThrottle({
+      ...options,
+      ...{ stream: config.name, config: config.throttle },
+      address: { ...this.#database, attempts: attempts.givingWay },
+      peers: () => this.#receiving(),
+      waitingBytes: () => this.#waitingBytes(),
+    })
     this.#warnings = new SourceWarnings({ stream: config.name, clock, log })
     this.#monitor = new SourceMonitor({
       address: { ...this.#database, attempts: attempts.givingWay },
@@ -64,7 +74,7 @@ export class OriginHalf implements StreamHalf {
 
   /** The senders live in the link's sessions. */
   async run(signal: AbortSignal): Promise<void> {
-    await untilAborted(signal)
+    await this.throttle.run(signal)
   }
 
   session(channel: Channel, number: number, peer: string): SessionBody {
@@ -95,7 +105,7 @@ export class OriginHalf implements StreamHalf {
     // What stops it now need not be foreseen.
     const stopping = new Set(blocking.map(({ code }) => code))
     const foreseen = this.#warnings.problems().filter(({ code }) => !stopping.has(code))
-    return [...blocking, ...unmonitored, ...foreseen]
+    return [...blocking, ...unmonitored, ...foreseen, ...this.throttle.problems()]
   }
 
   status(): HalfStatus {
@@ -130,7 +140,8 @@ export class OriginHalf implements StreamHalf {
       transactionsReceived: 0,
       bytesReceived: all.reduce((sum, { sentBytes }) => sum + sentBytes, 0),
       receivedAgoMs: null,
-      throttle: { bytesPerSecond: this.#throttle.bytesPerSecond },
+      throttle: this.throttle.status(),
+      pausedAgoMs: null,
       replicas: [],
     }
   }
@@ -145,13 +156,24 @@ export class OriginHalf implements StreamHalf {
         stream: config.name,
         database: this.#database,
         identity: readerIdentity(this.#database, identity, peer.name, index),
-        throttle: this.#throttle,
+        throttle: this.throttle.bucket,
+        toldThrottle: () => this.throttle.status(),
         monitor: this.#monitor,
         watch,
         warnings: this.#warnings,
         log: peers.length === 1 ? this.#options.log : this.#options.log.child({ peer: peer.name }),
       })
     })
+  }
+
+  /** Copies that are being sent to. */
+  #receiving(): string[] {
+    const flowing = this.#copies.filter(({ sender }) => sender.status().state === 'streaming')
+    return flowing.map(({ peer }) => peer.name)
+  }
+
+  #waitingBytes(): number {
+    return this.#copies.reduce((sum, { sender }) => sum + sender.status().waitingBytes, 0)
   }
 
   /** All readers would find the same: the one that reads looks. */

@@ -1,6 +1,7 @@
 import type { Channel } from '../link/channel.ts'
 import type { SessionBody } from '../link/link-session.ts'
 import type { Problem, RefusedStatus, StreamStatus } from '../status/status.ts'
+import type { StreamThrottle } from './throttle/stream-throttle.ts'
 
 /** What a half says of its stream; role and term are the stream's own. */
 export type HalfStatus = Omit<StreamStatus, 'role' | 'term'>
@@ -8,6 +9,8 @@ export type HalfStatus = Omit<StreamStatus, 'role' | 'term'>
 /** What a site does for a stream in one term. */
 export interface StreamHalf {
   readonly role: StreamStatus['role']
+  /** At the origin, where it is held back; else null. */
+  readonly throttle: StreamThrottle | null
   /** Runs until abort; settles when all sockets and files are closed. */
   run(signal: AbortSignal): Promise<void>
   status(): HalfStatus

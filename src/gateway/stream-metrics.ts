@@ -1,6 +1,7 @@
 import { replicaMetrics } from '../database/replica-metrics.ts'
 import { type MetricSheet, seconds } from '../observe/metric-sheet.ts'
 import { lagMetrics } from '../progress/lag-metrics.ts'
+import { throttleMetrics } from '../progress/throttle-metrics.ts'
 import type { StreamStatus } from '../status/status.ts'
 
 const STATES = ['idle', 'connecting', 'streaming', 'parked', 'blocked'] as const
@@ -18,8 +19,7 @@ export function streamMetrics(sheet: MetricSheet, streams: readonly StreamStatus
     own.gauge('source_heard_age_seconds', 'Since the source was heard', heardSeconds)
     own.gauge('spool_bytes', 'Bytes of binlog held', spool?.bytes ?? null)
     own.gauge('spool_files', 'Binlog files held', spool?.files ?? null)
-    const { bytesPerSecond } = stream.throttle
-    own.gauge('throttle_bytes_per_second', 'Configured limit', bytesPerSecond)
+    throttleMetrics(own, stream.throttle)
     const { transactionsReceived, bytesReceived } = stream
     own.counter('received_transactions_total', 'Transactions received', transactionsReceived)
     own.counter('received_bytes_total', 'Bytes of binlog received', bytesReceived)

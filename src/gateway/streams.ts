@@ -5,8 +5,9 @@ import type { Log } from '../base/log.ts'
 import type { Operation } from '../base/operation.ts'
 import { DatabaseAttempts } from '../database/database-attempts.ts'
 import type { MetricSheet } from '../observe/metric-sheet.ts'
+import { pauseProblems } from '../status/pause-problems.ts'
 import type { GatewayStatus, Problem, RefusedStatus, StreamStatus } from '../status/status.ts'
-import type { Capability } from './capability.ts'
+import type { Capability, StatusParts } from './capability.ts'
 import type { GatewayConfig, StreamConfig } from './config/gateway-config.ts'
 import { CopyHalf } from './copy-half.ts'
 import { OriginHalf } from './origin-half.ts'
@@ -17,10 +18,14 @@ import { Stream, type StreamOptions } from './stream.ts'
 import { loadStreamIdentity } from './stream-identity.ts'
 import { streamMetrics } from './stream-metrics.ts'
 import { termAdvance } from './term-advance.ts'
+import { throttleOperations } from './throttle/throttle-operations.ts'
+import type { PathProbe } from './throttle/yield-watch.ts'
 
 export interface StreamsOptions extends Pick<StreamOptions, 'endSessions'> {
   /** Clock of the gateways at a site minus own, as the link knows it now. */
   readonly clockOf: (site: string) => ClockReading | null
+  /** The session that this gateway dialled to a peer; null while there is none. */
+  readonly probe: (peer: string) => PathProbe | null
   /** Why peers may not follow what is decided here. */
   readonly doubts: () => string[]
   readonly clock: Clock
@@ -46,15 +51,17 @@ export class Streams implements Capability {
     const sites = [...new Set([site, ...peers.map((peer) => peer.site)])]
     const advance = termAdvance({ site, sites, streams: list, warnings: options.doubts })
     const replica = replicaOperations({ site, dataDir, streams: list, clock: options.clock })
-    return new Streams(list, [...replica, replicaRelease(list), advance])
+    const throttle = throttleOperations({ site, streams: list, clock: options.clock })
+    return new Streams(list, [...replica, replicaRelease(list), advance, ...throttle])
   }
 
   status(): StreamStatus[] {
     return this.list.map((stream) => stream.status())
   }
 
-  problems(): Problem[] {
-    return this.list.flatMap((stream) => stream.problems())
+  problems({ streams, nowMs }: StatusParts): Problem[] {
+    const own = this.list.flatMap((stream) => stream.problems())
+    return [...own, ...pauseProblems({ streams, nowMs })]
   }
 
   refused(): RefusedStatus[] {
@@ -84,7 +91,10 @@ async function loadStreams(config: GatewayConfig, options: StreamsOptions): Prom
         if (identity instanceof LandbridgeError) throw identity
         const own = { ...common, identity }
         if (origin === site)
-          return new OriginHalf({ ...own, gateway, peers, link, attempts: budget })
+          return new OriginHalf({
+            ...{ ...own, gateway, peers, link, attempts: budget, dataDir, term },
+            probe: options.probe,
+          })
         return new CopyHalf({
           ...own,
           ...{ dataDir, term, relayPlaces, windowBytes: link.windowBytes },

@@ -81,6 +81,13 @@ export class Channel {
     })
   }
 
+  /** One more ping than those that come by themselves; returns when it was sent, wall clock. */
+  ping(): number {
+    const sentUs = Math.round(this.#options.clock.wallMs() * 1000)
+    this.say(encodePing(sentUs))
+    return sentUs / 1000
+  }
+
   /** A body of any size that a body may have. */
   sendJson(type: JsonFrame['type'], stream: number, body: unknown): void {
     for (const message of splitMessage(encodeJson(type, stream, body))) this.say(message)
@@ -126,9 +133,9 @@ export class Channel {
     const timer = setInterval(() => {
       this.#listen()
       if (clock.monotonicMs() - this.#heardMs > silentMs) this.fail(silent(silentMs))
-      this.#ping()
+      this.ping()
     }, pingMs)
-    this.#ping()
+    this.ping()
     try {
       return await this.#ended.promise
     } catch (error) {
@@ -148,10 +155,6 @@ export class Channel {
     if (bytes === this.#heardBytes) return
     this.#heardBytes = bytes
     this.#heardMs = this.#options.clock.monotonicMs()
-  }
-
-  #ping(): void {
-    this.say(encodePing(Math.round(this.#options.clock.wallMs() * 1000)))
   }
 
   #receive(data: unknown, isBinary: boolean): void {

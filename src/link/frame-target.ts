@@ -8,8 +8,18 @@ import { DATA_HEADER_BYTES, encodeFile, writeDataHeader } from './frame.ts'
 import { SendWindow } from './send-window.ts'
 import type { ByteTarget } from './source-port.ts'
 
+/** How fast bytes may go: of Data frames as they are sent, compressed and with their header. */
 export interface ByteThrottle {
-  take(bytes: number, options: { readonly signal?: AbortSignal }): Promise<void>
+  /** How large the next frame should be; infinite without a limit. */
+  readonly pieceBytes: number
+  /** Since when nothing may pass, on the monotonic clock; null while something may. */
+  readonly pausedAtMs: number | null
+  /** Settles when the next frame may pass; `passed` has to be told how large it was. */
+  admit(options: {
+    readonly signal?: AbortSignal
+  }): Promise<{ readonly bytesMax: number; passed(bytes: number): void }>
+  /** Settles once something may pass at all. */
+  released(signal: AbortSignal): Promise<void>
 }
 
 export interface FrameTargetOptions {
@@ -18,7 +28,7 @@ export interface FrameTargetOptions {
   readonly windowBytes: number
   readonly throttle: ByteThrottle
   readonly compression: 'auto' | 'zstd' | 'none'
-  /** Without a byte acknowledged for so long, the dump is given up until there is room. */
+  /** Without a byte acknowledged, or paused, for so long, the dump is given up for a while. */
   readonly parkAfterMs: number
   readonly clock: Clock
   /** The source accepted the dump. */
@@ -34,12 +44,32 @@ interface DataItem {
   readAtUs: number
 }
 
+/** What goes as one frame: all of an item, or at a small rate a part of it. */
+interface Piece {
+  /** With room for the header before the payload. */
+  readonly message: Buffer
+  readonly offset: number
+  readonly bytes: number
+  readonly readAtUs: number
+}
+
 type Item = DataItem | { readonly name: string; readonly offset: number }
+
+interface ThrottledPiece extends Piece {
+  passed(bytes: number): void
+}
 
 /** A frame's payload as it is sent: smaller than the limit, so that a pause reacts quickly. */
 const PAYLOAD_BYTES = 256 * 1024
 const PAYLOAD_BYTES_MIN = 16 * 1024
 const QUEUE_BYTES_MAX = 1024 * 1024
+/** Under a limit no more is read ahead than so many pieces: seconds of it. */
+const QUEUE_PIECES_MAX = 20
+const QUEUE_BYTES_MIN = 64 * 1024
+/** A piece may be so much larger than its share, in the hope that it is compressed as the last. */
+const HOPED_SHARE_MIN = 0.25
+/** So long after it last waited for the throttle, a stream still counts as held back by it. */
+const HELD_MS = 1_000
 const UNSENT_BYTES_MAX = 1024 * 1024
 const POOL_MAX = 16
 /** `auto` compresses from this round trip on: below it, the link is no wide area. */
@@ -71,6 +101,13 @@ export class FrameTarget implements ByteTarget {
   #begun: { readonly name: string; readonly sentBytes: number }[] = []
   #started = false
   #payloadBytes = PAYLOAD_BYTES
+  /** Sent bytes of a frame for each byte of its payload, of the last one. */
+  #wireShare = 1
+  #heldAtMs = Number.NEGATIVE_INFINITY
+  /** Since when a frame waits for the throttle; null while none does. */
+  #heldSinceMs: number | null = null
+  #sentFile: string | null = null
+  #sentOffset = 0
 
   constructor(options: FrameTargetOptions) {
     this.#options = options
@@ -80,6 +117,22 @@ export class FrameTarget implements ByteTarget {
   /** Payload bytes handed to the channel, before compression. */
   get sentBytes(): number {
     return this.#sentBytes
+  }
+
+  /** Read, and not yet handed to the channel. */
+  get unsentBytes(): number {
+    return this.#queuedBytes + (this.#current?.fill ?? 0)
+  }
+
+  /** Where what was handed to the channel ends; null before the first file. */
+  get sentPlace(): { readonly file: string; readonly offset: number } | null {
+    return this.#sentFile === null ? null : { file: this.#sentFile, offset: this.#sentOffset }
+  }
+
+  /** Whether it is the throttle for which the next bytes wait. */
+  get isHeldBack(): boolean {
+    const nowMs = this.#options.clock.monotonicMs()
+    return nowMs - (this.#heldSinceMs ?? nowMs) >= 1 || nowMs - this.#heldAtMs < HELD_MS
   }
 
   /** The file that the receiver's synced end is in; null before anything was sent. */
@@ -122,7 +175,8 @@ export class FrameTarget implements ByteTarget {
   }
 
   get hasRoom(): boolean {
-    return this.#queuedBytes < QUEUE_BYTES_MAX
+    const ahead = Math.max(QUEUE_BYTES_MIN, QUEUE_PIECES_MAX * this.#options.throttle.pieceBytes)
+    return this.#queuedBytes < Math.min(QUEUE_BYTES_MAX, ahead)
   }
 
   async room(signal: AbortSignal): Promise<void> {
@@ -142,17 +196,25 @@ export class FrameTarget implements ByteTarget {
     while (this.window.inFlightBytes > 0) await this.#changed.wait({ signal })
   }
 
-  /** Sends until abort. Rejects with ERR_PARKED when the receiver takes nothing for too long. */
+  /**
+   * Sends until abort. Rejects with ERR_PARKED when the receiver takes nothing for too long, and
+   * with ERR_STREAM_PAUSED when the throttle lets nothing pass for so long: the source must not
+   * hold a connection that is full for as long as somebody likes.
+   */
   async run(signal: AbortSignal): Promise<never> {
     const ending = new AbortController()
-    const ticking = this.#tick(AbortSignal.any([signal, ending.signal]))
+    const pausing = new AbortController()
+    const either = AbortSignal.any([signal, pausing.signal])
+    const ticking = this.#tick(AbortSignal.any([signal, ending.signal]), pausing)
     try {
       for (;;) {
         const item = this.#queue.shift() ?? this.#takeCurrent()
-        if (item === null) await this.#changed.wait({ signal })
+        if (item === null) await this.#changed.wait({ signal: either })
         else if ('name' in item) this.#sendFile(item)
-        else await this.#sendData(item, signal)
+        else await this.#sendData(item, either)
       }
+    } catch (error) {
+      throw pausing.signal.aborted && !signal.aborted ? pausing.signal.reason : error
     } finally {
       ending.abort()
       await ticking
@@ -160,41 +222,96 @@ export class FrameTarget implements ByteTarget {
   }
 
   /** Lets whoever waits look at the time: a peer that is silent wakes nobody. */
-  async #tick(signal: AbortSignal): Promise<void> {
+  async #tick(signal: AbortSignal, pausing: AbortController): Promise<void> {
     const everyMs = this.#options.parkAfterMs / PARK_TICKS
     while (!signal.aborted) {
       await this.#options.clock.sleep(everyMs, { signal }).catch(() => undefined)
+      if (this.#pausedMs >= this.#options.parkAfterMs) pausing.abort(paused())
       this.#changed.notifyAll()
     }
   }
 
+  /** How long a frame has waited while nothing may pass. */
+  get #pausedMs(): number {
+    const { throttle, clock } = this.#options
+    if (throttle.pausedAtMs === null || this.#heldSinceMs === null) return 0
+    return clock.monotonicMs() - Math.max(throttle.pausedAtMs, this.#heldSinceMs)
+  }
+
   #sendFile(item: { readonly name: string; readonly offset: number }): void {
     this.#begun.push({ name: item.name, sentBytes: this.#sentBytes })
+    this.#sentFile = item.name
+    this.#sentOffset = item.offset
     this.#options.channel.send(encodeFile(this.#options.stream, item.offset, item.name))
   }
 
   async #sendData(item: DataItem, signal: AbortSignal): Promise<void> {
-    const { throttle, channel, clock } = this.#options
-    await throttle.take(item.fill, { signal })
-    await this.#waitForWindow(item.fill, signal)
+    for (let at = 0; at < item.fill; ) {
+      const piece = await this.#nextPiece(item, at, signal)
+      at += piece.bytes
+      await this.#sendPiece(piece, at === item.fill ? item.message : null)
+    }
+  }
+
+  /** As large as window, throttle and socket let it be just now. */
+  async #nextPiece(item: DataItem, at: number, signal: AbortSignal): Promise<ThrottledPiece> {
+    const { throttle, channel } = this.#options
+    const wanted = Math.min(item.fill - at, this.#rawBytes(throttle.pieceBytes))
+    await this.#waitForWindow(wanted, signal)
+    const { bytesMax, passed } = await this.#admit(signal)
     await channel.unsentBelow(UNSENT_BYTES_MAX, { signal })
-    this.#queuedBytes -= item.fill
-    this.window.sent(item.fill, clock.monotonicMs())
-    this.#sentBytes += item.fill
-    const compressed = await this.#compress(item)
-    const message = compressed ?? item.message.subarray(0, DATA_HEADER_BYTES + item.fill)
+    const bytes = Math.min(wanted, this.#rawBytes(bytesMax))
+    const { offset, readAtUs } = item
+    // The bytes before a part are of the part before it, which may still be under way.
+    const message =
+      bytes === item.fill
+        ? item.message.subarray(0, DATA_HEADER_BYTES + bytes)
+        : Buffer.concat([
+            Buffer.alloc(DATA_HEADER_BYTES),
+            item.message.subarray(DATA_HEADER_BYTES + at, DATA_HEADER_BYTES + at + bytes),
+          ])
+    return { message, offset: offset + at, bytes, readAtUs, passed }
+  }
+
+  async #sendPiece(piece: ThrottledPiece, lastOf: Buffer | null): Promise<void> {
+    const { channel, clock, stream } = this.#options
+    const { offset, bytes, readAtUs } = piece
+    this.#queuedBytes -= bytes
+    this.window.sent(bytes, clock.monotonicMs())
+    this.#sentBytes += bytes
+    this.#sentOffset = offset + bytes
+    const compressed = await this.#compress(piece)
+    const message = compressed ?? piece.message
     writeDataHeader(message, {
-      stream: this.#options.stream,
-      offset: item.offset,
-      readAtUs: item.readAtUs,
+      ...{ stream, offset, readAtUs, rawBytes: bytes },
       compressed: compressed !== null,
-      rawBytes: item.fill,
     })
+    this.#wireShare = message.length / bytes
+    piece.passed(message.length)
     channel.send(message, () => {
-      this.#recycle(item.message)
+      if (lastOf !== null) this.#recycle(lastOf)
       this.#changed.notifyAll()
     })
     this.#changed.notifyAll()
+  }
+
+  async #admit(signal: AbortSignal): ReturnType<ByteThrottle['admit']> {
+    const { throttle, clock } = this.#options
+    const sinceMs = clock.monotonicMs()
+    this.#heldSinceMs = sinceMs
+    try {
+      return await throttle.admit({ signal })
+    } finally {
+      this.#heldSinceMs = null
+      if (clock.monotonicMs() - sinceMs >= 1) this.#heldAtMs = clock.monotonicMs()
+    }
+  }
+
+  /** How much payload makes a frame of `bytes`, if it is compressed as the last one was. */
+  #rawBytes(bytes: number): number {
+    if (!Number.isFinite(bytes)) return bytes
+    const share = Math.min(1, Math.max(HOPED_SHARE_MIN, this.#wireShare))
+    return Math.max(1, Math.floor(Math.max(1, bytes - DATA_HEADER_BYTES) / share))
   }
 
   async #waitForWindow(bytes: number, signal: AbortSignal): Promise<void> {
@@ -216,18 +333,17 @@ export class FrameTarget implements ByteTarget {
   }
 
   /** Null when compressing is off or does not pay. */
-  async #compress(item: DataItem): Promise<Buffer | null> {
+  async #compress(piece: Piece): Promise<Buffer | null> {
     const { compression, channel } = this.#options
     const isFar = (channel.clockOffset.idleRoundTripMs ?? 0) >= WIDE_AREA_ROUND_TRIP_MS
     if (compression === 'none' || (compression === 'auto' && !isFar)) return null
-    if (item.fill < COMPRESS_BYTES_MIN) return null
+    if (piece.bytes < COMPRESS_BYTES_MIN) return null
     if (this.#compressSkip > 0) {
       this.#compressSkip -= 1
       return null
     }
-    const raw = item.message.subarray(DATA_HEADER_BYTES, DATA_HEADER_BYTES + item.fill)
-    const packed = await zstd(raw, ZSTD_OPTIONS)
-    if (packed.length > item.fill * COMPRESS_WORTH) {
+    const packed = await zstd(piece.message.subarray(DATA_HEADER_BYTES), ZSTD_OPTIONS)
+    if (packed.length > piece.bytes * COMPRESS_WORTH) {
       this.#compressSkip = FRAMES_SKIPPED
       return null
     }
@@ -263,4 +379,10 @@ export class FrameTarget implements ByteTarget {
   #recycle(message: Buffer): void {
     if (this.#pool.length < POOL_MAX) this.#pool.push(message)
   }
+}
+
+function paused(): LandbridgeError {
+  return new LandbridgeError('ERR_STREAM_PAUSED', 'the throttle lets nothing pass', {
+    retryable: true,
+  })
 }

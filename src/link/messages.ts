@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { LandbridgeError } from '../base/errors.ts'
 import { PERMISSIONS } from '../base/permission.ts'
+import { LIMITERS } from '../status/status.ts'
 import { termRecordSchema } from '../status/term-record.ts'
 
 /** Bodies of the JSON frames, checked on arrival: a peer may be of another version. */
@@ -50,6 +51,18 @@ export const hello = z.object({
       (streams) => new Set(streams.map(({ name }) => name)).size === streams.length,
       'a name stands there twice',
     ),
+})
+
+/** `ThrottleStatus`, of the speaker's clock. */
+export const throttle = z.object({
+  bytesPerSecond: safe.nullable(),
+  // One that a newer peer has, and this one does not know.
+  by: z.enum(LIMITERS).nullable().catch(null),
+  reason: z.string().max(TEXT_CHARACTERS_MAX).nullable(),
+  sinceMs: z.number().nullable(),
+  untilMs: z.number().nullable(),
+  measuredBytesPerSecond: z.number().nonnegative(),
+  waitingBytes: safe,
 })
 
 /** Both null where a source's log is one sequence, known by its GTIDs alone. */
@@ -105,6 +118,8 @@ export const sample = z
       .array(z.object({ name: z.string().max(255), bytes: safe }))
       .max(SAMPLE_FILES_MAX)
       .optional(),
+    /** What holds the stream back. */
+    throttle: throttle.optional(),
   })
   .refine(isPlace, PLACE)
 

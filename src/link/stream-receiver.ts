@@ -44,6 +44,10 @@ export interface StreamReceiverStatus {
   readonly peer: string | null
   /** As the sender last said; null without a session. */
   readonly state: State | null
+  /** What holds it back, as the sender last said; null without a session. */
+  readonly throttle: NonNullable<Sample['throttle']> | null
+  /** When the sender last said that it is paused, on the monotonic clock; null: never. */
+  readonly pausedMs: number | null
   readonly receivedBytes: number
   /** When the last of them came, on the monotonic clock; null before the first. */
   readonly receivedMs: number | null
@@ -65,6 +69,8 @@ export class StreamReceiver {
   #active: ReceiverSession | null = null
   #activePeer: string | null = null
   #state: State | null = null
+  #throttle: StreamReceiverStatus['throttle'] = null
+  #pausedMs: number | null = null
   #receivedBytes = 0
   #receivedMs: number | null = null
 
@@ -77,6 +83,8 @@ export class StreamReceiver {
     return {
       peer: this.#activePeer,
       state: this.#state,
+      throttle: this.#throttle,
+      pausedMs: this.#pausedMs,
       receivedBytes: this.#receivedBytes,
       receivedMs: this.#receivedMs,
     }
@@ -107,6 +115,11 @@ export class StreamReceiver {
       state: (told) => {
         if (this.#active === session) this.#state = told
       },
+      throttle: (told) => {
+        if (this.#active !== session) return
+        this.#throttle = told
+        if (told?.bytesPerSecond === 0) this.#pausedMs = this.#options.clock.monotonicMs()
+      },
       received: (bytes) => {
         this.#receivedBytes += bytes
         this.#receivedMs = this.#options.clock.monotonicMs()
@@ -117,6 +130,7 @@ export class StreamReceiver {
         this.#active = null
         this.#activePeer = null
         this.#state = null
+        this.#throttle = null
       },
     })
     this.#sessions.set(peer, session)
@@ -132,6 +146,7 @@ type Turn = (signal: AbortSignal) => Promise<Release>
 
 interface SessionReports {
   state(state: State): void
+  throttle(told: StreamReceiverStatus['throttle']): void
   received(bytes: number): void
   ended(): void
 }
@@ -243,7 +258,7 @@ export class ReceiverSession {
         this.#inOrder(this.#resume())
         break
       case FrameType.Sample:
-        this.#options.onSample(parseBody(sample, frame.body, 'sample'))
+        this.#sample(parseBody(sample, frame.body, 'sample'))
         break
       case FrameType.State:
         this.#reports.state(parseBody(state, frame.body, 'state'))
@@ -251,6 +266,11 @@ export class ReceiverSession {
       default:
         throw new LandbridgeError('ERR_LINK_FRAME', `frame type ${frame.type} to a receiver`)
     }
+  }
+
+  #sample(told: Sample): void {
+    this.#reports.throttle(told.throttle ?? null)
+    this.#options.onSample(told)
   }
 
   /** What waits here is in memory as well: the window is its limit, with room for samples. */

@@ -23,11 +23,14 @@ import {
   type State,
 } from './messages.ts'
 import type { OpenedSource, SourcePort } from './source-port.ts'
+import { WaitingBytes } from './waiting-bytes.ts'
 
 export interface StreamSenderOptions {
   readonly name: string
   readonly source: SourcePort
   readonly throttle: ByteThrottle
+  /** What the peer is told of it, with every sample. */
+  readonly toldThrottle?: () => Sample['throttle']
   readonly compression: 'auto' | 'zstd' | 'none'
   readonly windowBytes: number
   readonly parkAfterMs?: number
@@ -44,6 +47,8 @@ export interface StreamSenderStatus {
   readonly sentBytes: number
   /** Bytes under way: sent, not yet synced at the peer. */
   readonly inFlightBytes: number
+  /** Read, or known to be at the source, and held back by the throttle. */
+  readonly waitingBytes: number
 }
 
 const PARK_AFTER_MS = 30_000
@@ -55,7 +60,8 @@ const STEADY_DUMP_MS = 5_000
  * dump within one, starts where the receiver says that its spool ends.
  *
  *     idle ──Resume──▶ connecting ──Open──▶ streaming ──dump ended──▶ (Restart) ──▶ connecting
- *                          │                    └──no room for long──▶ parked ──room──▶ connecting
+ *                          │                    └──no room, or paused, for long──▶ parked
+ *                          │                                                 ──room──▶ connecting
  *                          └──a person must act──▶ blocked, looked at again every 10 s, and
  *                                                  blocked meanwhile
  */
@@ -69,6 +75,7 @@ export class StreamSender {
   #sampledMs: number | null = null
   #earlierBytes = 0
   #target: FrameTarget | null = null
+  readonly #waiting = new WaitingBytes()
   readonly #memory: SenderMemory = { stuck: null }
 
   constructor(options: StreamSenderOptions) {
@@ -85,6 +92,7 @@ export class StreamSender {
       sampledMs: this.#sampledMs,
       sentBytes: this.#earlierBytes + (this.#target?.sentBytes ?? 0),
       inFlightBytes: this.#target?.window.inFlightBytes ?? 0,
+      waitingBytes: this.#target === null ? 0 : this.#waiting.of(this.#target),
     }
   }
 
@@ -100,6 +108,7 @@ export class StreamSender {
       },
       sample: (sample) => {
         this.#sample = sample
+        this.#waiting.sampled(sample)
         this.#sampledMs = this.#options.clock.monotonicMs()
       },
       state: (state, problem) => {
@@ -255,6 +264,7 @@ export class SenderSession {
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options
     const code = codeOf(error)
+    if (code === 'ERR_STREAM_PAUSED') return await this.#pause(code, describeError(error), signal)
     const known = this.#known(code)
     const sinceMs = known?.sinceMs ?? clock.wallMs()
     const remedy = remedyOf(error) ?? null
@@ -277,6 +287,20 @@ export class SenderSession {
       this.#tell('connecting')
       await this.#backoff.wait({ signal })
     }
+    this.#channel.sendJson(FrameType.Restart, this.#stream, { code, message })
+  }
+
+  /** No fault: the status says who paused it. */
+  async #pause(code: string, message: string, signal: AbortSignal): Promise<void> {
+    this.#options.log.info(
+      {},
+      'paused for long: the dump is closed until the throttle lets it go on',
+    )
+    this.#problem = null
+    this.#isBlocked = false
+    this.#tell('parked')
+    await this.#target?.drained(signal)
+    await this.#options.throttle.released(signal)
     this.#channel.sendJson(FrameType.Restart, this.#stream, { code, message })
   }
 
@@ -317,7 +341,10 @@ export class SenderSession {
   #sendSample(sample: Sample): void {
     this.#reports.sample(sample)
     const { files, ...place } = sample
-    const body = files === undefined ? place : { ...place, files: this.#ahead(files) }
+    const told = this.#options.toldThrottle?.()
+    const throttle = told && { ...told, reason: told.reason && cutText(told.reason) }
+    const ahead = files === undefined ? {} : { files: this.#ahead(files) }
+    const body: Sample = { ...place, ...ahead, ...(throttle !== undefined && { throttle }) }
     this.#channel.sendJson(FrameType.Sample, this.#stream, body)
   }
 }

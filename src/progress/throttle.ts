@@ -1,108 +1,170 @@
 import assert from 'node:assert/strict'
 import type { Clock } from '../base/clock.ts'
+import { Condition } from '../base/condition.ts'
 import { isAbortError } from '../base/errors.ts'
 import { type Release, Turns } from '../base/turns.ts'
+import { RateMeter } from './rate-meter.ts'
 
 export interface ThrottleOptions {
-  /** Null: no limit. */
+  /** Null: no limit; 0: nothing passes. */
   readonly bytesPerSecond: number | null
-  /** What may pass at once after a pause. Default: a tenth of a second's worth, at least 64 KiB. */
-  readonly burstBytes?: number
   readonly clock: Clock
 }
 
-const BURST_BYTES_MIN = 64 * 1024
+/** Leave for one piece. */
+export interface Admission {
+  /** How large it should be; infinite without a limit. */
+  readonly bytesMax: number
+  /** Says how large it was. A piece that was larger leaves a debt, which the next one waits for. */
+  passed(bytes: number): void
+}
+
+/** In time at the rate: at a small one no step takes long. */
+export interface ThrottleGrain {
+  /** May pass at once after a rest: so late a timer may be without a loss. */
+  readonly burstMs: number
+  readonly pieceMs: number
+  readonly pieceBytesMin: number
+}
+
+const COARSE: ThrottleGrain = { burstMs: 200, pieceMs: 100, pieceBytesMin: 256 }
+/** More is never sent as one frame. */
+const PIECE_BYTES_MAX = 256 * 1024
+/** A frame that is not compressed as was hoped is several times as large as its piece. */
+const DEBT_PIECES_MAX = 4
+const TIMER_MS_MAX = 2 ** 31 - 1
 /** Sums of fractions of a byte are not exact; nobody waits for less than this. */
 const EPSILON_BYTES = 1e-6
 
 /**
- * Token bucket. A piece larger than the bucket passes when the bucket is full and leaves a debt
- * that the next one waits for, so the average is exact whatever the piece size: in any span of t
- * seconds at most `burst + rate * t + one piece` bytes pass. Waiters go in the order they came.
+ * Token bucket. In any span of t seconds at most `burst + rate * t` bytes pass, and what a piece
+ * was larger than it should be; while there is always more, at least `rate * t` less a piece.
+ * Waiters go in the order they came.
  */
 export class Throttle {
   readonly #clock: Clock
-  readonly #fixedBurstBytes: number | undefined
+  readonly #meter: RateMeter
+  readonly #turns = new Turns()
+  readonly #changed = new Condition()
+  #grain = COARSE
   #bytesPerSecond: number | null
   #tokens: number
   #filledAtMs: number
-  readonly #turns = new Turns()
-  #queuedBytes = 0
+  #waiting = 0
+  #pausedAtMs: number | null
   #rateChanged = new AbortController()
 
   constructor(options: ThrottleOptions) {
-    assertRate(options.bytesPerSecond)
-    this.#clock = options.clock
-    this.#fixedBurstBytes = options.burstBytes
-    this.#bytesPerSecond = options.bytesPerSecond
+    const { bytesPerSecond, clock } = options
+    assertRate(bytesPerSecond)
+    this.#clock = clock
+    this.#meter = new RateMeter(clock)
+    this.#bytesPerSecond = bytesPerSecond
     this.#tokens = this.#burstBytes()
-    this.#filledAtMs = options.clock.monotonicMs()
+    this.#filledAtMs = clock.monotonicMs()
+    this.#pausedAtMs = bytesPerSecond === 0 ? this.#filledAtMs : null
   }
 
+  /** Null: no limit; 0: nothing passes. */
   get bytesPerSecond(): number | null {
     return this.#bytesPerSecond
   }
 
+  /** Since when nothing passes, on the monotonic clock; null while something may. */
+  get pausedAtMs(): number | null {
+    return this.#pausedAtMs
+  }
+
+  /** How large the next piece should be; infinite without a limit. */
+  get pieceBytes(): number {
+    if (this.#bytesPerSecond === null) return Number.POSITIVE_INFINITY
+    const { pieceMs, pieceBytesMin } = this.#grain
+    const wanted = Math.floor((this.#bytesPerSecond * pieceMs) / 1000)
+    return Math.max(pieceBytesMin, Math.min(PIECE_BYTES_MAX, wanted))
+  }
+
+  /** What passed in the last `spanMs`, by default and at most ten seconds. */
+  measured(spanMs?: number): number {
+    return this.#meter.bytesPerSecond(spanMs)
+  }
+
   /** Takes effect at once, also for those who already wait. */
-  setRate(bytesPerSecond: number | null): void {
+  setRate(bytesPerSecond: number | null, grain: ThrottleGrain = COARSE): void {
     assertRate(bytesPerSecond)
+    if (bytesPerSecond === this.#bytesPerSecond && grain === this.#grain) return
     this.#fill()
     this.#bytesPerSecond = bytesPerSecond
-    this.#tokens = Math.min(this.#tokens, this.#burstBytes())
-    if (bytesPerSecond === null) this.#tokens = 0
+    this.#grain = grain
+    // A debt of a large piece at a high rate would be a long silence at a low one.
+    this.#tokens = bytesPerSecond === null ? 0 : this.#bounded(this.#tokens)
+    this.#pausedAtMs = bytesPerSecond === 0 ? (this.#pausedAtMs ?? this.#filledAtMs) : null
     this.#rateChanged.abort()
     this.#rateChanged = new AbortController()
+    this.#changed.notifyAll()
   }
 
-  /** How long `take(bytes)` would wait if it were called now, behind those who wait already. */
-  delayMsFor(bytes: number): number {
-    if (this.#bytesPerSecond === null) return 0
-    this.#fill()
-    const lacking = this.#queuedBytes + Math.min(bytes, this.#burstBytes()) - this.#tokens
-    return lacking <= EPSILON_BYTES ? 0 : (lacking / this.#bytesPerSecond) * 1000
-  }
-
-  /** Settles when `bytes` may pass. Rejects with AbortError, and takes nothing, when aborted. */
-  async take(bytes: number, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    assert(bytes >= 0)
+  /** Settles when the next piece may pass. Rejects with AbortError, and takes nothing. */
+  async admit(options: { readonly signal?: AbortSignal } = {}): Promise<Admission> {
     options.signal?.throwIfAborted()
-    if (this.#queuedBytes === 0 && this.#takeNow(bytes)) return
-    this.#queuedBytes += bytes
+    const atOnce = this.#waiting === 0 ? this.#admission() : null
+    if (atOnce !== null) return atOnce
+    this.#waiting += 1
     let leave: Release | null = null
     try {
       leave = await this.#turns.take(options.signal)
-      await this.#waitForTokens(bytes, options.signal)
+      return await this.#waitForTokens(options.signal)
     } finally {
-      this.#queuedBytes -= bytes
+      this.#waiting -= 1
       leave?.()
     }
   }
 
-  async #waitForTokens(bytes: number, signal: AbortSignal | undefined): Promise<void> {
+  /** Settles once something may pass at all. */
+  async released(signal: AbortSignal): Promise<void> {
+    while (this.#pausedAtMs !== null) await this.#changed.wait({ signal })
+  }
+
+  async #waitForTokens(signal: AbortSignal | undefined): Promise<Admission> {
     for (;;) {
       signal?.throwIfAborted()
-      if (this.#takeNow(bytes)) return
-      const rate = this.#bytesPerSecond ?? Number.POSITIVE_INFINITY
-      const lacking = Math.min(bytes, this.#burstBytes()) - this.#tokens
+      const admission = this.#admission()
+      if (admission !== null) return admission
       const wake = this.#rateChanged.signal
       const either = signal === undefined ? wake : AbortSignal.any([signal, wake])
       try {
-        // Whole milliseconds: timers cut fractions off and would wake a moment too early.
-        await this.#clock.sleep(Math.ceil((lacking / rate) * 1000 - EPSILON_BYTES), {
-          signal: either,
-        })
+        await this.#clock.sleep(this.#delayMs(), { signal: either })
       } catch (error) {
         if (!isAbortError(error) || !wake.aborted || signal?.aborted) throw error
       }
     }
   }
 
-  #takeNow(bytes: number): boolean {
-    if (this.#bytesPerSecond === null) return true
+  #delayMs(): number {
+    const rate = this.#bytesPerSecond ?? Number.POSITIVE_INFINITY
+    // Only another rate wakes.
+    if (rate === 0) return TIMER_MS_MAX
+    const lacking = Math.min(this.pieceBytes, this.#burstBytes()) - this.#tokens
+    // Whole milliseconds: timers cut fractions off and would wake a moment too early.
+    return Math.ceil((lacking / rate) * 1000 - EPSILON_BYTES)
+  }
+
+  /** Null while it has to wait. */
+  #admission(): Admission | null {
+    const bytesMax = this.pieceBytes
+    if (this.#bytesPerSecond === null) {
+      return { bytesMax, passed: (bytes) => this.#meter.add(bytes) }
+    }
     this.#fill()
-    if (this.#tokens < Math.min(bytes, this.#burstBytes()) - EPSILON_BYTES) return false
-    this.#tokens -= bytes
-    return true
+    if (this.#bytesPerSecond === 0) return null
+    if (this.#tokens < Math.min(bytesMax, this.#burstBytes()) - EPSILON_BYTES) return null
+    this.#tokens -= bytesMax
+    return {
+      bytesMax,
+      passed: (bytes) => {
+        this.#meter.add(bytes)
+        this.#tokens = this.#bounded(this.#tokens + bytesMax - bytes)
+      },
+    }
   }
 
   #fill(): void {
@@ -114,12 +176,16 @@ export class Throttle {
     this.#filledAtMs = nowMs
   }
 
+  #bounded(tokens: number): number {
+    const most = Math.max(this.#burstBytes(), this.pieceBytes)
+    return Math.max(-DEBT_PIECES_MAX * most, Math.min(tokens, this.#burstBytes()))
+  }
+
   #burstBytes(): number {
-    if (this.#fixedBurstBytes !== undefined) return this.#fixedBurstBytes
-    return Math.max(BURST_BYTES_MIN, (this.#bytesPerSecond ?? 0) / 10)
+    return ((this.#bytesPerSecond ?? 0) * this.#grain.burstMs) / 1000
   }
 }
 
 function assertRate(bytesPerSecond: number | null): void {
-  assert(bytesPerSecond === null || bytesPerSecond > 0, 'a rate is above 0, or null for no limit')
+  assert(bytesPerSecond === null || bytesPerSecond >= 0, 'a rate is not below 0')
 }

@@ -90,9 +90,13 @@ function unheard(stream: StreamStatus, upMs: number, nowMs: number): Problem[] {
 }
 
 function stalled(stream: StreamStatus, upMs: number, nowMs: number): Problem[] {
-  const { receiveLag, receivedAgoMs } = stream
+  const { receiveLag, receivedAgoMs, pausedAgoMs } = stream
   if (receiveLag === null || receiveLag.ms === null) return []
-  const stalledMs = Math.min(upMs, receiveLag.ms, receivedAgoMs ?? Number.POSITIVE_INFINITY)
+  // A pause is told as what it is; after it the first bytes take their time.
+  const stalledMs = Math.min(
+    ...[upMs, receiveLag.ms],
+    ...[receivedAgoMs, pausedAgoMs].map((ms) => ms ?? Number.POSITIVE_INFINITY),
+  )
   if (stalledMs < STALLED_MS_MAX) return []
   return [
     {

@@ -215,7 +215,7 @@ export interface StreamStatus {
   readonly role: 'origin' | 'copy'
   readonly term: TermRecord
   readonly flavor: Flavor | null
-  /** `parked`: the dump is closed on purpose because the peer does not take more. */
+  /** `parked`: the dump is closed on purpose: the peer does not take more, or it was paused. */
   readonly state: 'idle' | 'connecting' | 'streaming' | 'parked' | 'blocked'
   /** At a copy: the gateway that it is received from; null without a session. */
   readonly peer: string | null
@@ -260,13 +260,45 @@ export interface StreamStatus {
   readonly bytesReceived: number
   /** At a copy: how long ago the last of them came; null before the first. */
   readonly receivedAgoMs: number | null
-  readonly throttle: { readonly bytesPerSecond: number | null }
+  /** At a copy: as the origin last said it; without a session nothing is known to hold it back. */
+  readonly throttle: ThrottleStatus
+  /** At a copy: how long ago the origin last said that it is paused; null: never. */
+  readonly pausedAgoMs: number | null
   readonly replicas: readonly ReplicaStatus[]
 }
 
 export interface StreamRates {
   readonly transactionsPerSecond: number
   readonly bytesPerSecond: number
+}
+
+/** In the order of which is named where two are equal. */
+export const LIMITERS = ['operator', 'brake', 'schedule', 'yielding', 'configuration'] as const
+
+/** What holds a stream back at its origin: the lowest of all limits. */
+export interface ThrottleStatus {
+  /** Of what goes into the tunnel: Data frames as they are sent. Null: no limit; 0: paused. */
+  readonly bytesPerSecond: number | null
+  readonly by: (typeof LIMITERS)[number] | null
+  /** For people, such as `paused by socket`. */
+  readonly reason: string | null
+  readonly sinceMs: number | null
+  /** When it ends by itself; null: it does not, or nobody knows. */
+  readonly untilMs: number | null
+  /** In the last ten seconds. */
+  readonly measuredBytesPerSecond: number
+  /** Read, or known to be at the source, and held back by the throttle now; of all copies. */
+  readonly waitingBytes: number
+}
+
+export const UNTHROTTLED: ThrottleStatus = {
+  bytesPerSecond: null,
+  by: null,
+  reason: null,
+  sinceMs: null,
+  untilMs: null,
+  measuredBytesPerSecond: 0,
+  waitingBytes: 0,
 }
 
 export interface CopyStatus {

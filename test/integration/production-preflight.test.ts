@@ -8,6 +8,7 @@ import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import type { Channel } from '../../src/link/channel.ts'
 import { FrameType } from '../../src/link/frame.ts'
 import { ConnectAttempts } from '../../src/mysql/connect-attempts.ts'
+import { NO_THROTTLE } from '../../src/progress/throttle-section.ts'
 import { testFlavors } from '../helpers/needs.ts'
 import { tlsOf } from '../helpers/servers/server-tls.ts'
 import { TestServers } from '../helpers/servers/test-servers.ts'
@@ -27,7 +28,7 @@ function streamOf(server: RunningServer, user: string): OriginHalf {
         serverId: null,
         flavor: 'auto',
       },
-      throttle: { bytesPerSecond: null },
+      throttle: NO_THROTTLE,
       lag: { objectiveMs: null },
       spool: {
         directory: '/nowhere',
@@ -48,6 +49,9 @@ function streamOf(server: RunningServer, user: string): OriginHalf {
       relay: { serverId: 4_200_000_001, uuid: '00000000-0000-4000-8000-000000000001' },
     },
     attempts: new ConnectAttempts({ clock: systemClock }),
+    dataDir: '/nowhere',
+    term: 1,
+    probe: () => null,
     clock: systemClock,
     log: silentLog,
   })

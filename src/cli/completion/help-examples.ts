@@ -35,6 +35,13 @@ export const HELP_EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'tunnel down --config gateway/ec2.yaml',
     'tunnel down --config gateway/ec2.yaml --json',
   ],
+  throttle: [
+    'throttle --config gateway/ec2.yaml',
+    'throttle 20MB/s --for 2h',
+    'throttle pause --for 15m --config gateway/ec2.yaml',
+    'throttle resume --stream main --peer ec2',
+    'throttle off --json',
+  ],
   'replica attach': [
     'replica attach --config gateway/azure.yaml --dry-run',
     'replica attach --config gateway/azure.yaml --relay-ca /etc/mysql/landbridge-ca.crt',

@@ -10,6 +10,7 @@ import type {
   Problem,
   ReplicaStatus,
   StreamStatus,
+  ThrottleStatus,
   TunnelPeerStatus,
   TunnelStatus,
   Verdict,
@@ -181,12 +182,16 @@ function streamBlock(stream: StreamStatus, paint: Paint): string {
     rows.push(['spool', `${plural(spool.files, 'file')}, ${bytesText(spool.bytes)}, ${from}`])
     rows.push(...claimRows(spool.claims, stream.replicas))
   }
-  if (throttle.bytesPerSecond !== null) {
-    rows.push(['rate limit', `${bytesText(throttle.bytesPerSecond)} per second`])
-  }
+  if (throttle.bytesPerSecond !== null) rows.push(['rate limit', throttleText(throttle)])
   const flavor = stream.flavor === null ? '' : ` (${stream.flavor})`
   const head = block(paint, `stream: ${stream.name}${flavor}`, rows)
   return [head, ...stream.replicas.map((replica) => replicaLines(replica, paint))].join('\n')
+}
+
+function throttleText({ bytesPerSecond, reason, waitingBytes }: ThrottleStatus): string {
+  const rate = bytesPerSecond === 0 ? 'paused' : `${bytesText(bytesPerSecond)} per second`
+  const waiting = waitingBytes === 0 ? '' : `; ${bytesText(waitingBytes)} wait`
+  return hanging(`${rate} (${reason ?? '-'})${waiting}`, LABEL_COLUMNS + 4)
 }
 
 /** What is kept for whom no block of its own is shown. */

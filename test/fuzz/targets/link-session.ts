@@ -16,6 +16,7 @@ import { StreamReceiver } from '../../../src/link/stream-receiver.ts'
 import { StreamSender } from '../../../src/link/stream-sender.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { helloOf } from '../../helpers/link/memory-link.ts'
+import { noThrottle } from '../../helpers/link/no-throttle.ts'
 import { socketPair } from '../../helpers/link/socket-pair.ts'
 import { epochSource } from '../../helpers/spool/spool-fixture.ts'
 import { attemptAsync } from '../engine/contract.ts'
@@ -63,9 +64,8 @@ const source: SourcePort = {
 /** The half of a stream at one site, as the other one's frames meet it. */
 function halfOf(site: 'production' | 'dr', clock: FakeClock, log: StrictLog) {
   if (site === 'production') {
-    const throttle = { take: async () => undefined }
     const options = { name: 'main', compression: 'none', windowBytes: WINDOW_BYTES } as const
-    return new StreamSender({ ...options, source, throttle, clock, log })
+    return new StreamSender({ ...options, source, throttle: noThrottle, clock, log })
   }
   const told = { onSample: () => undefined, onOpen: () => undefined }
   const options = { name: 'main', term: 1, spool, windowBytes: WINDOW_BYTES, clock, ...told }

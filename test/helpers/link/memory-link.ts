@@ -3,6 +3,7 @@ import { systemClock } from '../../../src/base/clock.ts'
 import { isLandbridgeError } from '../../../src/base/errors.ts'
 import { type Log, silentLog } from '../../../src/base/log.ts'
 import type { Channel } from '../../../src/link/channel.ts'
+import type { ByteThrottle } from '../../../src/link/frame-target.ts'
 import { runLinkSession } from '../../../src/link/link-session.ts'
 import type { Hello } from '../../../src/link/messages.ts'
 import { receivedStreams } from '../../../src/link/received-streams.ts'
@@ -12,6 +13,7 @@ import { StreamReceiver } from '../../../src/link/stream-receiver.ts'
 import { StreamSender } from '../../../src/link/stream-sender.ts'
 import { firstTerm } from '../../../src/status/term-record.ts'
 import type { SpoolFixture } from '../spool/spool-fixture.ts'
+import { noThrottle } from './no-throttle.ts'
 import { type Judge, type SocketEnd, socketPair } from './socket-pair.ts'
 
 export interface MemoryLinkOptions {
@@ -20,6 +22,7 @@ export interface MemoryLinkOptions {
   readonly windowBytes?: number
   readonly compression?: 'auto' | 'zstd' | 'none'
   readonly parkAfterMs?: number
+  readonly throttle?: ByteThrottle
   readonly clock?: Clock
   /** Of the sender. */
   readonly log?: Log
@@ -47,7 +50,7 @@ export class MemoryLink {
     this.sender = new StreamSender({
       name: 'main',
       source,
-      throttle: { take: async () => undefined },
+      throttle: options.throttle ?? noThrottle,
       compression,
       windowBytes,
       ...(parkAfterMs !== undefined && { parkAfterMs }),

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { type Log, silentLog } from '../../../src/base/log.ts'
 import { CopyHalf } from '../../../src/gateway/copy-half.ts'
 import { ConnectAttempts } from '../../../src/mysql/connect-attempts.ts'
+import { NO_THROTTLE } from '../../../src/progress/throttle-section.ts'
 import { RELAY_LIMITS } from '../../../src/relay/relay-server.ts'
 import { FakeClock } from '../fake-clock.ts'
 import { until } from './spool-fixture.ts'
@@ -44,7 +45,7 @@ export class CopyHalfFixture implements AsyncDisposable {
         name: 'main',
         origin: 'ec2',
         database: null,
-        throttle: { bytesPerSecond: null },
+        throttle: NO_THROTTLE,
         lag: { objectiveMs: null },
         spool: { directory, retention },
         relay: null,

@@ -8,6 +8,7 @@ import {
   STATUS_SCHEMA,
   type StreamStatus,
   type TunnelPeerStatus,
+  UNTHROTTLED,
 } from '../../../src/status/status.ts'
 import { firstTerm } from '../../../src/status/term-record.ts'
 import { verdictsOf } from '../../../src/status/verdicts.ts'
@@ -101,7 +102,8 @@ export const drStream: StreamStatus = {
   transactionsReceived: 120_000,
   bytesReceived: 4_402_341_478,
   receivedAgoMs: 400,
-  throttle: { bytesPerSecond: null },
+  throttle: UNTHROTTLED,
+  pausedAgoMs: null,
   replicas: [replicaStatus],
 }
 
@@ -215,7 +217,12 @@ export const productionStatus: GatewayStatus = judged({
       exposure: null,
       rates: null,
       replicas: [],
-      throttle: { bytesPerSecond: 52_428_800 },
+      throttle: {
+        ...UNTHROTTLED,
+        bytesPerSecond: 52_428_800,
+        by: 'configuration',
+        reason: 'throttle.bytesPerSecond of the configuration',
+      },
     },
   ],
 })

@@ -5,7 +5,12 @@ import { gatewayMetrics } from '../../../src/gateway/gateway-metrics.ts'
 import { streamMetrics } from '../../../src/gateway/stream-metrics.ts'
 import { linkMetrics } from '../../../src/link/link-metrics.ts'
 import { OwnProcess } from '../../../src/observe/own-process.ts'
-import type { GatewayStatus, ReplicaStatus } from '../../../src/status/status.ts'
+import {
+  type GatewayStatus,
+  type ReplicaStatus,
+  type ThrottleStatus,
+  UNTHROTTLED,
+} from '../../../src/status/status.ts'
 import { type LabelledPeers, tunnelMetrics } from '../../../src/tunnel/tunnel-metrics.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import {
@@ -35,6 +40,30 @@ function rendered(status: GatewayStatus, peers: LabelledPeers = []): Promise<str
 }
 
 describe('metrics', () => {
+  test('say what holds a stream back, and that a pause is a limit of 0', async () => {
+    const held = { ...UNTHROTTLED, measuredBytesPerSecond: 9_900, waitingBytes: 5_000 }
+    const of = async (change: Partial<ThrottleStatus>) => {
+      const throttle = { ...held, ...change }
+      return await rendered({ ...drStatus, streams: [{ ...drStream, throttle }] })
+    }
+    const name = 'landbridge_stream_throttle'
+    const slow = await of({ bytesPerSecond: 10_000, by: 'schedule' })
+    for (const line of [
+      'bytes_per_second{stream="main"} 10000',
+      'paused{stream="main"} 0',
+      'sent_bytes_per_second{stream="main"} 9900',
+      'waiting_bytes{stream="main"} 5000',
+      'by{stream="main",by="schedule"} 1',
+      'by{stream="main",by="operator"} 0',
+    ]) {
+      expect(slow).toContain(`${name}_${line}`)
+    }
+    const paused = await of({ bytesPerSecond: 0, by: 'operator' })
+    expect(paused).toContain(`${name}_bytes_per_second{stream="main"} 0`)
+    expect(paused).toContain(`${name}_paused{stream="main"} 1`)
+    expect(await of({})).not.toContain(`${name}_bytes_per_second{`)
+  })
+
   test('carry the status in base units, with the names WireGuard dashboards know', async () => {
     const peers = [{ name: 'ec2', wireguardPublicKey: 'abc=', tunnelAddress: subnet('10.77.0.1') }]
     const lines = (await rendered(drStatus, peers)).split('\n')

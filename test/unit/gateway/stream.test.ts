@@ -9,6 +9,7 @@ import type { PeerConfig } from '../../../src/config/peer-file.ts'
 import type { StreamConfig } from '../../../src/gateway/config/gateway-config.ts'
 import { Stream } from '../../../src/gateway/stream.ts'
 import type { StreamHalf } from '../../../src/gateway/stream-half.ts'
+import { NO_THROTTLE } from '../../../src/progress/throttle-section.ts'
 import { firstTerm, type TermRecord, termRecordSchema } from '../../../src/status/term-record.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { until } from '../../helpers/spool/spool-fixture.ts'
@@ -24,7 +25,7 @@ const config: StreamConfig = {
   name: 'main',
   origin: 'ec2',
   database: {} as StreamConfig['database'],
-  throttle: { bytesPerSecond: null },
+  throttle: NO_THROTTLE,
   lag: { objectiveMs: null },
   spool: { directory: '/nowhere', retention },
   relay: null,

@@ -7,6 +7,7 @@ import type { Resume, State } from '../../../src/link/messages.ts'
 import type { SourcePort } from '../../../src/link/source-port.ts'
 import { StreamSender } from '../../../src/link/stream-sender.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
+import { noThrottle } from '../../helpers/link/no-throttle.ts'
 
 const source = {
   flavor: 'mysql',
@@ -36,7 +37,7 @@ class Fixture {
   }
   readonly sender = new StreamSender({
     ...{ name: 'main', source: this.port, clock: this.clock, log: silentLog },
-    ...{ throttle: { take: async () => undefined }, compression: 'none', windowBytes: 2 ** 20 },
+    ...{ throttle: noThrottle, compression: 'none', windowBytes: 2 ** 20 },
   })
 
   /** What a session that resumes at `place` reports first and at last, until it is blocked. */

@@ -2,123 +2,169 @@ import { describe, expect, test } from 'vitest'
 import { Throttle } from '../../../src/progress/throttle.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
+const MB = 1_000_000
+const WINDOW_MS = 10_000
+
+/** Sends pieces for as long as time goes on, of the size that `size` makes of what it may be. */
+function sending(throttle: Throttle, clock: FakeClock, size: (bytesMax: number) => number) {
+  const passed: { readonly atMs: number; readonly bytes: number }[] = []
+  const stopping = new AbortController()
+  const done = (async () => {
+    for (;;) {
+      const { bytesMax, passed: say } = await throttle.admit({ signal: stopping.signal })
+      const bytes = size(bytesMax)
+      say(bytes)
+      passed.push({ atMs: clock.monotonicMs(), bytes })
+    }
+  })().catch((error: unknown) => {
+    if (!stopping.signal.aborted) throw error
+  })
+  const stop = async (): Promise<void> => {
+    stopping.abort()
+    await done
+  }
+  return { passed, stop }
+}
+
+/** The smallest and the largest sum of any ten seconds, as parts of what the rate makes of them. */
+function extremes(
+  passed: readonly { readonly atMs: number; readonly bytes: number }[],
+  rate: number,
+  fromMs: number,
+  toMs: number,
+): { readonly least: number; readonly most: number } {
+  const whole = (rate * WINDOW_MS) / 1000
+  let [least, most] = [Number.POSITIVE_INFINITY, 0]
+  for (let startMs = fromMs; startMs + WINDOW_MS <= toMs; startMs += 50) {
+    const inside = passed.filter(({ atMs }) => atMs >= startMs && atMs < startMs + WINDOW_MS)
+    const share = inside.reduce((sum, { bytes }) => sum + bytes, 0) / whole
+    least = Math.min(least, share)
+    most = Math.max(most, share)
+  }
+  return { least, most }
+}
+
 describe('throttle', () => {
   test('without a limit nothing ever waits', async () => {
     const throttle = new Throttle({ bytesPerSecond: null, clock: new FakeClock() })
-    await throttle.take(1e12)
-    expect(throttle.delayMsFor(1e12)).toBe(0)
+    const { bytesMax, passed } = await throttle.admit()
+    passed(1e12)
+    expect(bytesMax).toBe(Number.POSITIVE_INFINITY)
+    await throttle.admit()
+    expect(throttle.pausedAtMs).toBeNull()
   })
 
-  test('lets the burst pass at once and then keeps the rate', async () => {
+  test.each([10_000, 100_000, MB, 20 * MB, 200 * MB])(
+    'keeps to %d bytes a second within 5 percent over any ten seconds',
+    async (rate) => {
+      const clock = new FakeClock()
+      const throttle = new Throttle({ bytesPerSecond: rate, clock })
+      let turn = 0
+      // Most as large as they may be, some small, some larger than was hoped.
+      const sizes = [1, 1, 0.3, 2.5, 1, 0.05]
+      const { passed, stop } = sending(throttle, clock, (bytesMax) => {
+        turn += 1
+        return Math.ceil(bytesMax * (sizes[turn % sizes.length] ?? 1))
+      })
+      await clock.advance(rate > 10 * MB ? 11_000 : 30_000)
+      await stop()
+      const { least, most } = extremes(passed, rate, 0, clock.monotonicMs())
+      expect(least).toBeGreaterThan(0.95)
+      expect(most).toBeLessThan(1.05)
+      const measured = throttle.measured() / rate
+      expect(measured).toBeGreaterThan(0.95)
+      expect(measured).toBeLessThan(1.05)
+    },
+  )
+
+  test('keeps the rate after a rest too, and has no step longer than 200 ms', async () => {
     const clock = new FakeClock()
-    const throttle = new Throttle({ bytesPerSecond: 1000, burstBytes: 500, clock })
-    await throttle.take(500)
-    expect(throttle.delayMsFor(100)).toBe(100)
-    let passed = false
-    const taken = throttle.take(100).then(() => {
-      passed = true
-    })
-    await clock.advance(99)
-    expect(passed).toBe(false)
-    await clock.advance(1)
-    expect(passed).toBe(true)
-    await taken
+    const throttle = new Throttle({ bytesPerSecond: 10_000, clock })
+    await clock.advance(3_600_000)
+    const { passed, stop } = sending(throttle, clock, (bytesMax) => bytesMax)
+    await clock.advance(20_000)
+    await stop()
+    const { most } = extremes(passed, 10_000, 3_600_000, clock.monotonicMs())
+    expect(most).toBeLessThan(1.05)
+    const steps = passed.slice(1).map(({ atMs }, at) => atMs - (passed[at]?.atMs ?? 0))
+    expect(Math.max(...steps)).toBeLessThanOrEqual(200)
   })
 
-  test('a piece larger than the bucket leaves a debt, so the average stays exact', async () => {
+  test('serves all copies in the order they came, and all together keep the rate', async () => {
     const clock = new FakeClock()
-    const throttle = new Throttle({ bytesPerSecond: 1000, burstBytes: 100, clock })
-    let bytes = 0
-    const stopping = new AbortController()
-    const sending = (async () => {
-      for (;;) {
-        await throttle.take(777, { signal: stopping.signal })
-        bytes += 777
-      }
-    })()
-    await clock.advance(1_000_000)
-    stopping.abort()
-    await expect(sending).rejects.toThrow(/abort/i)
-    expect(bytes).toBeGreaterThanOrEqual(1_000_000)
-    expect(bytes).toBeLessThanOrEqual(1_000_000 + 100 + 777)
-  })
-
-  test('serves waiters in the order they came, large ones not starved by small ones', async () => {
-    const clock = new FakeClock()
-    const throttle = new Throttle({ bytesPerSecond: 1000, burstBytes: 1000, clock })
-    await throttle.take(1000)
-    const order: string[] = []
-    const all = [
-      throttle.take(900).then(() => order.push('large')),
-      throttle.take(10).then(() => order.push('small')),
-    ]
-    expect(throttle.delayMsFor(90)).toBe(1000)
-    await clock.advance(899)
-    expect(order).toEqual([])
-    await clock.advance(111)
-    await Promise.all(all)
-    expect(order).toEqual(['large', 'small'])
+    const throttle = new Throttle({ bytesPerSecond: 100_000, clock })
+    const one = sending(throttle, clock, (bytesMax) => bytesMax)
+    const other = sending(throttle, clock, (bytesMax) => bytesMax / 4)
+    await clock.advance(20_000)
+    await Promise.all([one.stop(), other.stop()])
+    const all = [...one.passed, ...other.passed].sort((a, b) => a.atMs - b.atMs)
+    const { least, most } = extremes(all, 100_000, 0, clock.monotonicMs())
+    expect(least).toBeGreaterThan(0.95)
+    expect(most).toBeLessThan(1.05)
+    expect(Math.abs(one.passed.length - other.passed.length)).toBeLessThan(5)
   })
 
   test('a waiter that is aborted takes nothing and lets the next one on', async () => {
     const clock = new FakeClock()
-    const throttle = new Throttle({ bytesPerSecond: 1000, burstBytes: 100, clock })
-    await throttle.take(100)
+    const throttle = new Throttle({ bytesPerSecond: 10_000, clock })
+    ;(await throttle.admit()).passed(2_000)
     const stopping = new AbortController()
-    const first = throttle.take(100, { signal: stopping.signal })
-    const second = throttle.take(50)
+    const first = throttle.admit({ signal: stopping.signal })
+    const second = throttle.admit()
     stopping.abort()
     await expect(first).rejects.toMatchObject({ name: 'AbortError' })
-    await clock.advance(50)
+    await clock.advance(100)
     await second
     expect(clock.sleeping).toBe(0)
-    await expect(throttle.take(1, { signal: stopping.signal })).rejects.toThrow()
+    await expect(throttle.admit({ signal: stopping.signal })).rejects.toThrow()
   })
 
   test('a waiter can leave before its turn comes', async () => {
     const clock = new FakeClock()
-    const throttle = new Throttle({ bytesPerSecond: 1000, burstBytes: 100, clock })
-    await throttle.take(100)
-    const first = throttle.take(100)
+    const throttle = new Throttle({ bytesPerSecond: 10_000, clock })
+    ;(await throttle.admit()).passed(2_000)
+    const first = throttle.admit()
     const stopping = new AbortController()
-    const second = throttle.take(100, { signal: stopping.signal })
-    const third = throttle.take(100)
+    const second = throttle.admit({ signal: stopping.signal })
+    const third = throttle.admit()
     stopping.abort()
     await expect(second).rejects.toMatchObject({ name: 'AbortError' })
     await clock.advance(200)
     await Promise.all([first, third])
-    expect(throttle.delayMsFor(100)).toBe(100)
   })
 
-  test('a new rate reaches those who already wait', async () => {
+  test('a new rate reaches those who already wait, and an old debt is forgiven', async () => {
     const clock = new FakeClock()
-    const throttle = new Throttle({ bytesPerSecond: 1, burstBytes: 100, clock })
-    await throttle.take(100)
+    const throttle = new Throttle({ bytesPerSecond: 200 * MB, clock })
+    ;(await throttle.admit()).passed(100 * MB)
+    throttle.setRate(10_000)
     let passed = 0
-    const first = throttle.take(100).then(() => {
-      passed += 1
-    })
-    await clock.advance(1000)
-    throttle.setRate(1000)
-    await clock.advance(98)
-    expect(passed).toBe(0)
-    await clock.advance(1)
-    await first
-    const second = throttle.take(100)
-    await clock.advance(0)
+    const waiting = throttle.admit().then(() => (passed += 1))
+    await clock.advance(1_000)
+    expect(passed).toBe(1)
+    await waiting
+    const next = throttle.admit()
     throttle.setRate(null)
-    await second
+    await next
     expect(throttle.bytesPerSecond).toBeNull()
-    throttle.setRate(1000)
-    expect(throttle.delayMsFor(100)).toBe(100)
-    expect(() => throttle.setRate(0)).toThrow(/above 0/)
+    expect(() => throttle.setRate(-1)).toThrow(/below 0/)
   })
 
-  test('does not fill beyond the burst while nothing passes', async () => {
+  test('a pause lets nothing pass until it ends, and says since when', async () => {
     const clock = new FakeClock()
-    const throttle = new Throttle({ bytesPerSecond: 1000, burstBytes: 200, clock })
-    await clock.advance(3_600_000)
-    await throttle.take(200)
-    expect(throttle.delayMsFor(1)).toBe(1)
+    const throttle = new Throttle({ bytesPerSecond: null, clock })
+    await clock.advance(500)
+    throttle.setRate(0)
+    expect(throttle.pausedAtMs).toBe(500)
+    let [passed, released] = [0, 0]
+    const waiting = throttle.admit().then(() => (passed += 1))
+    const going = throttle.released(new AbortController().signal).then(() => (released += 1))
+    await clock.advance(90 * 86_400_000)
+    expect([passed, released]).toEqual([0, 0])
+    throttle.setRate(1_000)
+    await clock.advance(300)
+    await Promise.all([waiting, going])
+    expect(throttle.pausedAtMs).toBeNull()
+    await throttle.released(new AbortController().signal)
   })
 })

@@ -43,6 +43,15 @@ describe('a stream of which nobody says that anything is wrong', () => {
     ])
   })
 
+  test('is well while it is paused, and gets time when that is over', () => {
+    const behind = { ...source(500), receiveLag: { ...lag, ms: 90_000 }, receivedAgoMs: 60_000 }
+    expect(problemsOf({ ...behind, pausedAgoMs: 900 })).toEqual([])
+    expect(problemsOf({ ...behind, pausedAgoMs: 19_000 })).toEqual([])
+    expect(problemsOf({ ...behind, pausedAgoMs: 25_000 })).toMatchObject([
+      { code: 'ERR_STREAM_STALLED', sinceMs: nowMs - 25_000 },
+    ])
+  })
+
   test('gets time once the link is up again', () => {
     const young = { ...drLink, sinceMs: nowMs - 3_000 }
     const down = { ...drLink, state: 'down', sinceMs: 0 } as const
