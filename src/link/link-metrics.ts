@@ -5,6 +5,7 @@ export function linkMetrics(sheet: MetricSheet, links: readonly LinkStatus[]): v
   for (const link of links) {
     const own = sheet.of('landbridge_link_', { peer: link.peer, role: link.role })
     own.gauge('up', '1 while the peer is connected', Number(link.state === 'up'))
+    own.gauge('unsteady_sessions', 'Sessions since one last lasted', link.unsteadySessions)
     own.gauge('streams', 'Streams that go over it', link.carries.length)
     own.gauge('round_trip_seconds', 'Round trip to the peer', seconds(link.roundTripMs))
     own.gauge('clock_offset_seconds', 'Peer clock minus own', seconds(link.clockOffsetMs))

@@ -18,8 +18,9 @@ export function lagMetrics(
   own.gauge('lag_proven_age_seconds', `${what}: age of proof`, seconds(lag.provenAgoMs))
   if (lag.recent === null) return
   const { p50Ms, p99Ms, maxMs } = lag.recent
-  const quantiles = { '0.5': p50Ms, '0.99': p99Ms, '1': maxMs }
-  for (const [quantile, ms] of Object.entries(quantiles)) {
-    own.gauge('delay_seconds', `${what}: delay of single transactions`, seconds(ms), { quantile })
+  const figures = { p50: p50Ms, p99: p99Ms, max: maxMs }
+  for (const [figure, ms] of Object.entries(figures)) {
+    const help = `${what}: delay of single transactions, ${figure} of a window`
+    own.gauge(`delay_${figure}_seconds`, help, seconds(ms), { window: 'all' })
   }
 }
