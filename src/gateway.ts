@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { AdminServer, type AskPeer } from './api/admin-server.ts'
+import { EventLog } from './api/event-log.ts'
 import { Journal } from './api/journal.ts'
 import { type OperationRequest, OperationTable } from './api/operation-table.ts'
 import { ownOperations } from './api/own-operations.ts'
@@ -11,6 +12,7 @@ import type { PeerConfig } from './config/peer-file.ts'
 import type { Capability } from './gateway/capability.ts'
 import type { GatewayConfig } from './gateway/config/gateway-config.ts'
 import { holdDataDirectory, makeDataPrivate } from './gateway/data-directory.ts'
+import { eventsPart } from './gateway/events-part.ts'
 import { gatewayMetrics } from './gateway/gateway-metrics.ts'
 import { gatewayStatus } from './gateway/gateway-status.ts'
 import { journalPart } from './gateway/journal-part.ts'
@@ -63,8 +65,10 @@ export async function createGateway(
     clock,
     log,
   })
-  // 4. What is written down of what was asked.
-  const journal = new Journal({ path: join(config.dataDir, 'journal.jsonl'), clock, log })
+  // 4. What is written down of what was asked, and of what happened.
+  const { name, site, dataDir } = config
+  const journal = new Journal({ path: join(dataDir, 'journal.jsonl'), clock, log })
+  const events = new EventLog({ path: join(dataDir, 'events.jsonl'), clock, log })
 
   // In the order in which the status shows their problems.
   const capabilities: readonly Capability[] = [
@@ -73,6 +77,7 @@ export async function createGateway(
     links,
     streams,
     journalPart(journal),
+    eventsPart({ events, journal, name, status: () => status(), clock }),
     new OwnProcess(clock),
   ]
   const shown = () => ({
@@ -80,8 +85,7 @@ export async function createGateway(
     links: links.status(),
     streams: streams.status(),
   })
-  const { name, site } = config
-  const status = gatewayStatus({ name, site, capabilities, shown, clock })
+  const status: () => GatewayStatus = gatewayStatus({ name, site, capabilities, shown, clock })
 
   // 5. What people and machines ask of it.
   const metrics = () => gatewayMetrics(status(), capabilities)

@@ -33,6 +33,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./status/status-command.ts')).addStatusCommand,
   },
   {
+    name: 'events',
+    summary: 'who did what when, and what happened',
+    load: async () => (await import('./events/events-command.ts')).addEventsCommand,
+  },
+  {
     name: 'tunnel',
     summary: 'show, make or remove the WireGuard tunnel alone',
     load: async () => (await import('./tunnel/tunnel-command.ts')).addTunnelCommand,
