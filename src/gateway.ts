@@ -1,7 +1,4 @@
-import { join } from 'node:path'
 import { AdminServer, type AskPeer } from './api/admin-server.ts'
-import { EventLog } from './api/event-log.ts'
-import { Journal } from './api/journal.ts'
 import { type OperationRequest, OperationTable } from './api/operation-table.ts'
 import { ownOperations } from './api/own-operations.ts'
 import { type Clock, systemClock } from './base/clock.ts'
@@ -12,12 +9,11 @@ import type { PeerConfig } from './config/peer-file.ts'
 import type { Capability } from './gateway/capability.ts'
 import type { GatewayConfig } from './gateway/config/gateway-config.ts'
 import { holdDataDirectory, makeDataPrivate } from './gateway/data-directory.ts'
-import { eventsPart } from './gateway/events-part.ts'
 import { gatewayMetrics } from './gateway/gateway-metrics.ts'
 import { gatewayStatus } from './gateway/gateway-status.ts'
-import { journalPart } from './gateway/journal-part.ts'
 import { LinkPath } from './gateway/link-path.ts'
 import { Links } from './gateway/links.ts'
+import { createRecords } from './gateway/records.ts'
 import { runParts } from './gateway/run-parts.ts'
 import { Streams } from './gateway/streams.ts'
 import { createTunnel, tunnelPart } from './gateway/tunnel-part.ts'
@@ -65,10 +61,9 @@ export async function createGateway(
     clock,
     log,
   })
-  // 4. What is written down of what was asked, and of what happened.
-  const { name, site, dataDir } = config
-  const journal = new Journal({ path: join(dataDir, 'journal.jsonl'), clock, log })
-  const events = new EventLog({ path: join(dataDir, 'events.jsonl'), clock, log })
+  // 4. What is written down of what was asked and of what happened, and who is told of it.
+  const records = createRecords(config, { status: () => status(), clock, log })
+  const { journal } = records
 
   // In the order in which the status shows their problems.
   const capabilities: readonly Capability[] = [
@@ -76,8 +71,7 @@ export async function createGateway(
     tunnelPart(tunnel, config),
     links,
     streams,
-    journalPart(journal),
-    eventsPart({ events, journal, name, status: () => status(), clock }),
+    ...records.parts,
     new OwnProcess(clock),
   ]
   const shown = () => ({
@@ -85,6 +79,7 @@ export async function createGateway(
     links: links.status(),
     streams: streams.status(),
   })
+  const { name, site } = config
   const status: () => GatewayStatus = gatewayStatus({ name, site, capabilities, shown, clock })
 
   // 5. What people and machines ask of it.
