@@ -1,4 +1,5 @@
 import { AdminServer, type AskPeer } from './api/admin-server.ts'
+import type { Journal } from './api/journal.ts'
 import { type OperationRequest, OperationTable } from './api/operation-table.ts'
 import { ownOperations } from './api/own-operations.ts'
 import { type Clock, systemClock } from './base/clock.ts'
@@ -11,6 +12,7 @@ import type { GatewayConfig } from './gateway/config/gateway-config.ts'
 import { holdDataDirectory, makeDataPrivate } from './gateway/data-directory.ts'
 import { gatewayMetrics } from './gateway/gateway-metrics.ts'
 import { gatewayStatus } from './gateway/gateway-status.ts'
+import { LagRecords } from './gateway/lag-records.ts'
 import { LinkPath } from './gateway/link-path.ts'
 import { Links } from './gateway/links.ts'
 import { createRecords } from './gateway/records.ts'
@@ -47,7 +49,7 @@ export async function createGateway(
   // 2. The streams: for each the half that its term asks for, sending or receiving.
   const streams = await Streams.load(config, {
     endSessions: (reason) => links.endSessions(reason),
-    clockOffsetMs: (site) => links.clockOffsetMs(site),
+    clockOf: (site) => links.clockOf(site),
     doubts: () => links.doubts(),
     clock,
     log,
@@ -65,22 +67,23 @@ export async function createGateway(
   const records = createRecords(config, { status: () => status(), clock, log })
   const { journal } = records
 
+  const shown = () => ({
+    tunnel: tunnel.status(),
+    links: links.status(),
+    streams: streams.status(),
+  })
+
   // In the order in which the status shows their problems.
   const capabilities: readonly Capability[] = [
     new CertificateExpiry(config.identity),
     tunnelPart(tunnel, config),
     links,
     streams,
+    new LagRecords({ config, shown, clock, log }),
     ...records.parts,
     new OwnProcess(clock),
   ]
-  const shown = () => ({
-    tunnel: tunnel.status(),
-    links: links.status(),
-    streams: streams.status(),
-  })
-  const { name, site } = config
-  const status: () => GatewayStatus = gatewayStatus({ name, site, capabilities, shown, clock })
+  const status: () => GatewayStatus = gatewayStatus({ config, capabilities, shown, clock })
 
   // 5. What people and machines ask of it.
   const metrics = () => gatewayMetrics(status(), capabilities)
@@ -92,19 +95,32 @@ export async function createGateway(
   const scraped = config.metrics && new MetricsServer({ ...config.metrics, metrics })
   const doors = { ground: scraped === null ? [admin] : [admin, scraped] }
 
-  const run = async (signal: AbortSignal): Promise<void> => {
-    const held = await holdDataDirectory(config.dataDir)
-    try {
-      await makeDataPrivate(config, log)
-      await journal.open()
-      await runParts([...capabilities, doors], signal)
-      await settledOrLate(operations, clock)
-    } finally {
-      await journal.close()
-      await held.release()
-    }
+  const parts = [...capabilities, doors]
+  return {
+    status,
+    run: (signal) => run({ config, journal, parts, operations, clock, log }, signal),
   }
-  return { run, status }
+}
+
+interface Running extends Required<GatewayDependencies> {
+  readonly config: GatewayConfig
+  readonly journal: Journal
+  readonly parts: Parameters<typeof runParts>[0]
+  readonly operations: OperationTable
+}
+
+async function run(gateway: Running, signal: AbortSignal): Promise<void> {
+  const { config, journal, parts, operations, clock, log } = gateway
+  const held = await holdDataDirectory(config.dataDir)
+  try {
+    await makeDataPrivate(config, log)
+    await journal.open()
+    await runParts(parts, signal)
+    await settledOrLate(operations, clock)
+  } finally {
+    await journal.close()
+    await held.release()
+  }
 }
 
 /** Waits for what still runs, but not for ever. */

@@ -1,6 +1,11 @@
 import { replicaMetrics } from '../database/replica-metrics.ts'
 import { type MetricSheet, seconds } from '../observe/metric-sheet.ts'
-import { lagMetrics } from '../progress/lag-metrics.ts'
+import {
+  exposureMetrics,
+  lagMetrics,
+  objectiveMetrics,
+  rateMetrics,
+} from '../progress/lag-metrics.ts'
 import { throttleMetrics } from '../progress/throttle-metrics.ts'
 import { spoolMetrics } from '../spool/spool-metrics.ts'
 import { FAILOVER_STATES, failoverState } from '../status/failover-state.ts'
@@ -27,6 +32,9 @@ export function streamMetrics(sheet: MetricSheet, streams: readonly StreamStatus
     throttleMetrics(own, stream.throttle)
     spoolMetrics(own, stream.spool)
     lagMetrics(own, 'receive', stream.receiveLag)
+    exposureMetrics(own, stream.exposure)
+    objectiveMetrics(own, stream.objective)
+    rateMetrics(own, stream.rates)
     failoverMetrics(own, stream)
     replicaMetrics(own, stream.replicas)
   }

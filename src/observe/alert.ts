@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { GatewayStatus, Problem } from '../status/status.ts'
+import { durationText } from '../base/quantity-text.ts'
+import type { GatewayStatus, Problem, StreamStatus } from '../status/status.ts'
 
 /** Something that a person should be told of, as Alertmanager names it. */
 export interface Alert {
@@ -12,27 +13,53 @@ export interface Alert {
 
 /** Of posting alerts itself: whoever could be told of it is the one who cannot be reached. */
 const OWN_CODES = ['ERR_WEBHOOK', 'ERR_WEBHOOK_RECORD']
+/** Exposure and apply lag share it, and are two alerts. */
+const OBJECTIVE_CODE = 'ERR_LAG_OBJECTIVE'
 const SEVERITIES = { warning: 'warning', error: 'critical', blocked: 'critical' } as const
 const OF_STREAM = ['stream', 'source', 'spool', 'relay', 'replica']
 const TEXT_CHARACTERS_MAX = 4_000
 
 /** What of a status is worth calling somebody; each alert once. */
-export function alertsOf(status: Pick<GatewayStatus, 'name' | 'site' | 'problems'>): Alert[] {
-  const alerts = status.problems
-    .filter(({ code }) => !OWN_CODES.includes(code))
-    .map((problem) => problemAlert(problem, status))
+export function alertsOf(status: Facts): Alert[] {
+  const told = status.problems.filter(({ code }) => ![...OWN_CODES, OBJECTIVE_CODE].includes(code))
+  const alerts = [
+    ...told.map((problem) => problemAlert(problem, status)),
+    ...status.streams.flatMap((stream) => objectiveAlerts(stream, status)),
+  ]
   return [...new Map(alerts.map((alert) => [alert.fingerprint, alert])).values()]
+}
+
+type Facts = Pick<GatewayStatus, 'name' | 'site' | 'problems' | 'streams'>
+type Sender = Pick<GatewayStatus, 'name' | 'site'>
+
+function objectiveAlerts({ name, objective }: StreamStatus, sender: Sender): Alert[] {
+  return (['exposure', 'apply'] as const).flatMap((subject) => {
+    const judged = objective[subject]
+    if (judged?.state !== 'breached') return []
+    const what = subject === 'exposure' ? 'the exposure' : 'the apply lag'
+    const problem: Problem = {
+      code: OBJECTIVE_CODE,
+      severity: 'error',
+      where: `stream:${name}`,
+      message: `${what} is above the objective of ${durationText(objective.maxMs)}`,
+      remedy: 'See what holds the stream back: landbridge status, landbridge lag.',
+      sinceMs: judged.sinceMs,
+    }
+    return [problemAlert(problem, sender, { objective: subject })]
+  })
 }
 
 function problemAlert(
   { code, severity, where, message, remedy, sinceMs }: Problem,
-  { name, site }: Pick<GatewayStatus, 'name' | 'site'>,
+  { name, site }: Sender,
+  more: Readonly<Record<string, string>> = {},
 ): Alert {
   const [station = '', of] = where.split(':')
   const labels = {
     alertname: alertName(code),
     code,
     gateway: name,
+    ...more,
     severity: SEVERITIES[severity],
     site,
     ...(of !== undefined && OF_STREAM.includes(station) && { stream: of }),

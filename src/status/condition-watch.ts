@@ -83,7 +83,9 @@ export class ConditionWatch {
       tracked.untold += 1
     }
     if (condition.kind === 'role') return tell(tracked, condition, nowMs)
-    const isShort = nowMs - tracked.pending.sinceMs < this.#holdMs
+    // An objective has a hysteresis of its own.
+    const holdMs = condition.kind === 'objective' ? 0 : this.#holdMs
+    const isShort = nowMs - tracked.pending.sinceMs < holdMs
     if (isShort || (isSettling && (found === null || condition.state === 'down'))) return null
     return tracked.toldAtMs.length >= TOLD_MAX ? null : tell(tracked, condition, nowMs)
   }
@@ -104,7 +106,7 @@ function newlyTracked(found: Condition | null): Tracked {
   return { told, pending: null, toldAtMs: [], untold: 0 }
 }
 
-/** What nobody has to be told of at first: a problem that is none, a link that is up. */
+/** What nobody has to be told of at first. */
 function usualStateOf({ kind }: Condition): string {
-  return kind === 'problem' ? USUAL_STATE : 'up'
+  return { problem: USUAL_STATE, objective: 'met', link: 'up', role: USUAL_STATE }[kind]
 }

@@ -1,3 +1,4 @@
+import { durationText } from '../base/quantity-text.ts'
 import { isUp, mainLinks } from './links.ts'
 import type { GatewayStatus, LinkStatus, Problem, StreamStatus } from './status.ts'
 
@@ -26,7 +27,7 @@ export function conditionsOf({ problems, links, streams }: Facts): Condition[] {
   return [
     ...problems.filter(({ code }) => code !== OBJECTIVE_CODE).map(problemCondition),
     ...mainLinks(links).map(linkCondition),
-    ...streams.flatMap((stream) => [roleCondition(stream)]),
+    ...streams.flatMap((stream) => [roleCondition(stream), ...objectiveConditions(stream)]),
   ]
 }
 
@@ -58,6 +59,25 @@ function linkCondition(link: LinkStatus): Condition {
     severity: up ? 'info' : 'warning',
     detail: { peer, ...(!up && lastError !== null && { code: lastError.code }) },
   }
+}
+
+function objectiveConditions({ name, objective }: StreamStatus): Condition[] {
+  const { maxMs } = objective
+  return (['exposure', 'apply'] as const).flatMap((subject) => {
+    const judged = objective[subject]
+    if (judged === null) return []
+    const isBreached = judged.state === 'breached'
+    const what = subject === 'exposure' ? 'the exposure' : 'the apply lag'
+    const standing = isBreached ? 'is above' : 'is within'
+    return {
+      key: `objective:${name}:${subject}`,
+      kind: 'objective',
+      state: judged.state,
+      what: `${what} of ${name} ${standing} the objective of ${durationText(maxMs)}`,
+      severity: isBreached ? 'error' : 'info',
+      detail: { stream: name, objective: subject, maxMs },
+    } as const
+  })
 }
 
 function roleCondition({ name, role, term }: StreamStatus): Condition {

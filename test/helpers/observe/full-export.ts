@@ -7,17 +7,36 @@ import { streamMetrics } from '../../../src/gateway/stream-metrics.ts'
 import { CertificateExpiry } from '../../../src/keys/certificate-expiry.ts'
 import { createAuthority } from '../../../src/keys/certificates.ts'
 import { linkMetrics } from '../../../src/link/link-metrics.ts'
-import type { GatewayStatus } from '../../../src/status/status.ts'
+import type { GatewayStatus, LagStatus } from '../../../src/status/status.ts'
 import { tunnelMetrics } from '../../../src/tunnel/tunnel-metrics.ts'
 import { FakeClock } from '../fake-clock.ts'
 import { drStatus, productionStatus } from '../status/status-fixture.ts'
+
+const met = { state: 'met', sinceMs: drStatus.startedAtMs } as const
+const kept = { maxMs: 5_000, exposure: met, apply: met }
+const throttle = {
+  bytesPerSecond: 52_428_800,
+  by: 'configuration',
+  reason: null,
+  sinceMs: drStatus.startedAtMs,
+  untilMs: null,
+  measuredBytesPerSecond: 1_000,
+  waitingBytes: 0,
+} as const
+
+const catchingUp = (lag: LagStatus | null) => lag && { ...lag, catchUpMs: 1_500 }
 
 /** Everything that can have a value has one: a copy and an origin in one gateway. */
 export const fullStatus: GatewayStatus = {
   ...drStatus,
   streams: [
-    ...drStatus.streams,
-    ...productionStatus.streams.map((stream) => ({ ...stream, name: 'back' })),
+    ...drStatus.streams.map((stream) => ({
+      ...stream,
+      objective: kept,
+      receiveLag: catchingUp(stream.receiveLag),
+      replicas: stream.replicas.map((one) => ({ ...one, applyLag: catchingUp(one.applyLag) })),
+    })),
+    ...productionStatus.streams.map((stream) => ({ ...stream, name: 'back', throttle })),
   ],
   problems: [
     {
