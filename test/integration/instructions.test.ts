@@ -33,6 +33,13 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^npm install --global node@24$/, 'it fetches a Node'],
   [/^(azure \(copy\): ok|tunnel$|lag$|failover$)/, 'printed by status'],
   [/^landbridge tunnel show$/, 'there is no WireGuard on the loopback; tunnel.test.ts runs it'],
+  [/^landbridge events .*--follow$/, 'it goes on until Ctrl-C: it is run below'],
+  [
+    /^(- )?(metrics|listen|scrape_configs|job_name|static_configs|targets|rule_files):/,
+    'of a file: prometheus.test.ts',
+  ],
+  [/^(alerts|webhook|url|bearerFile|ca|holdOff|repeat):/, 'of a file: alerts-section.test.ts'],
+  [/^2026-11-28 /, 'printed by events'],
   [/^(import|const|await|for await) |^}$/, 'a program: package.test.ts runs one'],
   [/^npm run (landbridge -- lab|chaos --) /, 'lab.test.ts and chaos.test.ts run it'],
   [
@@ -47,7 +54,7 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
 const RUN = {
   init: /^landbridge init /,
   gateway: /^landbridge run /,
-  command: /^(landbridge (check|status|replica) |openssl )/,
+  command: /^(landbridge (check |status |replica |events .*(since|json))|openssl )/,
   sql: /^(-- |(CREATE USER|GRANT|SET) .*;)/,
 } as const
 

@@ -1,5 +1,6 @@
 import { Journal } from '../../../src/api/journal.ts'
 import { silentLog } from '../../../src/base/log.ts'
+import { Secret } from '../../../src/base/secret.ts'
 import type { Capability } from '../../../src/gateway/capability.ts'
 import { gatewayMetrics } from '../../../src/gateway/gateway-metrics.ts'
 import { journalPart } from '../../../src/gateway/journal-part.ts'
@@ -7,6 +8,7 @@ import { streamMetrics } from '../../../src/gateway/stream-metrics.ts'
 import { CertificateExpiry } from '../../../src/keys/certificate-expiry.ts'
 import { createAuthority } from '../../../src/keys/certificates.ts'
 import { linkMetrics } from '../../../src/link/link-metrics.ts'
+import { Webhook } from '../../../src/observe/webhook.ts'
 import type { GatewayStatus, LagStatus } from '../../../src/status/status.ts'
 import { tunnelMetrics } from '../../../src/tunnel/tunnel-metrics.ts'
 import { FakeClock } from '../fake-clock.ts'
@@ -56,12 +58,22 @@ export async function allParts(): Promise<readonly Pick<Capability, 'metrics'>[]
   const pem = authority.certificatePem
   const journal = new Journal({ path: '/nonexistent/journal.jsonl', clock, log: silentLog })
   const own = { metrics: EVENT_LOOP }
+  const url = new Secret('https://alerts.example.net/')
+  const target = { url, origin: url.reveal(), authorization: null, caPem: null }
+  const webhook = new Webhook({
+    config: { ...target, holdOffMs: 30_000, repeatMs: 60_000 },
+    path: '/nonexistent/alerts.json',
+    status: () => fullStatus,
+    clock,
+    log: silentLog,
+  })
   return [
     new CertificateExpiry({ certificatePem: pem, authorityPem: pem }),
     { metrics: (sheet, status) => tunnelMetrics(sheet, status, KEYS) },
     { metrics: (sheet, { links }) => linkMetrics(sheet, links) },
     { metrics: (sheet, { streams }) => streamMetrics(sheet, streams) },
     journalPart(journal),
+    webhook,
     own,
   ]
 }
