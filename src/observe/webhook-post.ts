@@ -58,10 +58,10 @@ function statusOf(
   const href = url.reveal()
   const options = {
     method: 'POST',
-    // A connection of its own: nothing of it stays open for hours.
-    agent: false as const,
     signal,
     headers: {
+      // Nothing of it stays open for hours.
+      connection: 'close',
       'content-type': 'application/json',
       'content-length': bytes.length,
       'user-agent': `landbridge/${packageVersion()}`,

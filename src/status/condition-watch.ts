@@ -15,7 +15,7 @@ export interface ConditionWatchOptions {
 }
 
 const HOLD_MS = 3_000
-/** After a start nothing is connected yet: that is no news. */
+/** After a start nothing is connected yet, and problems of before were not found again: no news. */
 const SETTLE_MS = 20_000
 /** What comes and goes is told so often in a while, and then counted. */
 const TOLD_MAX = 6
@@ -26,6 +26,8 @@ interface Tracked {
   told: Condition | null
   /** Another state than that, and since when. */
   pending: { readonly condition: Condition; readonly sinceMs: number } | null
+  /** That was before a restart. */
+  isOld: boolean
   /** When it was told, within the window. */
   toldAtMs: number[]
   /** How often it began to change since then. */
@@ -45,7 +47,7 @@ export class ConditionWatch {
   constructor({ known, holdMs = HOLD_MS }: ConditionWatchOptions) {
     this.#holdMs = holdMs
     for (const [key, told] of known) {
-      this.#tracked.set(key, { told, pending: null, toldAtMs: [], untold: 0 })
+      this.#tracked.set(key, { told, isOld: true, pending: null, toldAtMs: [], untold: 0 })
     }
   }
 
@@ -86,7 +88,8 @@ export class ConditionWatch {
     // An objective has a hysteresis of its own.
     const holdMs = condition.kind === 'objective' ? 0 : this.#holdMs
     const isShort = nowMs - tracked.pending.sinceMs < holdMs
-    if (isShort || (isSettling && (found === null || condition.state === 'down'))) return null
+    const isUnsettled = condition.state === 'down' || (found === null && tracked.isOld)
+    if (isShort || (isSettling && isUnsettled)) return null
     return tracked.toldAtMs.length >= TOLD_MAX ? null : tell(tracked, condition, nowMs)
   }
 }
@@ -94,6 +97,7 @@ export class ConditionWatch {
 function tell(tracked: Tracked, condition: Condition, nowMs: number): Change {
   const untold = tracked.untold - 1
   tracked.told = condition
+  tracked.isOld = false
   tracked.pending = null
   tracked.untold = 0
   tracked.toldAtMs.push(nowMs)
@@ -103,7 +107,7 @@ function tell(tracked: Tracked, condition: Condition, nowMs: number): Change {
 /** A first role is no change of one. */
 function newlyTracked(found: Condition | null): Tracked {
   const told = found?.kind === 'role' ? found : null
-  return { told, pending: null, toldAtMs: [], untold: 0 }
+  return { told, isOld: false, pending: null, toldAtMs: [], untold: 0 }
 }
 
 /** What nobody has to be told of at first. */

@@ -211,8 +211,8 @@ export const statusSchema = z
     refused: z.array(z.object({ where: text, reason: text, connections: count })),
   })
   .describe(
-    'What a gateway says of itself: GET /v1/status on its admin socket, landbridge status --json. ' +
-      'Times are milliseconds since 1970 by its clock, ages and lags are milliseconds. Fields may ' +
+    'What a gateway says of itself: GET /v1/status on its admin socket, and status --json. ' +
+      'Times are milliseconds since 1970 by its clock, ages and lags milliseconds. Fields may ' +
       'be added at any time; `schema` is raised when one changes its meaning or goes away.',
   )
 

@@ -10,6 +10,7 @@ import type { Flavor } from '../../src/base/flavor.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { describeFlavors } from '../helpers/needs.ts'
+import { expectSound } from '../helpers/observe/sound-gateway.ts'
 import { LoopbackPair } from '../helpers/pair/loopback-pair.ts'
 import { TestServers } from '../helpers/servers/test-servers.ts'
 import { commandOf, type PageLine, pageLines } from '../helpers/terminal/page-commands.ts'
@@ -87,7 +88,7 @@ function sqlFor(flavor: Flavor, user: string): string[] {
   return user === 'landbridge' ? found.slice(0, first) : found.slice(first)
 }
 
-describeFlavors('the instructions, step by step, for %s', (flavor) => {
+describeFlavors('the instructions, step by step, for %s', { needs: ['promtool'] }, (flavor) => {
   let directory: string
   let servers: TestServers
   let source: RunningServer
@@ -189,6 +190,12 @@ describeFlavors('the instructions, step by step, for %s', (flavor) => {
     }
   })
 
+  test('what healthy gateways say of themselves is what is documented', async () => {
+    for (const site of ['production', 'dr'] as const) {
+      await expectSound(await pair.status(site), await pair.metrics(site))
+    }
+  })
+
   test('a replica that is detached is missed, as the page says', async () => {
     expect(await run('landbridge replica detach --config gateway/azure.yaml')).toMatchObject({
       exitCode: 0,
@@ -200,6 +207,35 @@ describeFlavors('the instructions, step by step, for %s', (flavor) => {
       1,
       expect.stringContaining('ERR_REPLICA_STOPPED'),
     ])
+    await expectSound(await pair.status('dr'), await pair.metrics('dr'))
+  })
+
+  test('events say what was done and what happened, over a kill, and follow it', async () => {
+    const [command = ''] = on('gateway/README.md', /events .*--follow$/)
+    const argv = ['-ec', `exec ${command} --json`]
+    const env = { ...process.env, PATH: `${directory}:${process.env.PATH}` }
+    const following = spawn('sh', argv, { cwd: pair.directory, env, stdio: ['ignore', 'pipe', 2] })
+    let text = ''
+    following.stdout?.setEncoding('utf8').on('data', (part: string) => {
+      text += part
+    })
+    const events = (): { id: string; what: string }[] =>
+      text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
+    const seen = () => events().map(({ what }) => what)
+    await expect.poll(seen).toContainEqual(expect.stringMatching(/^replica:main: repl/))
+    expect(seen()).toContain('replica.detach done')
+    const azure = gateways[1]
+    const exited = once(azure as ChildProcess, 'exit')
+    azure?.kill('SIGKILL')
+    await exited
+    const [start = ''] = on('README.md', RUN.gateway)
+    const again = ['-ec', `exec ${start.replace('ec2', 'azure')}`]
+    gateways.push(spawn('sh', again, { cwd: pair.directory, env, stdio: 'ignore' }))
+    await expect.poll(seen).toContainEqual(expect.stringContaining('it crashed or was killed'))
+    const ended = once(following, 'exit')
+    following.kill('SIGINT')
+    expect(await ended).toEqual([0, null])
+    expect(new Set(events().map(({ id: one }) => one)).size).toBe(events().length)
   })
 })
 

@@ -5,17 +5,17 @@ import { type MetricFamily, metricFamilies } from '../../helpers/observe/metric-
 const INTRODUCTION = `# Metrics
 
 What \`GET /metrics\` of a gateway has: on its admin socket, and on \`metrics.listen\` where the
-configuration has it. Durations are seconds, sizes are bytes, times are Unix time. What is not known
-has no series: it is never shown as 0. Series of a stream have the label \`stream\`; what only a copy
-knows has no series at the origin. A replica is named by \`server_id\` and \`server_uuid\` (empty on
-MariaDB), which stay the same when it connects again; where it is says
+file of the gateway has it. Durations are seconds, sizes are bytes, times are Unix time. What is
+not known has no series: it is never shown as 0. Series of a stream have the label \`stream\`; what
+only a copy knows has no series at the origin. A replica is named by \`server_id\` and
+\`server_uuid\` (empty on MariaDB), which stay the same when it connects again; where it is says
 \`landbridge_stream_replica_info\`.
 
-\`*_state\` has a series for each state, 1 for the one that it is in. \`wireguard_*\` has the names and
-labels of the exporters that dashboards know. Alert rules and a dashboard are in
+\`*_state\` has a series for each state, 1 for the one that it is in. \`wireguard_*\` has names
+and labels of the exporters that dashboards know. Alert rules and a dashboard are in
 \`gateway/prometheus/\`.
 
-\`vitest run -u test/unit/observe/metrics-document.test.ts\` writes this page from what is exported.
+\`npx vitest run test/unit/observe/metrics-document.test.ts -u\` writes this page anew.
 
 `
 

@@ -110,7 +110,7 @@ test('posts what Alertmanager would, when a problem begins and when it is over',
   expect(receiver.posts[1]?.body.status).toBe('resolved')
 })
 
-test('a receiver that fails is tried again, is a problem of its own, and holds up nobody', async () => {
+test('a receiver that fails is tried again, is a problem itself, and holds up nobody', async () => {
   await using receiver = await AlertReceiver.start()
   await using fixture = new Fixture(receiver, await diskWithFolder())
   receiver.answer = { status: 503 }

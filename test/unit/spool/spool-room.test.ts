@@ -3,7 +3,7 @@ import { SpoolRoom } from '../../../src/spool/spool-room.ts'
 import { diskError } from '../../helpers/disk/failing-disk.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
-test('the room of a disk is looked at again and again, and unknown while nobody says it', async () => {
+test('the room of a disk is looked at now and then, and unknown while nobody says it', async () => {
   const clock = new FakeClock()
   let bytes = 500
   const disk = {

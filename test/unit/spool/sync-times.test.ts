@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { SyncTimes } from '../../../src/spool/sync-times.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
-test('counts how many syncs took no longer than each bound, and what is beyond all in count', () => {
+test('counts how many syncs took no longer than each bound, and those beyond all', () => {
   const times = new SyncTimes(new FakeClock())
   for (const ms of [0.1, 0.25, 0.3, 7, 60_000]) times.note(ms)
   const { count, sumMs, maxMs, buckets } = times.status()
