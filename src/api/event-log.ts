@@ -54,8 +54,8 @@ export class EventLog {
   readonly #file: JournalFile
   readonly #trouble: Trouble
   #events: LoggedEvent[] = []
-  #waiting: LoggedEvent[] = []
-  #sequence = 0
+  /** Without a number: until the file was read nobody knows it. */
+  #waiting: Omit<LoggedEvent, 'sequence'>[] = []
   #isLoaded = false
   /** One after the other. Never rejects. */
   #working: Promise<void> = Promise.resolve()
@@ -83,20 +83,17 @@ export class EventLog {
     if (events.length === 0 && this.#waiting.length === 0) return
     const atMs = this.#options.clock.wallMs()
     await this.#inTurn(async () => {
-      this.#load(await this.#unloaded())
-      for (const event of events) {
-        this.#sequence += 1
-        const what = event.what.slice(0, WHAT_CHARACTERS_MAX)
-        this.#waiting.push({ ...event, what, sequence: this.#sequence, atMs })
-      }
-      this.#waiting = this.#waiting.slice(-WAITING_MAX)
+      const cut = events.map((event) => {
+        return { ...event, what: event.what.slice(0, WHAT_CHARACTERS_MAX), atMs }
+      })
+      this.#waiting = [...this.#waiting, ...cut].slice(-WAITING_MAX)
       await this.#flush()
     })
   }
 
   /** All that are known, oldest first, those that wait for the disk among them. */
   list(): readonly LoggedEvent[] {
-    return [...this.#events, ...this.#waiting]
+    return [...this.#events, ...this.#numbered()]
   }
 
   problems(): Problem[] {
@@ -106,7 +103,7 @@ export class EventLog {
 
   async #flush(): Promise<void> {
     this.#load(await this.#unloaded())
-    const waiting = this.#waiting
+    const waiting = this.#numbered()
     if (waiting.length === 0) return
     await this.#file.add(waiting.map((event) => `${JSON.stringify(event)}\n`).join(''))
     this.#events = [...this.#events, ...waiting].slice(-EVENTS_MAX)
@@ -124,8 +121,13 @@ export class EventLog {
     if (lines === null) return
     const events = lines.flatMap((line) => parseEvent(line) ?? [])
     this.#events = events.slice(-EVENTS_MAX)
-    this.#sequence = events.at(-1)?.sequence ?? 0
     this.#isLoaded = true
+  }
+
+  /** What waits, as it will be written. */
+  #numbered(): LoggedEvent[] {
+    const last = this.#events.at(-1)?.sequence ?? 0
+    return this.#waiting.map((event, index) => ({ ...event, sequence: last + 1 + index }))
   }
 
   async #inTurn(work: () => Promise<void>): Promise<void> {

@@ -6,10 +6,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseDocument } from 'yaml'
 import type { Flavor } from '../../src/base/flavor.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { describeFlavors } from '../helpers/needs.ts'
+import { AlertReceiver } from '../helpers/observe/alert-receiver.ts'
 import { expectSound } from '../helpers/observe/sound-gateway.ts'
 import { LoopbackPair } from '../helpers/pair/loopback-pair.ts'
 import { TestServers } from '../helpers/servers/test-servers.ts'
@@ -94,6 +96,7 @@ describeFlavors('the instructions, step by step, for %s', { needs: ['promtool'] 
   let source: RunningServer
   let replica: RunningServer
   let pair: LoopbackPair
+  let receiver: AlertReceiver
   const gateways: ChildProcess[] = []
   const connections: Connection[] = []
 
@@ -109,6 +112,10 @@ describeFlavors('the instructions, step by step, for %s', { needs: ['promtool'] 
       source: { port: source.port, user: 'landbridge', password: PASSWORD },
       replica: { port: replica.port, user: 'landbridge_replica', password: PASSWORD },
     })
+    receiver = await AlertReceiver.start()
+    const config = parseDocument(await readFile(pair.configPath('dr'), 'utf8'))
+    config.setIn(['alerts', 'webhook'], { url: `${receiver.origin}/hook`, holdOff: '1s' })
+    await writeFile(pair.configPath('dr'), config.toString())
   })
 
   afterAll(async () => {
@@ -121,6 +128,7 @@ describeFlavors('the instructions, step by step, for %s', { needs: ['promtool'] 
     }
     await pair?.stop()
     await servers?.stop()
+    await receiver?.[Symbol.asyncDispose]()
     await rm(directory, { recursive: true, force: true })
   })
 
@@ -148,6 +156,14 @@ describeFlavors('the instructions, step by step, for %s', { needs: ['promtool'] 
 
   const on = (page: string, rule: RegExp) =>
     (lines.get(page) ?? []).map(commandOf).filter((command) => rule.test(command))
+
+  /** What the webhook was told from that message on. */
+  function fired(from = 0): string[] {
+    return receiver
+      .told()
+      .slice(from)
+      .flatMap((told) => told.split(', '))
+  }
 
   async function runSql(server: RunningServer, user: string): Promise<Connection> {
     const sql = await connectSql({ socket: server.socket })
@@ -208,6 +224,7 @@ describeFlavors('the instructions, step by step, for %s', { needs: ['promtool'] 
       expect.stringContaining('ERR_REPLICA_STOPPED'),
     ])
     await expectSound(await pair.status('dr'), await pair.metrics('dr'))
+    await expect.poll(fired).toContain('firing ERR_REPLICA_STOPPED')
   })
 
   test('events say what was done and what happened, over a kill, and follow it', async () => {
@@ -232,6 +249,9 @@ describeFlavors('the instructions, step by step, for %s', { needs: ['promtool'] 
     const again = ['-ec', `exec ${start.replace('ec2', 'azure')}`]
     gateways.push(spawn('sh', again, { cwd: pair.directory, env, stdio: 'ignore' }))
     await expect.poll(seen).toContainEqual(expect.stringContaining('it crashed or was killed'))
+    // Whoever was told of a problem is told again that it still is one.
+    const before = receiver.posts.length
+    await expect.poll(() => fired(before)).toContain('firing ERR_REPLICA_STOPPED')
     const ended = once(following, 'exit')
     following.kill('SIGINT')
     expect(await ended).toEqual([0, null])

@@ -51,6 +51,28 @@ describe('the log of events', () => {
     expect(whats(again).length).toBeGreaterThan(5)
   })
 
+  test.each(['readText', 'writev', 'datasync', 'open'] as const)(
+    'waits for a disk that fails (%s), says so, and loses nothing of it',
+    async (name) => {
+      const disk = new MemoryDisk()
+      const first = await opened(disk)
+      await first.add([numbered(1)])
+      await first.close()
+      disk.before = (call) => (call.name === name ? { error: 'ENOSPC' } : undefined)
+      const events = await opened(disk)
+      await events.add([numbered(2)])
+      await events.add([numbered(3)])
+      expect(whats(events).slice(-2)).toEqual(['event 2', 'event 3'])
+      expect(events.problems()).toMatchObject([{ code: 'ERR_EVENTS_WRITE', severity: 'warning' }])
+      disk.before = () => undefined
+      await events.add([])
+      expect(events.problems()).toEqual([])
+      const again = await opened(disk.afterPowerLoss(worst))
+      expect(whats(again)).toEqual(['event 1', 'event 2', 'event 3'])
+      expect(again.list().map(({ sequence }) => sequence)).toEqual([1, 2, 3])
+    },
+  )
+
   test('passes over a line that is none', async () => {
     const disk = new MemoryDisk()
     const events = await opened(disk)

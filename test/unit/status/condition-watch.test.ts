@@ -94,6 +94,21 @@ test('tells of a new term at once, and not of the first one', () => {
   ])
 })
 
+test('tells at once of an objective that is breached, and met again', () => {
+  const judged = (state: 'met' | 'breached') => {
+    const objective = { maxMs: 5_000, exposure: { state, sinceMs: 0 }, apply: null }
+    return { ...drStatus, streams: [{ ...drStream, objective }] }
+  }
+  const look = watching()
+  expect(look(judged('met'), 0)).toEqual([])
+  expect(look(judged('breached'), 2_000)).toEqual([
+    'error the exposure of main is above the objective of 5.0 s',
+  ])
+  expect(look(judged('met'), 4_000)).toEqual([
+    'info the exposure of main is within the objective of 5.0 s',
+  ])
+})
+
 test('knows after a restart what was told before it', () => {
   const before = new ConditionWatch({ known: new Map() })
   before.look(drStatus, 0)
