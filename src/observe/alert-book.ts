@@ -67,11 +67,15 @@ export class AlertBook {
     const firing = [...this.#entries.values()].filter((entry) => this.#fires(entry, nowMs))
     const over = [...this.#entries.values()].filter((entry) => this.#isOver(entry, nowMs))
     const { repeatMs } = this.#options
-    const isNews = firing.some(({ toldMs }) => toldMs === null || nowMs - toldMs >= repeatMs)
-    if (!isNews && over.length === 0) return null
+    const isNews = ({ toldMs }: Entry) => toldMs === null || nowMs - toldMs >= repeatMs
+    const news = firing.filter(isNews)
+    if (news.length === 0 && over.length === 0) return null
+    // News first: what has no place in this message has one in the next.
     const told = [
       ...over.map(({ alert, goneMs }) => ({ ...alert, endsAtMs: goneMs })),
-      ...firing.map(({ alert }) => ({ ...alert, endsAtMs: null })),
+      ...[...news, ...firing.filter((entry) => !isNews(entry))].map(({ alert }) => {
+        return { ...alert, endsAtMs: null }
+      }),
     ]
     return { alerts: told.slice(0, ALERTS_MAX), truncated: Math.max(0, told.length - ALERTS_MAX) }
   }

@@ -16,7 +16,8 @@ export function formatTunnel(view: TunnelView, paint = createPaint(false)): stri
     const others = known.map(({ name, address }) => [
       `  peer: ${address}${known.length > 1 ? ` (${name})` : ''}`,
     ])
-    return `${[paint.head('tunnel: external'), `  local: ${status.localAddress}`, ...others].join('\n')}\n`
+    const own = [paint.head('tunnel: external'), `  local: ${status.localAddress}`]
+    return `${[...own, ...others].join('\n')}\n`
   }
   const lines = [
     paint.head(`interface: ${status.interface}`),
