@@ -1,28 +1,26 @@
-import { type MetricSheet, seconds } from '../observe/metric-sheet.ts'
+import type { MetricSheet } from '../observe/metric-sheet.ts'
 
-/** As much of it as is known: at a copy next to nothing. */
+/** As much of it as is known. */
 export interface ThrottleFacts {
   readonly bytesPerSecond: number | null
   readonly by?: string | null
-  readonly sinceMs?: number | null
-  readonly measuredBytesPerSecond?: number | null
-  readonly waitingBytes?: number | null
+  readonly measuredBytesPerSecond?: number
+  readonly waitingBytes?: number
 }
 
-const HOLDERS = ['configuration', 'schedule', 'operator', 'yielding', 'brake', 'none'] as const
+const LIMITERS = ['operator', 'brake', 'schedule', 'yielding', 'configuration'] as const
 
-/** `sheet` is that of the stream. */
-export function throttleMetrics(sheet: MetricSheet, throttle: ThrottleFacts): void {
-  const own = sheet.of('throttle_')
-  const { bytesPerSecond, by, sinceMs = null, measuredBytesPerSecond = null } = throttle
-  own.gauge('limit_bytes_per_second', 'Limit that holds now; 0: paused', bytesPerSecond)
-  if (by !== undefined) {
-    own.state('holder', '1 for what holds the stream back now', by ?? 'none', HOLDERS)
+/** At a copy as the origin told it. */
+export function throttleMetrics(stream: MetricSheet, throttle: ThrottleFacts): void {
+  const own = stream.of('throttle_')
+  const { bytesPerSecond, by, measuredBytesPerSecond = null, waitingBytes = null } = throttle
+  // Without a limit there is no series: 0 stands for a pause.
+  own.gauge('bytes_per_second', 'The limit that holds; 0 while paused', bytesPerSecond)
+  own.gauge('paused', '1 while nothing passes on purpose', Number(bytesPerSecond === 0))
+  own.gauge('sent_bytes_per_second', 'Sent in the last 10 seconds', measuredBytesPerSecond)
+  own.gauge('waiting_bytes', 'Bytes that the throttle holds back', waitingBytes)
+  if (by === undefined) return
+  for (const one of LIMITERS) {
+    own.gauge('by', '1 for who holds the stream back', Number(by === one), { by: one })
   }
-  const since = seconds(sinceMs)
-  own.gauge('since_timestamp_seconds', 'Unix time from which on that limit holds', since)
-  const measured = 'Sent in the last ten seconds'
-  own.gauge('measured_bytes_per_second', measured, measuredBytesPerSecond)
-  const waiting = 'Held back by the throttle now'
-  own.gauge('waiting_bytes', waiting, throttle.waitingBytes ?? null)
 }

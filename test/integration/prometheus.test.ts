@@ -111,7 +111,7 @@ const CASES: readonly (readonly [string, Record<string, string | null>, readonly
   ],
   [
     'a pause',
-    { 'landbridge_stream_throttle_limit_bytes_per_second{stream="back"}': OFF },
+    { 'landbridge_stream_throttle_paused{stream="back"}': ON },
     ['LandbridgeThrottlePaused'],
   ],
   [
