@@ -1,6 +1,5 @@
-import { join } from 'node:path'
 import { AdminServer, type AskPeer } from './api/admin-server.ts'
-import { Journal } from './api/journal.ts'
+import type { Journal } from './api/journal.ts'
 import { type OperationRequest, OperationTable } from './api/operation-table.ts'
 import { ownOperations } from './api/own-operations.ts'
 import { type Clock, systemClock } from './base/clock.ts'
@@ -13,10 +12,10 @@ import type { GatewayConfig } from './gateway/config/gateway-config.ts'
 import { holdDataDirectory, makeDataPrivate } from './gateway/data-directory.ts'
 import { gatewayMetrics } from './gateway/gateway-metrics.ts'
 import { gatewayStatus } from './gateway/gateway-status.ts'
-import { journalPart } from './gateway/journal-part.ts'
 import { LagRecords } from './gateway/lag-records.ts'
 import { LinkPath } from './gateway/link-path.ts'
 import { Links } from './gateway/links.ts'
+import { createRecords } from './gateway/records.ts'
 import { runParts } from './gateway/run-parts.ts'
 import { Streams } from './gateway/streams.ts'
 import { createTunnel, tunnelPart } from './gateway/tunnel-part.ts'
@@ -65,8 +64,9 @@ export async function createGateway(
     clock,
     log,
   })
-  // 4. What is written down of what was asked.
-  const journal = new Journal({ path: join(config.dataDir, 'journal.jsonl'), clock, log })
+  // 4. What is written down of what was asked and of what happened, and who is told of it.
+  const records = createRecords(config, { status: () => status(), clock, log })
+  const { journal } = records
 
   const shown = () => ({
     tunnel: tunnel.status(),
@@ -81,10 +81,10 @@ export async function createGateway(
     links,
     streams,
     new LagRecords({ config, shown, clock, log }),
-    journalPart(journal),
+    ...records.parts,
     new OwnProcess(clock),
   ]
-  const status = gatewayStatus({ config, capabilities, shown, clock })
+  const status: () => GatewayStatus = gatewayStatus({ config, capabilities, shown, clock })
 
   // 5. What people and machines ask of it.
   const metrics = () => gatewayMetrics(status(), capabilities)

@@ -106,6 +106,16 @@ export class Journal {
     return troubles.map((one) => problemOf(one, { severity: 'warning', where: 'journal' }))
   }
 
+  /** Lines that wait for a disk that takes them, and that were lost because too many did. */
+  get unwritten(): number {
+    return this.#waiting.length + this.#dropped
+  }
+
+  /** A file of it was not as it had been written, when this process began. */
+  get isDamaged(): boolean {
+    return this.#damage !== null
+  }
+
   /** The newest lines that are on the disk, oldest first. */
   entries(limit: number): readonly JournalEntry[] {
     return limit > 0 ? this.#entries.slice(-limit) : []

@@ -2,10 +2,19 @@ import { z } from 'zod'
 import { defineOperation, type Operation } from '../base/operation.ts'
 import { healthOf } from '../status/health.ts'
 import { type GatewayStatus, STATUS_SCHEMA } from '../status/status.ts'
+import { statusJsonSchema } from '../status/status-schema.ts'
 import type { Journal } from './journal.ts'
 import { journalEntry } from './journal-entry.ts'
 
 const LINES_MAX = 1_000
+
+/**
+ * Described whole, checked by its number alone: a figure that is not as it should be must not hide
+ * all others from a person on call.
+ */
+function describedStatus() {
+  return z.looseObject({ schema: z.literal(STATUS_SCHEMA) }).meta(statusJsonSchema())
+}
 
 /** What every gateway can be asked, whatever it is configured to do. */
 export function ownOperations(status: () => GatewayStatus): Operation[] {
@@ -15,9 +24,7 @@ export function ownOperations(status: () => GatewayStatus): Operation[] {
       summary: 'say all that the gateway knows of itself',
       permission: 'read',
       input: z.strictObject({}),
-      output: z
-        .looseObject({ schema: z.literal(STATUS_SCHEMA) })
-        .describe('GatewayStatus of status/status.ts'),
+      output: describedStatus(),
       run: () => ({ ...status() }),
     }),
     defineOperation({

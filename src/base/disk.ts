@@ -42,6 +42,8 @@ export interface DiskFile extends ReadableFile {
 
 export interface DiskRoom {
   readonly bytes: number
+  /** Of the whole file system. */
+  readonly totalBytes: number
   /** Null where the file system makes inodes as it needs them. */
   readonly inodes: number | null
 }
@@ -82,8 +84,9 @@ export const realDisk: Disk = {
   rename,
   unlink,
   async room(path) {
-    const { bavail, bsize, files, ffree } = await statfs(path)
-    return { bytes: bavail * bsize, inodes: files > 0 ? ffree : null }
+    const { bavail, blocks, bsize, files, ffree } = await statfs(path)
+    const inodes = files > 0 ? ffree : null
+    return { bytes: bavail * bsize, totalBytes: blocks * bsize, inodes }
   },
   async syncDirectory(path) {
     const directory = await open(path, 'r')

@@ -38,6 +38,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./lag/lag-command.ts')).addLagCommand,
   },
   {
+    name: 'events',
+    summary: 'who did what when, and what happened',
+    load: async () => (await import('./events/events-command.ts')).addEventsCommand,
+  },
+  {
     name: 'tunnel',
     summary: 'show, make or remove the WireGuard tunnel alone',
     load: async () => (await import('./tunnel/tunnel-command.ts')).addTunnelCommand,

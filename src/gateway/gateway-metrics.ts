@@ -17,6 +17,8 @@ export async function gatewayMetrics(
 function ownMetrics(sheet: MetricSheet, status: GatewayStatus): void {
   const { name, site, version } = status
   sheet.gauge('info', 'Always 1; who this is', 1, { name, site, version })
+  const { version: node } = process
+  sheet.gauge('build_info', 'Always 1; what it is made of', 1, { version, node })
   const states = ['ok', 'degraded', 'blocked']
   sheet.state('state', '1 for the state the gateway is in', status.state, states)
   sheet.gauge('start_time_seconds', 'Unix time of the start', seconds(status.startedAtMs))

@@ -15,6 +15,7 @@ import type { Spool } from '../spool/spool.ts'
 import type { EpochRecord } from '../spool/spool-file.ts'
 import { SpoolMemory } from '../spool/spool-memory.ts'
 import { diskProblems, heldProblems, recordProblems } from '../spool/spool-problems.ts'
+import { SpoolRoom } from '../spool/spool-room.ts'
 import type { SpoolConfig } from '../spool/spool-section.ts'
 import { SpoolStore } from '../spool/spool-store.ts'
 import { SpoolWriter } from '../spool/spool-writer.ts'
@@ -47,6 +48,7 @@ export class SpoolSupervisor {
   readonly #options: SpoolSupervisorOptions
   readonly #store: SpoolStore
   readonly #memory: SpoolMemory
+  readonly #room: SpoolRoom
   #knownEpoch: EpochRecord | null = null
   readonly #loadTrouble: Trouble<LandbridgeError>
 
@@ -55,6 +57,8 @@ export class SpoolSupervisor {
     this.#loadTrouble = new Trouble(options.clock)
     this.#store = createStore(options)
     this.spool = this.#store.spool
+    const { directory, disk } = this.#store
+    this.#room = new SpoolRoom({ directory, disk, clock: options.clock })
     this.#memory = new SpoolMemory({ ...options, spool: this.spool })
     this.writer = new SpoolWriter({
       store: this.#store,
@@ -104,7 +108,8 @@ export class SpoolSupervisor {
 
   /** Once it is open: writes, and removes what is due. */
   async run(signal: AbortSignal): Promise<void> {
-    await runTogether([this.writer, { run: (stop) => this.#retain(stop) }], signal)
+    const retention = { run: (stop: AbortSignal) => this.#retain(stop) }
+    await runTogether([this.writer, retention, this.#room], signal)
   }
 
   async close(): Promise<void> {
@@ -122,6 +127,7 @@ export class SpoolSupervisor {
   status(): NonNullable<StreamStatus['spool']> {
     const held = this.spool.held()
     const files = this.spool.storedFiles()
+    const epochs = this.#store.catalog.epochs()
     return {
       directory: this.spool.directory,
       synced:
@@ -131,9 +137,13 @@ export class SpoolSupervisor {
       files: files.length,
       bytes: this.spool.bytes,
       oldestFile: files[0]?.name ?? null,
+      room: this.#room.now,
+      syncs: this.writer.syncTimes.status(),
+      epochs: epochs.length,
+      resets: epochs.filter(({ breaksLineage }) => breaksLineage).length,
       claims: this.spool.claims
         .list()
-        .map(({ claim, kind, file, ageMs }) => ({ claim, kind, file, ageMs })),
+        .map(({ claim, kind, file, bytes, ageMs }) => ({ claim, kind, file, bytes, ageMs })),
     }
   }
 

@@ -6,9 +6,16 @@ const DAY_MS = 86_400_000
 const TOLD_DAYS = [1, 7, 30]
 
 interface Ending {
+  /** Label of the metric. */
+  readonly of: 'own' | 'authority'
   readonly what: string
   readonly endsMs: number
   readonly remedy: string
+}
+
+/** As much of a sheet of metrics as is written to. */
+export interface Gauges {
+  gauge(name: string, help: string, value: number, labels: Readonly<Record<string, string>>): void
 }
 
 /** Tells in time that a certificate of this gateway ends, and with it the link. */
@@ -18,11 +25,13 @@ export class CertificateExpiry {
   constructor(identity: { readonly certificatePem: string; readonly authorityPem: string }) {
     this.#endings = [
       {
+        of: 'own',
         what: 'certificate of this gateway',
         endsMs: endOf(identity.certificatePem),
         remedy: 'landbridge init --renew where certs/ca.key is; bring the new certificate here',
       },
       {
+        of: 'authority',
         what: 'certificate of the pair’s authority',
         endsMs: endOf(identity.authorityPem),
         remedy: 'make a new pair of identities with landbridge init, on both gateways',
@@ -32,6 +41,14 @@ export class CertificateExpiry {
 
   problems({ nowMs }: { readonly nowMs: number }): Problem[] {
     return this.#endings.flatMap((ending) => problemOf(ending, nowMs) ?? [])
+  }
+
+  metrics(sheet: Gauges): void {
+    const help = 'Unix time from which on no link can be made with it'
+    for (const { of, endsMs } of this.#endings) {
+      const name = 'landbridge_certificate_expiry_timestamp_seconds'
+      sheet.gauge(name, help, endsMs / 1000, { certificate: of })
+    }
   }
 }
 

@@ -2,10 +2,24 @@ import { Counter, Gauge, Registry } from 'prom-client'
 
 export type Labels = Readonly<Record<string, string | number>>
 
+/** Values that were counted by whoever measured them, with their number up to each bound. */
+export interface CountedTimes {
+  readonly count: number
+  readonly sumMs: number
+  /** Cumulative, in rising order. */
+  readonly buckets: readonly { readonly upToMs: number; readonly count: number }[]
+}
+
+interface Histogram {
+  readonly help: string
+  readonly series: { readonly labels: Labels; readonly times: CountedTimes }[]
+}
+
 interface Sheet {
   readonly registry: Registry
   readonly gauges: Map<string, Gauge>
   readonly counters: Map<string, Counter>
+  readonly histograms: Map<string, Histogram>
 }
 
 /**
@@ -25,11 +39,9 @@ export class MetricSheet {
   }
 
   static empty(): MetricSheet {
-    return new MetricSheet(
-      { registry: new Registry(), gauges: new Map(), counters: new Map() },
-      '',
-      {},
-    )
+    const registry = new Registry()
+    const sheet = { registry, gauges: new Map(), counters: new Map(), histograms: new Map() }
+    return new MetricSheet(sheet, '', {})
   }
 
   /** The same sheet, for series whose names begin with `prefix` and that have these labels. */
@@ -64,18 +76,52 @@ export class MetricSheet {
     counter.inc(labels, value)
   }
 
+  /** A histogram in seconds of what was counted elsewhere. Labels as for `gauge`. */
+  histogram(name: string, help: string, times: CountedTimes): void {
+    const { histograms } = this.#sheet
+    const whole = `${this.#prefix}${name}`
+    const histogram = histograms.get(whole) ?? { help, series: [] }
+    histograms.set(whole, histogram)
+    histogram.series.push({ labels: this.#labels, times })
+  }
+
   /** One series for each of `states`: 1 for the one that it is in. */
   state(name: string, help: string, now: string, states: readonly string[]): void {
     for (const state of states) this.gauge(name, help, Number(now === state), { state })
   }
 
   /** In the text format of Prometheus. */
-  text(): Promise<string> {
-    return this.#sheet.registry.metrics()
+  async text(): Promise<string> {
+    const { registry, histograms } = this.#sheet
+    const parts = [...histograms].map(([name, histogram]) => histogramText(name, histogram))
+    return `${await registry.metrics()}${parts.join('')}`
   }
 }
 
+/** prom-client only has histograms that count by themselves. */
+function histogramText(name: string, { help, series }: Histogram): string {
+  const lines = series.flatMap(({ labels, times: { count, sumMs, buckets } }) => [
+    ...buckets.map(({ upToMs, count: upTo }) => {
+      return `${name}_bucket${labelText({ ...labels, le: upToMs / 1000 })} ${upTo}`
+    }),
+    `${name}_bucket${labelText({ ...labels, le: '+Inf' })} ${count}`,
+    `${name}_sum${labelText(labels)} ${seconds(sumMs)}`,
+    `${name}_count${labelText(labels)} ${count}`,
+  ])
+  return `\n${[`# HELP ${name} ${help}`, `# TYPE ${name} histogram`, ...lines].join('\n')}\n`
+}
+
+function labelText(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => {
+    const text = String(value).replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
+    return `${name}="${text.replaceAll('"', '\\"')}"`
+  })
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`
+}
+
 /** To the microsecond: a sixth decimal that division alone would not end at. */
+export function seconds(ms: number): number
+export function seconds(ms: number | null): number | null
 export function seconds(ms: number | null): number | null {
   return ms === null ? null : Math.round(ms * 1000) / 1_000_000
 }

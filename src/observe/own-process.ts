@@ -33,6 +33,8 @@ let registry: Registry | null = null
 /** The library looks at the event loop by a timer; every ten milliseconds, if it may. */
 const NEVER_MS = 2 ** 31 - 1
 const LAG_BY_TIMER = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'] as const
+/** Gauges that are named as counters are: sums of series that are there by type. */
+const SUMS = ['resources', 'handles', 'requests'] as const
 
 /** CPU, memory and file descriptors of this process, by their usual names. */
 export function processMetrics(): Promise<string> {
@@ -42,6 +44,7 @@ export function processMetrics(): Promise<string> {
     for (const what of LAG_BY_TIMER) {
       registry.removeSingleMetric(`nodejs_eventloop_lag_${what}_seconds`)
     }
+    for (const what of SUMS) registry.removeSingleMetric(`nodejs_active_${what}_total`)
   }
   return registry.metrics()
 }

@@ -17,8 +17,17 @@ export function cacheDirectory(environment = process.env) {
 
 /** What root has set up for the machine serves everybody on it. */
 export function sidRoot(environment = process.env) {
-  const own = join(cacheDirectory(environment), 'sid')
-  const shared = join(SYSTEM_CACHE, 'sid')
+  return rootNamed('sid', environment)
+}
+
+/** Where packages lie of which only a program is used. */
+export function unpackedRoot(environment = process.env) {
+  return rootNamed('unpacked', environment)
+}
+
+function rootNamed(name, environment) {
+  const own = join(cacheDirectory(environment), name)
+  const shared = join(SYSTEM_CACHE, name)
   return !environment.LANDBRIDGE_CACHE && !existsSync(own) && existsSync(shared) ? shared : own
 }
 

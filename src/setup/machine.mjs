@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { findOnPath, sidRoot } from './cache.mjs'
+import { findOnPath, sidRoot, unpackedRoot } from './cache.mjs'
 
 const MYSQL_VERSION_MIN = [8, 4]
 
@@ -13,6 +13,7 @@ export const machine = {
   hasProgram: (name) => (name.startsWith('/') ? existsSync(name) : findOnPath(name) !== undefined),
   hasSid: () => existsSync(sidRoot()),
   hasInSid: (path) => existsSync(join(sidRoot(), path)),
+  hasUnpacked: (path) => existsSync(join(unpackedRoot(), path)),
   hasRecentMysql,
 }
 

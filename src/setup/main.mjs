@@ -8,10 +8,10 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { projectDirectory } from './cache.mjs'
 import { becomeCommand } from './command.mjs'
-import { installDebianPackages } from './debian-packages.mjs'
+import { installDebianPackages, unpackDebianPackages } from './debian-packages.mjs'
 import { withSetupLock } from './lock.mjs'
 import { machine } from './machine.mjs'
-import { COMMANDS, needsOf } from './needs.mjs'
+import { COMMANDS, needsOf, packagesIn } from './needs.mjs'
 import { installedNode, installNpmPackages, needsNpmPackages } from './npm-packages.mjs'
 import { SetupError, say } from './report.mjs'
 import { installFromSid } from './sid-root.mjs'
@@ -58,7 +58,7 @@ async function prepareMachine(command, args) {
     say(`${obstacle.message}; going on with what can run`)
     return [missingFrom(needs, obstacle)]
   }
-  if (needs.debian.length === 0 && needs.sid.length === 0) return []
+  if (packagesIn(needs).length === 0) return []
   try {
     await withSetupLock(() => install(command, args))
     return []
@@ -72,18 +72,18 @@ async function prepareMachine(command, args) {
 /** Looks again under the lock: another set-up may have done it meanwhile. */
 async function install(command, args) {
   const needs = needsOf(command, args, machine)
-  const count = needs.debian.length + needs.sid.length
-  if (count === 0) return
-  const names = [...needs.debian, ...needs.sid].map((need) => need.package)
-  say(`${count} packages are missing and will be installed: ${names.join(' ')}`)
+  const names = packagesIn(needs)
+  if (names.length === 0) return
+  say(`${names.length} packages are missing and will be installed: ${names.join(' ')}`)
   if (needs.debian.length > 0) await installDebianPackages(needs.debian)
   if (needs.sid.length > 0) await installFromSid(needs.sid)
+  if (needs.unpacked.length > 0) await unpackDebianPackages(needs.unpacked)
   say('the machine is ready')
 }
 
 /** Why nothing can be installed or run here, undefined when nothing stands in the way. */
 function obstacleTo(needs) {
-  const names = [...needs.debian, ...needs.sid].map((need) => need.package)
+  const names = packagesIn(needs)
   const list = names.length === 0 ? '' : `; missing packages: ${names.join(' ')}`
   if (needs.root && !machine.isLinux()) {
     return new SetupError(
@@ -113,7 +113,7 @@ function obstacleTo(needs) {
 function missingFrom(needs, error) {
   return {
     root: needs.root && !machine.isRoot(),
-    packages: [...needs.debian, ...needs.sid].map((need) => need.package),
+    packages: packagesIn(needs),
     reason: error.message.split('\n')[0],
     remedy: error.remedy,
   }

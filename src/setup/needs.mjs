@@ -1,9 +1,12 @@
+import { basename } from 'node:path'
+
 /**
  * What each command needs of the machine. Pure: `machine` says what is there.
  *
  * @typedef {{ package: string, programs: string[] }} DebianNeed
  * @typedef {{ package: string, program: string, beside?: BesideNeed }} SidNeed
  * @typedef {{ folder: string, packages: string[], libraries: string[] }} BesideNeed
+ * @typedef {{ package: string, program: string }} UnpackedNeed
  */
 
 const MARIADB = [
@@ -46,6 +49,12 @@ const SID_NEWER_MARIADB = [
 ]
 const SID_WIREGUARD = [{ package: 'wireguard-go', program: 'usr/bin/wireguard-go' }]
 
+/**
+ * Only promtool is wanted: the package would bring a server that starts, and fonts. So it is
+ * unpacked in the cache, and nothing of it is installed.
+ */
+const PROMETHEUS = [{ package: 'prometheus', program: 'usr/bin/promtool' }]
+
 /** With what the Dockerfile installs, the root is the base of an image without a registry. */
 export const SID_CONTAINER = [
   ...SID_WIREGUARD,
@@ -62,6 +71,7 @@ export const PACKAGES_OF_NEED = {
   mariadb: packagesOf(MARIADB, CERTIFICATES),
   'newer-mariadb': packagesOf(SID_NEWER_MARIADB, CERTIFICATES),
   mysql: packagesOf(SID_MYSQL, CERTIFICATES),
+  promtool: packagesOf(PROMETHEUS),
 }
 
 /** Steps and projects of the test command that run real servers. */
@@ -70,10 +80,11 @@ const REAL_SERVERS = /parallel|integration|alone|long|docker/
 export const COMMANDS = ['demo', 'chaos', 'test', 'fuzz', 'bench', 'lab']
 
 /**
- * @returns {{ flavors: string[], root: boolean, debian: DebianNeed[], sid: SidNeed[] }}
+ * @returns {{ flavors: string[], root: boolean, debian: DebianNeed[], sid: SidNeed[],
+ *   unpacked: UnpackedNeed[] }}
  */
 export function needsOf(command, args, machine) {
-  const nothing = { flavors: [], root: false, debian: [], sid: [] }
+  const nothing = { flavors: [], root: false, debian: [], sid: [], unpacked: [] }
   if (asksOnly(command, args)) return nothing
   const only = optionOf(args, '--only')
   if (command === 'test' && only !== undefined && !REAL_SERVERS.test(only)) return nothing
@@ -91,8 +102,14 @@ export function needsOf(command, args, machine) {
     ...CERTIFICATES,
     ...(sid.length > 0 && !machine.hasSid() ? BOOTSTRAP : []),
   ].filter((need) => !need.programs.every((program) => machine.hasProgram(program)))
-  return { flavors, root, debian, sid }
+  const unpacked = (command === 'test' ? PROMETHEUS : []).filter(({ program }) => {
+    return !machine.hasProgram(basename(program)) && !machine.hasUnpacked(program)
+  })
+  return { flavors, root, debian, sid, unpacked }
 }
+
+/** All packages of what `needsOf` answers. */
+export const packagesIn = ({ debian, sid, unpacked }) => packagesOf(debian, sid, unpacked)
 
 /** Help, fuzzing, and the words of the lab that only look or take down, need nothing but Node. */
 function asksOnly(command, args) {

@@ -139,6 +139,6 @@ export async function hasRoom(directory: string, disk: Disk): Promise<boolean> {
   return isEnough(await disk.room(directory))
 }
 
-function isEnough({ bytes, inodes }: DiskRoom): boolean {
+function isEnough({ bytes, inodes }: Pick<DiskRoom, 'bytes' | 'inodes'>): boolean {
   return bytes >= ROOM_BYTES && inodes !== 0
 }

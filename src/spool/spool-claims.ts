@@ -8,6 +8,7 @@ import { damagedPath, readClaims, type SavedClaim, writeClaims } from './claim-f
 import { type Claim, Claims, kindOf } from './claims.ts'
 import { type LeftOut, ServedReplicas } from './served-replicas.ts'
 import type { SpoolCatalog } from './spool-catalog.ts'
+import type { SpoolFile } from './spool-file.ts'
 import { type Tolerate, tolerating } from './tolerate.ts'
 
 export interface SpoolClaimsOptions {
@@ -17,7 +18,7 @@ export interface SpoolClaimsOptions {
   readonly log: Log
   /** A claim whose consumer makes no progress for so long is let go. */
   readonly ageMsMax: number
-  readonly catalog: () => Pick<SpoolCatalog, 'lineage' | 'newestFile' | 'fileFrom'>
+  readonly catalog: () => Pick<SpoolCatalog, 'lineage' | 'newestFile' | 'fileFrom' | 'storedFiles'>
 }
 
 /** A claim as it is shown. */
@@ -25,6 +26,8 @@ export interface ShownClaim extends Claim {
   readonly kind: ClaimKind
   /** The oldest stored file that it keeps; null when there is none any more. */
   readonly file: string | null
+  /** Of that file and newer ones: as much may not be removed because of it. */
+  readonly bytes: number
 }
 
 const SAVE_EVERY_MS = 60 * 60_000
@@ -75,9 +78,10 @@ export class SpoolClaims implements LogClaims {
   /** Also of those that are not connected. */
   list(): ShownClaim[] {
     const catalog = this.#options.catalog()
+    const bytesFrom = bytesKept(catalog.storedFiles())
     return this.#claims.list().map((claim) => {
       const file = catalog.fileFrom(claim.ordinal)?.name ?? null
-      return { ...claim, kind: kindOf(claim.claim), file }
+      return { ...claim, kind: kindOf(claim.claim), file, bytes: bytesFrom(claim.ordinal) }
     })
   }
 
@@ -228,4 +232,17 @@ export class SpoolClaims implements LogClaims {
   #lineageEpoch(): number | null {
     return this.#options.catalog().lineage()?.epoch ?? null
   }
+}
+
+/**
+ * Answers how many bytes of `files`, which are in order, are in that ordinal and newer ones. One
+ * pass for all: there may be thousands of files, and hundreds of claims.
+ */
+function bytesKept(files: readonly Pick<SpoolFile, 'ordinal' | 'bytes'>[]) {
+  let sum = 0
+  const sums = files.toReversed().map(({ ordinal, bytes }) => {
+    sum += bytes
+    return { ordinal, bytes: sum }
+  })
+  return (from: number): number => sums.findLast(({ ordinal }) => ordinal >= from)?.bytes ?? 0
 }

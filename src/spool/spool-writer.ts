@@ -16,6 +16,7 @@ import type { SpoolState } from './spool-state.ts'
 import type { SpoolStore } from './spool-store.ts'
 import type { ScannedBytes, SyncGroup } from './sync-group.ts'
 import { SyncLine } from './sync-line.ts'
+import { SyncTimes } from './sync-times.ts'
 import type { TailWriter } from './tail-writer.ts'
 import { WriteQueue } from './write-queue.ts'
 
@@ -52,6 +53,7 @@ export class SpoolWriter {
   readonly #syncs: SyncLine
   readonly #trouble: DiskTrouble
   readonly #epochs: EpochWriter
+  readonly syncTimes: SyncTimes
   #state: SpoolState = { state: 'closed' }
   /** Asked for, and not done yet. */
   #rewind: PromiseWithResolvers<void> | null = null
@@ -66,6 +68,7 @@ export class SpoolWriter {
     this.#intake = new SpoolIntake(options.store)
     this.#newest = new NewestFile(options.store, options.log)
     this.#trouble = new DiskTrouble(options)
+    this.syncTimes = new SyncTimes(options.clock)
     this.#epochs = new EpochWriter({ ...options, trouble: this.#trouble })
     this.#syncs = new SyncLine({
       clock: options.clock,
@@ -248,8 +251,10 @@ export class SpoolWriter {
     const { tail, last, batches, bytes } = group
     const { ordinal, path } = tail.file
     const mayBeOver = this.#trouble.isOvercome
+    const beganMs = this.#options.clock.monotonicMs()
     try {
       await tail.sync()
+      this.syncTimes.note(this.#options.clock.monotonicMs() - beganMs)
     } catch (cause) {
       this.#mustCut = true
       throw await syncFailure(this.#store, path, cause)

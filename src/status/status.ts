@@ -238,6 +238,12 @@ export interface StreamStatus {
     readonly files: number
     readonly bytes: number
     readonly oldestFile: string | null
+    /** Of its disk; null while nobody knows. */
+    readonly room: RoomStatus | null
+    readonly syncs: SyncStatus
+    /** How many epochs there are, and how many of them began because the source was reset. */
+    readonly epochs: number
+    readonly resets: number
     /** What is kept for those who consume the stream, connected or not. */
     readonly claims: readonly {
       /** `replica:` with its server_uuid or `id:SERVER_ID`, `backup:NAME`. */
@@ -245,6 +251,8 @@ export interface StreamStatus {
       readonly kind: 'replica' | 'reader' | 'backup' | 'follower'
       /** The oldest stored file that it keeps; null when there is none any more. */
       readonly file: string | null
+      /** Of that file and newer ones: as much may not be removed because of it. */
+      readonly bytes: number
       /** Since its consumer last moved on. */
       readonly ageMs: number
     }[]
@@ -265,6 +273,24 @@ export interface StreamStatus {
   /** At a copy: how long ago the origin last said that it is paused; null: never. */
   readonly pausedAgoMs: number | null
   readonly replicas: readonly ReplicaStatus[]
+}
+
+/** Of a disk, as far as the file system says: quotas it may not. */
+export interface RoomStatus {
+  /** What the gateway may still write. */
+  readonly freeBytes: number
+  readonly totalBytes: number
+}
+
+/** How long the disk took to make bytes durable: every ack waits for that. */
+export interface SyncStatus {
+  /** Since the start. */
+  readonly count: number
+  readonly sumMs: number
+  /** Longest of the last minute or two; null: there was none. */
+  readonly maxMs: number | null
+  /** How many of all took no longer than that, in rising order. */
+  readonly buckets: readonly { readonly upToMs: number; readonly count: number }[]
 }
 
 export interface StreamRates {

@@ -23,6 +23,8 @@ export function tunnelMetrics(
     own.state('state', '1 for the state the tunnel to the peer is in', peer.state, states)
     const ageSeconds = seconds(peer.handshakeAgeMs)
     own.gauge('handshake_age_seconds', 'Age of the last handshake', ageSeconds)
+    const heardSeconds = seconds(peer.heardAgoMs)
+    own.gauge('heard_age_seconds', 'Since something last came from the peer', heardSeconds)
     own.counter('received_bytes_total', 'Bytes from the tunnel', peer.receivedBytes)
     own.counter('sent_bytes_total', 'Bytes into the tunnel', peer.sentBytes)
     wireguardMetrics(sheet, status, peer, known)

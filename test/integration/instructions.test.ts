@@ -6,10 +6,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Connection } from 'mysql2/promise'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseDocument } from 'yaml'
 import type { Flavor } from '../../src/base/flavor.ts'
 import type { RunningServer } from '../../src/lab/servers/server-options.ts'
 import { connectSql } from '../../src/lab/servers/sql-connection.ts'
 import { describeFlavors } from '../helpers/needs.ts'
+import { AlertReceiver } from '../helpers/observe/alert-receiver.ts'
+import { expectSound } from '../helpers/observe/sound-gateway.ts'
 import { LoopbackPair } from '../helpers/pair/loopback-pair.ts'
 import { TestServers } from '../helpers/servers/test-servers.ts'
 import { commandOf, type PageLine, pageLines } from '../helpers/terminal/page-commands.ts'
@@ -33,6 +36,13 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^npm install --global node@24$/, 'it fetches a Node'],
   [/^(azure \(copy\): ok|tunnel$|lag$|failover$)/, 'printed by status'],
   [/^landbridge tunnel show$/, 'there is no WireGuard on the loopback; tunnel.test.ts runs it'],
+  [/^landbridge events .*--follow$/, 'it goes on until Ctrl-C: it is run below'],
+  [
+    /^(- )?(metrics|listen|scrape_configs|job_name|static_configs|targets|rule_files):/,
+    'of a file: prometheus.test.ts',
+  ],
+  [/^(alerts|webhook|url|bearerFile|ca|holdOff|repeat):/, 'of a file: alerts-section.test.ts'],
+  [/^2026-11-28 /, 'printed by events'],
   [/^(import|const|await|for await) |^}$/, 'a program: package.test.ts runs one'],
   [/^npm run (landbridge -- lab|chaos --) /, 'lab.test.ts and chaos.test.ts run it'],
   [
@@ -47,7 +57,7 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
 const RUN = {
   init: /^landbridge init /,
   gateway: /^landbridge run /,
-  command: /^(landbridge (check|status|replica) |openssl )/,
+  command: /^(landbridge (check |status |replica |events .*(since|json))|openssl )/,
   sql: /^(-- |(CREATE USER|GRANT|SET) .*;)/,
 } as const
 
@@ -80,12 +90,13 @@ function sqlFor(flavor: Flavor, user: string): string[] {
   return user === 'landbridge' ? found.slice(0, first) : found.slice(first)
 }
 
-describeFlavors('the instructions, step by step, for %s', (flavor) => {
+describeFlavors('the instructions, step by step, for %s', { needs: ['promtool'] }, (flavor) => {
   let directory: string
   let servers: TestServers
   let source: RunningServer
   let replica: RunningServer
   let pair: LoopbackPair
+  let receiver: AlertReceiver
   const gateways: ChildProcess[] = []
   const connections: Connection[] = []
 
@@ -101,6 +112,10 @@ describeFlavors('the instructions, step by step, for %s', (flavor) => {
       source: { port: source.port, user: 'landbridge', password: PASSWORD },
       replica: { port: replica.port, user: 'landbridge_replica', password: PASSWORD },
     })
+    receiver = await AlertReceiver.start()
+    const config = parseDocument(await readFile(pair.configPath('dr'), 'utf8'))
+    config.setIn(['alerts', 'webhook'], { url: `${receiver.origin}/hook`, holdOff: '1s' })
+    await writeFile(pair.configPath('dr'), config.toString())
   })
 
   afterAll(async () => {
@@ -113,6 +128,7 @@ describeFlavors('the instructions, step by step, for %s', (flavor) => {
     }
     await pair?.stop()
     await servers?.stop()
+    await receiver?.[Symbol.asyncDispose]()
     await rm(directory, { recursive: true, force: true })
   })
 
@@ -140,6 +156,14 @@ describeFlavors('the instructions, step by step, for %s', (flavor) => {
 
   const on = (page: string, rule: RegExp) =>
     (lines.get(page) ?? []).map(commandOf).filter((command) => rule.test(command))
+
+  /** What the webhook was told from that message on. */
+  function fired(from = 0): string[] {
+    return receiver
+      .told()
+      .slice(from)
+      .flatMap((told) => told.split(', '))
+  }
 
   async function runSql(server: RunningServer, user: string): Promise<Connection> {
     const sql = await connectSql({ socket: server.socket })
@@ -182,6 +206,12 @@ describeFlavors('the instructions, step by step, for %s', (flavor) => {
     }
   })
 
+  test('what healthy gateways say of themselves is what is documented', async () => {
+    for (const site of ['production', 'dr'] as const) {
+      await expectSound(await pair.status(site), await pair.metrics(site))
+    }
+  })
+
   test('a replica that is detached is missed, as the page says', async () => {
     expect(await run('landbridge replica detach --config gateway/azure.yaml')).toMatchObject({
       exitCode: 0,
@@ -193,6 +223,39 @@ describeFlavors('the instructions, step by step, for %s', (flavor) => {
       1,
       expect.stringContaining('ERR_REPLICA_STOPPED'),
     ])
+    await expectSound(await pair.status('dr'), await pair.metrics('dr'))
+    await expect.poll(fired).toContain('firing ERR_REPLICA_STOPPED')
+  })
+
+  test('events say what was done and what happened, over a kill, and follow it', async () => {
+    const [command = ''] = on('gateway/README.md', /events .*--follow$/)
+    const argv = ['-ec', `exec ${command} --json`]
+    const env = { ...process.env, PATH: `${directory}:${process.env.PATH}` }
+    const following = spawn('sh', argv, { cwd: pair.directory, env, stdio: ['ignore', 'pipe', 2] })
+    let text = ''
+    following.stdout?.setEncoding('utf8').on('data', (part: string) => {
+      text += part
+    })
+    const events = (): { id: string; what: string }[] =>
+      text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
+    const seen = () => events().map(({ what }) => what)
+    await expect.poll(seen).toContainEqual(expect.stringMatching(/^replica:main: repl/))
+    expect(seen()).toContain('replica.detach done')
+    const azure = gateways[1]
+    const exited = once(azure as ChildProcess, 'exit')
+    azure?.kill('SIGKILL')
+    await exited
+    const [start = ''] = on('README.md', RUN.gateway)
+    const again = ['-ec', `exec ${start.replace('ec2', 'azure')}`]
+    gateways.push(spawn('sh', again, { cwd: pair.directory, env, stdio: 'ignore' }))
+    await expect.poll(seen).toContainEqual(expect.stringContaining('it crashed or was killed'))
+    // Whoever was told of a problem is told again that it still is one.
+    const before = receiver.posts.length
+    await expect.poll(() => fired(before)).toContain('firing ERR_REPLICA_STOPPED')
+    const ended = once(following, 'exit')
+    following.kill('SIGINT')
+    expect(await ended).toEqual([0, null])
+    expect(new Set(events().map(({ id: one }) => one)).size).toBe(events().length)
   })
 })
 

@@ -174,6 +174,14 @@ describe('the package, installed from its file as README.md says', needs(), () =
     const all = await readdir(installed, { recursive: true })
     const files = all.filter((name) => !name.startsWith('node_modules/'))
     expect(files.filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))).toEqual([])
+    expect(files).toEqual(
+      expect.arrayContaining([
+        'gateway/prometheus/landbridge.rules.yml',
+        'gateway/prometheus/landbridge.dashboard.json',
+        'src/observe/METRICS.md',
+        'src/status/status.schema.json',
+      ]),
+    )
   })
 })
 

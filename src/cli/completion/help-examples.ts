@@ -23,9 +23,15 @@ export const HELP_EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'lag --config gateway/azure.yaml --since 24h',
     'lag --config gateway/ec2.yaml --peer azure --stream main --json',
   ],
+  events: [
+    'events --since 24h',
+    'events --config gateway/azure.yaml --follow',
+    'events --peer azure --lines 20 --json',
+  ],
   'tunnel show': [
     'tunnel show --config gateway/ec2.yaml',
     'tunnel show --socket /run/landbridge/ec2.sock --peer azure',
+    'tunnel show --json',
   ],
   'tunnel up': [
     'tunnel up --config gateway/ec2.yaml',

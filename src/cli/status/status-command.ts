@@ -22,7 +22,8 @@ const ANSWER_MS_MAX = 5_000
 
 const HELP = `
 Exit codes: 0 ok, 1 degraded, 2 wrong arguments or configuration, 3 blocked, 4 no answer.
-Without --config or --socket the only gateway of this machine is asked.`
+Without --config or --socket the only gateway of this machine is asked. What --json prints has a
+JSON Schema in the package, landbridge/status.schema.json.`
 
 export function addStatusCommand(program: Command): void {
   program

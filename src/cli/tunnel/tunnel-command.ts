@@ -22,6 +22,10 @@ interface Options {
   readonly json?: boolean
 }
 
+const SHOW_HELP = `
+Exit codes: 0 up, or somebody else's tunnel; 1 stale, down or without a handshake yet; 2 wrong
+arguments or configuration; 4 no answer, and no configuration to look by.`
+
 export function addTunnelCommand(program: Command): void {
   const tunnel = program
     .command('tunnel')
@@ -39,6 +43,7 @@ export function addTunnelCommand(program: Command): void {
       'Shows the tunnel as `wg show` does, with what the gateway knows beside it. Where no' +
         ' gateway answers, --config says which interface to look at.',
     )
+    .addHelpText('after', SHOW_HELP)
     .action((flags: AskFlags) => withStopSignal((signal) => show(flags, signal)))
   add('up', 'Makes the tunnel and keeps it until Ctrl-C, to try the path between two sites.')
     .option('--json', 'print what `show --json` does, with `problem`, a line for each change')
@@ -58,9 +63,12 @@ async function show(flags: AskFlags, signal: AbortSignal): Promise<void> {
     signal,
   )
   const view = { schema: 1, ...facts, gatewayAnswers } as const
-  output.show(flags, view, (plain) => {
-    return `${formatTunnel(plain)}${gatewayAnswers ? '' : NO_GATEWAY}`
-  })
+  if (flags.json === true) output.writeJson(view)
+  else {
+    output.showPainted(view, (plain, paint) => {
+      return `${formatTunnel(plain, paint)}${gatewayAnswers ? '' : NO_GATEWAY}`
+    })
+  }
   const { state } = facts.status
   process.exitCode = state === 'up' || state === 'external' ? ExitCode.Ok : ExitCode.Failure
 }

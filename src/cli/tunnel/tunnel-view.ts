@@ -1,5 +1,6 @@
 import type { TunnelAnswer } from '../../gateway/tunnel-show.ts'
 import type { TunnelFirewallStatus, TunnelPeerStatus } from '../../status/status.ts'
+import { createPaint, type Paint } from '../terminal/paint.ts'
 
 export interface TunnelView extends TunnelAnswer {
   readonly schema: 1
@@ -8,19 +9,20 @@ export interface TunnelView extends TunnelAnswer {
 type Side = TunnelAnswer['self']
 
 /** The order and words of `wg show`, which people on call know, with our lines beside them. */
-export function formatTunnel(view: TunnelView): string {
+export function formatTunnel(view: TunnelView, paint = createPaint(false)): string {
   const { status, self, peers, listenPort, keepaliveMs } = view
   const { peers: known } = status
   if (status.backend === 'external') {
     const others = known.map(({ name, address }) => [
       `  peer: ${address}${known.length > 1 ? ` (${name})` : ''}`,
     ])
-    return `${['tunnel: external', `  local: ${status.localAddress}`, ...others].join('\n')}\n`
+    const own = [paint.head('tunnel: external'), `  local: ${status.localAddress}`]
+    return `${[...own, ...others].join('\n')}\n`
   }
   const lines = [
-    `interface: ${status.interface}`,
+    paint.head(`interface: ${status.interface}`),
     `  gateway: ${gatewayText(self)}`,
-    `  state: ${status.state}`,
+    `  state: ${stateText(status.state, paint)}`,
     `  public key: ${self.publicKey}`,
     '  private key: (hidden)',
     `  listening port: ${listenPort ?? '-'}`,
@@ -31,7 +33,7 @@ export function formatTunnel(view: TunnelView): string {
   ]
   for (const side of peers) {
     const peer = known.find(({ name }) => name === side.name)
-    lines.push('', ...peerLines(side, peer, peers.length > 1))
+    lines.push('', ...peerLines(side, peer, peers.length > 1, paint))
     if (keepaliveMs !== null) {
       lines.push(`  persistent keepalive: every ${count(Math.round(keepaliveMs / 1000), 'second')}`)
     }
@@ -40,12 +42,19 @@ export function formatTunnel(view: TunnelView): string {
 }
 
 /** Undefined is a peer that the gateway, which has not been started again, does not know yet. */
-function peerLines(side: Side, peer: TunnelPeerStatus | undefined, isOneOfMany: boolean): string[] {
+function peerLines(
+  side: Side,
+  peer: TunnelPeerStatus | undefined,
+  isOneOfMany: boolean,
+  paint: Paint,
+): string[] {
+  const state =
+    peer === undefined ? 'unknown to the gateway: restart it' : stateText(peer.state, paint)
   const lines = [
-    `peer: ${side.publicKey}`,
+    paint.head(`peer: ${side.publicKey}`),
     `  gateway: ${gatewayText(side)}`,
     // Of a single one it stands above.
-    ...(isOneOfMany ? [`  state: ${peer?.state ?? 'unknown to the gateway: restart it'}`] : []),
+    ...(isOneOfMany ? [`  state: ${state}`] : []),
     `  endpoint: ${peer?.endpoint ?? '(none)'}`,
     `  allowed ips: ${peer?.address ?? '(none)'}`,
   ]
@@ -104,4 +113,9 @@ function count(number: number, unit: string): string {
 /** A gateway is often named like its site. */
 function gatewayText({ name, site }: { readonly name: string; readonly site: string }): string {
   return name === site ? name : `${name} at ${site}`
+}
+
+function stateText(state: TunnelPeerStatus['state'], paint: Paint): string {
+  if (state === 'up') return paint.good(state)
+  return state === 'external' ? state : paint.bad(state)
 }

@@ -2,6 +2,7 @@ import { adminSection } from '../../api/admin-section.ts'
 import { databaseSection } from '../../database/database-section.ts'
 import { identitySection } from '../../keys/identity-section.ts'
 import { linkSection } from '../../link/link-section.ts'
+import { alertsSection } from '../../observe/alerts-section.ts'
 import { logSection } from '../../observe/log-section.ts'
 import { metricsSection } from '../../observe/metrics-section.ts'
 import { lagSection } from '../../progress/lag-section.ts'
@@ -21,6 +22,7 @@ export const SECTIONS = {
   link: linkSection,
   admin: adminSection,
   metrics: metricsSection,
+  alerts: alertsSection,
   log: logSection,
 } as const
 

@@ -117,7 +117,7 @@ export class MemoryDisk implements Disk {
 
   async room(path: string): Promise<DiskRoom> {
     await this.#enter('room', path)
-    return { bytes: Number.MAX_SAFE_INTEGER, inodes: null }
+    return { bytes: 1e12, totalBytes: 2e12, inodes: null }
   }
 
   async rename(path: string, newPath: string): Promise<void> {

@@ -76,11 +76,24 @@ export const drStream: StreamStatus = {
     files: 42,
     bytes: 4_402_341_478,
     oldestFile: 'binlog.000001',
+    room: { freeBytes: 64_000_000_000, totalBytes: 128_000_000_000 },
+    syncs: {
+      count: 120_000,
+      sumMs: 96_000,
+      maxMs: 7.5,
+      buckets: [
+        { upToMs: 1, count: 80_000 },
+        { upToMs: 10, count: 120_000 },
+      ],
+    },
+    epochs: 1,
+    resets: 0,
     claims: [
       {
         claim: 'replica:7f3c0a52-93b1-11ef-8a0f-0242ac120002',
         kind: 'replica',
         file: 'binlog.000042',
+        bytes: 8_388_608,
         ageMs: 12_000,
       },
     ],

@@ -68,7 +68,8 @@ describe('metrics', () => {
     const peers = [{ name: 'ec2', wireguardPublicKey: 'abc=', tunnelAddress: subnet('10.77.0.1') }]
     const lines = (await rendered(drStatus, peers)).split('\n')
     const wireguard = 'interface="lb0",public_key="abc=",allowed_ips="10.77.0.1/32",peer="ec2"'
-    const replica = 'stream="main",server_id="2",address="203.0.113.30:41022"'
+    const uuid = '7f3c0a52-93b1-11ef-8a0f-0242ac120002'
+    const replica = `stream="main",server_id="2",server_uuid="${uuid}"`
     const handshakeSeconds = (drStatus.nowMs - 92_000) / 1000
     for (const line of [
       'landbridge_info{name="azure",site="azure",version="0.1.0"} 1',
@@ -86,6 +87,10 @@ describe('metrics', () => {
       'landbridge_stream_receive_lag_seconds{stream="main"} 0',
       'landbridge_stream_receive_lag_proven_age_seconds{stream="main"} 0.4',
       'landbridge_stream_receive_delay_p99_seconds{stream="main",window="1m"} 0.0963',
+      'landbridge_stream_failover_state{stream="main",state="ready"} 1',
+      'landbridge_stream_spool_disk_free_bytes{stream="main"} 64000000000',
+      `landbridge_stream_claim_bytes{stream="main",claim="replica:${uuid}",kind="replica"} 8388608`,
+      `landbridge_stream_replica_info{${replica},host="203.0.113.30"} 1`,
       'landbridge_stream_received_transactions_total{stream="main"} 120000',
       `landbridge_stream_apply_lag_transactions{${replica}} 0`,
       `landbridge_stream_replica_incomplete{${replica}} 0`,
@@ -162,6 +167,28 @@ describe('metrics', () => {
     expect(await textOf({ filters: null })).toBeUndefined()
   })
 
+  test('keep the series of a replica that connects again, and tell two apart', async () => {
+    const seriesOf = async (replicas: readonly ReplicaStatus[]) => {
+      const text = await rendered({ ...drStatus, streams: [{ ...drStream, replicas }] })
+      return text.match(/^landbridge_stream_(replica|apply)_[^ ]*/gm)
+    }
+    const before = await seriesOf([replicaStatus])
+    expect(before?.length).toBeGreaterThan(8)
+    expect(await seriesOf([{ ...replicaStatus, address: '203.0.113.30:41023' }])).toEqual(before)
+    const other = { ...replicaStatus, serverId: 3, serverUuid: null }
+    expect(await seriesOf([replicaStatus, other])).toHaveLength(2 * (before?.length ?? 0))
+  })
+
+  test('wait for a replica that is away only while something is kept for it', async () => {
+    const textOf = async (retainsFile: string | null) => {
+      const away = { ...replicaStatus, state: 'disconnected', retainsFile } as const
+      const text = await rendered({ ...drStatus, streams: [{ ...drStream, replicas: [away] }] })
+      return /landbridge_stream_replica_connected\{.*\} (\d)/.exec(text)?.[1]
+    }
+    expect(await textOf('binlog.000007')).toBe('0')
+    expect(await textOf(null)).toBeUndefined()
+  })
+
   test('what is unknown has no series, and what is gone leaves none', async () => {
     const lag = { bytes: null, transactions: null, ms: null, provenAgoMs: null, ...unmeasured }
     const streams = [{ ...drStream, receiveLag: lag, replicas: [] }]
@@ -171,6 +198,7 @@ describe('metrics', () => {
     expect(text).not.toContain('landbridge_stream_receive_lag_seconds')
     expect(text).not.toContain('landbridge_stream_apply')
     expect(text).not.toContain('wireguard_')
+    expect(text).toContain('landbridge_stream_failover_state{stream="main",state="no-replica"} 1')
     expect(text).toContain('landbridge_tunnel_up{peer="ec2",backend="external"} 1')
   })
 })

@@ -7,12 +7,14 @@ const bare = {
   hasProgram: () => false,
   hasSid: () => false,
   hasInSid: () => false,
+  hasUnpacked: () => false,
   hasRecentMysql: () => false,
 }
 const full = {
   hasProgram: () => true,
   hasSid: () => true,
   hasInSid: () => true,
+  hasUnpacked: () => true,
   hasRecentMysql: () => false,
 }
 
@@ -63,6 +65,15 @@ describe('needsOf', () => {
     }
   })
 
+  test('unpacks promtool for tests only, where there is none', () => {
+    expect(names(needsOf('test', [], bare).unpacked)).toBe('prometheus')
+    expect(names(needsOf('demo', [], bare).unpacked)).toBe('')
+    const installed = { ...bare, hasProgram: (name: string) => name === 'promtool' }
+    expect(names(needsOf('test', [], installed).unpacked)).toBe('')
+    const unpacked = { ...bare, hasUnpacked: (path: string) => path === 'usr/bin/promtool' }
+    expect(names(needsOf('test', [], unpacked).unpacked)).toBe('')
+  })
+
   test('adds to an existing root without debootstrap', () => {
     const machine = { ...full, hasInSid: (path: string) => path.includes('wireguard') }
     const { debian, sid } = needsOf('demo', ['--flavor', 'mysql'], machine)
@@ -71,7 +82,7 @@ describe('needsOf', () => {
   })
 
   test('needs nothing when all is there, for help, and for tests without servers', () => {
-    const nothing = { debian: [], sid: [] }
+    const nothing = { debian: [], sid: [], unpacked: [] }
     expect(needsOf('test', [], full)).toMatchObject(nothing)
     expect(needsOf('demo', ['--help'], bare)).toMatchObject(nothing)
     expect(needsOf('lab', ['status'], bare)).toMatchObject({ ...nothing, root: false })

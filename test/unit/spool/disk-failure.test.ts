@@ -3,13 +3,15 @@ import { type DiskRoom, realDisk } from '../../../src/base/disk.ts'
 import { diskFailure, hasRoom, syncFailure } from '../../../src/spool/disk-failure.ts'
 import { diskError } from '../../helpers/disk/failing-disk.ts'
 
-const placeWith = (room: DiskRoom | null) => ({
+type Free = Pick<DiskRoom, 'bytes' | 'inodes'>
+
+const placeWith = (room: Free | null) => ({
   directory: '/srv/spool',
   disk: {
     ...realDisk,
     room: async () => {
       if (room === null) throw diskError('EIO')
-      return room
+      return { totalBytes: 1e12, ...room }
     },
   },
 })
@@ -50,7 +52,7 @@ describe('a failed call of the disk', () => {
     expect(failure.remedy).toContain(remedy)
   })
 
-  test.each<[DiskRoom, boolean]>([
+  test.each<[Free, boolean]>([
     [ROOMY, true],
     [{ bytes: 1e9, inodes: null }, true],
     [{ bytes: 1e9, inodes: 0 }, false],

@@ -37,7 +37,12 @@ let newest: SpoolFile | undefined
 let lineage: EpochRecord | null
 
 async function opened({ isNew = false } = {}): Promise<SpoolClaims> {
-  const catalog = { newestFile: () => newest, lineage: () => lineage, fileFrom: () => newest }
+  const catalog = {
+    newestFile: () => newest,
+    lineage: () => lineage,
+    fileFrom: () => newest,
+    storedFiles: () => (newest === undefined ? [] : [newest]),
+  }
   const options = {
     path,
     clock,

@@ -210,21 +210,24 @@ describe('retention of a spool', () => {
 
   test('keeps what a backup claims, over a restart, until it moves on', async () => {
     await using folder = await temporaryFolder()
-    const claims = (spool: Spool) => spool.claims.list().map(({ claim, file }) => [claim, file])
+    const claims = (spool: Spool) =>
+      spool.claims.list().map(({ claim, file, bytes }) => [claim, file, spool.bytes - bytes])
     {
       await using fixture = await filled(folder.path, { retention: tiny })
       fixture.spool.claims.confirm('backup:nightly', fixture.spool.files()[0] as LogFile)
     }
     await using fixture = await SpoolFixture.open(folder.path, { retention: tiny })
     const { spool, store, writer } = fixture
-    expect(claims(spool)).toEqual([['backup:nightly', 'binlog.000001']])
+    expect(claims(spool)).toEqual([['backup:nightly', 'binlog.000001', 0]])
     await writer.rewind()
     writer.beginFile('binlog.000002', 0)
     await fixture.write(0, SECOND)
     expect(await store.applyRetention()).toEqual([])
-    spool.claims.confirm('backup:nightly', spool.files()[1] as LogFile)
+    const [first, second] = spool.files()
+    spool.claims.confirm('backup:nightly', second as LogFile)
+    expect(claims(spool)).toEqual([['backup:nightly', 'binlog.000002', first?.bytes]])
     expect(await store.applyRetention()).toHaveLength(1)
-    expect(claims(spool)).toEqual([['backup:nightly', 'binlog.000002']])
+    expect(claims(spool)).toEqual([['backup:nightly', 'binlog.000002', 0]])
     spool.claims.letGo('backup:nightly')
     expect(claims(spool)).toEqual([])
   })

@@ -155,6 +155,7 @@ describe('status for people', () => {
       claim: 'replica:id:3',
       kind: 'replica',
       file: 'binlog.000012',
+      bytes: 4096,
       ageMs: 7_200_000,
     } as const
     const backup = { ...claim, claim: 'backup:nightly', kind: 'backup' } as const

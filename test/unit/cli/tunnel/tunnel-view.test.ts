@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { createPaint, splitPaint } from '../../../../src/cli/terminal/paint.ts'
 import { ageText, bytesText, formatTunnel } from '../../../../src/cli/tunnel/tunnel-view.ts'
 
 const azure = {
@@ -50,6 +51,14 @@ peer: PEER=
   transfer: 1.21 GiB received, 512 B sent
   persistent keepalive: every 25 seconds
 `)
+})
+
+test('paints heads and state, and nothing of it without colours', () => {
+  const painted = formatTunnel(view, createPaint(true))
+  expect(painted).toContain('\u001b[1minterface: lb0\u001b[0m\n')
+  expect(painted).toContain('state: \u001b[32mup\u001b[0m\n')
+  const words = splitPaint(painted).filter((_part, index) => index % 2 === 0)
+  expect(words.join('')).toBe(formatTunnel(view))
 })
 
 test('says when nothing keeps the peer off, and nothing of a tunnel of somebody else', () => {

@@ -31,6 +31,7 @@ test('reads what init wrote: numbers, absolute paths, secrets that do not print'
     link: { windowBytes: 16_777_216, pingMs: 1000 },
     admin: { socketPath: '/run/landbridge/azure.sock' },
     metrics: null,
+    alerts: { webhook: null },
   })
   expect(config.streams[0]).toMatchObject({
     name: 'main',
