@@ -3,6 +3,7 @@ import { AdminServer, type AskPeer } from './api/admin-server.ts'
 import { Journal } from './api/journal.ts'
 import { type OperationRequest, OperationTable } from './api/operation-table.ts'
 import { ownOperations } from './api/own-operations.ts'
+import { Page, type PageOptions } from './api/page/page.ts'
 import { type Clock, systemClock } from './base/clock.ts'
 import type { Log } from './base/log.ts'
 import type { OperationContext } from './base/operation.ts'
@@ -66,6 +67,8 @@ export async function createGateway(
   // 4. What is written down of what was asked.
   const journal = new Journal({ path: join(config.dataDir, 'journal.jsonl'), clock, log })
 
+  const askPeer: AskPeer = (...call) => links.ask(...call)
+
   // In the order in which the status shows their problems.
   const capabilities: readonly Capability[] = [
     new CertificateExpiry(config.identity),
@@ -73,6 +76,7 @@ export async function createGateway(
     links,
     streams,
     journalPart(journal),
+    ...pageOf(config, { operations: () => operations, askPeer, clock, log }),
     new OwnProcess(clock),
   ]
   const shown = () => ({
@@ -88,7 +92,6 @@ export async function createGateway(
   const asked = capabilities.flatMap((capability) => capability.operations ?? [])
   const operations = new OperationTable([...ownOperations(status), ...asked], journal)
   const { socketPath } = config.admin
-  const askPeer: AskPeer = (...call) => links.ask(...call)
   const admin = new AdminServer({ socketPath, status, metrics, operations, askPeer })
   const scraped = config.metrics && new MetricsServer({ ...config.metrics, metrics })
   const doors = { ground: scraped === null ? [admin] : [admin, scraped] }
@@ -106,6 +109,16 @@ export async function createGateway(
     }
   }
   return { run, status }
+}
+
+/** The web page, where one is configured. It asks as everybody does. */
+function pageOf(
+  { page: settings, name, site, identity, peers }: GatewayConfig,
+  joints: Pick<PageOptions, 'operations' | 'askPeer' | 'clock' | 'log'>,
+): readonly Page[] {
+  if (settings === null) return []
+  const names = peers.map((peer) => peer.name)
+  return [new Page({ config: settings, name, site, identity, peers: names, ...joints })]
 }
 
 /** Waits for what still runs, but not for ever. */

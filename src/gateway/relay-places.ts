@@ -3,7 +3,7 @@ import { openFilesMax } from '../base/open-files.ts'
 import { RELAY_LIMITS, type RelayLimits } from '../relay/relay-server.ts'
 import type { StreamConfig } from './config/gateway-config.ts'
 
-/** Without streams: Node, log, link and tunnel 30, two admin sockets and metrics 16 each. */
+/** Without streams: Node, log, link and tunnel 30; admin sockets, metrics and page 16 each. */
 const GATEWAY_FILES = 96
 /** Of a stream at a copy: lock, newest file, records and folders that are synced, asked replica. */
 const STREAM_FILES = 16

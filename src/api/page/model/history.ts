@@ -1,0 +1,163 @@
+import type { ViewMessage } from '../protocol.ts'
+import { isOld, type StreamEverywhere, streamsOf } from './streams.ts'
+
+/** The values of one step of the operation `lag.history`; null: not known. */
+export interface HistoryPoint {
+  readonly atMs: number
+  readonly exposureMs: number | null
+  readonly receiveLagMs: number | null
+  readonly applyLagMs: number | null
+  readonly transactionsPerSecond: number | null
+  readonly bytesPerSecond: number | null
+  readonly roundTripMs: number | null
+  readonly throttleBytesPerSecond: number | null
+  readonly waitingBytes: number | null
+}
+
+export type HistoryValue = Exclude<keyof HistoryPoint, 'atMs'>
+
+const VALUES = [
+  'exposureMs',
+  'receiveLagMs',
+  'applyLagMs',
+  'transactionsPerSecond',
+  'bytesPerSecond',
+  'roundTripMs',
+  'throttleBytesPerSecond',
+  'waitingBytes',
+] as const satisfies readonly HistoryValue[]
+
+export const RANGES = {
+  '15 min': 15 * 60_000,
+  '24 h': 24 * 3_600_000,
+  '90 d': 90 * 86_400_000,
+} as const
+export type Range = keyof typeof RANGES
+
+/** Two a pixel would be for nothing, and an answer has to fit through the link. */
+export const POINTS = 450
+
+/** One line of what is charted: a stream as one copy has it. */
+export interface Charted {
+  readonly key: string
+  readonly stream: string
+  /** Gateways whose histories make it: the copy's first, then the origin's. */
+  readonly gateways: readonly string[]
+}
+
+export function chartedOf(view: ViewMessage): Charted[] {
+  return streamsOf(view).flatMap(({ name, origin, copies }) =>
+    copies.map(({ gateway }) => {
+      const other = origin?.side.gateway
+      const gateways = other === undefined || other === gateway ? [gateway] : [gateway, other]
+      return { key: `${name} at ${gateway}`, stream: name, gateways }
+    }),
+  )
+}
+
+/** Null for an answer that is not what `lag.history` says. */
+export function historyIn(
+  answer: unknown,
+): { readonly stepMs: number; readonly points: HistoryPoint[] } | null {
+  const { stepMs, points } = (answer ?? {}) as { stepMs?: unknown; points?: unknown }
+  if (typeof stepMs !== 'number' || !(stepMs > 0) || !Array.isArray(points)) return null
+  return { stepMs, points: points.flatMap((one) => pointIn(one)) }
+}
+
+function pointIn(raw: unknown): HistoryPoint[] {
+  const given = (raw ?? {}) as Readonly<Record<string, unknown>>
+  if (typeof given.atMs !== 'number') return []
+  const values = VALUES.map((name) => [name, finite(given[name])])
+  return [{ atMs: given.atMs, ...Object.fromEntries(values) } as HistoryPoint]
+}
+
+function finite(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null
+}
+
+/**
+ * What several gateways know of one stream, step by step. Of each value that of the first one that
+ * has it: a copy knows the lag, the origin the throttle.
+ */
+export function mergedPoints(
+  all: readonly (readonly HistoryPoint[])[],
+  stepMs: number,
+): HistoryPoint[] {
+  const steps = new Map<number, HistoryPoint>()
+  for (const points of all) {
+    for (const point of points) {
+      const step = Math.floor(point.atMs / stepMs)
+      const known = steps.get(step)
+      steps.set(step, known === undefined ? point : filled(known, point))
+    }
+  }
+  return [...steps.values()].sort((a, b) => a.atMs - b.atMs)
+}
+
+function filled(known: HistoryPoint, other: HistoryPoint): HistoryPoint {
+  const values = VALUES.map((name) => [name, known[name] ?? other[name]])
+  return { atMs: known.atMs, ...Object.fromEntries(values) } as HistoryPoint
+}
+
+/** The newest point, from what the page is told every second. Null: its copy cannot be heard. */
+export function pointOf(
+  view: ViewMessage,
+  { stream: name, gateways }: Charted,
+  rates: Pick<HistoryPoint, 'bytesPerSecond' | 'transactionsPerSecond'>,
+): HistoryPoint | null {
+  const stream = streamsOf(view).find((one) => one.name === name)
+  const copy = stream?.copies.find(({ gateway }) => gateway === gateways[0])
+  if (stream === undefined || copy?.at == null || isOld(copy.at.side)) return null
+  const at = copy.at.stream
+  const lags = at.replicas.map(({ applyLag }) => applyLag?.ms ?? null)
+  const known = lags.filter((ms) => ms !== null)
+  return {
+    atMs: view.atMs,
+    exposureMs: exposureMs(at),
+    receiveLagMs: at.receiveLag?.ms ?? null,
+    applyLagMs: known.length === 0 ? null : Math.min(...known),
+    ...rates,
+    roundTripMs: roundTripOf(copy.at.side.status?.links ?? []),
+    throttleBytesPerSecond: throttleOf(stream),
+    waitingBytes: null,
+  }
+}
+
+function exposureMs({ receiveLag }: { receiveLag: { ms: number | null } | null }): number | null {
+  return receiveLag?.ms ?? null
+}
+
+function roundTripOf(
+  links: readonly { readonly role: string; readonly roundTripMs: number | null }[],
+): number | null {
+  return links.find(({ role }) => role === 'receiver')?.roundTripMs ?? null
+}
+
+function throttleOf({ origin }: StreamEverywhere): number | null {
+  return origin?.stream.throttle.bytesPerSecond ?? null
+}
+
+/** With `point` at the end, and without what is older than the range. */
+export function withPoint(
+  points: readonly HistoryPoint[],
+  point: HistoryPoint,
+  rangeMs: number,
+): HistoryPoint[] {
+  const last = points.at(-1)
+  if (last !== undefined && point.atMs <= last.atMs) return [...points]
+  return [...points.filter(({ atMs }) => atMs > point.atMs - rangeMs), point]
+}
+
+/**
+ * Where nothing was written for some steps, the line is broken: `null` in between, or a chart would
+ * draw a straight line over the time when the gateway did not run.
+ */
+export function withGaps(points: readonly HistoryPoint[], stepMs: number): HistoryPoint[] {
+  return points.flatMap((point, index) => {
+    const before = points[index - 1]
+    if (before === undefined || point.atMs - before.atMs < 3.5 * stepMs) return [point]
+    const values = VALUES.map((name) => [name, null])
+    const gap = { atMs: before.atMs + stepMs, ...Object.fromEntries(values) } as HistoryPoint
+    return [gap, point]
+  })
+}
