@@ -15,6 +15,7 @@ import { holdDataDirectory, makeDataPrivate } from './gateway/data-directory.ts'
 import { gatewayMetrics } from './gateway/gateway-metrics.ts'
 import { gatewayStatus } from './gateway/gateway-status.ts'
 import { journalPart } from './gateway/journal-part.ts'
+import { LagRecords } from './gateway/lag-records.ts'
 import { LinkPath } from './gateway/link-path.ts'
 import { Links } from './gateway/links.ts'
 import { runParts } from './gateway/run-parts.ts'
@@ -50,7 +51,7 @@ export async function createGateway(
   // 2. The streams: for each the half that its term asks for, sending or receiving.
   const streams = await Streams.load(config, {
     endSessions: (reason) => links.endSessions(reason),
-    clockOffsetMs: (site) => links.clockOffsetMs(site),
+    clockOf: (site) => links.clockOf(site),
     doubts: () => links.doubts(),
     clock,
     log,
@@ -68,6 +69,11 @@ export async function createGateway(
   const journal = new Journal({ path: join(config.dataDir, 'journal.jsonl'), clock, log })
 
   const askPeer: AskPeer = (...call) => links.ask(...call)
+  const shown = () => ({
+    tunnel: tunnel.status(),
+    links: links.status(),
+    streams: streams.status(),
+  })
 
   // In the order in which the status shows their problems.
   const capabilities: readonly Capability[] = [
@@ -75,17 +81,12 @@ export async function createGateway(
     tunnelPart(tunnel, config),
     links,
     streams,
+    new LagRecords({ config, shown, clock, log }),
     journalPart(journal),
     ...pageOf(config, { operations: () => operations, askPeer, clock, log }),
     new OwnProcess(clock),
   ]
-  const shown = () => ({
-    tunnel: tunnel.status(),
-    links: links.status(),
-    streams: streams.status(),
-  })
-  const { name, site } = config
-  const status = gatewayStatus({ name, site, capabilities, shown, clock })
+  const status = gatewayStatus({ config, capabilities, shown, clock })
 
   // 5. What people and machines ask of it.
   const metrics = () => gatewayMetrics(status(), capabilities)
@@ -96,19 +97,32 @@ export async function createGateway(
   const scraped = config.metrics && new MetricsServer({ ...config.metrics, metrics })
   const doors = { ground: scraped === null ? [admin] : [admin, scraped] }
 
-  const run = async (signal: AbortSignal): Promise<void> => {
-    const held = await holdDataDirectory(config.dataDir)
-    try {
-      await makeDataPrivate(config, log)
-      await journal.open()
-      await runParts([...capabilities, doors], signal)
-      await settledOrLate(operations, clock)
-    } finally {
-      await journal.close()
-      await held.release()
-    }
+  const parts = [...capabilities, doors]
+  return {
+    status,
+    run: (signal) => run({ config, journal, parts, operations, clock, log }, signal),
   }
-  return { run, status }
+}
+
+interface Running extends Required<GatewayDependencies> {
+  readonly config: GatewayConfig
+  readonly journal: Journal
+  readonly parts: Parameters<typeof runParts>[0]
+  readonly operations: OperationTable
+}
+
+async function run(gateway: Running, signal: AbortSignal): Promise<void> {
+  const { config, journal, parts, operations, clock, log } = gateway
+  const held = await holdDataDirectory(config.dataDir)
+  try {
+    await makeDataPrivate(config, log)
+    await journal.open()
+    await runParts(parts, signal)
+    await settledOrLate(operations, clock)
+  } finally {
+    await journal.close()
+    await held.release()
+  }
 }
 
 /** The web page, where one is configured. It asks as everybody does. */

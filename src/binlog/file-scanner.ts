@@ -14,6 +14,8 @@ export interface ScanStart {
 }
 
 export interface ScanSink {
+  /** The first event of a transaction was seen. */
+  onOpen?(gtid: GtidEvent, header: EventHeader): void
   /** A transaction became whole at the scanner's `boundary`. */
   onTransaction(gtid: GtidEvent, header: EventHeader): void
   /** MySQL: the GTIDs that were executed before this file, from the file itself. */
@@ -99,7 +101,9 @@ export class FileScanner {
     if (header.timestamp !== 0) this.lastTimestamp = header.timestamp
     if (header.type === EventType.FormatDescription) this.#tracker.reset()
     if (header.type === EventType.MysqlPreviousGtids) this.#previousGtids(header, body)
+    const wasInside = this.#tracker.isInside
     this.#tracker.observe(header, body, start)
+    if (!wasInside && this.#tracker.open !== null) this.#sink.onOpen?.(this.#tracker.open, header)
     this.#complete = header.type === EventType.Rotate || header.type === EventType.Stop
     if (this.#tracker.isInside) return
     this.#boundary = this.#eventStart

@@ -31,6 +31,8 @@ export interface TransactionTracker {
   quietBytes(offset: number): number
   /** The transaction that the last observed event completed, else null. */
   readonly completed: GtidEvent | null
+  /** The transaction that is open; null outside. */
+  readonly open: GtidEvent | null
   /** Forgets an open group: the file ended or the connection was cut. */
   reset(): void
 }
@@ -46,6 +48,10 @@ class MysqlTransactionTracker implements TransactionTracker {
 
   get isInside(): boolean {
     return this.#open !== null
+  }
+
+  get open(): GtidEvent | null {
+    return this.#open
   }
 
   quietBytes(offset: number): number {
@@ -105,6 +111,10 @@ class MariadbTransactionTracker implements TransactionTracker {
 
   get isInside(): boolean {
     return this.#open !== null
+  }
+
+  get open(): GtidEvent | null {
+    return this.#open
   }
 
   quietBytes(_offset: number): number {

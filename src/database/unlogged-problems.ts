@@ -1,5 +1,5 @@
 import { parseMysqlGtidSet } from '../binlog/mysql-gtid-set.ts'
-import type { Unlogged } from '../progress/receive-lag.ts'
+import type { Unlogged } from '../progress/source-facts.ts'
 import type { Problem } from '../status/status.ts'
 import type { ReplicaPollerStatus } from './replica-poller.ts'
 

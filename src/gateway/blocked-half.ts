@@ -4,7 +4,7 @@ import type { Channel } from '../link/channel.ts'
 import { FrameType } from '../link/frame.ts'
 import type { SessionBody } from '../link/link-session.ts'
 import type { State } from '../link/messages.ts'
-import type { Problem, RefusedStatus } from '../status/status.ts'
+import { NO_OBJECTIVE, type Problem, type RefusedStatus } from '../status/status.ts'
 import type { StreamConfig } from './config/gateway-config.ts'
 import type { HalfStatus, StreamHalf } from './stream-half.ts'
 
@@ -71,6 +71,9 @@ export class BlockedHalf implements StreamHalf {
       },
       spool: null,
       receiveLag: null,
+      exposure: null,
+      objective: NO_OBJECTIVE,
+      rates: null,
       transactionsReceived: 0,
       bytesReceived: 0,
       receivedAgoMs: null,

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import type { ClockReading } from '../base/clock-offset.ts'
 import type { Log } from '../base/log.ts'
 import { runTogether } from '../base/tasks.ts'
 import type { Channel } from '../link/channel.ts'
@@ -6,9 +7,11 @@ import type { SessionBody } from '../link/link-session.ts'
 import type { State } from '../link/messages.ts'
 import { StreamReceiver } from '../link/stream-receiver.ts'
 import type { ConnectAttempts } from '../mysql/connect-attempts.ts'
-import type { Problem, RefusedStatus } from '../status/status.ts'
+import { LagObjective } from '../progress/lag-objective.ts'
+import type { ExposureStatus, Problem, RefusedStatus } from '../status/status.ts'
 import type { StreamConfig } from './config/gateway-config.ts'
 import { LagMeter } from './lag-meter.ts'
+import { ObjectiveWatch } from './objective-watch.ts'
 import type { RelayPlaces } from './relay-places.ts'
 import { ReplicaWatch } from './replica-watch.ts'
 import { SpoolSupervisor } from './spool-supervisor.ts'
@@ -26,8 +29,8 @@ export interface CopyHalfOptions {
   readonly identity: StreamIdentity
   /** Of the replica's server, shared with every stream that has the same. */
   readonly replicaAttempts: ConnectAttempts
-  /** Peer clock minus own, as the link knows it now. */
-  readonly clockOffsetMs: () => number | null
+  /** That of the gateway at the origin, as the link knows it now. */
+  readonly originClock: () => ClockReading | null
   readonly clock: Clock
   readonly log: Log
 }
@@ -43,6 +46,7 @@ export class CopyHalf implements StreamHalf {
   readonly #receiver: StreamReceiver
   readonly #lag: LagMeter
   readonly #replicas: ReplicaWatch
+  readonly #objective: LagObjective
 
   constructor(options: CopyHalfOptions) {
     const { config, clock, log } = options
@@ -54,7 +58,8 @@ export class CopyHalf implements StreamHalf {
       beforeRetention: () => this.#replicas.confirmClaims(),
     })
     const { spool } = this.spool
-    this.#lag = new LagMeter({ ...options, stream: config.name, spool })
+    const arrivingMs = (): number | null => this.spool.writer.arrivingMs
+    this.#lag = new LagMeter({ ...options, stream: config.name, spool, arrivingMs })
     this.#receiver = new StreamReceiver({
       name: config.name,
       term: options.term,
@@ -64,6 +69,8 @@ export class CopyHalf implements StreamHalf {
       onSample: (sample) => this.#lag.sampled(sample, this.#told()?.state === 'streaming'),
       onOpen: (opened) => this.#lag.opened(opened),
     })
+    const { objectiveMs: maxMs } = config.lag
+    this.#objective = new LagObjective({ stream: config.name, maxMs, clock, log })
     const keepSentMs = config.spool.retention.replicaAgeMs
     this.#replicas = new ReplicaWatch({ ...options, spool, lag: this.#lag, keepSentMs })
   }
@@ -73,7 +80,7 @@ export class CopyHalf implements StreamHalf {
       await this.spool.load(signal)
       if (signal.aborted) return
       await this.#lag.loaded()
-      await runTogether([this.spool, this.#replicas, this.#lag], signal)
+      await runTogether([this.spool, this.#replicas, this.#lag, this.#objectiveWatch()], signal)
     } finally {
       await this.spool.close()
     }
@@ -97,6 +104,7 @@ export class CopyHalf implements StreamHalf {
       ...this.#sourceProblems(),
       ...this.spool.problems(),
       ...this.#replicas.problems(),
+      ...this.#objective.problems(),
     ]
   }
 
@@ -121,6 +129,9 @@ export class CopyHalf implements StreamHalf {
       copies: [],
       spool: this.spool.status(),
       receiveLag: this.#lag.receiveStatus(),
+      exposure: this.#exposure(),
+      objective: this.#objective.status(),
+      rates: this.#lag.rates(),
       transactionsReceived: this.#lag.transactions,
       bytesReceived: received.receivedBytes,
       receivedAgoMs:
@@ -128,6 +139,19 @@ export class CopyHalf implements StreamHalf {
       throttle: { bytesPerSecond: config.throttle.bytesPerSecond },
       replicas: this.#replicas.status(),
     }
+  }
+
+  #objectiveWatch(): ObjectiveWatch {
+    return new ObjectiveWatch({
+      objective: this.#objective,
+      exposure: () => this.#exposure(),
+      replicas: () => this.#replicas.status(),
+      clock: this.#options.clock,
+    })
+  }
+
+  #exposure(): ExposureStatus {
+    return this.#lag.exposure(this.#told()?.state === 'streaming')
   }
 
   /** The acknowledgement first: nothing that is only measured stands before it. */

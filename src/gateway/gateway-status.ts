@@ -6,10 +6,10 @@ import { silenceProblems } from '../status/silence-problems.ts'
 import { type GatewayStatus, STATUS_SCHEMA } from '../status/status.ts'
 import { verdictsOf } from '../status/verdicts.ts'
 import type { Capability, StatusParts } from './capability.ts'
+import type { GatewayConfig } from './config/gateway-config.ts'
 
 export interface StatusOptions {
-  readonly name: string
-  readonly site: string
+  readonly config: Pick<GatewayConfig, 'name' | 'site'>
   readonly capabilities: readonly Capability[]
   readonly shown: () => Pick<StatusParts, 'tunnel' | 'links' | 'streams'>
   readonly clock: Clock
@@ -17,7 +17,8 @@ export interface StatusOptions {
 
 /** Puts together what the capabilities say, and judges it. */
 export function gatewayStatus(options: StatusOptions): () => GatewayStatus {
-  const { name, site, capabilities, clock } = options
+  const { capabilities, clock } = options
+  const { name, site } = options.config
   const version = packageVersion()
   const startedAtMs = clock.wallMs()
   return () => {

@@ -1,13 +1,17 @@
 import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
+import type { ClockReading } from '../base/clock-offset.ts'
 import type { Flavor } from '../base/flavor.ts'
 import type { Log } from '../base/log.ts'
 import type { Open, Sample } from '../link/messages.ts'
 import { ApplyLag } from '../progress/apply-lag.ts'
+import { exposureOf } from '../progress/exposure.ts'
 import { LastProof } from '../progress/last-proof.ts'
-import { ReceiveLag, type Unlogged } from '../progress/receive-lag.ts'
+import { ReceiveLag } from '../progress/receive-lag.ts'
+import type { Unlogged } from '../progress/source-facts.ts'
+import { TimeSlots } from '../progress/time-slots.ts'
 import type { Spool } from '../spool/spool.ts'
-import type { LagStatus, PositionStatus } from '../status/status.ts'
+import type { ExposureStatus, LagStatus, PositionStatus, StreamRates } from '../status/status.ts'
 
 export interface LagMeterOptions {
   readonly stream: string
@@ -16,11 +20,15 @@ export interface LagMeterOptions {
     Spool,
     'bytes' | 'epoch' | 'gtids' | 'gtidSet' | 'heldEpoch' | 'identity' | 'lineage' | 'newestFile'
   >
-  /** Peer clock minus own, as the link knows it now. */
-  readonly clockOffsetMs: () => number | null
+  /** That of the gateway at the origin, as the link knows it now. */
+  readonly originClock: () => ClockReading | null
+  /** When the first that came and is not synced was committed, by the source's clock. */
+  readonly arrivingMs: () => number | null
   readonly clock: Clock
   readonly log: Log
 }
+
+const RATE_SLOTS = { ms: 1_000, kept: 11 }
 
 /** A place of the source, and when it was heard of on this gateway's monotonic clock. */
 interface KnownPlace {
@@ -36,6 +44,8 @@ export class LagMeter {
   readonly #receive: ReceiveLag
   readonly #apply: ApplyLag
   readonly #lastProof: LastProof
+  readonly #syncedBytes = new TimeSlots(RATE_SLOTS.ms, RATE_SLOTS.kept)
+  readonly #syncedTransactions = new TimeSlots(RATE_SLOTS.ms, RATE_SLOTS.kept)
   #transactions = 0
   #bytesTotal = 0
   /** First epoch of the lineage that lag is measured in; 0 for the only one. */
@@ -48,7 +58,7 @@ export class LagMeter {
   constructor(options: LagMeterOptions) {
     const { stream, dataDir, clock, log } = options
     this.#options = options
-    this.#receive = new ReceiveLag({ clock })
+    this.#receive = new ReceiveLag({ clock, arrivingMs: options.arrivingMs })
     this.#apply = new ApplyLag({ clock })
     this.#lastProof = new LastProof({
       path: join(dataDir, `last-proof-${stream}.json`),
@@ -82,6 +92,21 @@ export class LagMeter {
     return this.#receive.status()
   }
 
+  /** `isWatched`: the link and the source answer. */
+  exposure(isWatched: boolean): ExposureStatus {
+    return exposureOf(this.#receive.bounds(), isWatched)
+  }
+
+  rates(): StreamRates {
+    const spanMs = RATE_SLOTS.ms * (RATE_SLOTS.kept - 1)
+    const sinceMs = this.#options.clock.monotonicMs() - spanMs
+    const perSecond = (slots: TimeSlots) => slots.sumSince(sinceMs) / (spanMs / 1000)
+    return {
+      transactionsPerSecond: perSecond(this.#syncedTransactions),
+      bytesPerSecond: perSecond(this.#syncedBytes),
+    }
+  }
+
   applyStatus(): LagStatus {
     return this.#apply.status()
   }
@@ -100,7 +125,7 @@ export class LagMeter {
 
   /** A time of the peer's clock, by this gateway's. */
   ownTimeOf(peerMs: number): number {
-    this.#clockOffsetMs = this.#options.clockOffsetMs() ?? this.#clockOffsetMs
+    this.#clockOffsetMs = this.#options.originClock()?.aheadMs ?? this.#clockOffsetMs
     return peerMs - this.#clockOffsetMs
   }
 
@@ -132,23 +157,26 @@ export class LagMeter {
 
   /** `isStreaming`: what comes is of the server that said so. */
   sampled(sample: Sample, isStreaming: boolean): void {
-    const { spool, clock, clockOffsetMs } = this.#options
+    const { spool, clock, originClock } = this.#options
     this.#sample = { sample, atMs: clock.monotonicMs() }
-    const offsetMs = clockOffsetMs()
-    if (offsetMs !== null) this.#receive.setClockOffset(offsetMs)
+    const reading = originClock()
+    if (reading !== null) this.#receive.setPeerClock(reading)
     if (sample.files !== undefined) this.#receive.setSourceFiles(sample.files)
     const held = spool.heldEpoch()
     // An epoch that was begun has no byte yet: what is held is the other server's.
     const isHeld = held !== null && held === spool.epoch
     const isSame = sample.serverUuid != null && sample.serverUuid === held?.source.serverUuid
-    this.#receive.sample({ ...sample, isOfHeld: isHeld && isSame && isStreaming })
+    const isOfHeld = isHeld && isSame && isStreaming
+    this.#receive.sample({ ...sample, sourceClock: sample.sourceClock ?? null, isOfHeld })
   }
 
   synced(bytes: number, commitMs: readonly number[]): void {
-    const syncedMs = this.#options.clock.wallMs()
-    for (const ms of commitMs) this.#receive.recordTransaction(ms, syncedMs)
+    this.#receive.transactions(commitMs)
     this.#transactions += commitMs.length
     this.#bytesTotal += bytes
+    const nowMs = this.#options.clock.monotonicMs()
+    this.#syncedBytes.add(nowMs, bytes)
+    this.#syncedTransactions.add(nowMs, commitMs.length)
     this.#followLineage()
     this.#measure()
   }

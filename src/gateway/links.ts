@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
+import type { ClockReading } from '../base/clock-offset.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import { publicKeyFingerprint } from '../base/fingerprint.ts'
 import type { Log } from '../base/log.ts'
@@ -147,12 +148,15 @@ export class Links implements Capability {
     return await calls.ask(...call)
   }
 
-  /** Clock of the gateways at `site` minus own; null while none of them is connected. */
-  clockOffsetMs(site: string): number | null {
+  /** The clock of the gateways at `site`; null while none of them is connected. */
+  clockOf(site: string): ClockReading | null {
+    const nowMs = this.#options.clock.wallMs()
     const there = this.#links.filter(({ peer }) => peer.site === site)
-    const states = there.flatMap((link) => this.#statesOf(link))
-    const known = states.map((state) => state.channel?.clockOffset.offsetMs ?? null)
-    return known.find((offsetMs) => offsetMs !== null) ?? null
+    const readings = there
+      .flatMap((link) => this.#statesOf(link))
+      .flatMap((state) => state.channel?.clockOffset.reading(nowMs) ?? [])
+    // The session that is least in doubt: one is full of data, the other has pings alone.
+    return readings.toSorted((a, b) => a.doubtMs - b.doubtMs)[0] ?? null
   }
 
   #own(): Omit<Hello, 'protocol'> {

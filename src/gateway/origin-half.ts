@@ -13,7 +13,7 @@ import { Throttle } from '../progress/throttle.ts'
 import { SourceMonitor } from '../source/source-monitor.ts'
 import { SourceWarnings } from '../source/source-warnings.ts'
 import { problemOf } from '../status/problem-of.ts'
-import type { Problem, RefusedStatus } from '../status/status.ts'
+import { NO_OBJECTIVE, type Problem, type RefusedStatus } from '../status/status.ts'
 import type { StreamConfig } from './config/gateway-config.ts'
 import { type CopyPeer, OriginCopy } from './origin-copy.ts'
 import { SharedWatch } from './shared-watch.ts'
@@ -124,6 +124,9 @@ export class OriginHalf implements StreamHalf {
       copies: this.#copies.map((copy) => copy.status()),
       spool: null,
       receiveLag: null,
+      exposure: null,
+      objective: NO_OBJECTIVE,
+      rates: null,
       transactionsReceived: 0,
       bytesReceived: all.reduce((sum, { sentBytes }) => sum + sentBytes, 0),
       receivedAgoMs: null,

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import type { ClockReading } from '../base/clock-offset.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import type { Operation } from '../base/operation.ts'
@@ -19,7 +20,7 @@ import { termAdvance } from './term-advance.ts'
 
 export interface StreamsOptions extends Pick<StreamOptions, 'endSessions'> {
   /** Clock of the gateways at a site minus own, as the link knows it now. */
-  readonly clockOffsetMs: (site: string) => number | null
+  readonly clockOf: (site: string) => ClockReading | null
   /** Why peers may not follow what is decided here. */
   readonly doubts: () => string[]
   readonly clock: Clock
@@ -87,7 +88,7 @@ async function loadStreams(config: GatewayConfig, options: StreamsOptions): Prom
         return new CopyHalf({
           ...own,
           ...{ dataDir, term, relayPlaces, windowBytes: link.windowBytes },
-          clockOffsetMs: () => options.clockOffsetMs(origin),
+          originClock: () => options.clockOf(origin),
           replicaAttempts: budget,
         })
       },

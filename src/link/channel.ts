@@ -1,8 +1,8 @@
 import type { WebSocket } from 'ws'
 import type { Clock } from '../base/clock.ts'
+import { ClockOffset } from '../base/clock-offset.ts'
 import { Condition } from '../base/condition.ts'
 import { codeOf, LandbridgeError } from '../base/errors.ts'
-import { ClockOffset } from './clock-offset.ts'
 import {
   decodeFrame,
   encodeJson,

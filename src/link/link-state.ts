@@ -104,6 +104,7 @@ export class LinkState {
       unsteadySessions: this.#trouble?.sessions ?? 0,
       roundTripMs: offset?.roundTripMs ?? null,
       clockOffsetMs: offset?.offsetMs ?? null,
+      clockDoubtMs: offset?.doubtMs(this.#clock.wallMs()) ?? null,
       sessions: this.#sessions,
       receivedBytes: this.#earlierReceivedBytes + (this.#channel?.receivedBytes ?? 0),
       sentBytes: this.#earlierSentBytes + (this.#channel?.sentBytes ?? 0),

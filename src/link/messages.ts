@@ -98,6 +98,8 @@ export const sample = z
     gtids: z.string().nullable(),
     /** Of the server that said so; none on MariaDB. */
     serverUuid: z.string().max(64).nullish(),
+    /** The source's clock minus that of the gateway there, and how far off that may be. */
+    sourceClock: z.object({ aheadMs: z.number(), doubtMs: z.number().nonnegative() }).nullish(),
     /** The source's files from the one on that the receiver is in, now and then. */
     files: z
       .array(z.object({ name: z.string().max(255), bytes: safe }))

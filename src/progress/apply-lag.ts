@@ -1,9 +1,10 @@
 import type { Clock } from '../base/clock.ts'
 import type { Flavor } from '../base/flavor.ts'
 import type { LagStatus } from '../status/status.ts'
+import { CatchUp } from './catch-up.ts'
+import { DelayWindows } from './delay-windows.ts'
 import { GtidText } from './gtid-text.ts'
 import { MarkRing } from './mark-ring.ts'
-import { Percentiles } from './percentiles.ts'
 
 export interface ApplyLagOptions {
   readonly clock: Clock
@@ -21,6 +22,8 @@ export interface SpoolPlace {
 
 /** Answers further apart than this say that something was applied, but not when. */
 const ANSWER_GAP_MS_MAX = 2_500
+
+const MARK_EVERY_MS = 25
 
 /** A mark writes the GTIDs down, and is read again: where they are many, marks are rarer. */
 const GTID_CHARACTERS_PER_MS = 500
@@ -43,13 +46,16 @@ export class ApplyLag {
   readonly #clock: Clock
   readonly #markEveryMs: number
   readonly #missing: MarkRing<Mark>
-  readonly #delays = new Percentiles()
+  readonly #windows: DelayWindows
+  readonly #catchUp: CatchUp
   readonly #markText = new GtidText()
   readonly #syncedText = new GtidText()
   readonly #appliedText = new GtidText()
   #flavor: Flavor | null = null
   #spool: SpoolPlace | null = null
+  /** Since when something is synced for which there is no mark. */
   #unmarkedMs: number | null = null
+  #markedMs = Number.NEGATIVE_INFINITY
   #newest: Mark | null = null
   #applied: string | null = null
   #appliedBytes: number | null = null
@@ -59,7 +65,9 @@ export class ApplyLag {
 
   constructor(options: ApplyLagOptions) {
     this.#clock = options.clock
-    this.#markEveryMs = options.markEveryMs ?? 50
+    this.#markEveryMs = options.markEveryMs ?? MARK_EVERY_MS
+    this.#windows = new DelayWindows(options.clock)
+    this.#catchUp = new CatchUp(options.clock)
     this.#missing = new MarkRing({
       limit: options.marksMax ?? 512,
       bytesOf: ({ gtids }) => gtids.length,
@@ -74,10 +82,12 @@ export class ApplyLag {
   /** The spool has synced up to here. Called for each sync. */
   synced(place: SpoolPlace): void {
     this.#spool = place
-    this.#unmarkedMs = this.#clock.monotonicMs()
-    const markedMs = this.#newest?.syncedMs ?? Number.NEGATIVE_INFINITY
+    const nowMs = this.#clock.monotonicMs()
+    // Of what one mark stands for, the oldest: a lag is never claimed too small.
+    this.#unmarkedMs ??= nowMs
+    const markedMs = this.#markedMs
     const costMs = (this.#newest?.gtids.length ?? 0) / GTID_CHARACTERS_PER_MS
-    if (this.#unmarkedMs - markedMs >= this.#markEveryMs + costMs) this.#mark()
+    if (nowMs - markedMs >= this.#markEveryMs + costMs) this.#mark()
   }
 
   /** The replica has just said what it has applied. Throws ERR_GTID_SYNTAX. */
@@ -100,6 +110,7 @@ export class ApplyLag {
     this.#applied = null
     this.#appliedBytes = null
     this.#measures = false
+    this.#catchUp.note(null)
   }
 
   /** True while the replica is known to lack something that is synced. */
@@ -108,20 +119,26 @@ export class ApplyLag {
   }
 
   status(): LagStatus {
-    const recent = this.#delays.summary()
+    const windows = this.#windows.status()
     if (this.#applied === null || this.#flavor === null || this.#spool === null) {
-      return { bytes: null, transactions: null, ms: null, provenAgoMs: null, recent }
+      const unknown = { bytes: null, transactions: null, ms: null, uncertaintyMs: null }
+      return { ...unknown, provenAgoMs: null, windows, catchUpMs: null }
     }
     this.#mark()
     this.#dropApplied()
     const nowMs = this.#clock.monotonicMs()
     const oldest = this.#missing.oldest
+    const transactions = this.#transactions()
+    this.#catchUp.note(transactions)
     return {
       bytes: this.#bytes(),
-      transactions: this.#transactions(),
+      transactions,
       ms: oldest === undefined ? 0 : nowMs - oldest.syncedMs,
+      // One clock; what was applied since the last answer may be less old.
+      uncertaintyMs: this.#markEveryMs + (oldest === undefined ? 0 : nowMs - this.#provenMs),
       provenAgoMs: nowMs - this.#provenMs,
-      recent,
+      windows,
+      catchUpMs: this.#catchUp.leftMs(),
     }
   }
 
@@ -131,6 +148,7 @@ export class ApplyLag {
     const gtids = this.#spool.gtids()
     const syncedMs = this.#unmarkedMs
     this.#unmarkedMs = null
+    this.#markedMs = this.#clock.monotonicMs()
     if (gtids === this.#newest?.gtids) return
     this.#newest = { syncedMs, gtids, bytesTotal }
     this.#missing.push(this.#newest)
@@ -139,10 +157,11 @@ export class ApplyLag {
   #dropApplied(): void {
     const applied = this.#appliedText.parse(this.#flavor, this.#applied)
     if (applied === null) return
+    const nowMs = this.#clock.monotonicMs()
     for (let oldest = this.#missing.oldest; oldest !== undefined; oldest = this.#missing.oldest) {
       const wanted = this.#markText.parse(this.#flavor, oldest.gtids)
       if (wanted === null || !applied.contains(wanted)) return
-      if (this.#measures) this.#delays.record(this.#provenMs - oldest.syncedMs)
+      if (this.#measures) this.#windows.record(this.#provenMs - oldest.syncedMs, nowMs)
       this.#appliedBytes = oldest.bytesTotal
       this.#missing.dropOldest()
     }

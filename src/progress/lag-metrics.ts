@@ -16,10 +16,17 @@ export function lagMetrics(
   own.gauge('lag_transactions', `${what}: transactions missing`, lag.transactions)
   own.gauge('lag_seconds', `${what}: age of what is missing`, seconds(lag.ms))
   own.gauge('lag_proven_age_seconds', `${what}: age of proof`, seconds(lag.provenAgoMs))
-  if (lag.recent === null) return
-  const { p50Ms, p99Ms, maxMs } = lag.recent
-  const quantiles = { '0.5': p50Ms, '0.99': p99Ms, '1': maxMs }
-  for (const [quantile, ms] of Object.entries(quantiles)) {
-    own.gauge('delay_seconds', `${what}: delay of single transactions`, seconds(ms), { quantile })
+  const windows = {
+    '1m': lag.windows.minute,
+    '15m': lag.windows.quarterHour,
+    '24h': lag.windows.day,
+  }
+  for (const [window, delay] of Object.entries(windows)) {
+    if (delay === null) continue
+    const { p50Ms, p95Ms, p99Ms, maxMs } = delay
+    for (const [name, ms] of Object.entries({ p50: p50Ms, p95: p95Ms, p99: p99Ms, max: maxMs })) {
+      const help = `${what}: delay of single transactions, ${name}`
+      own.gauge(`delay_${name}_seconds`, help, seconds(ms), { window })
+    }
   }
 }

@@ -5,7 +5,7 @@ import { type Disk, realDisk } from '../base/disk.ts'
 import { LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { ReasonLog } from '../base/reason-log.ts'
-import type { KnownLag } from './receive-lag.ts'
+import type { KnownLag } from './source-facts.ts'
 
 export interface LastProofOptions {
   readonly path: string
@@ -23,6 +23,8 @@ const schema = z.object({
   lineage: z.number().int().nonnegative(),
   /** By this machine's wall clock. */
   provenAtMs: z.number(),
+  heldUntilMs: z.number().nullable().default(null),
+  perSecondMax: z.number().nonnegative().nullable().default(null),
   missingSinceMs: z.number().nullable(),
   file: z.string().max(255).nullable(),
   offset: z.number().int().nonnegative().nullable(),
@@ -62,11 +64,13 @@ export class LastProof {
       this.#warn('it is from the future: the clock of this machine was set back')
       return null
     }
-    const { file, offset, gtids, bytes, transactions, missingSinceMs } = record
+    const { file, offset, gtids, bytes, transactions, perSecondMax } = record
+    const ago = (atMs: number | null) => (atMs === null ? null : Math.max(0, clock.wallMs() - atMs))
     return {
-      ...{ file, offset, gtids, bytes, transactions },
+      ...{ file, offset, gtids, bytes, transactions, perSecondMax },
       provenAgoMs: Math.max(0, provenAgoMs),
-      missingAgoMs: missingSinceMs === null ? null : Math.max(0, clock.wallMs() - missingSinceMs),
+      heldAgoMs: ago(record.heldUntilMs),
+      missingAgoMs: ago(record.missingSinceMs),
     }
   }
 
@@ -92,13 +96,15 @@ export class LastProof {
     const { path, clock, known, lineage, disk = realDisk } = this.#options
     const lag = known()
     if (lag === null) return
-    const { file, offset, gtids, bytes, transactions, provenAgoMs, missingAgoMs } = lag
+    const { file, offset, gtids, bytes, transactions, perSecondMax } = lag
+    const at = (ago: number | null) => (ago === null ? null : Math.floor(clock.wallMs() - ago))
     const record: z.infer<typeof schema> = {
       version: 1,
       lineage: lineage(),
-      provenAtMs: Math.floor(clock.wallMs() - provenAgoMs),
-      missingSinceMs: missingAgoMs === null ? null : Math.floor(clock.wallMs() - missingAgoMs),
-      ...{ file, offset, bytes, transactions },
+      provenAtMs: Math.floor(clock.wallMs() - lag.provenAgoMs),
+      heldUntilMs: at(lag.heldAgoMs),
+      missingSinceMs: at(lag.missingAgoMs),
+      ...{ file, offset, bytes, transactions, perSecondMax },
       gtids: gtids !== null && gtids.length <= GTID_CHARACTERS_MAX ? gtids : null,
     }
     const text = `${JSON.stringify(record)}\n`

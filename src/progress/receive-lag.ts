@@ -1,64 +1,33 @@
 import type { Clock } from '../base/clock.ts'
+import type { ClockReading } from '../base/clock-offset.ts'
 import type { Flavor } from '../base/flavor.ts'
 import { compareBinlogNames } from '../binlog/binlog-name.ts'
 import type { GtidSet } from '../binlog/gtid-set.ts'
 import type { LagStatus } from '../status/status.ts'
+import { CatchUp } from './catch-up.ts'
+import { CommitRate } from './commit-rate.ts'
+import { DelayWindows } from './delay-windows.ts'
+import type { KnownExposure } from './exposure.ts'
 import { GtidText } from './gtid-text.ts'
 import { MarkRing } from './mark-ring.ts'
-import { Percentiles } from './percentiles.ts'
+import type { KnownLag, SourceSample, SyncedPlace, Unlogged } from './source-facts.ts'
 import { type SourceFile, SourceFiles } from './source-files.ts'
+import { SourceTime } from './source-time.ts'
 import { UnloggedGtids } from './unlogged-gtids.ts'
 
 export interface ReceiveLagOptions {
   readonly clock: Clock
   /** Samples remembered while they are not yet synced. */
   readonly samplesMax?: number
-}
-
-/** What the gateway at production knows of the source: "at `atMs` its newest place was this". */
-export interface SourceSample {
-  /** Clock of the production gateway. */
-  readonly atMs: number
-  /** Null, and `offset` too, where the source has no files: then GTIDs alone tell. */
-  readonly file: string | null
-  readonly offset: number | null
-  /** Null in a heartbeat, which carries only a place. */
-  readonly gtids: string | null
-  /** The server that said so is the one whose files the spool goes on with, by a dump that runs. */
-  readonly isOfHeld?: boolean
-}
-
-export interface SyncedPlace {
-  readonly file: string
-  readonly offset: number
-  /** Called only when a sample must be judged, not for each sync: what is synced at that moment. */
-  readonly gtids: () => GtidSet | null
-}
-
-/** GTIDs that a MySQL source has executed and none of its files has. */
-export interface Unlogged {
-  readonly gtids: string
-  readonly count: number
-  /** Wall clock when the first was found. */
-  readonly sinceMs: number
-}
-
-/** What is worth remembering over a restart. Ages are of the moment it was asked for. */
-export interface KnownLag {
-  /** The source's newest known place. */
-  readonly file: string | null
-  readonly offset: number | null
-  readonly gtids: string | null
-  readonly provenAgoMs: number
-  /** Age of the oldest sample that is not held; null when all are. */
-  readonly missingAgoMs: number | null
-  readonly bytes: number | null
-  readonly transactions: number | null
+  /** When the first that came and is not synced was committed, by the source's clock. */
+  readonly arrivingMs?: () => number | null
 }
 
 interface Mark {
   /** When this place was the source's newest, on this gateway's monotonic clock. */
   readonly bornMs: number
+  /** The same, less what the clocks may be off: once it is held, so is all of before. */
+  readonly provesMs: number
   readonly file: string | null
   readonly offset: number | null
   readonly gtids: string | null
@@ -66,21 +35,22 @@ interface Mark {
   readonly isOfHeld: boolean
 }
 
+/** A commit of a MariaDB says its time in whole seconds. */
+const COARSE_MS = 1_000
+
 /**
- * How far the synced spool is behind the source, at a copy. The rules:
+ * How far the synced spool is behind the source, at a copy; LAG.md has the definitions. The rules:
  *
  * - A sample is *held* when the synced GTIDs contain its GTIDs; where GTIDs are not known, when the
  *   synced place is at or behind its place in the same lineage of files. GTIDs that are in none of
  *   the source's files (`UnloggedGtids`) are not waited for.
- * - `ms` is the age of the oldest sample that is not held, and 0 when all are held. So it grows
- *   only while something is known to be missing; silence of the source, the link or the peer never
- *   makes it grow, nor does it make a known lag stand still.
- * - `provenAgoMs` is the age of the newest sample. It grows with silence. What could be lost is
- *   therefore at most what was committed in the last `ms + provenAgoMs` and one sampling interval.
+ * - `ms` is the age of the oldest transaction that is known to be missing, and 0 when none is. So
+ *   it grows only while something is known to be missing; silence of the source, the link or the
+ *   peer never makes it grow, nor does it make a known lag stand still. Silence makes the exposure
+ *   grow, which is `bounds`.
+ * - When it was committed is known exactly once its first bytes have come. Until then it is between
+ *   the newest that is synced and the sample that showed it.
  * - No sample yet (just started, source unreachable): everything is null, which is not 0.
- * - A gateway that starts with a backlog has no old samples. While anything is missing, `ms` is at
- *   least the delay of the transaction that was synced last: what follows it is hardly older.
- *
  * - A transaction that is synced after everything was known to be held is younger than that
  *   knowledge, whatever time it claims: `SET timestamp` at a source writes any time into events.
  *
@@ -90,9 +60,13 @@ interface Mark {
  */
 export class ReceiveLag {
   readonly #clock: Clock
+  readonly #arrivingMs: () => number | null
   readonly #missing: MarkRing<Mark>
   readonly #files = new SourceFiles()
-  readonly #delays = new Percentiles()
+  readonly #time: SourceTime
+  readonly #rate: CommitRate
+  readonly #windows: DelayWindows
+  readonly #catchUp: CatchUp
   readonly #sourceText = new GtidText()
   readonly #oldestText = new GtidText()
   readonly #unlogged = new UnloggedGtids()
@@ -104,20 +78,29 @@ export class ReceiveLag {
   #newestGtids: string | null = null
   #provenMs = 0
   #synced: SyncedPlace | null = null
-  /** Wall clock of the peer minus own monotonic clock. Null until the link has measured it. */
-  #peerAheadMs: number | null = null
-  #lastDelayMs = 0
+  /** When the newest synced transaction was committed, as far as known; monotonic. */
+  #lastCommitMs = Number.NEGATIVE_INFINITY
+  /** Everything that was committed before is held; monotonic. */
+  #heldUntilMs = Number.NEGATIVE_INFINITY
+  /** When the source was last seen to move; monotonic. */
+  #movedMs = Number.NEGATIVE_INFINITY
   /** What the counts were at most, when `#newest` is from before the start. */
   #restored: KnownLag | null = null
   /** When the source was last known to have nothing that is not held; monotonic. */
   #allHeldMs = Number.NEGATIVE_INFINITY
 
   constructor(options: ReceiveLagOptions) {
-    this.#clock = options.clock
+    const { clock } = options
+    this.#clock = clock
+    this.#arrivingMs = options.arrivingMs ?? (() => null)
+    this.#time = new SourceTime(clock)
+    this.#rate = new CommitRate(clock)
+    this.#windows = new DelayWindows(clock)
+    this.#catchUp = new CatchUp(clock)
     this.#missing = new MarkRing({
       limit: options.samplesMax ?? 512,
       bytesOf: ({ gtids }) => gtids?.length ?? 0,
-      merge: (older, newer) => ({ ...newer, bornMs: older.bornMs }),
+      merge: ({ bornMs, provesMs }, newer) => ({ ...newer, bornMs, provesMs }),
     })
   }
 
@@ -125,9 +108,9 @@ export class ReceiveLag {
     this.#flavor = flavor
   }
 
-  /** Peer wall clock minus own wall clock, as just measured. */
-  setClockOffset(offsetMs: number): void {
-    this.#peerAheadMs = offsetMs + this.#clock.wallMs() - this.#clock.monotonicMs()
+  /** The clock of the gateway at the origin, as just measured. */
+  setPeerClock(reading: ClockReading): void {
+    this.#time.setPeer(reading)
   }
 
   /** The source's list of files (`SHOW BINARY LOGS`), for bytes of lag across files. */
@@ -138,20 +121,25 @@ export class ReceiveLag {
   /** A sample or a heartbeat; both prove where the source is. */
   sample(sample: SourceSample): void {
     const nowMs = this.#clock.monotonicMs()
+    if (sample.sourceClock !== undefined) this.#time.setDatabase(sample.sourceClock)
     const bornMs = this.#bornMs(sample.atMs, nowMs)
+    const provesMs = bornMs - this.#time.peerDoubtMs
     this.#provenMs = bornMs
     const before = this.#newest
     const samePlace = before?.file === sample.file && before.offset === sample.offset
     const isSame = samePlace && (sample.gtids === null || sample.gtids === before.gtids)
     const isOfHeld = this.#isOfHeld(sample)
     if (isSame) this.#newest = { ...before, isOfHeld }
+    else this.#movedMs = bornMs
     this.#dropHeld()
     if (isSame) {
-      if (this.#missing.length === 0) this.#allHeldMs = bornMs
+      if (this.#missing.length > 0) return
+      this.#allHeldMs = bornMs
+      this.#heldUntilMs = Math.max(this.#heldUntilMs, provesMs)
       return
     }
     const { file, offset, gtids } = sample
-    this.#newest = { bornMs, file, offset, gtids, isOfHeld }
+    this.#newest = { bornMs, provesMs, file, offset, gtids, isOfHeld }
     this.#restored = null
     this.#newestGtids = sample.gtids ?? this.#newestGtids
     this.#missing.push(this.#newest)
@@ -163,16 +151,24 @@ export class ReceiveLag {
   }
 
   /**
-   * One transaction became synced. `commitMs` is in the production clock, `syncedMs` in this one.
-   * Called for each transaction: allocates nothing. Not counted before the clock offset is known.
+   * These transactions became synced just now; `commitMs` are by the source's clock, in the order
+   * of its log. Not counted before the clock offset is known. A MySQL source writes the time into
+   * the log while it holds the log's lock: whatever it acknowledged before that stands before.
    */
-  recordTransaction(commitMs: number, syncedMs: number): void {
-    if (this.#peerAheadMs === null) return
-    const ownAheadMs = this.#clock.wallMs() - this.#clock.monotonicMs()
-    const claimedMs = Math.max(0, syncedMs - commitMs + this.#peerAheadMs - ownAheadMs)
-    const delayMs = Math.min(claimedMs, this.#clock.monotonicMs() - this.#allHeldMs)
-    this.#delays.record(delayMs)
-    this.#lastDelayMs = delayMs
+  transactions(commitMs: readonly number[]): void {
+    const nowMs = this.#clock.monotonicMs()
+    for (const at of commitMs) {
+      const atMs = this.#time.ofDatabase(at)
+      if (atMs === null) return
+      const commitAtMs = Math.min(nowMs, Math.max(atMs, this.#allHeldMs))
+      this.#windows.record(nowMs - commitAtMs, nowMs)
+      this.#rate.add(commitAtMs)
+      this.#lastCommitMs = commitAtMs
+    }
+    this.#movedMs = Math.max(this.#movedMs, this.#lastCommitMs)
+    const doubtMs = this.#time.databaseDoubtMs
+    if (this.#flavor !== 'mysql' || doubtMs === null) return
+    this.#heldUntilMs = Math.max(this.#heldUntilMs, this.#lastCommitMs - doubtMs)
   }
 
   /** Another source, or a new epoch: what was known of the one before no longer counts. */
@@ -182,8 +178,11 @@ export class ReceiveLag {
     this.#newest = null
     this.#newestGtids = null
     this.#restored = null
-    this.#lastDelayMs = 0
+    this.#lastCommitMs = Number.NEGATIVE_INFINITY
+    this.#heldUntilMs = Number.NEGATIVE_INFINITY
     this.#allHeldMs = Number.NEGATIVE_INFINITY
+    this.#movedMs = Number.NEGATIVE_INFINITY
+    this.#catchUp.note(null)
     this.#unlogged.clear()
     this.#wentBack = false
   }
@@ -202,8 +201,32 @@ export class ReceiveLag {
     const { file, offset } = newest
     const gtids = this.#expected(newest.gtids)
     const oldest = this.#missing.oldest
-    const missingAgoMs = oldest === undefined ? null : this.#clock.monotonicMs() - oldest.bornMs
-    return { file, offset, gtids, provenAgoMs, missingAgoMs, bytes, transactions }
+    const nowMs = this.#clock.monotonicMs()
+    const missingAgoMs = oldest === undefined ? null : nowMs - oldest.bornMs
+    const heldAgoMs = Number.isFinite(this.#heldUntilMs) ? nowMs - this.#heldUntilMs : null
+    const perSecondMax = this.#rate.perSecondMax()
+    const ages = { provenAgoMs, heldAgoMs, missingAgoMs }
+    return { file, offset, gtids, ...ages, perSecondMax, bytes, transactions }
+  }
+
+  /** What is missing for sure, and what may be; null before the first sample. */
+  bounds(): KnownExposure | null {
+    const { bytes, transactions, provenAgoMs } = this.status()
+    if (provenAgoMs === null) return null
+    const nowMs = this.#clock.monotonicMs()
+    const oldest = this.#missing.oldest
+    const arrivingMs = this.#arrivedMs(nowMs)
+    // The sample that showed it is as old as the transaction or younger.
+    const knownAtMs = Math.min(oldest?.bornMs ?? nowMs, arrivingMs ?? nowMs)
+    const isHeldUntil = Number.isFinite(this.#heldUntilMs)
+    const isAllHeld = oldest === undefined && arrivingMs === null
+    return {
+      missing: { bytes, transactions, ms: nowMs - knownAtMs },
+      heldAgoMs: isHeldUntil ? Math.max(0, nowMs - this.#heldUntilMs) : null,
+      provenAgoMs,
+      quietMs: isAllHeld ? nowMs - this.#movedMs : 0,
+      committedIn: (spanMs) => this.#rate.atMost(spanMs, this.#heldUntilMs),
+    }
   }
 
   /** Without what no dump will bring: after a restart that is not known any more. */
@@ -219,38 +242,75 @@ export class ReceiveLag {
    */
   restore(known: KnownLag): void {
     const nowMs = this.#clock.monotonicMs()
-    const { file, offset, gtids, provenAgoMs, missingAgoMs } = known
+    const { file, offset, gtids, provenAgoMs, heldAgoMs, missingAgoMs, perSecondMax } = known
     this.#restored = known
     this.#provenMs = nowMs - provenAgoMs
-    this.#newest = { bornMs: this.#provenMs, file, offset, gtids, isOfHeld: false }
+    const provesMs = Number.NEGATIVE_INFINITY
+    this.#newest = { bornMs: this.#provenMs, provesMs, file, offset, gtids, isOfHeld: false }
     this.#newestGtids = gtids
+    this.#movedMs = this.#provenMs
     const bornMs = missingAgoMs === null ? this.#provenMs : nowMs - missingAgoMs
     this.#missing.push({ ...this.#newest, bornMs })
+    if (perSecondMax !== null) this.#rate.restore(perSecondMax)
+    this.#dropHeld()
+    // What was held then and is not now: this spool is another one.
+    const isLost = missingAgoMs === null && this.#missing.length > 0
+    if (heldAgoMs !== null && !isLost && this.#synced !== null) {
+      this.#heldUntilMs = nowMs - heldAgoMs
+    }
   }
 
   status(): LagStatus {
-    const recent = this.#delays.summary()
+    const windows = this.#windows.status()
     const newest = this.#newest
     if (newest === null) {
-      return { bytes: null, transactions: null, ms: null, provenAgoMs: null, recent }
+      const unknown = { bytes: null, transactions: null, ms: null, uncertaintyMs: null }
+      return { ...unknown, provenAgoMs: null, windows, catchUpMs: null }
     }
     this.#dropHeld()
     const nowMs = this.#clock.monotonicMs()
-    const oldest = this.#missing.oldest
-    const ms = oldest === undefined ? 0 : Math.max(nowMs - oldest.bornMs, this.#lastDelayMs)
+    const bytes = this.#bytes(newest)
+    this.#catchUp.note(bytes)
     return {
-      bytes: this.#bytes(newest),
+      bytes,
       transactions: this.#transactions(),
-      ms,
+      ...this.#age(nowMs),
       provenAgoMs: nowMs - this.#provenMs,
-      recent,
+      windows,
+      catchUpMs: this.#catchUp.leftMs(),
     }
   }
 
+  /** Of the oldest transaction that is known to be missing. */
+  #age(nowMs: number): Pick<LagStatus, 'ms' | 'uncertaintyMs'> {
+    const coarseMs = this.#flavor === 'mariadb' ? COARSE_MS : 0
+    const clockMs = this.#time.databaseDoubtMs ?? this.#time.peerDoubtMs
+    const arrivedMs = this.#arrivedMs(nowMs)
+    if (arrivedMs !== null) return { ms: nowMs - arrivedMs, uncertaintyMs: clockMs + coarseMs }
+    const oldest = this.#missing.oldest
+    if (oldest === undefined) return { ms: 0, uncertaintyMs: clockMs }
+    const earliestMs = Math.max(this.#lastCommitMs, this.#allHeldMs, this.#heldUntilMs)
+    if (!Number.isFinite(earliestMs)) {
+      return { ms: nowMs - oldest.bornMs, uncertaintyMs: clockMs }
+    }
+    // Nothing of it has come: a lag is rather claimed too large.
+    const commitAtMs = Math.min(oldest.bornMs, earliestMs)
+    const uncertaintyMs = clockMs + Math.max(0, oldest.bornMs - earliestMs)
+    return { ms: Math.max(0, nowMs - commitAtMs), uncertaintyMs }
+  }
+
+  /** When the first transaction that came and is not synced was committed; monotonic. */
+  #arrivedMs(nowMs: number): number | null {
+    const atMs = this.#arrivingMs()
+    const commitAtMs = atMs === null ? null : this.#time.ofDatabase(atMs)
+    return commitAtMs === null ? null : Math.min(nowMs, Math.max(commitAtMs, this.#allHeldMs))
+  }
+
   #bornMs(atMs: number, nowMs: number): number {
-    if (this.#peerAheadMs === null) return nowMs
+    const takenMs = this.#time.ofPeer(atMs)
+    if (takenMs === null) return nowMs
     const earliestMs = this.#newest === null ? Number.NEGATIVE_INFINITY : this.#provenMs
-    return Math.min(nowMs, Math.max(earliestMs, atMs - this.#peerAheadMs))
+    return Math.min(nowMs, Math.max(earliestMs, takenMs))
   }
 
   #isOfHeld({ isOfHeld = false, file, offset }: SourceSample): boolean {
@@ -279,9 +339,9 @@ export class ReceiveLag {
     }
     for (let oldest = this.#missing.oldest; oldest !== undefined; oldest = this.#missing.oldest) {
       if (!this.#isHeld(oldest, held)) return
+      this.#heldUntilMs = Math.max(this.#heldUntilMs, oldest.provesMs)
       this.#missing.dropOldest()
     }
-    this.#lastDelayMs = 0
     this.#allHeldMs = Math.max(this.#allHeldMs, this.#newest?.bornMs ?? Number.NEGATIVE_INFINITY)
   }
 

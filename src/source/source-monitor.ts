@@ -1,5 +1,6 @@
 import { Backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
+import { ClockOffset, type ClockReading } from '../base/clock-offset.ts'
 import { codeOf, type LandbridgeError } from '../base/errors.ts'
 import type { Flavor } from '../base/flavor.ts'
 import { isBinlogName } from '../binlog/binlog-name.ts'
@@ -22,6 +23,8 @@ export interface NewestSample {
   readonly gtids: string
   /** Of the server that said so; null on MariaDB. */
   readonly serverUuid: string | null
+  /** The source's clock against that of this gateway. */
+  readonly sourceClock: ClockReading | null
   /** All files of the source: when there is a new one, and in every tenth sample. */
   readonly files?: SourceFile[]
 }
@@ -30,6 +33,9 @@ export interface SourceMonitorTrouble {
   readonly error: LandbridgeError
   readonly sinceMs: number
 }
+
+/** Microseconds since 1970. In UTC: a local time can stand for two moments. */
+const TIME_STATEMENT = `SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))`
 
 const EVERY_MS = 1_000
 const FILES_EVERY = 10
@@ -130,8 +136,10 @@ export class SourceMonitor {
       const flavor: Flavor = /mariadb/i.test(version) ? 'mariadb' : 'mysql'
       const serverUuid =
         flavor === 'mysql' ? await connection.value('SELECT @@GLOBAL.server_uuid') : null
+      const sourceClock = new ClockOffset()
       let file = ''
       for (let round = 0; !signal.aborted; round += 1) {
+        await this.#askTime(connection, sourceClock)
         // Taken before the question: the answer is at least as new as this.
         const atMs = clock.wallMs()
         const newest = await readNewest(connection, flavor)
@@ -145,7 +153,10 @@ export class SourceMonitor {
         this.#trouble = null
         // The dump says that such a name is of no use.
         const isUsable = newest !== null && isBinlogName(newest.file)
-        if (isUsable) onSample({ atMs, ...newest, serverUuid, ...(files && { files }) })
+        if (isUsable) {
+          const reading = sourceClock.reading(clock.wallMs())
+          onSample({ atMs, ...newest, serverUuid, sourceClock: reading, ...(files && { files }) })
+        }
         // Not at once: the dump that begins beside this has just looked.
         if (round % INSPECT_EVERY === INSPECT_EVERY - 1) await inspect?.(connection)
         await clock.sleep(everyMs, { signal })
@@ -153,6 +164,17 @@ export class SourceMonitor {
     } finally {
       signal.removeEventListener('abort', abort)
       connection.close()
+    }
+  }
+
+  /** Commit times in the binlog are by the clock of the source. */
+  async #askTime(connection: SourceConnection, sourceClock: ClockOffset): Promise<void> {
+    const { clock } = this.#options
+    const askedMs = clock.wallMs()
+    const answer = await connection.value(TIME_STATEMENT)
+    const sourceMs = Number(answer) / 1000
+    if (answer !== null && Number.isFinite(sourceMs)) {
+      sourceClock.record(askedMs, sourceMs, clock.wallMs())
     }
   }
 }

@@ -6,7 +6,7 @@ import type { SpoolFile } from './spool-file.ts'
 import type { SpoolStore } from './spool-store.ts'
 import type { ScannedBytes } from './sync-group.ts'
 import { TailWriter } from './tail-writer.ts'
-import { TransactionBatch } from './transaction-batch.ts'
+import { commitMsOf, TransactionBatch } from './transaction-batch.ts'
 
 /** What is scanned of the bytes that arrive, before any of them is written. */
 export class SpoolIntake {
@@ -16,14 +16,21 @@ export class SpoolIntake {
   /** What the bytes now being scanned complete. */
   #batch = new TransactionBatch()
   #readAtMs = 0
+  #openMs: number | null = null
 
   constructor(store: SpoolStore) {
     this.#store = store
   }
 
+  /** When the transaction that is not whole yet was committed; null while none is open. */
+  get openMs(): number | null {
+    return this.#openMs
+  }
+
   /** The next bytes come from where the spool ends. */
   reset(): void {
     this.#scanner = null
+    this.#openMs = null
   }
 
   /** The bytes that follow belong to `name` from `offset` on. Throws ERR_SPOOL_POSITION. */
@@ -73,7 +80,11 @@ export class SpoolIntake {
       flavor,
       { offset, checksum },
       {
+        onOpen: (gtid: GtidEvent, header: EventHeader) => {
+          this.#openMs = commitMsOf(gtid, header, this.#readAtMs)
+        },
         onTransaction: (gtid: GtidEvent, header: EventHeader) => {
+          this.#openMs = null
           this.#batch.add(gtid, header, this.#readAtMs)
         },
         onPreviousGtids: () => undefined,

@@ -87,6 +87,11 @@ export class SpoolWriter {
     return this.#queue.bytes
   }
 
+  /** When the first that came and is not synced was committed, by its source's clock. */
+  get arrivingMs(): number | null {
+    return this.#syncs.firstCommitMs ?? this.#queue.firstCommitMs ?? this.#intake.openMs
+  }
+
   /**
    * `recall`: which spool was there before, null for none. Throws what it and SpoolStore.open do;
    * then it is closed again.

@@ -37,6 +37,11 @@ export class SyncGroup {
     return this.#bytes
   }
 
+  /** When the first of its transactions was committed; null: it has none. */
+  get firstCommitMs(): number | null {
+    return firstCommitMs(this.#batches)
+  }
+
   get batches(): readonly TransactionBatch[] {
     return this.#batches
   }
@@ -52,4 +57,13 @@ export class SyncGroup {
     this.#batches.push(item.transactions)
     return item
   }
+}
+
+/** Of the first transaction of these; null when they have none. */
+export function firstCommitMs(batches: Iterable<TransactionBatch>): number | null {
+  for (const { commitMs } of batches) {
+    const [first] = commitMs
+    if (first !== undefined) return first
+  }
+  return null
 }

@@ -26,6 +26,7 @@ export class SyncLine {
   #unsynced: SyncGroup | null = null
   /** Settles when it is published, or when `#failure` says why not. */
   #syncing: Promise<void> | null = null
+  #syncingMs: number | null = null
   #failure: { readonly cause: unknown } | null = null
 
   constructor(options: SyncLineOptions) {
@@ -38,6 +39,11 @@ export class SyncLine {
 
   get hasFailed(): boolean {
     return this.#failure !== null
+  }
+
+  /** When the first transaction that is written and not published was committed. */
+  get firstCommitMs(): number | null {
+    return this.#syncingMs ?? this.#unsynced?.firstCommitMs ?? null
   }
 
   /** `item` was written to `tail`. */
@@ -59,6 +65,7 @@ export class SyncLine {
     const group = this.#unsynced
     if (group === null) return
     this.#unsynced = null
+    this.#syncingMs = group.firstCommitMs
     this.#syncing = this.#options
       .sync(group)
       .catch((cause: unknown) => {
@@ -66,6 +73,7 @@ export class SyncLine {
       })
       .finally(() => {
         this.#syncing = null
+        this.#syncingMs = null
         this.#options.onEnd()
       })
   }

@@ -11,12 +11,14 @@ export class TransactionBatch {
   /** `header`: of the event that ended it. `readAtMs`: when the production gateway read it. */
   add(gtid: GtidEvent, header: EventHeader, readAtMs: number): void {
     this.gtids.add(gtid)
-    this.commitMs.push(
-      gtid.flavor === 'mysql'
-        ? gtid.commitUs / 1000
-        : commitMsOfSeconds(header.timestamp, readAtMs),
-    )
+    this.commitMs.push(commitMsOf(gtid, header, readAtMs))
   }
+}
+
+/** When the source committed it. `header`: of its first or its last event, of the same time. */
+export function commitMsOf(gtid: GtidEvent, header: EventHeader, readAtMs: number): number {
+  if (gtid.flavor === 'mysql') return gtid.commitUs / 1000
+  return commitMsOfSeconds(header.timestamp, readAtMs)
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { ScannedBytes } from './sync-group.ts'
+import { firstCommitMs, type ScannedBytes } from './sync-group.ts'
 import type { TailWriter } from './tail-writer.ts'
 
 type QueueItem = { readonly kind: 'file'; readonly tail: TailWriter } | ScannedBytes
@@ -19,6 +19,12 @@ export class WriteQueue {
   /** Bytes that are not synced yet, also those that are written. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** When the first transaction that waits was committed; null when none does. */
+  get firstCommitMs(): number | null {
+    const pieces = this.#items.filter((item) => item.kind === 'bytes')
+    return firstCommitMs(pieces.map(({ transactions }) => transactions))
   }
 
   /** The file that what comes next belongs to; null while bytes come next. */

@@ -2,7 +2,7 @@ import type { Flavor } from '../base/flavor.ts'
 import type { TermRecord } from './term-record.ts'
 
 /** Of the status: raised when a field changes its meaning or goes away. */
-export const STATUS_SCHEMA = 2
+export const STATUS_SCHEMA = 3
 
 /**
  * What a gateway says of itself: the body of `GET /v1/status` on the admin socket and of
@@ -31,9 +31,12 @@ export interface GatewayStatus {
   readonly refused: readonly RefusedStatus[]
 }
 
-/** One of the questions of the person on call, answered in a line. */
+/**
+ * One of the questions of the person on call, answered in a line: is it up, how far behind is it,
+ * what would be lost, can the copy take over?
+ */
 export interface Verdict {
-  readonly question: 'tunnel' | 'lag' | 'failover'
+  readonly question: 'tunnel' | 'lag' | 'loss' | 'failover'
   /** Null where there is only one stream, or where it is not about a stream. */
   readonly stream: string | null
   readonly mood: 'good' | 'warn' | 'bad'
@@ -116,6 +119,8 @@ export interface LinkStatus {
   readonly roundTripMs: number | null
   /** Peer clock minus own clock. */
   readonly clockOffsetMs: number | null
+  /** How far off that may be: half of the quickest round trip, and drift since. */
+  readonly clockDoubtMs: number | null
   readonly sessions: number
   readonly receivedBytes: number
   readonly sentBytes: number
@@ -140,16 +145,68 @@ export interface PositionStatus {
 export interface LagStatus {
   readonly bytes: number | null
   readonly transactions: number | null
+  /** Age of the oldest transaction that is known to be missing; 0 when none is. */
   readonly ms: number | null
+  /** How far `ms` may be off: clocks, the resolution of commit times; null while `ms` is. */
+  readonly uncertaintyMs: number | null
   /** How long ago the figures were last confirmed by a measurement. */
   readonly provenAgoMs: number | null
-  /** Percentiles of the delay of single transactions since start. Null before the first one. */
-  readonly recent: {
-    readonly p50Ms: number
-    readonly p99Ms: number
-    readonly maxMs: number
-    readonly count: number
-  } | null
+  /** Delay of single transactions. */
+  readonly windows: DelayWindows
+  /**
+   * While it is behind: how long until it is not, at the speed of the last half minute. Null: it is
+   * not behind, does not come nearer, or nobody knows yet.
+   */
+  readonly catchUpMs: number | null
+}
+
+/** Null: there was no transaction in that window. */
+export interface DelayWindows {
+  readonly minute: DelayWindow | null
+  readonly quarterHour: DelayWindow | null
+  readonly day: DelayWindow | null
+}
+
+export interface DelayWindow {
+  readonly p50Ms: number
+  readonly p95Ms: number
+  readonly p99Ms: number
+  readonly maxMs: number
+  readonly count: number
+  /** How much of the window lies behind the start. */
+  readonly coveredMs: number
+}
+
+/** What a loss of the origin now would cost. progress/LAG.md has the definitions. */
+export interface ExposureStatus {
+  /** Lower bound: what is known to be missing. Null: nothing was heard of the source yet. */
+  readonly atLeast: {
+    readonly ms: number | null
+    readonly transactions: number | null
+    readonly bytes: number | null
+  }
+  /**
+   * Upper bound: everything committed longer ago is proven to be synced; and how many transactions
+   * that time held at most, at the densest that was measured. Null: not known.
+   */
+  readonly atMost: { readonly ms: number | null; readonly transactions: number | null }
+  /** The source has committed nothing for a while, and was asked just now: nothing is exposed. */
+  readonly isIdle: boolean
+}
+
+/** Whether the lag is within what was promised. */
+export interface ObjectiveStatus {
+  /** Null: there is none. */
+  readonly maxMs: number | null
+  readonly exposure: ObjectiveState | null
+  readonly apply: ObjectiveState | null
+}
+
+export const NO_OBJECTIVE: ObjectiveStatus = { maxMs: null, exposure: null, apply: null }
+
+export interface ObjectiveState {
+  readonly state: 'met' | 'breached'
+  readonly sinceMs: number
 }
 
 export interface StreamStatus {
@@ -192,14 +249,24 @@ export interface StreamStatus {
       readonly ageMs: number
     }[]
   } | null
-  /** At a copy: source to synced. Its `ms` and `transactions` are the exposed loss ("RPO now"). */
+  /** At a copy: source to synced. */
   readonly receiveLag: LagStatus | null
+  /** At a copy: what a loss of the origin now would cost ("RPO now"). */
+  readonly exposure: ExposureStatus | null
+  readonly objective: ObjectiveStatus
+  /** At a copy: what was synced in the last ten seconds. */
+  readonly rates: StreamRates | null
   readonly transactionsReceived: number
   readonly bytesReceived: number
   /** At a copy: how long ago the last of them came; null before the first. */
   readonly receivedAgoMs: number | null
   readonly throttle: { readonly bytesPerSecond: number | null }
   readonly replicas: readonly ReplicaStatus[]
+}
+
+export interface StreamRates {
+  readonly transactionsPerSecond: number
+  readonly bytesPerSecond: number
 }
 
 export interface CopyStatus {

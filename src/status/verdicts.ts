@@ -1,6 +1,7 @@
 import { bytesText, durationText, plural } from '../base/quantity-text.ts'
 import { isUp, linksOfStream, mainLinks } from './links.ts'
 import type {
+  ExposureStatus,
   GatewayStatus,
   LagStatus,
   LinkStatus,
@@ -27,6 +28,7 @@ export function verdictsOf(status: Facts): Verdict[] {
     const name = several ? stream.name : null
     verdicts.push(
       { ...lagVerdict(stream, status), question: 'lag', stream: name },
+      { ...lossVerdict(stream, status), question: 'loss', stream: name },
       { ...failoverVerdict(stream), question: 'failover', stream: name },
     )
   }
@@ -64,23 +66,58 @@ function askCopies(what: string, { copies }: StreamStatus): Answer {
 }
 
 function lagVerdict(stream: StreamStatus, status: Facts): Answer {
-  const { receiveLag: lag, source, role } = stream
+  const { receiveLag: lag, role } = stream
   if (role === 'origin') return askCopies('is measured at', stream)
   if (lag === null || lag.ms === null) {
     return { mood: 'warn', answer: 'unknown: nothing was heard of the source yet' }
   }
-  // With the link or the source gone, commits may pass unseen from that moment on.
-  const isWatched = linksOfStream(status.links, stream).some(isUp) && source.connected
-  const stale = !isWatched || !isProven(lag, SAMPLE_MS_MAX)
-  const proof = `confirmed ${proofText(lag.provenAgoMs ?? 0, status)}`
-  if (lag.ms === 0 && !stale) return { mood: 'good', answer: `none, ${proof}: nothing is exposed` }
-  if (lag.ms === 0) {
-    const answer = `none known, last ${proof}: all commits since then are exposed`
-    return { mood: 'warn', answer }
+  const proof = `last asked ${proofText(lag.provenAgoMs ?? 0, status)}`
+  const isStale = !isWatched(stream, status)
+  if (lag.ms === 0 && isStale) return { mood: 'warn', answer: `none known, ${proof}` }
+  if (lag.ms === 0) return { mood: 'good', answer: `none known${delayText(lag)}` }
+  const behind = `${durationText(lag.ms)} behind`
+  const left = lag.catchUpMs === null ? '' : `, caught up in about ${durationText(lag.catchUpMs)}`
+  const parts = [`${behind}${left}`, `${amountText(lag)} missing`, ...(isStale ? [proof] : [])]
+  return { mood: lag.ms <= LAG_MS_FINE && !isStale ? 'good' : 'warn', answer: parts.join('; ') }
+}
+
+/** With the link or the source gone, commits may pass unseen from that moment on. */
+function isWatched(stream: StreamStatus, { links }: Facts): boolean {
+  const { receiveLag, source } = stream
+  const isConnected = linksOfStream(links, stream).some(isUp) && source.connected
+  return isConnected && receiveLag !== null && isProven(receiveLag, SAMPLE_MS_MAX)
+}
+
+function delayText({ windows: { minute } }: LagStatus): string {
+  if (minute === null) return ''
+  const [p50, p99] = [minute.p50Ms, minute.p99Ms].map(durationText)
+  return `; in the last minute commits were synced here within ${p50} (p50), ${p99} (p99)`
+}
+
+function lossVerdict(stream: StreamStatus, status: Facts): Answer {
+  const { exposure, receiveLag, role } = stream
+  if (role === 'origin') return askCopies('is known at', stream)
+  if (exposure === null || exposure.atLeast.ms === null) {
+    return { mood: 'warn', answer: 'unknown: nothing was heard of the source yet' }
   }
-  const exposed = `${stale ? 'at least ' : ''}${exposedText(lag)} exposed`
-  const parts = [`${durationText(lag.ms)} behind`, exposed, stale ? `last ${proof}` : proof]
-  return { mood: lag.ms <= LAG_MS_FINE && !stale ? 'good' : 'warn', answer: parts.join(', ') }
+  if (exposure.isIdle) {
+    return { mood: 'good', answer: 'nothing: the source is idle, and all of it is synced here' }
+  }
+  const isFresh = isWatched(stream, status)
+  const parts = [atMostText(exposure)]
+  if (exposure.atLeast.transactions) parts.push(`${amountText(exposure.atLeast)} for sure`)
+  // An old proof also gives the moment: that is what was lost, when the origin does not come back.
+  const { provenAgoMs } = receiveLag ?? {}
+  if (!isFresh)
+    parts.push(`growing since the source was last asked, ${proofText(provenAgoMs ?? 0, status)}`)
+  const isSmall = exposure.atMost.ms !== null && exposure.atMost.ms <= LAG_MS_FINE
+  return { mood: isFresh && isSmall ? 'good' : 'warn', answer: parts.join('; ') }
+}
+
+function atMostText({ atMost: { ms, transactions } }: ExposureStatus): string {
+  if (ms === null) return 'not known how much'
+  const count = transactions === null ? '' : `, ${plural(transactions, 'transaction')}`
+  return `at most the last ${durationText(ms)}${count}`
 }
 
 /** Of an old proof also the moment: that is what was lost, when production does not come back. */
@@ -93,8 +130,7 @@ function proofText(ageMs: number, { nowMs, startedAtMs }: Facts): string {
   return `${ago} (${isBeforeStart ? 'before this start, ' : ''}${time} UTC)`
 }
 
-/** What would be lost if production vanished now. */
-function exposedText({ transactions, bytes }: LagStatus): string {
+function amountText({ transactions, bytes }: Pick<LagStatus, 'transactions' | 'bytes'>): string {
   if (transactions === null) return bytes === null ? 'an unknown amount' : bytesText(bytes)
   const size = bytes === null ? '' : ` (${bytesText(bytes)})`
   return `${plural(transactions, 'transaction')}${size}`

@@ -28,6 +28,7 @@ function streamOf(server: RunningServer, user: string): OriginHalf {
         flavor: 'auto',
       },
       throttle: { bytesPerSecond: null },
+      lag: { objectiveMs: null },
       spool: {
         directory: '/nowhere',
         retention: {

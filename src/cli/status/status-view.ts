@@ -2,6 +2,7 @@ import { hanging } from '../../base/plain-text.ts'
 import { agoText, bytesText, durationText, plural } from '../../base/quantity-text.ts'
 import { mainLinks } from '../../status/links.ts'
 import type {
+  ExposureStatus,
   GatewayStatus,
   LagStatus,
   LinkStatus,
@@ -17,7 +18,7 @@ import type { Paint } from '../terminal/paint.ts'
 
 type Row = readonly [label: string, value: string]
 
-const LABEL_COLUMNS = 18
+const LABEL_COLUMNS = 20
 
 /** The whole status for people: the answers first, then each station, then what is wrong. */
 export function renderStatus(status: GatewayStatus, paint: Paint): string {
@@ -42,9 +43,10 @@ export function renderStatusLine(status: GatewayStatus): string {
   for (const { peer, state } of main) {
     parts.push(main.length === 1 ? `link ${state}` : `link to ${peer} ${state}`)
   }
-  for (const { name, state, receiveLag, replicas } of status.streams) {
+  for (const { name, state, receiveLag, exposure, replicas } of status.streams) {
     parts.push(`${name} ${state}`)
     if (receiveLag !== null) parts.push(`lag ${lagText(receiveLag)}`)
+    if (exposure !== null) parts.push(`exposed ${exposedText(exposure)}`)
     for (const { serverId, applyLag } of replicas) {
       parts.push(`replica ${serverId} ${applyLag === null ? '-' : lagText(applyLag)}`)
     }
@@ -169,7 +171,7 @@ function streamBlock(stream: StreamStatus, paint: Paint): string {
     ['source position', positionText(source.position)],
   ]
   if (spool !== null) rows.push(['synced position', positionText(spool.synced)])
-  rows.push(...lagRows('lag', stream.receiveLag))
+  rows.push(...exposureRows(stream), ...lagRows('lag', stream.receiveLag))
   const bytes = bytesText(stream.bytesReceived)
   // Production reads bytes and passes them on: transactions are counted where they are synced.
   if (spool === null) rows.push(['read', bytes])
@@ -224,19 +226,39 @@ function delayRows({ delaySeconds, remainingDelaySeconds: left }: ReplicaStatus)
 
 function lagRows(label: string, lag: LagStatus | null): Row[] {
   if (lag === null) return []
-  const proof = lag.provenAgoMs === null ? '' : `, confirmed ${agoText(lag.provenAgoMs)}`
-  const rows: Row[] = [[label, `${lagText(lag)}${proof}`]]
-  if (lag.recent !== null) {
-    const { p50Ms, p99Ms, maxMs } = lag.recent
-    const [p50, p99, max] = [p50Ms, p99Ms, maxMs].map(durationText)
-    rows.push(['delay', `p50 ${p50}, p99 ${p99}, max ${max}`])
-  }
-  return rows
+  const proof = lag.provenAgoMs === null ? '' : `, asked ${agoText(lag.provenAgoMs)}`
+  const left = lag.catchUpMs === null ? '' : `, caught up in ${durationText(lag.catchUpMs)}`
+  const rows: Row[] = [[label, `${lagText(lag)}${proof}${left}`]]
+  const delay = lag.windows.minute
+  if (delay === null) return rows
+  const { p50Ms, p95Ms, p99Ms, maxMs } = delay
+  const [p50, p95, p99, max] = [p50Ms, p95Ms, p99Ms, maxMs].map(durationText)
+  return [...rows, ['delay, last minute', `p50 ${p50}, p95 ${p95}, p99 ${p99}, max ${max}`]]
+}
+
+function exposureRows({ exposure, objective }: StreamStatus): Row[] {
+  if (exposure === null) return []
+  const { atLeast, atMost, isIdle } = exposure
+  const least = [plural(atLeast.transactions, 'transaction'), bytesText(atLeast.bytes)].join(', ')
+  const most = [durationText(atMost.ms), plural(atMost.transactions, 'transaction')].join(', ')
+  const known = atLeast.transactions === 0 ? '' : `; for sure ${least}`
+  const rows: Row[] = [
+    ['exposed', isIdle ? 'nothing: the source is idle' : `at most ${most}${known}`],
+  ]
+  if (objective.maxMs === null) return rows
+  const states = [objective.exposure?.state ?? '-', objective.apply?.state ?? '-']
+  const text = `${durationText(objective.maxMs)}: exposure ${states[0]}, apply ${states[1]}`
+  return [...rows, ['objective', text]]
 }
 
 function lagText({ ms, transactions, bytes }: LagStatus): string {
   if (ms === null) return 'unknown'
   return [durationText(ms), plural(transactions, 'transaction'), bytesText(bytes)].join(', ')
+}
+
+function exposedText({ isIdle, atMost: { ms, transactions } }: ExposureStatus): string {
+  if (isIdle) return 'nothing'
+  return `at most ${durationText(ms)}, ${plural(transactions, 'transaction')}`
 }
 
 function sourceText({ source }: StreamStatus): string {

@@ -5,6 +5,7 @@ import { identitySection } from '../../keys/identity-section.ts'
 import { linkSection } from '../../link/link-section.ts'
 import { logSection } from '../../observe/log-section.ts'
 import { metricsSection } from '../../observe/metrics-section.ts'
+import { lagSection } from '../../progress/lag-section.ts'
 import { throttleSection } from '../../progress/throttle-section.ts'
 import { relaySection } from '../../relay/relay-section.ts'
 import { spoolSection } from '../../spool/spool-section.ts'
@@ -30,4 +31,5 @@ export const STREAM_SECTIONS = {
   throttle: throttleSection,
   spool: spoolSection,
   relay: relaySection,
+  lag: lagSection,
 } as const

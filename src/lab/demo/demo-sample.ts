@@ -36,7 +36,7 @@ export interface Percentiles {
 }
 
 export function percentilesOf(lag: LagStatus | null | undefined): Percentiles {
-  const recent = lag?.recent
+  const recent = lag?.windows.day
   return { p50: recent?.p50Ms ?? null, p99: recent?.p99Ms ?? null }
 }
 

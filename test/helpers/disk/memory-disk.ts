@@ -161,7 +161,8 @@ export class MemoryDisk implements Disk {
       },
       read: async (buffer, offset, length, position) => {
         await this.#enter('read', path)
-        return { bytesRead: file.seen.copy(buffer, offset, position, position + length) }
+        const there = file.seen.subarray(position, position + length)
+        return { bytesRead: there.copy(buffer, offset) }
       },
       stat: async () => ({ size: file.seen.length }),
       datasync: () => sync('datasync'),

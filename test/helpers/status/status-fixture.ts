@@ -1,6 +1,9 @@
 import {
+  type DelayWindow,
   type GatewayStatus,
+  type LagStatus,
   type LinkStatus,
+  NO_OBJECTIVE,
   type ReplicaStatus,
   STATUS_SCHEMA,
   type StreamStatus,
@@ -11,6 +14,20 @@ import { verdictsOf } from '../../../src/status/verdicts.ts'
 
 const NOW_MS = Date.UTC(2026, 10, 22, 12, 0, 0)
 const UUID = '3e11fa47-71ca-11e1-9e33-c80aa9429562'
+
+/** Of a lag for which a test needs no delays. */
+export const unmeasured: Pick<LagStatus, 'uncertaintyMs' | 'windows' | 'catchUpMs'> = {
+  uncertaintyMs: 1,
+  windows: { minute: null, quarterHour: null, day: null },
+  catchUpMs: null,
+}
+
+/** The same delays in all windows. */
+function measured(delay: Omit<DelayWindow, 'coveredMs'>): typeof unmeasured {
+  const window = (coveredMs: number): DelayWindow => ({ ...delay, coveredMs })
+  const windows = { minute: window(60_000), quarterHour: window(900_000), day: window(7_325_000) }
+  return { uncertaintyMs: 16.6, windows, catchUpMs: null }
+}
 
 export const replicaStatus: ReplicaStatus = {
   serverId: 2,
@@ -25,7 +42,7 @@ export const replicaStatus: ReplicaStatus = {
     transactions: 0,
     ms: 0,
     provenAgoMs: 300,
-    recent: { p50Ms: 12.4, p99Ms: 80.2, maxMs: 410, count: 900 },
+    ...measured({ p50Ms: 12.4, p95Ms: 44.1, p99Ms: 80.2, maxMs: 410, count: 900 }),
   },
   applyError: null,
   delaySeconds: 0,
@@ -72,8 +89,15 @@ export const drStream: StreamStatus = {
     transactions: 0,
     ms: 0,
     provenAgoMs: 400,
-    recent: { p50Ms: 41.7, p99Ms: 96.3, maxMs: 1830.2, count: 120_000 },
+    ...measured({ p50Ms: 41.7, p95Ms: 77.8, p99Ms: 96.3, maxMs: 1830.2, count: 120_000 }),
   },
+  exposure: {
+    atLeast: { ms: 0, transactions: 0, bytes: 0 },
+    atMost: { ms: 424, transactions: 0 },
+    isIdle: true,
+  },
+  objective: NO_OBJECTIVE,
+  rates: { transactionsPerSecond: 0, bytesPerSecond: 0 },
   transactionsReceived: 120_000,
   bytesReceived: 4_402_341_478,
   receivedAgoMs: 400,
@@ -121,6 +145,7 @@ export const drLink: LinkStatus = {
   unsteadySessions: 0,
   roundTripMs: 31.25,
   clockOffsetMs: -2.3,
+  clockDoubtMs: 16.6,
   sessions: 3,
   receivedBytes: 1_288_490_189,
   sentBytes: 2_936_012,
@@ -187,6 +212,8 @@ export const productionStatus: GatewayStatus = judged({
       ],
       spool: null,
       receiveLag: null,
+      exposure: null,
+      rates: null,
       replicas: [],
       throttle: { bytesPerSecond: 52_428_800 },
     },

@@ -349,10 +349,10 @@ describe('admin client', () => {
     await start(undefined, async () => answer)
     const { signal } = new AbortController()
     expect(await fetchPeerStatus(socketPath, 'ec2', { signal })).toMatchObject({ name: 'azure' })
-    answer = { ...drStatus, schema: 1 }
+    answer = { ...drStatus, schema: 2 }
     await expect(fetchPeerStatus(socketPath, 'ec2', { signal })).rejects.toMatchObject({
       code: 'ERR_GATEWAY_ANSWER',
-      message: 'gateway ec2 answered with schema 1, not 2',
+      message: 'gateway ec2 answered with schema 2, not 3',
     })
   })
 

@@ -15,6 +15,7 @@ import {
   replicaStatus,
   secondTunnelPeer,
   tunnelPeer,
+  unmeasured,
 } from '../../helpers/status/status-fixture.ts'
 
 function partsOf(peers: LabelledPeers): Pick<Capability, 'metrics'>[] {
@@ -55,7 +56,7 @@ describe('metrics', () => {
       'landbridge_link_round_trip_seconds{peer="ec2",role="receiver"} 0.03125',
       'landbridge_stream_receive_lag_seconds{stream="main"} 0',
       'landbridge_stream_receive_lag_proven_age_seconds{stream="main"} 0.4',
-      'landbridge_stream_receive_delay_seconds{stream="main",quantile="0.99"} 0.0963',
+      'landbridge_stream_receive_delay_p99_seconds{stream="main",window="1m"} 0.0963',
       'landbridge_stream_received_transactions_total{stream="main"} 120000',
       `landbridge_stream_apply_lag_transactions{${replica}} 0`,
       `landbridge_stream_replica_incomplete{${replica}} 0`,
@@ -105,9 +106,11 @@ describe('metrics', () => {
   })
 
   test('have at most six decimals, as what they are made from has three', async () => {
-    const ugly = { p50Ms: 0.1 + 0.2, p99Ms: 1.0050000000001, maxMs: 7.123456789, count: 3 }
+    const delay = { p50Ms: 0.1 + 0.2, p95Ms: 1, p99Ms: 1.0050000000001, maxMs: 7.123456789 }
+    const minute = { ...delay, count: 3, coveredMs: 60_000 }
+    const windows = { ...unmeasured.windows, minute }
     const lag = { bytes: 0, transactions: 0, ms: 4.30000001, provenAgoMs: 907.4000000001 }
-    const stream = { ...drStream, receiveLag: { ...lag, recent: ugly } }
+    const stream = { ...drStream, receiveLag: { ...unmeasured, ...lag, windows } }
     const peer = { ...tunnelPeer, handshakeAgeMs: 92_000.123456789 }
     const tunnel = { ...drStatus.tunnel, peers: [peer] }
     const link = { ...drLink, roundTripMs: 31.254, clockOffsetMs: -2.3000000001 }
@@ -131,7 +134,7 @@ describe('metrics', () => {
   })
 
   test('what is unknown has no series, and what is gone leaves none', async () => {
-    const lag = { bytes: null, transactions: null, ms: null, provenAgoMs: null, recent: null }
+    const lag = { bytes: null, transactions: null, ms: null, provenAgoMs: null, ...unmeasured }
     const streams = [{ ...drStream, receiveLag: lag, replicas: [] }]
     const peers = [{ ...tunnelPeer, state: 'external' } as const]
     const external = { ...drStatus.tunnel, state: 'external', backend: 'external', peers } as const

@@ -4,7 +4,7 @@ import { SharedWatch } from '../../../src/gateway/shared-watch.ts'
 import type { NewestSample } from '../../../src/source/source-monitor.ts'
 
 const sample = (offset: number): NewestSample => {
-  return { atMs: 1, file: 'b.1', offset, gtids: '', serverUuid: null }
+  return { atMs: 1, file: 'b.1', offset, gtids: '', serverUuid: null, sourceClock: null }
 }
 
 /** A source that is watched: how often at once, and in all. */

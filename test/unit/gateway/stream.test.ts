@@ -25,6 +25,7 @@ const config: StreamConfig = {
   origin: 'ec2',
   database: {} as StreamConfig['database'],
   throttle: { bytesPerSecond: null },
+  lag: { objectiveMs: null },
   spool: { directory: '/nowhere', retention },
   relay: null,
 }

@@ -34,7 +34,9 @@ test('forgets what was waited for when the spool begins anew', async () => {
 describe('apply lag', () => {
   test('is unknown until the replica has answered once', () => {
     const { lag, syncTo } = setUp()
-    const nothing = { bytes: null, transactions: null, ms: null, provenAgoMs: null, recent: null }
+    const windows = { minute: null, quarterHour: null, day: null }
+    const lacking = { bytes: null, transactions: null, ms: null, uncertaintyMs: null }
+    const nothing = { ...lacking, provenAgoMs: null, windows, catchUpMs: null }
     expect(lag.status()).toEqual(nothing)
     syncTo(3)
     expect(lag.status()).toEqual(nothing)
@@ -58,10 +60,10 @@ describe('apply lag', () => {
     lag.applied(upTo(0))
     lag.applied(upTo(15))
     expect(lag.status()).toMatchObject({ bytes: 3000, transactions: 25, ms: 300, provenAgoMs: 0 })
-    expect(lag.status().recent).toMatchObject({ count: 1, maxMs: 400 })
+    expect(lag.status().windows.minute).toMatchObject({ count: 1, maxMs: 400 })
     lag.applied(upTo(40))
     expect(lag.status()).toMatchObject({ bytes: 0, transactions: 0, ms: 0 })
-    expect(lag.status().recent).toMatchObject({ count: 4, maxMs: 400 })
+    expect(lag.status().windows.minute).toMatchObject({ count: 4, maxMs: 400 })
   })
 
   test('a silent replica: what it lacks gets older, and so does the proof', async () => {
@@ -78,15 +80,15 @@ describe('apply lag', () => {
     syncTo(5)
     await clock.advance(6_000)
     lag.applied(upTo(5))
-    expect(lag.status()).toMatchObject({ ms: 0, recent: null })
+    expect(lag.status()).toMatchObject({ ms: 0, windows: { day: null } })
     syncTo(6)
     await clock.advance(6_000)
     lag.applied(upTo(6))
-    expect(lag.status()).toMatchObject({ ms: 0, recent: null })
+    expect(lag.status()).toMatchObject({ ms: 0, windows: { day: null } })
     syncTo(7)
     await clock.advance(30)
     lag.applied(upTo(7))
-    expect(lag.status().recent).toMatchObject({ count: 1, maxMs: 30 })
+    expect(lag.status().windows.minute).toMatchObject({ count: 1, maxMs: 30 })
   })
 
   test('many syncs share a mark, and none is forgotten', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { silentLog } from '../../../src/base/log.ts'
 import { LastProof } from '../../../src/progress/last-proof.ts'
-import type { KnownLag } from '../../../src/progress/receive-lag.ts'
+import type { KnownLag } from '../../../src/progress/source-facts.ts'
 import { MemoryDisk } from '../../helpers/disk/memory-disk.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 
@@ -11,7 +11,9 @@ const lag: KnownLag = {
   offset: 4_000,
   gtids: '0-1-9',
   provenAgoMs: 400,
+  heldAgoMs: 950,
   missingAgoMs: 900,
+  perSecondMax: 400,
   bytes: 2_000,
   transactions: 3,
 }
@@ -59,6 +61,7 @@ test('after a stop and a restart: the same place and counts, and ages that went 
   expect(await fixture.proof().load()).toEqual({
     ...lag,
     provenAgoMs: 60_400,
+    heldAgoMs: 60_950,
     missingAgoMs: 60_900,
   })
   expect(fixture.logged).toEqual([])

@@ -28,7 +28,7 @@ describe('percentiles', () => {
     const percentiles = new Percentiles()
     percentiles.record(-5)
     percentiles.record(Number.NaN)
-    expect(percentiles.summary()).toEqual({ p50Ms: 0, p99Ms: 0, maxMs: 0, count: 2 })
+    expect(percentiles.summary()).toEqual({ p50Ms: 0, p95Ms: 0, p99Ms: 0, maxMs: 0, count: 2 })
     percentiles.record(1e15)
     expect(percentiles.maxMs).toBe(1e15)
   })

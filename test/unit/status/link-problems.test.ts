@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { ClockOffset } from '../../../src/base/clock-offset.ts'
 import { LandbridgeError } from '../../../src/base/errors.ts'
 import type { Channel } from '../../../src/link/channel.ts'
 import { LinkState } from '../../../src/link/link-state.ts'
@@ -7,7 +8,11 @@ import type { LinkStatus } from '../../../src/status/status.ts'
 import { FakeClock } from '../../helpers/fake-clock.ts'
 import { drLink, drStatus } from '../../helpers/status/status-fixture.ts'
 
-const channel = { receivedBytes: 0, sentBytes: 0, clockOffset: {} } as unknown as Channel
+const channel = {
+  receivedBytes: 0,
+  sentBytes: 0,
+  clockOffset: new ClockOffset(),
+} as unknown as Channel
 const lost = new LandbridgeError('ERR_LINK_FRAME', 'too much for a frame')
 
 describe('the link', () => {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { silenceProblems } from '../../../src/status/silence-problems.ts'
 import type { GatewayStatus, Problem, StreamStatus } from '../../../src/status/status.ts'
-import { drLink, drStatus } from '../../helpers/status/status-fixture.ts'
+import { drLink, drStatus, unmeasured } from '../../helpers/status/status-fixture.ts'
 
 const { nowMs } = drStatus
 const [sound] = drStatus.streams as [StreamStatus]
-const lag = { bytes: 1, transactions: 1, ms: 0, provenAgoMs: 0, recent: null }
+const lag = { bytes: 1, transactions: 1, ms: 0, provenAgoMs: 0, ...unmeasured }
 
 function problemsOf(
   change: Partial<StreamStatus>,

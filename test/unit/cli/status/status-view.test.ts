@@ -16,24 +16,30 @@ import {
   replicaStatus,
   secondTunnelPeer,
   tunnelPeer,
+  unmeasured,
 } from '../../../helpers/status/status-fixture.ts'
 
 const render = (status: GatewayStatus, paint: Paint): string => renderStatus(judged(status), paint)
 const golden = (name: string): string => `golden/status-${name}.txt`
 const plain = createPaint(false)
-const proof = { provenAgoMs: 350, recent: drStream.receiveLag?.recent ?? null }
+const proof = { ...(drStream.receiveLag ?? unmeasured), provenAgoMs: 350 }
 
 const underLoad: GatewayStatus = {
   ...drStatus,
   streams: [
     {
       ...drStream,
-      receiveLag: { bytes: 412_876, transactions: 231, ms: 118, ...proof },
+      receiveLag: { ...proof, bytes: 412_876, transactions: 231, ms: 118 },
+      exposure: {
+        atLeast: { ms: 118, transactions: 231, bytes: 412_876 },
+        atMost: { ms: 134.2, transactions: 260 },
+        isIdle: false,
+      },
       replicas: [
         {
           ...replicaStatus,
           state: 'streaming',
-          applyLag: { bytes: 5_242_880, transactions: 2911, ms: 1430, ...proof },
+          applyLag: { ...proof, bytes: 5_242_880, transactions: 2911, ms: 1430 },
         },
       ],
     },
@@ -73,7 +79,18 @@ const linkDown: GatewayStatus = {
       ...drStream,
       state: 'idle',
       source: { ...drStream.source, connected: false, heardAgoMs: 186_000 },
-      receiveLag: { bytes: 9000, transactions: 3, ms: 186_200, provenAgoMs: 186_000, recent: null },
+      receiveLag: {
+        bytes: 9000,
+        transactions: 3,
+        ms: 186_200,
+        provenAgoMs: 186_000,
+        ...unmeasured,
+      },
+      exposure: {
+        atLeast: { ms: 186_200, transactions: 3, bytes: 9_000 },
+        atMost: { ms: 186_400, transactions: 1_900 },
+        isIdle: false,
+      },
     },
   ],
 }
@@ -95,7 +112,18 @@ const blocked: GatewayStatus = {
     {
       ...drStream,
       state: 'blocked',
-      receiveLag: { bytes: null, transactions: 400, ms: 3_600_000, provenAgoMs: 500, recent: null },
+      receiveLag: {
+        bytes: null,
+        transactions: 400,
+        ms: 3_600_000,
+        provenAgoMs: 500,
+        ...unmeasured,
+      },
+      exposure: {
+        atLeast: { ms: 3_600_000, transactions: 400, bytes: null },
+        atMost: { ms: 3_600_020, transactions: 402 },
+        isIdle: false,
+      },
       replicas: [{ ...replicaStatus, applyError: "worker: Duplicate entry '1' for key 'PRIMARY'" }],
     },
   ],
@@ -145,7 +173,7 @@ describe('status for people', () => {
   })
 
   test('nothing is known yet, and the tunnel is somebody else’s', async () => {
-    const lag = { bytes: null, transactions: null, ms: null, provenAgoMs: null, recent: null }
+    const lag = { bytes: null, transactions: null, ms: null, provenAgoMs: null, ...unmeasured }
     const source = {
       ...drStream.source,
       host: null,
@@ -167,8 +195,8 @@ describe('status for people', () => {
     await expect(render(fresh, plain).split('\n\n')[1]).toMatchFileSnapshot(golden('dr-unknown'))
   })
 
-  test('nothing is called exposed-free once link or source are gone, or a sample is late', () => {
-    const lag = { bytes: 0, transactions: 0, ms: 0, provenAgoMs: 3000, recent: null }
+  test('a lag is none only while the source is asked', () => {
+    const lag = { ...unmeasured, bytes: 0, transactions: 0, ms: 0 }
     const line = (
       changes: Partial<GatewayStatus>,
       connected = true,
@@ -179,32 +207,34 @@ describe('status for people', () => {
       const text = render({ ...drStatus, streams: [stream], ...changes }, plain)
       return text.split('\n').find((one) => one.startsWith('  lag')) ?? ''
     }
-    const exposed = /none known, last confirmed 3.0 s ago: all commits since then are exposed$/
-    expect(line({})).toMatch(/none, confirmed 3.0 s ago: nothing is exposed$/)
+    const exposed = /none known, last asked 3.0 s ago$/
+    expect(line({})).toMatch(/none known$/)
     expect(line({ links: [{ ...drLink, state: 'down' }] })).toMatch(exposed)
     expect(line({}, false)).toMatch(exposed)
-    expect(line({}, true, 4100)).toMatch(/all commits since then are exposed$/)
+    expect(line({}, true, 4100)).toMatch(/none known, last asked 4.1 s ago$/)
   })
 
   test('with production gone and DR restarted: until when it was proven, what is missing', () => {
     const { nowMs } = drStatus
-    const lagOf = (transactions: number, ms: number) => {
-      const receiveLag = { bytes: 900 * transactions, transactions, ms, provenAgoMs: 300_000 }
-      const stream = { ...drStream, receiveLag: { ...receiveLag, recent: null } }
+    const lossOf = (transactions: number, ms: number) => {
+      const amount = { bytes: 900 * transactions, transactions, ms }
+      const receiveLag = { ...unmeasured, ...amount, provenAgoMs: 300_000 }
+      const atMost = { ms: 300_800, transactions: 120_000 }
+      const exposure = { atLeast: amount, atMost, isIdle: false }
+      const stream = { ...drStream, receiveLag, exposure }
       const links = [{ ...drLink, state: 'down' } as const]
       const shown = { ...drStatus, startedAtMs: nowMs - 60_000, links, streams: [stream] }
       const text = render(shown, plain)
-      return text.split('\n').find((line) => line.startsWith('  lag ')) ?? ''
+      return text.split('\n').find((line) => line.startsWith('  loss ')) ?? ''
     }
-    const proof = 'last confirmed 5 minutes ago (before this start, 2026-11-22 11:55:00 UTC)'
-    expect(lagOf(0, 0)).toContain(`none known, ${proof}: all commits since then are exposed`)
-    expect(lagOf(4, 301_000)).toContain(
-      `5 minutes, 1 second behind, at least 4 transactions (3.52 KiB) exposed, ${proof}`,
-    )
+    const most = 'at most the last 5 minutes, 120,000 transactions'
+    const asked = 'since the source was last asked, 5 minutes ago (before this start, 2026-11-22'
+    expect(lossOf(0, 0)).toContain(`${most}; growing ${asked} 11:55:00 UTC)`)
+    expect(lossOf(4, 301_000)).toContain(`${most}; 4 transactions (3.52 KiB) for sure; growing`)
   })
 
   test('a replica that does not apply: how much it lacks, and the start of the reason', () => {
-    const applyLag = { bytes: 9, transactions: 3, ms: 9000, provenAgoMs: 100, recent: null }
+    const applyLag = { bytes: 9, transactions: 3, ms: 9000, provenAgoMs: 100, ...unmeasured }
     const replica = { ...replicaStatus, applyLag, applyError: `worker: ${'x'.repeat(300)}` }
     const streams = [{ ...drStream, replicas: [replica] }]
     const text = render({ ...drStatus, streams }, plain)
@@ -219,7 +249,7 @@ describe('status for people', () => {
     const filtered = textOf({ filters: ['IGNORE_DOMAIN_IDS=7'] })
     expect(filtered).toMatch(/failover +no: replica 2 leaves out data: IGNORE_DOMAIN_IDS=7\n/)
     expect(filtered).toMatch(/leaves out data +IGNORE_DOMAIN_IDS=7\n/)
-    const applyLag = { bytes: 9, transactions: 3, ms: 900, provenAgoMs: 100, recent: null }
+    const applyLag = { bytes: 9, transactions: 3, ms: 900, provenAgoMs: 100, ...unmeasured }
     const late = textOf({ applyLag, delaySeconds: 3600, remainingDelaySeconds: 3540 })
     expect(late).toMatch(/failover +once .* 3 transactions .*; it applies 1 hour late on purpose\n/)
     expect(late).toMatch(/applies late +1 hour on purpose, the next in 59 minutes\n/)
@@ -234,14 +264,14 @@ describe('status for people', () => {
     }
     const text = shown(away, secondTunnelPeer)
     const answer = '1 of 2 up; ec2 stale, last handshake 5 minutes, 1 second ago; link to ec2 up'
-    expect(text).toContain(`  tunnel            ${answer}`)
+    expect(text).toContain(`  tunnel              ${answer}`)
     expect(text).toContain(`tunnel: lb0
-  state             stale, userspace back end
-  address           10.77.0.2/30
-  mtu               1340
-  to ec2            stale, 10.77.0.1 at 198.51.100.20:51820, latest handshake 5 minutes, \
+  state               stale, userspace back end
+  address             10.77.0.2/30
+  mtu                 1340
+  to ec2              stale, 10.77.0.1 at 198.51.100.20:51820, latest handshake 5 minutes, \
 1 second ago, 1.21 GiB received, 310.02 MiB sent
-  to gcp            up, 10.77.0.3 at 203.0.113.40:51820, latest handshake 4.0 s ago, \
+  to gcp              up, 10.77.0.3 at 203.0.113.40:51820, latest handshake 4.0 s ago, \
 4.00 KiB received, 2.00 KiB sent
 `)
     expect(shown(tunnelPeer, secondTunnelPeer)).toMatch(/^ {2}tunnel +2 of 2 up; link to ec2 up/m)

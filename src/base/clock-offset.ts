@@ -1,5 +1,13 @@
 /** Two ordinary clocks drift apart by at most this much, as a ratio (100 ppm). */
 const DRIFT_RATIO_MAX = 1e-4
+/** A wall clock is read in whole milliseconds. */
+const RESOLUTION_MS = 1
+
+/** What is known of another clock: how far it is ahead, and how far off that may be. */
+export interface ClockReading {
+  readonly aheadMs: number
+  readonly doubtMs: number
+}
 
 interface Exchange {
   readonly roundTripMs: number
@@ -8,9 +16,9 @@ interface Exchange {
 }
 
 /**
- * Round trip and the difference of the two clocks, from ping and pong as in NTP (RFC 5905). An
+ * Round trip and the difference of two clocks, from question and answer as in NTP (RFC 5905). An
  * exchange knows the offset to within half its round trip, and the longer ago it was, the less, by
- * the clocks' drift. The best one counts, so that a link full of data (seconds of round trip) does
+ * the clocks' drift. The best one counts, so that a path full of data (seconds of round trip) does
  * not spoil what was learned while it was idle. An exchange that contradicts the best one says
  * that a clock was stepped: then only the new one counts.
  */
@@ -18,7 +26,7 @@ export class ClockOffset {
   #last: Exchange | null = null
   #best: Exchange | null = null
 
-  /** Times in milliseconds: sent and received by the own clock, answered by the peer's. */
+  /** Times in milliseconds: sent and received by the own clock, answered by the other's. */
   record(sentMs: number, answeredMs: number, receivedMs: number): void {
     const roundTripMs = Math.max(0, receivedMs - sentMs)
     const offsetMs = answeredMs - (sentMs + receivedMs) / 2
@@ -45,9 +53,21 @@ export class ClockOffset {
     return this.#best?.roundTripMs ?? null
   }
 
-  /** Peer clock minus own clock. */
+  /** The other clock minus the own. */
   get offsetMs(): number | null {
     return this.#best?.offsetMs ?? null
+  }
+
+  /** How far off `offsetMs` may be; `nowMs` by the own clock. */
+  doubtMs(nowMs: number): number | null {
+    return this.reading(nowMs)?.doubtMs ?? null
+  }
+
+  /** Null before the first exchange. */
+  reading(nowMs: number): ClockReading | null {
+    const best = this.#best
+    if (best === null) return null
+    return { aheadMs: best.offsetMs, doubtMs: doubtMs(best, nowMs) + RESOLUTION_MS }
   }
 }
 

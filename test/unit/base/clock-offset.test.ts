@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ClockOffset } from '../../../src/link/clock-offset.ts'
+import { ClockOffset } from '../../../src/base/clock-offset.ts'
 
 /** One exchange: the peer's clock is `ahead`, the two ways take so long. */
 function exchange(offset: ClockOffset, atMs: number, ahead: number, there: number, back: number) {

@@ -1,0 +1,50 @@
+import type { Clock } from '../base/clock.ts'
+import type { ClockReading } from '../base/clock-offset.ts'
+
+/**
+ * Puts times of the origin on this gateway's monotonic clock, which no step of a wall clock moves.
+ * Two clocks are between: that of the gateway at the origin, known from the link's pings, and that
+ * of the database, known at that gateway from what the database answers when asked for its time.
+ */
+export class SourceTime {
+  readonly #clock: Clock
+  /** Wall clock of the peer minus own monotonic clock. */
+  #peer: ClockReading | null = null
+  /** Wall clock of the database minus that of the peer. */
+  #database: ClockReading | null = null
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Peer wall clock minus own wall clock, as just measured. */
+  setPeer({ aheadMs, doubtMs }: ClockReading): void {
+    const ownAheadMs = this.#clock.wallMs() - this.#clock.monotonicMs()
+    this.#peer = { aheadMs: aheadMs + ownAheadMs, doubtMs }
+  }
+
+  /** Null: nobody has measured it; then it counts as that of the peer, of which nothing follows. */
+  setDatabase(reading: ClockReading | null): void {
+    this.#database = reading
+  }
+
+  /** Null before the link has measured its clocks. */
+  ofPeer(atMs: number): number | null {
+    return this.#peer === null ? null : atMs - this.#peer.aheadMs
+  }
+
+  ofDatabase(atMs: number): number | null {
+    return this.ofPeer(atMs - (this.#database?.aheadMs ?? 0))
+  }
+
+  /** Of `ofPeer`; 0 before anything is known. */
+  get peerDoubtMs(): number {
+    return this.#peer?.doubtMs ?? 0
+  }
+
+  /** Of `ofDatabase`; null where the database's clock is not known. */
+  get databaseDoubtMs(): number | null {
+    if (this.#peer === null || this.#database === null) return null
+    return this.#peer.doubtMs + this.#database.doubtMs
+  }
+}
