@@ -9,6 +9,7 @@ export const PAGE_MODULES: readonly string[] = [
   'api/page/browser/marks',
   'api/page/browser/sections',
   'api/page/model/chart-kinds',
+  'api/page/model/delays',
   'api/page/model/flow',
   'api/page/model/format',
   'api/page/model/head',
@@ -16,7 +17,6 @@ export const PAGE_MODULES: readonly string[] = [
   'api/page/model/journal',
   'api/page/model/problems',
   'api/page/model/questions',
-  'api/page/model/rates',
   'api/page/model/streams',
   'base/quantity-text',
 ]

@@ -12,7 +12,6 @@ import {
   type Range,
   withPoint,
 } from '../model/history.ts'
-import type { Rates } from '../model/rates.ts'
 import type { HelloMessage, ViewMessage } from '../protocol.ts'
 import { Chart } from './chart.ts'
 import { AskError, type Connection } from './connection.ts'
@@ -62,7 +61,7 @@ export class Charts {
     this.#askedAt = Number.NEGATIVE_INFINITY
   }
 
-  onView(view: ViewMessage, rates: Rates): void {
+  onView(view: ViewMessage): void {
     this.#view = view
     const all = chartedOf(view)
     const before = this.#charted
@@ -73,19 +72,14 @@ export class Charts {
     const now = performance.now()
     const due = isOther || isMore || now - this.#askedAt > ASK_MS[this.#range]
     if (due && !document.hidden) void this.#ask()
-    this.#follow(rates)
+    this.#follow()
     this.#drawControls(all)
     this.#drawNote()
   }
 
-  #follow(rates: Rates): void {
+  #follow(): void {
     if (this.#view === null || this.#charted === null || this.#range !== FIRST_RANGE) return
-    const { stream, gateways } = this.#charted
-    const [copy = ''] = gateways
-    const point = pointOf(this.#view, this.#charted, {
-      bytesPerSecond: rates.bytesPerSecond(stream, copy),
-      transactionsPerSecond: rates.transactionsPerSecond(stream, copy),
-    })
+    const point = pointOf(this.#view, this.#charted)
     if (point === null) return
     this.#points = withPoint(this.#points, point, RANGES[this.#range])
     if (!document.hidden) this.#draw()
@@ -118,7 +112,7 @@ export class Charts {
         const peer = gateway === hello.gateway ? undefined : gateway
         return await this.#connection
           .ask(OPERATION, input, peer)
-          .then(historyIn)
+          .then((answer) => historyIn(answer, toMs))
           .catch((error: unknown) => (error instanceof AskError ? error : null))
       }),
     )

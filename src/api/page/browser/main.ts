@@ -1,9 +1,9 @@
+import { delayRows } from '../model/delays.ts'
 import { flowsOf } from '../model/flow.ts'
 import { LocalTime } from '../model/format.ts'
 import { headOf, spokenAnswers } from '../model/head.ts'
 import { problemsOf } from '../model/problems.ts'
 import { questionsOf } from '../model/questions.ts'
-import { Rates } from '../model/rates.ts'
 import { sidesOf } from '../model/streams.ts'
 import type { HelloMessage, ViewMessage } from '../protocol.ts'
 import { Charts } from './charts.ts'
@@ -11,13 +11,12 @@ import { Connection, OLD_MS } from './connection.ts'
 import { h, patch } from './dom.ts'
 import { JournalPanel } from './journal-panel.ts'
 import { mark } from './marks.ts'
-import { flowSections, gatewayTable, problemList, questionCards } from './sections.ts'
+import { delayTable, flowSections, gatewayTable, problemList, questionCards } from './sections.ts'
 
 /** A screen reader is told of what changed, and not more often than this. */
 const ANNOUNCE_MS = 10_000
 
 const time = new LocalTime()
-const rates = new Rates()
 
 const section = (id: string, name: string | null): HTMLElement => {
   const made = document.createElement('section')
@@ -42,6 +41,7 @@ const sections = {
   problems: section('problems', 'What is wrong, and what to do'),
   flow: section('flow', 'The flow'),
   charts: section('charts', 'How it went'),
+  delays: section('delays', 'Delay of single transactions'),
   gateways: section('gateways', 'The gateways'),
   journal: section('journal', 'The journal'),
 }
@@ -68,8 +68,7 @@ const connection = new Connection({
   },
   onView(message) {
     view = message
-    rates.add(message)
-    charts.onView(message, rates)
+    charts.onView(message)
     draw()
   },
 })
@@ -83,7 +82,8 @@ function draw(): void {
   const problems = problemsOf(view)
   patch(bodyOf(sections.questions), questionCards(questionsOf(view)))
   patch(bodyOf(sections.problems), problemList(problems, time, atMs))
-  patch(bodyOf(sections.flow), flowSections(flowsOf(view, rates)))
+  patch(bodyOf(sections.flow), flowSections(flowsOf(view)))
+  patch(bodyOf(sections.delays), delayTable(delayRows(view)))
   patch(bodyOf(sections.gateways), gatewayTable(sidesOf(view), time, atMs))
   patch(footer, [
     `landbridge ${view.status.version} · times are in ${time.zone} · this page only looks`,

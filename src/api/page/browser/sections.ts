@@ -1,3 +1,4 @@
+import type { DelayRow } from '../model/delays.ts'
 import type { Flow, FlowBranch, FlowSite, Hop, Station } from '../model/flow.ts'
 import type { LocalTime } from '../model/format.ts'
 import { shortAge, shortDuration } from '../model/format.ts'
@@ -166,6 +167,13 @@ export function gatewayTable(sides: readonly Side[], time: LocalTime, nowMs: num
     )
   })
   return [table('Gateways', ['gateway', 'state', 'site', 'version', 'up since', 'heard'], rows)]
+}
+
+export function delayTable(rows: readonly DelayRow[]): Described[] {
+  if (rows.length === 0) return [h('p', { class: 'calm' }, 'No copy says it yet.')]
+  const shown = rows.map(({ what, window, values }) => row(what, window, ...values))
+  const heads = ['from commit until', 'in the', 'p50', 'p95', 'p99', 'longest', 'transactions']
+  return [table('Delay of single transactions', heads, shown)]
 }
 
 export function journalTable(

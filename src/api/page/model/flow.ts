@@ -1,9 +1,9 @@
 import { plural } from '../../../base/quantity-text.ts'
-import type { ReplicaStatus, StreamStatus } from '../../../status/status.ts'
+import type { LinkStatus, ReplicaStatus, StreamStatus } from '../../../status/status.ts'
 import type { ViewMessage } from '../protocol.ts'
-import { byteRate, count, shortAge, shortBytes, shortDuration } from './format.ts'
+import { byteRate, count, perSecond, shortAge, shortBytes, shortDuration } from './format.ts'
 import type { Mood } from './questions.ts'
-import { type CopyAt, isOld, type StreamEverywhere, streamsOf } from './streams.ts'
+import { type CopyAt, isOld, type Side, type StreamEverywhere, streamsOf } from './streams.ts'
 
 export interface Fact {
   readonly name: string
@@ -49,13 +49,7 @@ export interface Flow {
   readonly branches: readonly FlowBranch[]
 }
 
-/** What is measured from view to view, where the gateways do not say it. */
-export interface Measured {
-  /** Of a stream at a copy; null: not known yet. */
-  bytesPerSecond(stream: string, gateway: string): number | null
-}
-
-export function flowsOf(view: ViewMessage, measured: Measured): Flow[] {
+export function flowsOf(view: ViewMessage): Flow[] {
   return streamsOf(view).map((stream, index) => {
     const own = view.status.streams[index]
     return {
@@ -64,7 +58,7 @@ export function flowsOf(view: ViewMessage, measured: Measured): Flow[] {
       origin: originSite(stream, own),
       branches: stream.copies.map((copy) => ({
         key: copy.gateway,
-        tunnel: tunnelHop(stream, copy, view, measured),
+        tunnel: tunnelHop(stream, copy, view),
         copy: copySite(copy),
       })),
     }
@@ -114,38 +108,39 @@ function originSite(stream: StreamEverywhere, own: StreamStatus | undefined): Fl
   }
 }
 
-function tunnelHop(
-  { name, origin }: StreamEverywhere,
-  copy: CopyAt,
-  view: ViewMessage,
-  measured: Measured,
-): Hop {
+function tunnelHop({ origin }: StreamEverywhere, copy: CopyAt, view: ViewMessage): Hop {
   const ends = [copy.at?.side, origin?.side].filter((side) => side !== undefined && !isOld(side))
-  const other = (gateway: string) =>
-    gateway === copy.gateway ? origin?.side.gateway : copy.gateway
-  const links = ends.flatMap((side) => {
-    const role = side?.gateway === copy.gateway ? 'receiver' : 'sender'
-    const all = side?.status?.links ?? []
-    return all.filter((one) => one.role === role && one.peer === other(side?.gateway ?? ''))
-  })
+  const links = ends.flatMap((side) => linksAt(side, copy, origin?.side.gateway))
   const [link] = links
   const isUp = links.length > 0 && links.every(({ state }) => state === 'up')
   const sent = origin?.stream.copies.find(({ peer }) => peer === copy.gateway)
-  const own = view.status.tunnel.peers.find(({ name: peer }) => peer === other(view.status.name))
-  const lag = copy.at?.stream.receiveLag ?? null
+  const away = view.status.name === copy.gateway ? origin?.side.gateway : copy.gateway
+  const own = view.status.tunnel.peers.find(({ name }) => name === away)
+  const { receiveLag = null, rates = null } = copy.at?.stream ?? {}
+  const rate = rates === null || !isUp ? null : byteRate(rates.bytesPerSecond)
+  const transactions = rates === null || !isUp ? null : perSecond(rates.transactionsPerSecond)
   return {
     kind: 'tunnel',
     title: isUp ? 'link up' : link === undefined ? 'link unknown' : 'link down',
     mood: isUp ? 'good' : link === undefined ? 'unknown' : 'bad',
     facts: facts(
-      ['throughput', isUp ? byteRate(measured.bytesPerSecond(name, copy.gateway)) : null],
+      ['throughput', rate],
+      ['transactions', transactions],
       ['round trip', isUp ? shortDuration(link?.roundTripMs ?? null) : null],
-      ['tunnel', own === undefined ? null : own.state],
+      ['tunnel', own?.state ?? null],
       ['down for', isUp || !link?.sinceMs ? null : shortDuration(view.atMs - link.sinceMs)],
-      ['behind', lag === null ? null : shortDuration(lag.ms)],
+      ['behind', receiveLag === null ? null : shortDuration(receiveLag.ms)],
       ['in flight', sent === undefined || !isUp ? null : shortBytes(sent.inFlightBytes)],
     ),
   }
+}
+
+/** The session that the stream takes, as one of its ends sees it. */
+function linksAt(side: Side | undefined, copy: CopyAt, origin: string | undefined): LinkStatus[] {
+  const isCopy = side?.gateway === copy.gateway
+  const [role, peer] = isCopy ? ['receiver', origin] : ['sender', copy.gateway]
+  const all = side?.status?.links ?? []
+  return all.filter((link) => link.role === role && (peer === undefined || link.peer === peer))
 }
 
 function copySite({ gateway, site, at, side }: CopyAt): FlowSite {

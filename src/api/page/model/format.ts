@@ -1,5 +1,3 @@
-import { bytesText } from '../../../base/quantity-text.ts'
-
 /*
  * Numbers as the page shows them: short, in steps in which a change means something. Null is `–`:
  * nothing is known.
@@ -31,10 +29,20 @@ export function shortAge(ms: number | null): string {
   return ms < 1_500 ? 'now' : `${shortDuration(ms)} ago`
 }
 
+const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const
+
+/** `512 B`, `60.4 KiB`, `1 MiB`: three digits. */
 export function shortBytes(bytes: number | null): string {
   if (bytes === null) return UNKNOWN
-  // 1.00 MiB says no more than 1 MiB.
-  return bytesText(Math.round(bytes)).replace(/\.00(?= )/, '')
+  let value = Math.round(bytes)
+  let unit = 0
+  while (value >= 999.5 && unit < BYTE_UNITS.length - 1) {
+    value /= 1024
+    unit += 1
+  }
+  const digits = value < 9.995 ? 2 : value < 99.95 ? 1 : 0
+  const text = Number(value.toFixed(unit === 0 ? 0 : digits)).toString()
+  return `${text} ${BYTE_UNITS[unit]}`
 }
 
 export function byteRate(bytesPerSecond: number | null): string {

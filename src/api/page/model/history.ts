@@ -1,5 +1,5 @@
 import type { ViewMessage } from '../protocol.ts'
-import { isOld, type StreamEverywhere, streamsOf } from './streams.ts'
+import { isOld, streamsOf } from './streams.ts'
 
 /** The values of one step of the operation `lag.history`; null: not known. */
 export interface HistoryPoint {
@@ -55,13 +55,24 @@ export function chartedOf(view: ViewMessage): Charted[] {
   )
 }
 
-/** Null for an answer that is not what `lag.history` says. */
+/** A clock that is further off than this is put right; less is the time of an answer. */
+const CLOCK_MS = 2_000
+
+/**
+ * Null for an answer that is not what `lag.history` says. `atMs`: when it was asked for, by the clock
+ * of the gateway that serves the page, which all points have in the end.
+ */
 export function historyIn(
   answer: unknown,
+  atMs: number,
 ): { readonly stepMs: number; readonly points: HistoryPoint[] } | null {
-  const { stepMs, points } = (answer ?? {}) as { stepMs?: unknown; points?: unknown }
+  const given = (answer ?? {}) as Readonly<Record<string, unknown>>
+  const { stepMs, points, nowMs } = given
   if (typeof stepMs !== 'number' || !(stepMs > 0) || !Array.isArray(points)) return null
-  return { stepMs, points: points.flatMap((one) => pointIn(one)) }
+  const offMs = typeof nowMs === 'number' ? atMs - nowMs : 0
+  const shiftMs = Math.abs(offMs) > CLOCK_MS ? offMs : 0
+  const all = points.flatMap((one) => pointIn(one))
+  return { stepMs, points: all.map((point) => ({ ...point, atMs: point.atMs + shiftMs })) }
 }
 
 function pointIn(raw: unknown): HistoryPoint[] {
@@ -99,42 +110,32 @@ function filled(known: HistoryPoint, other: HistoryPoint): HistoryPoint {
   return { atMs: known.atMs, ...Object.fromEntries(values) } as HistoryPoint
 }
 
-/** The newest point, from what the page is told every second. Null: its copy cannot be heard. */
+/**
+ * The newest point, from what the page is told every second, as gateway/lag-records.ts has it. Null:
+ * its copy cannot be heard.
+ */
 export function pointOf(
   view: ViewMessage,
   { stream: name, gateways }: Charted,
-  rates: Pick<HistoryPoint, 'bytesPerSecond' | 'transactionsPerSecond'>,
 ): HistoryPoint | null {
   const stream = streamsOf(view).find((one) => one.name === name)
   const copy = stream?.copies.find(({ gateway }) => gateway === gateways[0])
   if (stream === undefined || copy?.at == null || isOld(copy.at.side)) return null
-  const at = copy.at.stream
-  const lags = at.replicas.map(({ applyLag }) => applyLag?.ms ?? null)
-  const known = lags.filter((ms) => ms !== null)
+  const { exposure, receiveLag, rates, replicas } = copy.at.stream
+  const links = copy.at.side.status?.links ?? []
+  const receiving = links.find((link) => link.role === 'receiver' && link.carries.includes(name))
+  const applied = replicas.flatMap(({ applyLag }) => applyLag?.ms ?? [])
   return {
     atMs: view.atMs,
-    exposureMs: exposureMs(at),
-    receiveLagMs: at.receiveLag?.ms ?? null,
-    applyLagMs: known.length === 0 ? null : Math.min(...known),
-    ...rates,
-    roundTripMs: roundTripOf(copy.at.side.status?.links ?? []),
-    throttleBytesPerSecond: throttleOf(stream),
+    exposureMs: exposure?.isIdle === true ? 0 : (exposure?.atMost.ms ?? null),
+    receiveLagMs: receiveLag?.ms ?? null,
+    applyLagMs: applied.length === 0 ? null : Math.max(...applied),
+    transactionsPerSecond: rates?.transactionsPerSecond ?? null,
+    bytesPerSecond: rates?.bytesPerSecond ?? null,
+    roundTripMs: receiving?.roundTripMs ?? null,
+    throttleBytesPerSecond: stream.origin?.stream.throttle.bytesPerSecond ?? null,
     waitingBytes: null,
   }
-}
-
-function exposureMs({ receiveLag }: { receiveLag: { ms: number | null } | null }): number | null {
-  return receiveLag?.ms ?? null
-}
-
-function roundTripOf(
-  links: readonly { readonly role: string; readonly roundTripMs: number | null }[],
-): number | null {
-  return links.find(({ role }) => role === 'receiver')?.roundTripMs ?? null
-}
-
-function throttleOf({ origin }: StreamEverywhere): number | null {
-  return origin?.stream.throttle.bytesPerSecond ?? null
 }
 
 /** With `point` at the end, and without what is older than the range. */
