@@ -2,7 +2,7 @@ import { createServer as createHttp, type IncomingMessage, type ServerResponse }
 import { createServer as createHttps } from 'node:https'
 import { createServer, type Server, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { TLSSocket } from 'node:tls'
+import { TLSSocket } from 'node:tls'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { Backoff } from '../../base/backoff.ts'
 import type { Clock } from '../../base/clock.ts'
@@ -219,16 +219,23 @@ export class PageServer {
     const key = keyOf(socket)
     this.#guests.get(key)?.leave()
     this.#guests.delete(key)
-    if (this.#admitted?.admits(socket) === true) return
+    if (this.#isAdmitted(socket)) return
     this.#refusals.add('certificate', socket.remoteAddress ?? '')
     socket.destroy()
+  }
+
+  #isAdmitted(socket: Duplex): boolean {
+    if (this.#admitted === null) return true
+    return (
+      socket instanceof TLSSocket && this.#admitted.admits(socket, this.#options.clock.wallMs())
+    )
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method, headers, url = '' } = request
     // Whoever goes meanwhile needs no answer.
     response.on('error', () => undefined)
-    const isOurs = this.#door.allowsHost(headers.host)
+    const isOurs = this.#isAdmitted(request.socket) && this.#door.allowsHost(headers.host)
     if (!isOurs || (method !== 'GET' && method !== 'HEAD')) {
       refuse(response, isOurs ? 405 : 403, isOurs ? 'GET only' : 'not this host')
       return
@@ -257,7 +264,8 @@ export class PageServer {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { headers, url } = request
     socket.on('error', () => socket.destroy())
-    const isOwnPage = this.#door.allowsOrigin(headers.origin, headers.host)
+    const isOwnPage =
+      this.#isAdmitted(socket) && this.#door.allowsOrigin(headers.origin, headers.host)
     if (url !== LIVE_PATH) refuseUpgrade(socket, '404 Not Found')
     else if (!isOwnPage) refuseUpgrade(socket, '403 Forbidden')
     else if (this.#options.viewers() >= VIEWERS_MAX) {

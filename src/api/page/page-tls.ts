@@ -1,7 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import type { ServerOptions } from 'node:https'
 import type { TLSSocket } from 'node:tls'
-import { certificateFingerprint, publicKeyFingerprint } from '../../base/fingerprint.ts'
 import type { Secret } from '../../base/secret.ts'
 
 export interface OwnIdentity {
@@ -12,17 +11,16 @@ export interface OwnIdentity {
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
 /**
- * Whose keys may look. A certificate that one of these has signed does not count: what is in the
- * file is who may come in.
+ * Who may look: whoever has the key of one of these certificates, whoever signed it. No authority
+ * is asked: that one is in the file is what lets it in. The handshake proves that the key is there.
  */
 export class PageViewers {
-  readonly #fingerprints: ReadonlySet<string>
-  readonly #pem: string
+  readonly #certificates: ReadonlySet<string>
 
   /** Throws what X509Certificate throws of a certificate that is none. */
   constructor(pem: string) {
-    this.#pem = pem
-    this.#fingerprints = new Set((pem.match(CERTIFICATE) ?? []).map(certificateFingerprint))
+    const certificates = (pem.match(CERTIFICATE) ?? []).map((one) => new X509Certificate(one))
+    this.#certificates = new Set(certificates.map(({ fingerprint256 }) => fingerprint256))
   }
 
   /** With the gateway's own certificate, as the link uses it. */
@@ -30,19 +28,19 @@ export class PageViewers {
     return {
       key: privateKeyPem.reveal(),
       cert: certificatePem,
-      ca: this.#pem,
-      // A certificate may be in the file without who signed it.
-      allowPartialTrustChain: true,
       requestCert: true,
-      rejectUnauthorized: true,
+      // Else only authorities would count. `admits` decides, before a request is read.
+      rejectUnauthorized: false,
       minVersion: 'TLSv1.3',
     }
   }
 
-  admits(socket: Pick<TLSSocket, 'authorized' | 'getPeerX509Certificate'>): boolean {
+  admits(socket: Pick<TLSSocket, 'getPeerX509Certificate'>, nowMs: number): boolean {
     const certificate = socket.getPeerX509Certificate()
-    if (!socket.authorized || certificate === undefined) return false
-    return this.#fingerprints.has(publicKeyFingerprint(certificate.publicKey))
+    if (certificate === undefined || !this.#certificates.has(certificate.fingerprint256))
+      return false
+    const { validFromDate, validToDate } = certificate
+    return validFromDate.getTime() <= nowMs && nowMs <= validToDate.getTime()
   }
 }
 
