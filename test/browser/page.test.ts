@@ -161,6 +161,22 @@ describe('the page in Chromium', needs('mariadb', 'browser'), () => {
     expect(others).toEqual([])
   })
 
+  test('charts what was before its gateway was started anew, in the zone of who looks', async () => {
+    const page = await open('dr', { timezoneId: 'Asia/Kolkata' })
+    const lag = page.locator('#chart-lag')
+    await expect.poll(() => shown(lag.locator('.words'))).toMatch(/receive lag \d/)
+    await lag.locator('summary').click()
+    const rows = lag.locator('tbody tr')
+    await expect.poll(() => rows.count()).toBeGreaterThan(5)
+    const status = await pair.pair.status('dr')
+    const momentOf = (row: string) => Date.parse(`${row.slice(0, 19).replace(' ', 'T')}+05:30`)
+    const earlier = (await rows.allInnerTexts()).filter((row) => {
+      return momentOf(row) < (status?.startedAtMs ?? 0) - 5_000
+    })
+    expect(earlier.filter((row) => /\d/.test(row.slice(19)))).not.toEqual([])
+    expect(await shown(page.locator('.zone'))).toMatch(/Asia\/(Kolkata|Calcutta)/)
+  })
+
   test('shows text of a database as text', async () => {
     const page = await open('production')
     // The replica never hears of the table, and says its name when it is to write into it.
