@@ -102,6 +102,10 @@ describe('the page in Chromium', needs('mariadb', 'browser'), () => {
     }
   })
 
+  test('is there for several at once, each a browser of its own', async () => {
+    for (let browsers = 0; browsers < 5; browsers += 1) await open('dr')
+  })
+
   test('can be used with the keyboard alone', async () => {
     const page = await open('dr')
     await page.locator('#charts canvas').first().waitFor()

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { LabBrowser } from '../helpers/page/lab-browser.ts'
 
 const PICTURE = fileURLToPath(new URL('../../gateway/page.png', import.meta.url))
-/** The answers, the flow and the first charts. */
+/** The answers, the flow and the first chart. */
 const SIZE = { width: 1180, height: 1200 }
 const MINUTE_MS = 60_000
 const part = Number(process.env.PICTURE_SPEED ?? 1)
@@ -24,7 +24,9 @@ await sleep((3 * MINUTE_MS) / part)
 const { page } = await lab.browser.open(lab.url, { viewport: SIZE, colorScheme: 'light' })
 await page.locator('#charts canvas').first().waitFor()
 await sleep(5_000)
-await page.screenshot({ path: PICTURE, clip: { x: 0, y: 0, ...SIZE } })
+const first = await page.locator('figure').first().boundingBox()
+const height = Math.ceil((first?.y ?? 0) + (first?.height ?? 0)) + 16
+await page.screenshot({ path: PICTURE, clip: { x: 0, y: 0, width: SIZE.width, height } })
 stop.abort()
 await loading.catch(() => undefined)
 process.stdout.write(`${PICTURE}\n`)

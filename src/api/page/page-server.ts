@@ -32,11 +32,12 @@ export interface PageServerOptions extends PageConfig {
 
 export const LIVE_PATH = '/live'
 
-/** A browser takes six for the files and one that stays. gateway/relay-places.ts counts them. */
-const CONNECTIONS_MAX = 16
+/** A browser takes six for the files, for as long as they are kept alive, and one that stays. */
+export const PAGE_CONNECTIONS_MAX = 40
 const VIEWERS_MAX = 8
 const HEADER_BYTES_MAX = 16 * 1024
 const REQUEST_MS_MAX = 5_000
+const KEPT_MS = 2_000
 const SILENT_MS_MAX = 20_000
 /** Of requests in one piece each would be answered from memory before one answer is taken. */
 const REQUESTS_PER_CONNECTION_MAX = 32
@@ -142,7 +143,7 @@ export class PageServer {
     const { host, port } = this.#options.listen
     const http = this.#createHttp()
     const server = createServer((socket) => this.#admit(socket, http))
-    server.maxConnections = CONNECTIONS_MAX
+    server.maxConnections = PAGE_CONNECTIONS_MAX
     const open = new Set<Socket>()
     server.on('connection', (socket) => {
       open.add(socket)
@@ -177,7 +178,7 @@ export class PageServer {
       maxHeaderSize: HEADER_BYTES_MAX,
       requestTimeout: REQUEST_MS_MAX,
       headersTimeout: REQUEST_MS_MAX,
-      keepAliveTimeout: REQUEST_MS_MAX,
+      keepAliveTimeout: KEPT_MS,
       connectionsCheckingInterval: 1_000,
     }
     const tls = this.#admitted?.tlsOptions(identity) ?? null
