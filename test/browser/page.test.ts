@@ -165,7 +165,7 @@ describe('the page in Chromium', needs('mariadb', 'browser'), () => {
     expect(others).toEqual([])
   })
 
-  test('charts what was before its gateway was started anew, in the zone of who looks', async () => {
+  test('charts what was before its gateway was started anew, in the viewer’s zone', async () => {
     const page = await open('dr', { timezoneId: 'Asia/Kolkata' })
     const lag = page.locator('#chart-lag')
     await expect.poll(() => shown(lag.locator('.words'))).toMatch(/receive lag \d/)

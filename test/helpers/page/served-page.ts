@@ -58,8 +58,9 @@ export class ServedPage implements AsyncDisposable {
     path: string,
     options: ClientRequestArgs = {},
   ): Promise<{ readonly response: IncomingMessage; readonly body: string }> {
-    const where = { host: '127.0.0.1', port: this.page.port, path, agent: false }
-    const [response] = await once(request({ ...where, ...options }).end(), 'response')
+    const where = { host: '127.0.0.1', port: this.page.port, path }
+    const headers = { connection: 'close', ...options.headers }
+    const [response] = await once(request({ ...where, ...options, headers }).end(), 'response')
     return { response, body: await text(response) }
   }
 

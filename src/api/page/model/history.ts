@@ -59,8 +59,8 @@ export function chartedOf(view: ViewMessage): Charted[] {
 const CLOCK_MS = 2_000
 
 /**
- * Null for an answer that is not what `lag.history` says. `atMs`: when it was asked for, by the clock
- * of the gateway that serves the page, which all points have in the end.
+ * Null for an answer that is not what `lag.history` says. `atMs`: when it was asked for, by the
+ * clock of the gateway that serves the page, which all points have in the end.
  */
 export function historyIn(
   answer: unknown,
@@ -111,8 +111,8 @@ function filled(known: HistoryPoint, other: HistoryPoint): HistoryPoint {
 }
 
 /**
- * The newest point, from what the page is told every second, as gateway/lag-records.ts has it. Null:
- * its copy cannot be heard.
+ * The newest point, from what the page is told every second, as gateway/lag-records.ts has it.
+ * Null: its copy cannot be heard.
  */
 export function pointOf(
   view: ViewMessage,

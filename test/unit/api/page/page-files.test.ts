@@ -52,7 +52,7 @@ describe('the files of the page', () => {
     async (path) => expect(await files.get(path)).toBeNull(),
   )
 
-  test('have neither a script nor a style in the HTML, and no address of another host', async () => {
+  test('have neither script nor style in the HTML, and no address of another host', async () => {
     const html = await textOf('/')
     expect(html).not.toMatch(/<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)/)
     for (const path of files.paths) {

@@ -42,8 +42,9 @@ describe('behind mutual TLS', () => {
 
   async function get(served: ServedPage, who: CertificateAndKey | null): Promise<string> {
     const { port } = served.page
-    const options = { host: '127.0.0.1', port, path: '/', agent: false, ...tls(who) }
-    const [response] = await once(request(options).end(), 'response')
+    const options = { host: '127.0.0.1', port, path: '/', ...tls(who) }
+    const headers = { connection: 'close' }
+    const [response] = await once(request({ ...options, headers }).end(), 'response')
     return `${response.statusCode} ${(await text(response)).slice(0, 15)}`
   }
 
