@@ -33,6 +33,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./status/status-command.ts')).addStatusCommand,
   },
   {
+    name: 'lag',
+    summary: 'how far behind each stream is, now and before',
+    load: async () => (await import('./lag/lag-command.ts')).addLagCommand,
+  },
+  {
     name: 'tunnel',
     summary: 'show, make or remove the WireGuard tunnel alone',
     load: async () => (await import('./tunnel/tunnel-command.ts')).addTunnelCommand,

@@ -1,5 +1,5 @@
 import { untilAborted } from '../base/until-aborted.ts'
-import type { NewestSample } from '../source/source-monitor.ts'
+import type { NewestSample } from '../source/source-question.ts'
 
 type Listener = (sample: NewestSample) => void
 type Watch = (onSample: Listener, signal: AbortSignal) => Promise<void>

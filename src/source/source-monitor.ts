@@ -1,32 +1,14 @@
 import { Backoff } from '../base/backoff.ts'
 import type { Clock } from '../base/clock.ts'
-import { ClockOffset, type ClockReading } from '../base/clock-offset.ts'
 import { codeOf, type LandbridgeError } from '../base/errors.ts'
-import type { Flavor } from '../base/flavor.ts'
-import { isBinlogName } from '../binlog/binlog-name.ts'
 import { crowded, type SourceAddress, SourceConnection } from './source-connection.ts'
-import { readNewest, readSourceFiles, type SourceFile } from './source-facts.ts'
+import { type NewestSample, SourceQuestion } from './source-question.ts'
 
 export interface SourceMonitorOptions {
   readonly address: SourceAddress
   readonly clock: Clock
-  readonly everyMs?: number
   /** Called now and then, to look at what only a new dump would run into. */
   readonly inspect?: (connection: SourceConnection) => Promise<void>
-}
-
-/** At `atMs` (this gateway's clock) the source's newest commit ended here. */
-export interface NewestSample {
-  readonly atMs: number
-  readonly file: string
-  readonly offset: number
-  readonly gtids: string
-  /** Of the server that said so; null on MariaDB. */
-  readonly serverUuid: string | null
-  /** The source's clock against that of this gateway. */
-  readonly sourceClock: ClockReading | null
-  /** All files of the source: when there is a new one, and in every tenth sample. */
-  readonly files?: SourceFile[]
 }
 
 export interface SourceMonitorTrouble {
@@ -34,12 +16,7 @@ export interface SourceMonitorTrouble {
   readonly sinceMs: number
 }
 
-/** Microseconds since 1970. In UTC: a local time can stand for two moments. */
-const TIME_STATEMENT = `SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))`
-
-const EVERY_MS = 1_000
-const FILES_EVERY = 10
-const INSPECT_EVERY = 10
+const INSPECT_EVERY_MS = 10_000
 
 /** So long it stays away when no dump gets a connection. */
 const GIVE_WAY_MS = 60_000
@@ -127,54 +104,28 @@ export class SourceMonitor {
     backoffs: readonly Backoff[],
     signal: AbortSignal,
   ): Promise<void> {
-    const { address, clock, everyMs = EVERY_MS, inspect } = this.#options
+    const { address, clock, inspect } = this.#options
     const connection = await SourceConnection.open(address, signal)
     const abort = (): void => connection.close()
     signal.addEventListener('abort', abort, { once: true })
     try {
-      const version = (await connection.value('SELECT @@version')) ?? ''
-      const flavor: Flavor = /mariadb/i.test(version) ? 'mariadb' : 'mysql'
-      const serverUuid =
-        flavor === 'mysql' ? await connection.value('SELECT @@GLOBAL.server_uuid') : null
-      const sourceClock = new ClockOffset()
-      let file = ''
-      for (let round = 0; !signal.aborted; round += 1) {
-        await this.#askTime(connection, sourceClock)
-        // Taken before the question: the answer is at least as new as this.
-        const atMs = clock.wallMs()
-        const newest = await readNewest(connection, flavor)
-        // A file that the receiver has not heard of yet: bytes of lag cannot be counted into it.
-        const isNewFile = newest !== null && newest.file !== file
-        const isDue = round % FILES_EVERY === 0 || isNewFile
-        const listed = isDue ? await readSourceFiles(connection) : undefined
-        const files = listed?.filter(({ name }) => isBinlogName(name))
-        file = newest?.file ?? file
+      const question = await SourceQuestion.of(connection, clock)
+      let inspectedMs = clock.monotonicMs()
+      while (!signal.aborted) {
+        const sample = await question.ask()
         for (const backoff of backoffs) backoff.reset()
         this.#trouble = null
-        // The dump says that such a name is of no use.
-        const isUsable = newest !== null && isBinlogName(newest.file)
-        if (isUsable) {
-          const reading = sourceClock.reading(clock.wallMs())
-          onSample({ atMs, ...newest, serverUuid, sourceClock: reading, ...(files && { files }) })
-        }
+        if (sample !== null) onSample(sample)
         // Not at once: the dump that begins beside this has just looked.
-        if (round % INSPECT_EVERY === INSPECT_EVERY - 1) await inspect?.(connection)
-        await clock.sleep(everyMs, { signal })
+        if (clock.monotonicMs() - inspectedMs >= INSPECT_EVERY_MS) {
+          await inspect?.(connection)
+          inspectedMs = clock.monotonicMs()
+        }
+        await clock.sleep(question.everyMs, { signal })
       }
     } finally {
       signal.removeEventListener('abort', abort)
       connection.close()
-    }
-  }
-
-  /** Commit times in the binlog are by the clock of the source. */
-  async #askTime(connection: SourceConnection, sourceClock: ClockOffset): Promise<void> {
-    const { clock } = this.#options
-    const askedMs = clock.wallMs()
-    const answer = await connection.value(TIME_STATEMENT)
-    const sourceMs = Number(answer) / 1000
-    if (answer !== null && Number.isFinite(sourceMs)) {
-      sourceClock.record(askedMs, sourceMs, clock.wallMs())
     }
   }
 }

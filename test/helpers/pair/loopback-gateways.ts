@@ -40,6 +40,7 @@ export interface LoopbackSitesOptions {
 }
 
 const LANDBRIDGE = fileURLToPath(new URL('../../../src/cli/landbridge.mjs', import.meta.url))
+const SHIFTED_CLOCK = new URL('../../../src/lab/chaos/shifted-clock.ts', import.meta.url).href
 export const RELAY_PASSWORD = 'relay-secret'
 
 export interface LoopbackPorts {
@@ -181,15 +182,26 @@ export class LoopbackGateways<Key extends string = string> implements AsyncDispo
     return await callOperation<Output>(this.socketPath(key), operation, input, { signal })
   }
 
-  /** `openFilesMax`: as `ulimit -n` sets it. */
-  async start(key: Key, { openFilesMax }: { openFilesMax?: number } = {}): Promise<void> {
+  /** `openFilesMax`: as `ulimit -n` sets it. `clockMs`: its wall clock is so much ahead. */
+  async start(
+    key: Key,
+    { openFilesMax, clockMs }: { openFilesMax?: number; clockMs?: number } = {},
+  ): Promise<void> {
     const log = await open(this.logPath(key), 'a')
     const limited = openFilesMax === undefined ? [] : ['prlimit', `--nofile=${openFilesMax}`]
     const gateway = [process.execPath, LANDBRIDGE, 'run', '--config', this.configPath(key)]
     const [program = '', ...args] = [...limited, ...gateway]
-    const child = spawn(program, args, { stdio: ['ignore', log.fd, log.fd] })
+    const env = clockMs === undefined ? process.env : await this.#shifted(key, clockMs)
+    const child = spawn(program, args, { stdio: ['ignore', log.fd, log.fd], env })
     await log.close()
     this.#processes.set(key, child)
+  }
+
+  async #shifted(key: Key, clockMs: number): Promise<NodeJS.ProcessEnv> {
+    const file = join(this.directory, `${this.nameOf(key)}.clock`)
+    await writeFile(file, String(clockMs))
+    const options = `${process.env.NODE_OPTIONS ?? ''} --import ${SHIFTED_CLOCK}`
+    return { ...process.env, NODE_OPTIONS: options, LANDBRIDGE_LAB_CLOCK: file }
   }
 
   async kill(key: Key, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {

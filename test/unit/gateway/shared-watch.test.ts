@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { untilAborted } from '../../../src/base/until-aborted.ts'
 import { SharedWatch } from '../../../src/gateway/shared-watch.ts'
-import type { NewestSample } from '../../../src/source/source-monitor.ts'
+import type { NewestSample } from '../../../src/source/source-question.ts'
 
 const sample = (offset: number): NewestSample => {
   return { atMs: 1, file: 'b.1', offset, gtids: '', serverUuid: null, sourceClock: null }
