@@ -14,16 +14,28 @@ import { mark } from './marks.ts'
  * What the sections of the page show, as values; nothing here touches the document.
  */
 
+/** Of several copies or streams the answers stand in rows, each behind its name. */
 export function questionCards(questions: readonly Question[]): Described[] {
-  return questions.map(({ key, title, about, mood, word, answer, old }) =>
-    h(
-      'article',
-      { class: `card ${mood}`, 'data-key': key },
-      h('h2', {}, title, about === '' ? null : h('span', { class: 'about' }, ` ${about}`)),
-      h('p', { class: 'word' }, mark(mood), h('strong', {}, word)),
-      h('p', { class: 'answer' }, h('bdi', {}, answer)),
-      old === null ? null : h('p', { class: 'aged' }, old),
-    ),
+  const abouts = [...new Set(questions.map(({ about }) => about))]
+  if (abouts.length <= 2 && !questions.some(({ about }) => about.includes(' at '))) {
+    return questions.map((question) => questionCard(question, question.about))
+  }
+  return abouts.flatMap((about) => {
+    const cards = questions.filter((one) => one.about === about)
+    const name = about === '' ? [] : [h('p', { class: 'place', 'data-key': about }, about)]
+    return [...name, ...cards.map((card) => questionCard(card, '', about === ''))]
+  })
+}
+
+function questionCard(question: Question, about: string, isWide = false): Described {
+  const { key, title, mood, word, answer, old } = question
+  return h(
+    'article',
+    { class: `card ${mood}${isWide ? ' wide' : ''}`, 'data-key': key },
+    h('h2', {}, title, about === '' ? null : h('span', { class: 'about' }, ` ${about}`)),
+    h('p', { class: 'word' }, mark(mood), h('strong', {}, word)),
+    h('p', { class: 'answer' }, h('bdi', {}, answer)),
+    old === null ? null : h('p', { class: 'aged' }, old),
   )
 }
 

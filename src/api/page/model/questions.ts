@@ -41,8 +41,8 @@ export function questionsOf(view: ViewMessage): Question[] {
     const asked = copiesOf(own, view.status, sides)
     if (asked.length === 0) return [questionOf(own, sides[0], '')]
     return asked.map(({ side, verdict }) => {
-      const about = [own.stream, asked.length > 1 ? side.gateway : null]
-      const text = about.filter((one) => one !== null).join(' at ')
+      const name = own.stream ?? view.status.streams[0]?.name
+      const text = asked.length > 1 ? `${name} at ${side.gateway}` : (own.stream ?? '')
       return questionOf(verdict ?? { ...own, mood: 'warn' }, side, text)
     })
   })
