@@ -34,6 +34,8 @@ export default defineConfig({
         testTimeout: 420_000,
         hookTimeout: 420_000,
       }),
+      // The web page, in a browser.
+      project('browser', ['test/browser/**/*.test.ts'], { ...TOGETHER, testTimeout: 180_000 }),
       // What measures, or changes what the whole machine shares, has the machine to itself.
       project('alone', ['test/alone/**/*.test.ts'], {
         testTimeout: 420_000,

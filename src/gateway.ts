@@ -2,6 +2,7 @@ import { AdminServer, type AskPeer } from './api/admin-server.ts'
 import type { Journal } from './api/journal.ts'
 import { type OperationRequest, OperationTable } from './api/operation-table.ts'
 import { ownOperations } from './api/own-operations.ts'
+import { Page, type PageOptions } from './api/page/page.ts'
 import { type Clock, systemClock } from './base/clock.ts'
 import type { Log } from './base/log.ts'
 import type { OperationContext } from './base/operation.ts'
@@ -68,6 +69,7 @@ export async function createGateway(
   const records = createRecords(config, { status: () => status(), clock, log })
   const { journal } = records
 
+  const askPeer: AskPeer = (...call) => links.ask(...call)
   const shown = () => ({
     tunnel: tunnel.status(),
     links: links.status(),
@@ -82,6 +84,7 @@ export async function createGateway(
     streams,
     new LagRecords({ config, shown, clock, log }),
     ...records.parts,
+    ...pageOf(config, { operations: () => operations, askPeer, clock, log }),
     new OwnProcess(clock),
   ]
   const status: () => GatewayStatus = gatewayStatus({ config, capabilities, shown, clock })
@@ -91,7 +94,6 @@ export async function createGateway(
   const asked = capabilities.flatMap((capability) => capability.operations ?? [])
   const operations = new OperationTable([...ownOperations(status), ...asked], journal)
   const { socketPath } = config.admin
-  const askPeer: AskPeer = (...call) => links.ask(...call)
   const admin = new AdminServer({ socketPath, status, metrics, operations, askPeer })
   const scraped = config.metrics && new MetricsServer({ ...config.metrics, metrics })
   const doors = { ground: scraped === null ? [admin] : [admin, scraped] }
@@ -122,6 +124,16 @@ async function run(gateway: Running, signal: AbortSignal): Promise<void> {
     await journal.close()
     await held.release()
   }
+}
+
+/** The web page, where one is configured. It asks as everybody does. */
+function pageOf(
+  { page: settings, name, site, identity, peers }: GatewayConfig,
+  joints: Pick<PageOptions, 'operations' | 'askPeer' | 'clock' | 'log'>,
+): readonly Page[] {
+  if (settings === null) return []
+  const names = peers.map((peer) => peer.name)
+  return [new Page({ config: settings, name, site, identity, peers: names, ...joints })]
 }
 
 /** Waits for what still runs, but not for ever. */

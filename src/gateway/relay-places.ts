@@ -1,7 +1,8 @@
+import { PAGE_CONNECTIONS_MAX } from '../api/page/page-server.ts'
 import type { Log } from '../base/log.ts'
 import { openFilesMax } from '../base/open-files.ts'
 import { RELAY_LIMITS, type RelayLimits } from '../relay/relay-server.ts'
-import type { StreamConfig } from './config/gateway-config.ts'
+import type { GatewayConfig } from './config/gateway-config.ts'
 
 /** Without streams: Node, log, link and tunnel 30, two admin sockets and metrics 16 each. */
 const GATEWAY_FILES = 96
@@ -14,9 +15,13 @@ const FILES_MIN = 8
 export type RelayPlaces = Pick<RelayLimits, 'dumpsMax' | 'loginsMax' | 'greetingsMax'>
 
 /** For the relays of this process, with a warning where they get less than usual. */
-export function relayPlacesOf(streams: readonly StreamConfig[], log: Log): RelayPlaces {
+export function relayPlacesOf(
+  { streams, page }: Pick<GatewayConfig, 'streams' | 'page'>,
+  log: Log,
+): RelayPlaces {
   const relays = streams.filter(({ relay }) => relay !== null).length
-  const places = relayPlaces(openFilesMax(), Math.max(1, relays), RELAY_LIMITS)
+  const pageFiles = page === null ? 0 : PAGE_CONNECTIONS_MAX
+  const places = relayPlaces(openFilesMax() - pageFiles, Math.max(1, relays), RELAY_LIMITS)
   if (relays > 0 && places.dumpsMax < RELAY_LIMITS.dumpsMax) {
     const message = `the limit of open files leaves each relay ${places.dumpsMax} dumps`
     log.warn({ remedy: 'Raise it: LimitNOFILE= in the unit, ulimit -n, --ulimit nofile' }, message)

@@ -75,7 +75,7 @@ export class Streams implements Capability {
 
 async function loadStreams(config: GatewayConfig, options: StreamsOptions): Promise<Stream[]> {
   const attempts = new DatabaseAttempts(options.clock)
-  const relayPlaces = relayPlacesOf(config.streams, options.log)
+  const relayPlaces = relayPlacesOf(config, options.log)
   const load = async (stream: StreamConfig): Promise<Stream> => {
     const { name: gateway, site, dataDir, peers, link } = config
     const { clock, endSessions } = options

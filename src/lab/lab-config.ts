@@ -74,6 +74,7 @@ async function writeGateway(
         ...(wireguardGo === undefined ? {} : { userspaceBinary: wireguardGo }),
       },
       admin: { socket: adminSocket },
+      page: { listen: `127.0.0.1:${PORTS.page}` },
       log: { level: 'info' },
     },
     streams: streams.map((stream) => streamOf(stream, name, options)),

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { LandbridgeError } from '../base/errors.ts'
 import type { HostName, SiteName } from './lab-sites.ts'
 
-export const PORTS = { link: 7400, wireguard: 51_820 } as const
+export const PORTS = { link: 7400, page: 7480, wireguard: 51_820 } as const
 
 /** What belongs to one lab, all derived from its name, so that a lost state file costs nothing. */
 export interface LabPaths {

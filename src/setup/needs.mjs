@@ -20,6 +20,8 @@ const NETWORK = [
   { package: 'procps', programs: ['ps', 'sysctl'] },
 ]
 const DISK = [{ package: 'e2fsprogs', programs: ['mkfs.ext4'] }]
+/** For the tests of the web page. */
+const BROWSER = [{ package: 'chromium', programs: ['chromium'] }]
 const CERTIFICATES = [{ package: 'openssl', programs: ['openssl'] }]
 /** Ubuntu's debootstrap would take sid unverified without the keyring. */
 const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
@@ -72,10 +74,11 @@ export const PACKAGES_OF_NEED = {
   'newer-mariadb': packagesOf(SID_NEWER_MARIADB, CERTIFICATES),
   mysql: packagesOf(SID_MYSQL, CERTIFICATES),
   promtool: packagesOf(PROMETHEUS),
+  browser: packagesOf(BROWSER),
 }
 
 /** Steps and projects of the test command that run real servers. */
-const REAL_SERVERS = /parallel|integration|alone|long|docker/
+const REAL_SERVERS = /parallel|integration|browser|alone|long|docker/
 
 export const COMMANDS = ['demo', 'chaos', 'test', 'fuzz', 'bench', 'lab']
 
@@ -99,6 +102,7 @@ export function needsOf(command, args, machine) {
     ...(flavors.includes('mariadb') ? MARIADB : []),
     ...(root ? NETWORK : []),
     ...(command === 'chaos' || command === 'test' ? DISK : []),
+    ...(needsBrowser(command, only) ? BROWSER : []),
     ...CERTIFICATES,
     ...(sid.length > 0 && !machine.hasSid() ? BOOTSTRAP : []),
   ].filter((need) => !need.programs.every((program) => machine.hasProgram(program)))
@@ -110,6 +114,11 @@ export function needsOf(command, args, machine) {
 
 /** All packages of what `needsOf` answers. */
 export const packagesIn = ({ debian, sid, unpacked }) => packagesOf(debian, sid, unpacked)
+
+/** Half a gigabyte with what it depends on: only where a test of the page may run. */
+function needsBrowser(command, only) {
+  return command === 'test' && (only === undefined || /parallel|browser/.test(only))
+}
 
 /** Help, fuzzing, and the words of the lab that only look or take down, need nothing but Node. */
 function asksOnly(command, args) {

@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { needs } from '../helpers/needs.ts'
+import { writeLoopbackSites } from '../helpers/pair/loopback-gateways.ts'
 import { PairFolder } from '../helpers/pair/pair-folder.ts'
 
 const run = promisify(execFile)
@@ -182,6 +183,43 @@ describe('the package, installed from its file as README.md says', needs(), () =
         'src/status/status.schema.json',
       ]),
     )
+  })
+
+  test('serves its web page from its built files, under 150 kB in all', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lbpage-'))
+    const stop = new AbortController()
+    try {
+      const login = { port: 1, user: 'nobody', password: 'x' }
+      const { pagePorts } = await writeLoopbackSites(folder, {
+        sites: ['ec2', 'azure'],
+        streams: [{ name: 'main', origin: 'ec2', databases: { ec2: login } }],
+        page: true,
+      })
+      const argv = [command, 'run', '--config', join(folder, 'gateway', 'ec2.yaml')]
+      const { signal } = stop
+      const gateway = run(process.execPath, argv, { signal }).catch((error: unknown) => error)
+      const url = `http://127.0.0.1:${pagePorts.get('ec2')}`
+      const get = (path: string) => fetch(url + path).catch(() => null)
+      await expect.poll(async () => (await get('/'))?.status).toBe(200)
+      const html = (await (await get('/'))?.text()) ?? ''
+      const paths = new Set(Array.from(html.matchAll(/(?:src|href)="([^"]+)"/g), ([, to]) => to))
+      expect(paths.size).toBeGreaterThan(15)
+      let bytes = html.length
+      for (const path of paths) {
+        const answer = await get(path ?? '')
+        expect(answer?.status, path).toBe(200)
+        const text = (await answer?.text()) ?? ''
+        expect(text, path).not.toMatch(/^import [^;]*\.ts'/m)
+        bytes += Buffer.byteLength(text)
+      }
+      expect(bytes).toBeGreaterThan(80_000)
+      expect(bytes).toBeLessThan(150_000)
+      stop.abort()
+      await gateway
+    } finally {
+      stop.abort()
+      await rm(folder, { recursive: true, force: true })
+    }
   })
 })
 

@@ -1,6 +1,6 @@
 import type { Finding, SourceFile } from './source-file.ts'
 
-const REAL = /^test\/(?:integration|alone|long|docker)\/.+\.test\.ts$/
+const REAL = /^test\/(?:integration|browser|alone|long|docker)\/.+\.test\.ts$/
 const DECLARES = /\b(?:needs|describeFlavors|testFlavors)\(/
 
 /** Tests on real servers say what they need, so that a machine without it skips them by name. */

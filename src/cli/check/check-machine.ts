@@ -203,6 +203,7 @@ export async function checkPorts(config: GatewayConfig): Promise<CheckFinding[]>
       })
     }
   }
+  if (config.page !== null) findings.push(await tcpFinding('page.listen', config.page.listen))
   if (config.metrics !== null)
     findings.push(await tcpFinding('metrics.listen', config.metrics.listen))
   for (const { name, relay } of config.streams) {

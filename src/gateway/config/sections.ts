@@ -1,4 +1,5 @@
 import { adminSection } from '../../api/admin-section.ts'
+import { pageSection } from '../../api/page/page-section.ts'
 import { databaseSection } from '../../database/database-section.ts'
 import { identitySection } from '../../keys/identity-section.ts'
 import { linkSection } from '../../link/link-section.ts'
@@ -21,6 +22,7 @@ export const SECTIONS = {
   tunnel: tunnelSection,
   link: linkSection,
   admin: adminSection,
+  page: pageSection,
   metrics: metricsSection,
   alerts: alertsSection,
   log: logSection,

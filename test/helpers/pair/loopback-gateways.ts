@@ -35,17 +35,27 @@ export interface LoopbackSitesOptions {
   readonly streams: readonly LoopbackStream[]
   /** Further keys of the link section at every gateway. */
   readonly link?: Record<string, unknown>
+  /** Every gateway serves its web page on a port of its own. */
+  readonly page?: boolean
 }
 
 const LANDBRIDGE = fileURLToPath(new URL('../../../src/cli/landbridge.mjs', import.meta.url))
 const SHIFTED_CLOCK = new URL('../../../src/lab/chaos/shifted-clock.ts', import.meta.url).href
 export const RELAY_PASSWORD = 'relay-secret'
 
+export interface LoopbackPorts {
+  readonly linkPort: number
+  /** By site and stream: `azure main`. */
+  readonly relayPorts: ReadonlyMap<string, number>
+  /** By site. */
+  readonly pagePorts: ReadonlyMap<string, number>
+}
+
 /** Where their links listen: site n has 127.0.0.n. */
 export async function writeLoopbackSites(
   directory: string,
-  { sites, streams, link }: LoopbackSitesOptions,
-): Promise<{ readonly linkPort: number; readonly relayPorts: ReadonlyMap<string, number> }> {
+  { sites, streams, link, page = false }: LoopbackSitesOptions,
+): Promise<LoopbackPorts> {
   const linkPort = await freePort()
   const gateways = sites.map((name, index) => {
     const tunnelAddress = { address: `127.0.0.${1 + index}`, prefixLength: 8 }
@@ -54,6 +64,7 @@ export async function writeLoopbackSites(
   await setUpIdentities(sitesPlan(directory, { externalTunnel: true, linkPort, gateways }))
   await writeFile(join(directory, 'relay.password'), RELAY_PASSWORD, { mode: 0o600 })
   const relayPorts = new Map<string, number>()
+  const pagePorts = new Map<string, number>()
   for (const site of sites) {
     const own: object[] = []
     for (const stream of streams) {
@@ -61,6 +72,7 @@ export async function writeLoopbackSites(
       relayPorts.set(`${site} ${stream.name}`, relayPort)
       own.push(await streamSection(directory, site, stream, relayPort))
     }
+    if (page) pagePorts.set(site, await freePort())
     await writeGatewaySettings(directory, {
       name: site,
       peers: sites.filter((other) => other !== site),
@@ -68,13 +80,14 @@ export async function writeLoopbackSites(
       sections: {
         tunnel: 'external',
         ...(link && { link }),
+        ...(page && { page: { listen: `127.0.0.1:${pagePorts.get(site)}` } }),
         admin: { socket: `../${site}.sock` },
         log: { level: 'info' },
       },
       streams: own,
     })
   }
-  return { linkPort, relayPorts }
+  return { linkPort, relayPorts, pagePorts }
 }
 
 async function streamSection(

@@ -20,6 +20,8 @@ export interface LoopbackPairOptions {
   readonly throttle?: Record<string, unknown>
   /** At both sites. */
   readonly spool?: Record<string, unknown>
+  /** Both gateways serve their web page. */
+  readonly page?: boolean
 }
 
 export const NAMES = { production: 'ec2', dr: 'azure' } as const
@@ -31,23 +33,26 @@ export class LoopbackPair extends LoopbackGateways<Site> {
   /** Of the production gateway, for the times when that is a copy. */
   readonly productionRelayPort: number
   readonly linkPort: number
+  /** Null without pages. */
+  readonly pagePorts: Readonly<Record<Site, number>> | null
   readonly relayPassword = RELAY_PASSWORD
   #spools = 1
 
   private constructor(
     directory: string,
-    ports: Pick<LoopbackPair, 'relayPort' | 'productionRelayPort' | 'linkPort'>,
+    ports: Pick<LoopbackPair, 'relayPort' | 'productionRelayPort' | 'linkPort' | 'pagePorts'>,
   ) {
     super(directory, NAMES)
     this.relayPort = ports.relayPort
     this.productionRelayPort = ports.productionRelayPort
     this.linkPort = ports.linkPort
+    this.pagePorts = ports.pagePorts
   }
 
   static async create(options: LoopbackPairOptions): Promise<LoopbackPair> {
     const directory = await mkdtemp(join(tmpdir(), 'lbpair-'))
-    const { source, replica, link, throttle, spool } = options
-    const { linkPort, relayPorts } = await writeLoopbackSites(directory, {
+    const { source, replica, link, throttle, spool, page } = options
+    const { linkPort, relayPorts, pagePorts } = await writeLoopbackSites(directory, {
       sites: [NAMES.production, NAMES.dr],
       streams: [
         {
@@ -59,12 +64,17 @@ export class LoopbackPair extends LoopbackGateways<Site> {
         },
       ],
       ...(link && { link }),
+      ...(page && { page }),
     })
+    const pagePortOf = (site: string) => pagePorts.get(site) ?? 0
     const relayPortOf = (site: string) => relayPorts.get(`${site} main`) ?? 0
     return new LoopbackPair(directory, {
       linkPort,
       relayPort: relayPortOf(NAMES.dr),
       productionRelayPort: relayPortOf(NAMES.production),
+      pagePorts: page
+        ? { production: pagePortOf(NAMES.production), dr: pagePortOf(NAMES.dr) }
+        : null,
     })
   }
 

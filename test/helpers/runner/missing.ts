@@ -2,10 +2,10 @@ import { PACKAGES_OF_NEED } from '../../../src/setup/needs.mjs'
 
 /**
  * What a test can need of its machine. `root`: network namespaces, tunnels and mounts, with the
- * programs for them. A server stands for its programs; `newer-mariadb` is the one for upgrades.
- * `promtool` is of Prometheus.
+ * programs for them. A server stands for its programs; `newer-mariadb` is the one for upgrades;
+ * `promtool` is of Prometheus, `browser` is Chromium.
  */
-export type Need = 'root' | 'mariadb' | 'newer-mariadb' | 'mysql' | 'promtool'
+export type Need = 'root' | 'mariadb' | 'newer-mariadb' | 'mysql' | 'promtool' | 'browser'
 
 /** What src/setup/main.mjs could not give this machine, with the reason. */
 export interface Missing {

@@ -15,14 +15,14 @@ export interface VitestStep {
 
 /** What an ordinary run holds. */
 export const STEPS: readonly Step[] = [
-  { kind: 'command', name: 'types', argv: ['tsc', '--noEmit'] },
+  { kind: 'command', name: 'types', argv: ['npm', 'run', '--silent', 'types'] },
   { kind: 'command', name: 'lint', argv: ['biome', 'check', '--error-on-warnings', '.'] },
   { kind: 'vitest', name: 'tidy', projects: ['tidy'] },
   // Several files at a time: most tests with real servers wait more than they work.
   {
     kind: 'vitest',
     name: 'parallel',
-    projects: ['unit', 'scenarios', 'fuzz', 'integration'],
+    projects: ['unit', 'scenarios', 'fuzz', 'integration', 'browser'],
   },
   // What measures, or changes what the whole machine shares.
   { kind: 'vitest', name: 'alone', projects: ['alone'] },

@@ -74,6 +74,14 @@ describe('needsOf', () => {
     expect(names(needsOf('test', [], unpacked).unpacked)).toBe('')
   })
 
+  test('gives a browser to tests of the page, and to nothing else', () => {
+    const debianOf = (command: string, args: string[]) => names(needsOf(command, args, bare).debian)
+    expect(debianOf('test', [])).toContain('chromium')
+    expect(debianOf('test', ['--only', 'browser'])).toContain('chromium')
+    expect(debianOf('test', ['--only', 'integration,alone'])).not.toContain('chromium')
+    expect(debianOf('demo', [])).not.toContain('chromium')
+  })
+
   test('adds to an existing root without debootstrap', () => {
     const machine = { ...full, hasInSid: (path: string) => path.includes('wireguard') }
     const { debian, sid } = needsOf('demo', ['--flavor', 'mysql'], machine)

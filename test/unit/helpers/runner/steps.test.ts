@@ -19,7 +19,9 @@ describe('selectSteps', () => {
 
   test('takes single projects of a step', () => {
     expect(selected('--only', 'fuzz,unit')).toEqual(['parallel(unit fuzz)'])
-    expect(selected('--only', 'parallel')).toEqual(['parallel(unit scenarios fuzz integration)'])
+    expect(selected('--only', 'parallel')).toEqual([
+      'parallel(unit scenarios fuzz integration browser)',
+    ])
   })
 
   test('runs what takes long, or an engine, alone, and only when it is asked for', () => {

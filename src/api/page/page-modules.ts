@@ -1,0 +1,22 @@
+/** What runs in the browser, by path in src/; a test checks that it is all that is imported. */
+export const PAGE_MODULES: readonly string[] = [
+  'api/page/browser/main',
+  'api/page/browser/chart',
+  'api/page/browser/charts',
+  'api/page/browser/connection',
+  'api/page/browser/dom',
+  'api/page/browser/journal-panel',
+  'api/page/browser/marks',
+  'api/page/browser/sections',
+  'api/page/model/chart-kinds',
+  'api/page/model/delays',
+  'api/page/model/flow',
+  'api/page/model/format',
+  'api/page/model/head',
+  'api/page/model/history',
+  'api/page/model/journal',
+  'api/page/model/problems',
+  'api/page/model/questions',
+  'api/page/model/streams',
+  'base/quantity-text',
+]
