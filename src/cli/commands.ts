@@ -33,6 +33,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./status/status-command.ts')).addStatusCommand,
   },
   {
+    name: 'lag',
+    summary: 'how far behind each stream is, now and before',
+    load: async () => (await import('./lag/lag-command.ts')).addLagCommand,
+  },
+  {
     name: 'events',
     summary: 'who did what when, and what happened',
     load: async () => (await import('./events/events-command.ts')).addEventsCommand,

@@ -164,6 +164,6 @@ function dialFailed(at: string, cause: unknown): LandbridgeError {
   return new LandbridgeError('ERR_LINK_DIAL', `cannot reach the peer at ${at}`, {
     cause,
     retryable: true,
-    remedy: 'Check that the peer runs and that the tunnel is up: landbridge status.',
+    remedy: 'See that the gateway of the peer runs and that the tunnel reaches it.',
   })
 }

@@ -13,8 +13,9 @@ const RESOLUTIONS = [
  * a second (the last quarter of an hour) and a minute (the last day), each by its time of commit.
  *
  * Any span of time is covered by one slot more than fit into it, and no slot held more than the
- * fullest. So `atMost` is a bound for a source that goes on as it did, in bursts as well. Slots that
- * are longer than it has been busy say too little, and do not count: see `TimeSlots.isSettled`.
+ * fullest. So `atMost` is a bound for a source that goes on as it did, in bursts as well. Slots
+ * that are longer than it has been busy say too little, and do not count:
+ * see `TimeSlots.isSettled`.
  */
 export class CommitRate {
   readonly #clock: Clock

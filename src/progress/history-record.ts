@@ -32,7 +32,7 @@ export interface HistoryRecord {
   readonly values: HistoryValues
 }
 
-/** Slot u32, count u32, a float32 for each value (NaN: not known), CRC32 of all before; big endian. */
+/** Slot u32, count u32, a float32 for each value (NaN: not known), CRC32; big endian. */
 export const RECORD_BYTES = 4 + 4 + 4 * FIELDS.length + 4
 const VALUES_AT = 8
 const SUM_AT = RECORD_BYTES - 4

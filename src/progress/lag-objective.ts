@@ -29,8 +29,8 @@ const SUBJECTS = {
   exposure: {
     what: 'the exposure',
     remedy:
-      'See what holds the stream back: landbridge status shows tunnel, link and throttle, ' +
-      'landbridge lag since when.',
+      'See whether tunnel, link or throttle hold the stream back; `landbridge lag --since 24h` ' +
+      'shows since when.',
   },
   apply: {
     what: 'the apply lag of the replica',

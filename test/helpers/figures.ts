@@ -1,4 +1,4 @@
-/** Figures of a run for whoever asks for them: LANDBRIDGE_FIGURES=1. A test asserts none of them. */
+/** Figures of a run, for whoever asks for them with LANDBRIDGE_FIGURES=1. */
 export function showFigures(what: string, figures: object): void {
   if (!process.env.LANDBRIDGE_FIGURES) return
   console.info(`${what}: ${JSON.stringify(figures)}`)

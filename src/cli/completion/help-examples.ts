@@ -18,6 +18,11 @@ export const HELP_EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'status --config gateway/azure.yaml --watch',
     'status --socket /run/landbridge/azure.sock --json',
   ],
+  lag: [
+    'lag',
+    'lag --config gateway/azure.yaml --since 24h',
+    'lag --config gateway/ec2.yaml --peer azure --stream main --json',
+  ],
   events: [
     'events --since 24h',
     'events --config gateway/azure.yaml --follow',

@@ -8,6 +8,7 @@ import { ExitCode } from '../exit-code.ts'
 import { output } from '../terminal/terminal.ts'
 import { type GatewayChoice, resolveSocket } from './gateway-socket.ts'
 import { renderStatus, renderStatusLine } from './status-view.ts'
+import { renderWatch } from './status-watch-view.ts'
 
 interface StatusOptions extends GatewayChoice {
   readonly json?: boolean
@@ -92,7 +93,7 @@ async function watchOnce(
 ): Promise<void> {
   try {
     const status = await statusOf(socket, options, signal)
-    if (isScreen) output.paintScreen(status, renderStatus)
+    if (isScreen) output.paintScreen(status, renderWatch)
     else output.show(options, status, renderStatusLine)
   } catch (error) {
     signal.throwIfAborted()

@@ -55,7 +55,7 @@ export function renderStatusLine(status: GatewayStatus): string {
   return `${parts.join(' | ')}\n`
 }
 
-function headline(status: GatewayStatus, paint: Paint): string {
+export function headline(status: GatewayStatus, paint: Paint): string {
   const color = { ok: paint.good, degraded: paint.warn, blocked: paint.bad }[status.state]
   const upFor = durationText(status.nowMs - status.startedAtMs)
   const where = status.site === status.name ? '' : ` at ${status.site}`
@@ -68,7 +68,7 @@ function rolesText({ streams }: GatewayStatus): string {
   return [...new Set(streams.map(({ role }) => role))].sort().reverse().join(' and ')
 }
 
-function verdictLine({ question, stream, mood, answer }: Verdict, paint: Paint): string {
+export function verdictLine({ question, stream, mood, answer }: Verdict, paint: Paint): string {
   const color = { good: paint.good, warn: paint.warn, bad: paint.bad }[mood]
   const subject = stream === null ? '' : `${stream}: `
   return `  ${question.padEnd(LABEL_COLUMNS)}${color(`${subject}${answer}`)}`
@@ -80,7 +80,7 @@ function problemsBlock({ problems, nowMs }: GatewayStatus, paint: Paint): string
   return [paint.head('problems'), ...lines].join('\n')
 }
 
-function problemLines(problem: Problem, nowMs: number, paint: Paint): string[] {
+export function problemLines(problem: Problem, nowMs: number, paint: Paint): string[] {
   const { severity, where, message, code, remedy, sinceMs } = problem
   const color = { warning: paint.warn, error: paint.bad, blocked: paint.bad }[severity]
   const since = sinceMs === 0 ? '' : `, for ${durationText(Math.max(0, nowMs - sinceMs))}`

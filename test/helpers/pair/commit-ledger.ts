@@ -35,7 +35,8 @@ export class CommitLedger {
   static async create(pair: ReplicatedPair, writers: number): Promise<CommitLedger> {
     const sql = await pair.sql()
     await sql.query(
-      'CREATE DATABASE ledger; CREATE TABLE ledger.t (id INT PRIMARY KEY AUTO_INCREMENT, b LONGBLOB)',
+      'CREATE DATABASE ledger;' +
+        'CREATE TABLE ledger.t (id INT PRIMARY KEY AUTO_INCREMENT, b LONGBLOB)',
     )
     await pair.synced()
     const status = await pair.pair.status('dr')
@@ -80,17 +81,20 @@ export class CommitLedger {
     this.#acknowledgedMs.push(performance.timeOrigin + performance.now())
   }
 
-  /** As many as there are writers may have been acknowledged in another order than committed. */
-  truthOf({ nowMs, streams }: GatewayStatus, clockMs = 0): Truth {
-    const held = parseGtidSet(this.#flavor, streams[0]?.spool?.synced?.gtids ?? '')
-    const synced = Number(held.countMissingFrom(this.#before))
-    return this.#missing(synced, nowMs - clockMs)
+  /** How many of its commits are synced. */
+  syncedOf({ streams }: GatewayStatus): number {
+    return this.countOf(streams[0]?.spool?.synced?.gtids ?? '')
   }
 
-  /** The same of any set of GTIDs, such as those that a replica has applied. */
-  missingOf(gtids: string, atMs: number): Truth {
+  /** How many of its commits are among these. */
+  countOf(gtids: string): number {
     const set = parseGtidSet(this.#flavor, gtids.replaceAll(/\s/g, ''))
-    return this.#missing(Number(set.countMissingFrom(this.#before)), atMs)
+    return Number(set.countMissingFrom(this.#before))
+  }
+
+  /** As many as there are writers may have been acknowledged in another order than committed. */
+  truthOf(status: GatewayStatus): Truth {
+    return this.#missing(this.syncedOf(status), status.nowMs)
   }
 
   #missing(there: number, atMs: number): Truth {

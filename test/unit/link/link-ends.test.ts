@@ -267,7 +267,7 @@ describe('the two ends of a link', () => {
       await until(() => clock.sleeping > 0)
       await clock.advance(5_000)
     }
-    const remedy = expect.stringContaining('landbridge status')
+    const remedy = expect.stringContaining('the tunnel reaches it')
     expect(alone.state.status([]).lastError).toMatchObject({ code: 'ERR_LINK_DIAL', remedy })
     expect(told).toEqual([{ code: 'ERR_LINK_DIAL', remedy }])
     stop.abort()

@@ -28,7 +28,7 @@ test('an outage leaves the windows when they have passed it', async () => {
   expect(windows.status().day).toBeNull()
 })
 
-test('time left is by the speed of the last half minute, and not given where it goes back', async () => {
+test('time left is by the speed of the last half minute, and not told where it grows', async () => {
   const clock = new FakeClock()
   const catchUp = new CatchUp(clock)
   for (let missing = 100; missing > 60; missing -= 2) {

@@ -54,7 +54,7 @@ class Fixture {
 }
 
 describe('the history of a lag', () => {
-  test('is there by seconds, and in steps of which the worst lag and the mean rate count', async () => {
+  test('is there by seconds, and in steps with the worst lag and the mean rate', async () => {
     const fixture = await Fixture.create()
     await fixture.run(120, (second) => ({ exposureMs: second, transactionsPerSecond: second % 2 }))
     const fine = await fixture.last(10_000, 100)

@@ -93,6 +93,9 @@ describe('status command', () => {
 
   test('repaints from the top and clears what is left, within the screen', () => {
     expect(repaint('a\nb\nc\n', { rows: 3, columns: 80 })).toBe(
+      '\u001b[Ha\u001b[K\n... and 2 more lines: make the window higher\u001b[K\n\u001b[J',
+    )
+    expect(repaint('a\nb\n', { rows: 3, columns: 80 })).toBe(
       '\u001b[Ha\u001b[K\nb\u001b[K\n\u001b[J',
     )
     const narrow = repaint('\u001b[1mabc\u001b[0md\n', { rows: 3, columns: 2 })
