@@ -103,7 +103,7 @@ describe('the page in Chromium', needs('mariadb', 'browser'), () => {
   })
 
   test('is there for several at once, each a browser of its own', async () => {
-    for (let browsers = 0; browsers < 5; browsers += 1) await open('dr')
+    for (let browsers = 0; browsers < 4; browsers += 1) await open('dr')
   })
 
   test('can be used with the keyboard alone', async () => {

@@ -31,6 +31,8 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   ],
   [/^(transactions committed at|receive lag|apply lag|bytes o)/, 'printed by the demo'],
   [/^npm test$/, 'it would run itself'],
+  [/^ssh -L /, 'from another machine'],
+  [/^(page:|(listen|viewers): )/, 'settings: page.test.ts'],
   [/^npm run release$/, 'package.test.ts runs it'],
   [/^(export npm_config_prefix=|sha256sum --check|npm install .*\.tgz$)/, 'package.test.ts'],
   [/^npm install --global node@24$/, 'it fetches a Node'],

@@ -15,6 +15,11 @@ const CODE = new URL('../../', import.meta.url)
 const SOURCE = new URL('../src/api/page/', CODE)
 const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
 
+/** The map of a compiled one is among them: nobody serves it. */
+const COMMENT = /^[ \t]*(?:\/\*\*?[\s\S]*?\*\/|\/\/.*)[ \t]*\n?/gm
+/** Indentation, empty lines, and the blanks that stripped types leave. */
+const MARGIN = /^\s+|[ \t]+$/gm
+
 const HTML = 'text/html; charset=utf-8'
 const CSS = 'text/css; charset=utf-8'
 const SCRIPT = 'text/javascript; charset=utf-8'
@@ -62,10 +67,10 @@ async function fromUplot(name: string, contentType: string): Promise<PageFile> {
   return fileOf(contentType, await readFile(path))
 }
 
+/** No text in these modules is of several lines, so that what begins a line is code or comment. */
 function scriptOf(text: string): string {
-  if (EXTENSION === '.ts') return stripped(text)
-  // Nobody serves the map.
-  return text.replace(/^\/\/# sourceMappingURL=.*$/m, '')
+  const plain = EXTENSION === '.ts' ? stripped(text) : text
+  return plain.replaceAll(COMMENT, '').replaceAll(MARGIN, '')
 }
 
 /** As Node itself does with its modules. Calling it by name is marked as experimental: no news. */

@@ -10,6 +10,7 @@ export const PAGE_MODULES: readonly string[] = [
   'api/page/browser/sections',
   'api/page/model/chart-kinds',
   'api/page/model/delays',
+  'api/page/model/events',
   'api/page/model/flow',
   'api/page/model/format',
   'api/page/model/head',

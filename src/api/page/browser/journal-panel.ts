@@ -1,21 +1,25 @@
+import { eventRows } from '../model/events.ts'
 import type { LocalTime } from '../model/format.ts'
-import { type JournalEntries, type JournalRow, journalRows } from '../model/journal.ts'
+import { journalRows } from '../model/journal.ts'
 import type { HelloMessage } from '../protocol.ts'
 import type { Connection } from './connection.ts'
 import { h, patch } from './dom.ts'
-import { journalTable } from './sections.ts'
+import { eventTable, journalTable } from './sections.ts'
 
 const ASK_MS = 10_000
 const LINES = 60
 const ROWS_MAX = 40
 
-/** Who asked for what, at this gateway and at those that can be heard. */
+/**
+ * What was done and what happened, at this gateway and at those that can be heard: `events`, or the
+ * journal alone where a gateway does not know these.
+ */
 export class JournalPanel {
   readonly #place: Element
   readonly #connection: Connection
   readonly #time: LocalTime
   /** As they were heard last. */
-  readonly #heard = new Map<string, JournalEntries>()
+  readonly #heard = new Map<string, readonly unknown[]>()
   #hello: HelloMessage | null = null
   #round = 0
 
@@ -29,6 +33,11 @@ export class JournalPanel {
     this.#hello = hello
     this.#round += 1
     void this.#keep(hello, this.#round)
+  }
+
+  get #operation(): 'events' | 'journal' {
+    const knows = this.#hello?.operations.some(({ name }) => name === 'events') === true
+    return knows ? 'events' : 'journal'
   }
 
   /** Until the connection is a new one. A page that nobody sees asks nothing. */
@@ -46,22 +55,34 @@ export class JournalPanel {
   /** Whoever does not answer keeps what it said last. */
   async #ask(gateway: string, peer?: string): Promise<void> {
     try {
-      const answer = await this.#connection.ask('journal', { lines: LINES }, peer)
-      const { entries } = (answer ?? {}) as { entries?: unknown }
-      if (Array.isArray(entries)) this.#heard.set(gateway, { gateway, entries })
+      const answer = await this.#connection.ask(this.#operation, { lines: LINES }, peer)
+      const { entries, events } = (answer ?? {}) as { entries?: unknown; events?: unknown }
+      const lines = entries ?? events
+      if (Array.isArray(lines)) this.#heard.set(gateway, lines)
     } catch {
       // The head of the page says who cannot be heard.
     }
   }
 
   #draw(): void {
-    const rows: JournalRow[] = journalRows([...this.#heard.values()])
+    const heard = [...this.#heard]
+    const nowMs = Date.now()
     const silent = [this.#hello?.gateway ?? '', ...(this.#hello?.peers ?? [])].filter(
       (gateway) => gateway !== '' && !this.#heard.has(gateway),
     )
     patch(this.#place, [
-      ...journalTable(rows.slice(0, ROWS_MAX), this.#time, Date.now()),
+      ...(this.#operation === 'events'
+        ? eventTable(newest(eventRows(heard.map(asEvents))), this.#time, nowMs)
+        : journalTable(newest(journalRows(heard.map(asEntries))), this.#time, nowMs)),
       silent.length === 0 ? null : h('p', { class: 'fine' }, `Not heard yet: ${silent.join(', ')}`),
     ])
   }
+}
+
+type Heard = readonly [gateway: string, lines: readonly unknown[]]
+const asEvents = ([gateway, events]: Heard) => ({ gateway, events })
+const asEntries = ([gateway, entries]: Heard) => ({ gateway, entries })
+
+function newest<Row>(rows: readonly Row[]): readonly Row[] {
+  return rows.slice(0, ROWS_MAX)
 }

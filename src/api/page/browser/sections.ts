@@ -1,4 +1,5 @@
 import type { DelayRow } from '../model/delays.ts'
+import type { EventRow } from '../model/events.ts'
 import type { Flow, FlowBranch, FlowSite, Hop, Station } from '../model/flow.ts'
 import type { LocalTime } from '../model/format.ts'
 import { shortAge, shortDuration } from '../model/format.ts'
@@ -186,6 +187,15 @@ export function delayTable(rows: readonly DelayRow[]): Described[] {
   const shown = rows.map(({ what, window, values }) => row(what, window, ...values))
   const heads = ['from commit until', 'in the', 'p50', 'p95', 'p99', 'longest', 'transactions']
   return [table('Delay of single transactions', heads, shown)]
+}
+
+export function eventTable(rows: readonly EventRow[], time: LocalTime, nowMs: number): Described[] {
+  if (rows.length === 0) return [h('p', { class: 'calm' }, 'Nothing has happened yet.')]
+  const shown = rows.map(({ atMs, gateway, kind, who, what, mood }) => {
+    const marked = h('span', { class: 'with-mark' }, mark(mood), kind)
+    return row(time.brief(atMs, nowMs), gateway, marked, who, what)
+  })
+  return [table('Journal and events', ['when', 'gateway', 'kind', 'who', 'what'], shown)]
 }
 
 export function journalTable(

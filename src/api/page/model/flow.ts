@@ -41,6 +41,13 @@ export interface FlowBranch {
   readonly copy: FlowSite
 }
 
+/** Not every gateway says why it holds back, and how much. */
+export interface ThrottleShown {
+  readonly bytesPerSecond: number | null
+  readonly reason?: string | null
+  readonly waitingBytes?: number
+}
+
 /** One stream, from the database at the origin to the replicas of every copy. */
 export interface Flow {
   readonly stream: string
@@ -80,6 +87,7 @@ function originSite(stream: StreamEverywhere, own: StreamStatus | undefined): Fl
   const old = origin === null || isOld(origin.side)
   const source = known?.source
   const isUp = source?.connected === true
+  const throttle: ThrottleShown = known?.throttle ?? { bytesPerSecond: null }
   const gateway = origin?.side.gateway ?? site
   return {
     site,
@@ -102,7 +110,12 @@ function originSite(stream: StreamEverywhere, own: StreamStatus | undefined): Fl
         title: gateway,
         state: old ? 'not heard' : (origin?.stream.state ?? 'unknown'),
         mood: old ? 'unknown' : STATE_MOODS[origin?.stream.state ?? 'idle'],
-        facts: facts(['state', origin?.side.status?.state ?? null], ['throttle', limitText(known)]),
+        facts: facts(
+          ['state', origin?.side.status?.state ?? null],
+          ['throttle', limitText(throttle)],
+          ['because', throttle.reason ?? null],
+          ['waiting', throttle.waitingBytes ? shortBytes(throttle.waitingBytes) : null],
+        ),
       },
     ],
   }
@@ -226,10 +239,9 @@ function placeText(position: StreamStatus['source']['position']): string | null 
   return `${position.file} at ${count(position.offset)}`
 }
 
-function limitText(stream: StreamStatus | undefined): string | null {
-  const limit = stream?.throttle?.bytesPerSecond ?? null
-  if (limit === null) return null
-  return limit === 0 ? 'paused' : byteRate(limit)
+function limitText({ bytesPerSecond }: ThrottleShown): string | null {
+  if (bytesPerSecond === null) return null
+  return bytesPerSecond === 0 ? 'paused' : byteRate(bytesPerSecond)
 }
 
 function oldText(ageMs: number | null): string {

@@ -1,4 +1,5 @@
 import type { ViewMessage } from '../protocol.ts'
+import type { ThrottleShown } from './flow.ts'
 import { isOld, streamsOf } from './streams.ts'
 
 /** The values of one step of the operation `lag.history`; null: not known. */
@@ -124,6 +125,7 @@ export function pointOf(
   const { exposure, receiveLag, rates, replicas } = copy.at.stream
   const links = copy.at.side.status?.links ?? []
   const receiving = links.find((link) => link.role === 'receiver' && link.carries.includes(name))
+  const throttle: ThrottleShown | undefined = stream.origin?.stream.throttle
   const applied = replicas.flatMap(({ applyLag }) => applyLag?.ms ?? [])
   return {
     atMs: view.atMs,
@@ -133,8 +135,8 @@ export function pointOf(
     transactionsPerSecond: rates?.transactionsPerSecond ?? null,
     bytesPerSecond: rates?.bytesPerSecond ?? null,
     roundTripMs: receiving?.roundTripMs ?? null,
-    throttleBytesPerSecond: stream.origin?.stream.throttle.bytesPerSecond ?? null,
-    waitingBytes: null,
+    throttleBytesPerSecond: throttle?.bytesPerSecond ?? null,
+    waitingBytes: throttle?.waitingBytes ?? null,
   }
 }
 

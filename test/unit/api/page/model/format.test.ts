@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { eventRows } from '../../../../../src/api/page/model/events.ts'
 import {
   byteRate,
   LocalTime,
@@ -93,4 +94,17 @@ describe('the journal', () => {
     const [row] = journalRows([{ gateway: 'ec2', entries: [line(1, 'begun', 'x'.repeat(900))] }])
     expect(row?.detail).toMatch(/^x{200}…$/)
   })
+})
+
+test('events are of all gateways, the newest first; what is none is left out', () => {
+  const event = { id: 'e1', atMs: 5, kind: 'link', who: 'azure', what: 'down', severity: 'error' }
+  const older = { ...event, id: 'j1', atMs: 3, kind: 'operation', severity: 'info' }
+  const rows = eventRows([
+    { gateway: 'ec2', events: [older, null, { id: 7 }] },
+    { gateway: 'azure', events: [event] },
+  ])
+  expect(rows.map(({ key, kind, mood }) => [key, kind, mood])).toEqual([
+    ['azure e1', 'link', 'bad'],
+    ['ec2 j1', 'operation', 'good'],
+  ])
 })
