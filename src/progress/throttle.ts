@@ -27,7 +27,7 @@ export interface ThrottleGrain {
   readonly pieceBytesMin: number
 }
 
-const COARSE: ThrottleGrain = { burstMs: 200, pieceMs: 100, pieceBytesMin: 256 }
+const COARSE: ThrottleGrain = { burstMs: 300, pieceMs: 100, pieceBytesMin: 256 }
 /** More is never sent as one frame. */
 const PIECE_BYTES_MAX = 256 * 1024
 /** A frame that is not compressed as was hoped is several times as large as its piece. */
