@@ -92,8 +92,16 @@ export class StreamSender {
       sampledMs: this.#sampledMs,
       sentBytes: this.#earlierBytes + (this.#target?.sentBytes ?? 0),
       inFlightBytes: this.#target?.window.inFlightBytes ?? 0,
-      waitingBytes: this.#target === null ? 0 : this.#waiting.of(this.#target),
+      waitingBytes: this.#waitingBytes(),
     }
+  }
+
+  /** Also while the dump is closed because of a pause. */
+  #waitingBytes(): number {
+    if (this.#target === null) return 0
+    const { sentPlace, unsentBytes } = this.#target
+    const isHeldBack = this.#target.isHeldBack || this.#options.throttle.pausedAtMs !== null
+    return this.#waiting.of({ isHeldBack, sentPlace, unsentBytes })
   }
 
   /** A session of this stream on `channel`; ends with `signal`. */

@@ -12,18 +12,33 @@ export interface ThrottleWindow {
   readonly bytesPerSecond: number
 }
 
-/** A cron expression that is due every minute is looked at every second. */
+const MINUTE_MS = 60_000
+/** Of one that is due every minute, this is a day: whoever wants more has it with the next look. */
 const LOOKS_MAX = 1_500
 
 /** What holds by the clock on the wall of the window's time zone, summer time included. */
 export class ThrottleSchedule {
   readonly #windows: readonly { readonly window: ThrottleWindow; readonly cron: Cron }[]
 
+  /** As of this minute. */
+  #minute = Number.NaN
+  #seen: readonly ThrottleLimit[] = []
+
   constructor(windows: readonly ThrottleWindow[]) {
     this.#windows = windows.map((window) => ({ window, cron: cronOf(window) }))
   }
 
-  limitsAt(nowMs: number): ThrottleLimit[] {
+  /** Windows open with a minute; it is asked many times in one. */
+  limitsAt(nowMs: number): readonly ThrottleLimit[] {
+    const minute = Math.floor(nowMs / MINUTE_MS)
+    const isFresh = this.#seen.every(({ untilMs }) => (untilMs ?? 0) > nowMs)
+    if (minute === this.#minute && isFresh) return this.#seen
+    this.#minute = minute
+    this.#seen = this.#look(nowMs)
+    return this.#seen
+  }
+
+  #look(nowMs: number): readonly ThrottleLimit[] {
     return this.#windows.flatMap(({ window, cron }) => {
       const span = openSpan(window, cron, nowMs)
       if (span === null) return []

@@ -27,11 +27,9 @@ export interface ThrottleGrain {
   readonly pieceBytesMin: number
 }
 
-const COARSE: ThrottleGrain = { burstMs: 200, pieceMs: 100, pieceBytesMin: 256 }
+const COARSE: ThrottleGrain = { burstMs: 300, pieceMs: 100, pieceBytesMin: 256 }
 /** More is never sent as one frame. */
 const PIECE_BYTES_MAX = 256 * 1024
-/** A frame that is not compressed as was hoped is several times as large as its piece. */
-const DEBT_PIECES_MAX = 4
 const TIMER_MS_MAX = 2 ** 31 - 1
 /** Sums of fractions of a byte are not exact; nobody waits for less than this. */
 const EPSILON_BYTES = 1e-6
@@ -176,9 +174,10 @@ export class Throttle {
     this.#filledAtMs = nowMs
   }
 
+  /** A debt is of one frame that did not compress as was hoped, and no larger than the burst. */
   #bounded(tokens: number): number {
     const most = Math.max(this.#burstBytes(), this.pieceBytes)
-    return Math.max(-DEBT_PIECES_MAX * most, Math.min(tokens, this.#burstBytes()))
+    return Math.max(-most, Math.min(tokens, this.#burstBytes()))
   }
 
   #burstBytes(): number {

@@ -92,7 +92,8 @@ export function needsOf(command, args, machine) {
   const only = optionOf(args, '--only')
   if (command === 'test' && only !== undefined && !REAL_SERVERS.test(only)) return nothing
   const flavors = flavorsOf(command, args)
-  const root = command !== 'bench'
+  // The throttle is measured in a lab.
+  const root = command !== 'bench' || args.includes('throttle')
   const sid = [
     ...(flavors.includes('mysql') && !machine.hasRecentMysql() ? SID_MYSQL : []),
     ...(buildsImage(command, args, machine) ? SID_CONTAINER : root ? SID_WIREGUARD : []),

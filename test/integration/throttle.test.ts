@@ -120,6 +120,8 @@ describeFlavors('a throttled %s pair', (flavor) => {
     const { throttle } = await stream('production')
     expect(throttle.waitingBytes).toBeGreaterThan(2.9 * MB)
     await sleep(2_000)
+    expect((await stream('production')).throttle.waitingBytes).toBeGreaterThan(2.9 * MB)
+    expect((await stream('dr')).throttle.waitingBytes).toBeGreaterThan(2.9 * MB)
     expect(await faults('dr')).toEqual([])
     expect(await faults('production')).toEqual([])
     const sql = await pair.sql()

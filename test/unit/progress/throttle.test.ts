@@ -107,7 +107,7 @@ describe('throttle', () => {
   test('a waiter that is aborted takes nothing and lets the next one on', async () => {
     const clock = new FakeClock()
     const throttle = new Throttle({ bytesPerSecond: 10_000, clock })
-    ;(await throttle.admit()).passed(2_000)
+    ;(await throttle.admit()).passed(3_000)
     const stopping = new AbortController()
     const first = throttle.admit({ signal: stopping.signal })
     const second = throttle.admit()
@@ -122,7 +122,7 @@ describe('throttle', () => {
   test('a waiter can leave before its turn comes', async () => {
     const clock = new FakeClock()
     const throttle = new Throttle({ bytesPerSecond: 10_000, clock })
-    ;(await throttle.admit()).passed(2_000)
+    ;(await throttle.admit()).passed(3_000)
     const first = throttle.admit()
     const stopping = new AbortController()
     const second = throttle.admit({ signal: stopping.signal })
