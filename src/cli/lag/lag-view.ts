@@ -107,12 +107,12 @@ function objectiveLines({ stream: { objective }, nowMs }: LagView, paint: Paint)
 
 const WINDOWS = { minute: 'last minute', quarterHour: '15 minutes', day: '24 hours' } as const
 
-/** Delays of single transactions, as a table. */
+/** Delays of single transactions since their commit, or since they were synced, as a table. */
 function windowLines({ stream, replicas }: LagView): string[] {
   const subjects: [string, LagStatus | null][] = [
-    ['committed to synced', stream.receiveLag],
+    ['synced here', stream.receiveLag],
     ...replicas.map((one): [string, LagStatus | null] => [
-      `synced to applied by ${one.serverId}`,
+      `applied by ${one.serverId}`,
       one.applyLag,
     ]),
   ]
