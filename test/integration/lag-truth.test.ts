@@ -125,7 +125,7 @@ describeFlavors('the lag of a %s copy', (flavor) => {
   })
 
   test.runIf(flavor === 'mariadb')('is right over several domains', async () => {
-    for (let n = 0; n < 150; n += 1) await ledger.commit(undefined, 5_000, n % 3)
+    for (let n = 0; n < 300; n += 1) await ledger.commit(undefined, 8_000, n % 3)
     await errorsOf('several domains, throttled', 60, receiveMs)
     await caughtUp()
   })
