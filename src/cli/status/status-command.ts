@@ -6,8 +6,9 @@ import type { GatewayStatus } from '../../status/status.ts'
 import { errorJson } from '../error-report.ts'
 import { ExitCode } from '../exit-code.ts'
 import { output } from '../terminal/terminal.ts'
+import { askCopies } from './copies-answers.ts'
 import { type GatewayChoice, resolveSocket } from './gateway-socket.ts'
-import { renderStatus, renderStatusLine } from './status-view.ts'
+import { renderStatus, renderStatusLine, type ShownStatus } from './status-view.ts'
 import { renderWatch } from './status-watch-view.ts'
 
 interface StatusOptions extends GatewayChoice {
@@ -45,9 +46,19 @@ export function addStatusCommand(program: Command): void {
       // What is wrong elsewhere is no reason to restart this gateway.
       if (options.live === true) return
       if (options.json === true) output.writeJson(status)
-      else output.showPainted(status, renderStatus)
+      else output.showPainted(await shownOf(status, socket, options), renderStatus)
       process.exitCode = exitCodeOf(status)
     })
+}
+
+/** With what the copies say; of a peer that is asked only what it says itself. */
+async function shownOf(
+  status: GatewayStatus,
+  socket: string,
+  { peer }: StatusOptions,
+  signal: AbortSignal = AbortSignal.timeout(ANSWER_MS_MAX),
+): Promise<ShownStatus> {
+  return { status, copies: peer === undefined ? await askCopies(socket, status, signal) : [] }
 }
 
 /** Of the gateway itself, or of a peer that is asked over the link. */
@@ -93,7 +104,7 @@ async function watchOnce(
 ): Promise<void> {
   try {
     const status = await statusOf(socket, options, signal)
-    if (isScreen) output.paintScreen(status, renderWatch)
+    if (isScreen) output.paintScreen(await shownOf(status, socket, options, signal), renderWatch)
     else output.show(options, status, renderStatusLine)
   } catch (error) {
     signal.throwIfAborted()

@@ -16,16 +16,25 @@ import type {
   Verdict,
 } from '../../status/status.ts'
 import type { Paint } from '../terminal/paint.ts'
+import { answersOf } from './copies-answers.ts'
 
 type Row = readonly [label: string, value: string]
 
 const LABEL_COLUMNS = 20
 
+/** A status, and those of the gateways at the copies, as far as they answered. */
+export interface ShownStatus {
+  readonly status: GatewayStatus
+  readonly copies: readonly GatewayStatus[]
+}
+
 /** The whole status for people: the answers first, then each station, then what is wrong. */
-export function renderStatus(status: GatewayStatus, paint: Paint): string {
+export function renderStatus({ status, copies }: ShownStatus, paint: Paint): string {
   return [
     headline(status, paint),
-    status.verdicts.map((verdict) => verdictLine(verdict, paint)).join('\n'),
+    answersOf(status, copies)
+      .map((verdict) => verdictLine(verdict, paint))
+      .join('\n'),
     problemsBlock(status, paint),
     tunnelBlock(status, paint),
     ...mainLinks(status.links).map((link) => linkBlock(link, status, paint)),
@@ -127,7 +136,7 @@ function linkBlock(link: LinkStatus, { links, nowMs }: GatewayStatus, paint: Pai
   const rows: Row[] = [
     ['state', `${link.state}${since}, ${plural(link.sessions, 'session')} since start`],
     ['round trip', durationText(link.roundTripMs)],
-    ['clock offset', link.clockOffsetMs === null ? '-' : `${link.clockOffsetMs.toFixed(1)} ms`],
+    ['clock offset', clockText(link)],
     ['transfer', transferText(link)],
   ]
   if (link.lastError !== null) {
@@ -138,6 +147,11 @@ function linkBlock(link: LinkStatus, { links, nowMs }: GatewayStatus, paint: Pai
   const back = links.find((other) => other.peer === link.peer && other !== link)
   if (back !== undefined) rows.push([`as ${back.role}`, backText(back)])
   return block(paint, `link: ${link.peer}`, rows)
+}
+
+function clockText({ clockOffsetMs: ahead, clockDoubtMs: doubt }: LinkStatus): string {
+  if (ahead === null) return '-'
+  return `${ahead.toFixed(1)} ms${doubt === null ? '' : ` (± ${doubt.toFixed(1)} ms)`}`
 }
 
 /** The session in the other direction, in a line. */

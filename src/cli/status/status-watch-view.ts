@@ -8,7 +8,8 @@ import type {
   StreamStatus,
 } from '../../status/status.ts'
 import type { Paint } from '../terminal/paint.ts'
-import { headline, problemLines, verdictLine } from './status-view.ts'
+import { answersOf } from './copies-answers.ts'
+import { headline, problemLines, type ShownStatus, verdictLine } from './status-view.ts'
 
 type Cells = readonly string[]
 
@@ -16,11 +17,13 @@ const PROBLEMS_MAX = 4
 const GAP = '  '
 
 /** The status on one screen: the answers, what is wrong, and a line for each stream and replica. */
-export function renderWatch(status: GatewayStatus, paint: Paint): string {
+export function renderWatch({ status, copies }: ShownStatus, paint: Paint): string {
   const time = `${new Date(status.nowMs).toISOString().slice(0, 19).replace('T', ' ')} UTC`
   return [
     [headline(status, paint), paint.dim(time)].join('\n'),
-    status.verdicts.map((verdict) => verdictLine(verdict, paint)).join('\n'),
+    answersOf(status, copies)
+      .map((verdict) => verdictLine(verdict, paint))
+      .join('\n'),
     problemsBlock(status, paint),
     table(streamRows(status), paint),
     table(linkRows(mainLinks(status.links)), paint),

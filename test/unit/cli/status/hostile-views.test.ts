@@ -5,19 +5,26 @@ import { formatFindings, type NamedFinding } from '../../../../src/cli/check/che
 import { errorJson, formatError } from '../../../../src/cli/error-report.ts'
 import { formatSetup } from '../../../../src/cli/init/setup-report.ts'
 import { formatComparison } from '../../../../src/cli/lab/lab-load-command.ts'
+import { lagViewOf, renderLag } from '../../../../src/cli/lag/lag-view.ts'
 import {
   formatAttach,
   formatDetach,
   formatReplica,
 } from '../../../../src/cli/replica/replica-report.ts'
-import { renderStatus, renderStatusLine } from '../../../../src/cli/status/status-view.ts'
+import {
+  renderStatus,
+  renderStatusLine,
+  type ShownStatus,
+} from '../../../../src/cli/status/status-view.ts'
+import { renderWatch } from '../../../../src/cli/status/status-watch-view.ts'
 import { Terminal } from '../../../../src/cli/terminal/terminal.ts'
 import { formatChange } from '../../../../src/cli/tunnel/tunnel-command.ts'
 import { formatTunnel } from '../../../../src/cli/tunnel/tunnel-view.ts'
 import type { ReplicaFacts } from '../../../../src/database/replica-facts.ts'
+import type { HistoryAnswer } from '../../../../src/gateway/lag-history-operation.ts'
 import { describeLabText, type LabDescription } from '../../../../src/lab/lab-description.ts'
 import type { SetupReport, SitesPlan } from '../../../../src/provision/sites-plan.ts'
-import type { Problem } from '../../../../src/status/status.ts'
+import type { GatewayStatus, Problem } from '../../../../src/status/status.ts'
 import {
   drLink,
   drStatus,
@@ -163,11 +170,29 @@ const lab = hostile({
   examples: { load: 'x' },
 }) as unknown as LabDescription
 
+const NO_HISTORY: HistoryAnswer = { schema: 1, stream: 'x', nowMs: 0, stepMs: 1_000, points: [] }
+
+/** A peer's words are no better than our own. */
+const withCopies = (status: GatewayStatus): ShownStatus => ({ status, copies: [status] })
+
 const views: readonly (readonly [string, (terminal: Terminal) => void])[] = [
   ...statuses.flatMap((status) => [
-    ['status', (to: Terminal) => to.showPainted(status, renderStatus)] as const,
+    ['status', (to: Terminal) => to.showPainted(withCopies(status), renderStatus)] as const,
     ['status --watch', (to: Terminal) => to.show({}, status, renderStatusLine)] as const,
-    ['status on a screen', (to: Terminal) => to.paintScreen(status, renderStatus)] as const,
+    [
+      'status on a screen',
+      (to: Terminal) => to.paintScreen(withCopies(status), renderWatch),
+    ] as const,
+    ...status.streams.map(
+      (stream) =>
+        [
+          'lag',
+          (to: Terminal) =>
+            to.showPainted(lagViewOf(status, stream, NO_HISTORY), (view, paint) =>
+              renderLag(view, paint, 80),
+            ),
+        ] as const,
+    ),
     ['status --json', (to: Terminal) => to.writeJson(status)] as const,
   ]),
   ['check', (to) => to.show({}, { findings }, (plain) => formatFindings(plain.findings))],
@@ -210,7 +235,7 @@ test.each(views)('%s: no text of others commands the terminal or forges a line',
 
 test('with colours there are ours, and only around what we painted', () => {
   for (const status of statuses) {
-    const text = shown((terminal) => terminal.showPainted(status, renderStatus), true)
+    const text = shown((terminal) => terminal.showPainted(withCopies(status), renderStatus), true)
     expect(text).toMatch(OUR_PAINT)
     expect(commandsIn(text.replaceAll(OUR_PAINT, ''))).toEqual([])
     expect(text).not.toContain('\u001b[32mgreen')

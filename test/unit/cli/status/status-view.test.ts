@@ -19,7 +19,8 @@ import {
   unmeasured,
 } from '../../../helpers/status/status-fixture.ts'
 
-const render = (status: GatewayStatus, paint: Paint): string => renderStatus(judged(status), paint)
+const render = (status: GatewayStatus, paint: Paint): string =>
+  renderStatus({ status: judged(status), copies: [] }, paint)
 const golden = (name: string): string => `golden/status-${name}.txt`
 const plain = createPaint(false)
 const proof = { ...(drStream.receiveLag ?? unmeasured), provenAgoMs: 350 }
@@ -148,6 +149,18 @@ describe('status for people', () => {
 
   test('production', async () => {
     await expect(render(productionStatus, plain)).toMatchFileSnapshot(golden('production'))
+  })
+
+  test('production shows the answers of its copies where they answer', () => {
+    const copies = [judged({ ...drStatus, name: 'azure' })]
+    const text = renderStatus({ status: judged(productionStatus), copies }, plain)
+    expect(text).toMatch(/^ {2}loss +at azure: nothing: the source is idle/m)
+    expect(text).toMatch(/^ {2}failover +at azure: yes: replica 2/m)
+    expect(text).toMatch(/^ {2}tunnel +up, handshake/m)
+    const other = [judged({ ...drStatus, name: 'gcp' })]
+    expect(renderStatus({ status: judged(productionStatus), copies: other }, plain)).toMatch(
+      /^ {2}loss +is known at the other site: ask azure$/m,
+    )
   })
 
   test('what is kept for a replica that is away, and for others, is named', () => {
