@@ -153,6 +153,7 @@ export class LagMeter {
   opened(opened: Open): void {
     this.#setFlavor(opened.source.flavor)
     if (opened.newEpoch !== null) this.#receive.reset()
+    else this.#receive.wentOn()
   }
 
   /** `isStreaming`: what comes is of the server that said so. */
@@ -167,7 +168,10 @@ export class LagMeter {
     const isHeld = held !== null && held === spool.epoch
     const isSame = sample.serverUuid != null && sample.serverUuid === held?.source.serverUuid
     const isOfHeld = isHeld && isSame && isStreaming
-    this.#receive.sample({ ...sample, sourceClock: sample.sourceClock ?? null, isOfHeld })
+    // A MariaDB has no name: where another one answers, a new epoch begins soon.
+    const isSameServer = isHeld && (sample.serverUuid ?? null) === held.source.serverUuid
+    const ofServer = { isOfHeld, isSameServer, isStreaming }
+    this.#receive.sample({ ...sample, sourceClock: sample.sourceClock ?? null, ...ofServer })
   }
 
   synced(bytes: number, commitMs: readonly number[]): void {
