@@ -156,21 +156,23 @@ export class LagMeter {
     else this.#receive.wentOn()
   }
 
-  /** `isStreaming`: what comes is of the server that said so. */
+  /** `isStreaming`: a dump runs. */
   sampled(sample: Sample, isStreaming: boolean): void {
     const { spool, clock, originClock } = this.#options
+    const held = spool.heldEpoch()
+    // An epoch that was begun has no byte yet: what is held is the other server's.
+    const isHeld = held !== null && held === spool.epoch
+    const [uuid, heldUuid] = [sample.serverUuid ?? null, held?.source.serverUuid ?? null]
+    // Behind one address are several servers: of that which the dump is from, this one says nothing.
+    const isOther = uuid !== null && heldUuid !== null && uuid !== heldUuid
+    if (isOther && isHeld && isStreaming) return
     this.#sample = { sample, atMs: clock.monotonicMs() }
     const reading = originClock()
     if (reading !== null) this.#receive.setPeerClock(reading)
     if (sample.files !== undefined) this.#receive.setSourceFiles(sample.files)
-    const held = spool.heldEpoch()
-    // An epoch that was begun has no byte yet: what is held is the other server's.
-    const isHeld = held !== null && held === spool.epoch
-    const isSame = sample.serverUuid != null && sample.serverUuid === held?.source.serverUuid
-    const isOfHeld = isHeld && isSame && isStreaming
+    const isOfHeld = isHeld && uuid !== null && uuid === heldUuid && isStreaming
     // A MariaDB has no name: where another one answers, a new epoch begins soon.
-    const isSameServer = isHeld && (sample.serverUuid ?? null) === held.source.serverUuid
-    const ofServer = { isOfHeld, isSameServer, isStreaming }
+    const ofServer = { isOfHeld, isSameServer: isHeld && uuid === heldUuid, isStreaming }
     this.#receive.sample({ ...sample, sourceClock: sample.sourceClock ?? null, ...ofServer })
   }
 
