@@ -169,6 +169,8 @@ export class LagMeter {
     this.#sample = { sample, atMs: clock.monotonicMs() }
     const reading = originClock()
     if (reading !== null) this.#receive.setPeerClock(reading)
+    // The GTIDs of a source that was reset are not those that are held: its first bytes are awaited.
+    if (!isHeld && spool.epoch?.breaksLineage) return
     if (sample.files !== undefined) this.#receive.setSourceFiles(sample.files)
     const isOfHeld = isHeld && uuid !== null && uuid === heldUuid && isStreaming
     // A MariaDB has no name: where another one answers, a new epoch begins soon.

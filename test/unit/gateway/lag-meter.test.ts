@@ -9,12 +9,12 @@ const other = '29d14f05-e66c-11f1-a076-02fc00000002'
 const gtids = `${uuid}:1-9`
 
 /** A copy that holds nine transactions of a MySQL source, and no more. */
-async function meterOf(clock: FakeClock): Promise<LagMeter> {
+async function meterOf(clock: FakeClock, begun: object | null = null): Promise<LagMeter> {
   const source = { flavor: 'mysql', serverVersion: '8.4', serverId: 1, serverUuid: uuid }
   const epoch = { epoch: 1, source }
   const spool = {
     bytes: 1_000,
-    epoch,
+    epoch: begun ?? epoch,
     gtids: () => gtids,
     gtidSet: () => parseGtidSet('mysql', gtids),
     heldEpoch: () => epoch,
@@ -49,4 +49,12 @@ test('a server behind the same address says nothing of that which the dump is fr
   // No dump runs: the address may have moved, and GTIDs tell.
   sample(other, false)
   expect(meter.exposure(false).atMost.ms).toBe(0)
+})
+
+test('of a source that was reset nothing is held before its first bytes are', async () => {
+  const clock = new FakeClock()
+  const meter = await meterOf(clock, { epoch: 2, breaksLineage: true })
+  const place = { file: 'binlog.000001', offset: 500, gtids: `${uuid}:1-5` }
+  meter.sampled({ atMs: clock.wallMs(), ...place, serverUuid: uuid }, true)
+  expect(meter.exposure(true)).toMatchObject({ atMost: { ms: null }, isIdle: false })
 })
