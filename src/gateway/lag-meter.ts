@@ -163,13 +163,13 @@ export class LagMeter {
     // An epoch that was begun has no byte yet: what is held is the other server's.
     const isHeld = held !== null && held === spool.epoch
     const [uuid, heldUuid] = [sample.serverUuid ?? null, held?.source.serverUuid ?? null]
-    // Behind one address are several servers: of that which the dump is from, this one says nothing.
+    // Several servers behind one address: of the one that the dump is from, this says nothing.
     const isOther = uuid !== null && heldUuid !== null && uuid !== heldUuid
     if (isOther && isHeld && isStreaming) return
     this.#sample = { sample, atMs: clock.monotonicMs() }
     const reading = originClock()
     if (reading !== null) this.#receive.setPeerClock(reading)
-    // The GTIDs of a source that was reset are not those that are held: its first bytes are awaited.
+    // The GTIDs of a source that was reset are not those held: its first bytes are awaited.
     if (!isHeld && spool.epoch?.breaksLineage) return
     if (sample.files !== undefined) this.#receive.setSourceFiles(sample.files)
     const isOfHeld = isHeld && uuid !== null && uuid === heldUuid && isStreaming

@@ -54,7 +54,7 @@ class Fixture {
 }
 
 describe('the history of a lag', () => {
-  test('is read in pieces, so that whoever asks for all of it does not hold up the flow', async () => {
+  test('is read in pieces: whoever asks for all of it does not hold up the flow', async () => {
     const fixture = await Fixture.create()
     await fixture.run(2, () => ({ exposureMs: 1 }))
     const sizes: number[] = []

@@ -137,7 +137,7 @@ test('a place without a file is remembered as well', async () => {
   expect(await fixture.proof().load()).toMatchObject({ file: null, offset: null, gtids: '0-1-9' })
 })
 
-test('says no age of what was held when the clock was set back since, by however little', async () => {
+test('says no age of what was held when the clock was set back since', async () => {
   const fixture = await Fixture.create()
   await fixture.runFor(0)
   fixture.clock.stepWall(-3_000)
