@@ -50,7 +50,7 @@ export async function createGateway(
   // 2. The streams: for each the half that its term asks for, sending or receiving.
   const streams = await Streams.load(config, {
     endSessions: (reason) => links.endSessions(reason),
-    clockOf: (site) => links.clockOf(site),
+    clockOf: (gateway) => links.clockOf(gateway),
     doubts: () => links.doubts(),
     probe: (peer) => links.dialled(peer),
     clock,

@@ -41,6 +41,11 @@ export class ClockOffset {
     const offsetMs = answeredMs - (sentMs + receivedMs) / 2
     const exchange = { roundTripMs, offsetMs, atMs: receivedMs }
     this.#last = exchange
+    if (receivedMs < sentMs) {
+      // The own clock was set back meanwhile: nothing is known until the next one.
+      this.#best = null
+      return
+    }
     const best = this.#best
     if (best === null) {
       this.#best = exchange

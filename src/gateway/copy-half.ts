@@ -35,8 +35,8 @@ export interface CopyHalfOptions {
   readonly identity: StreamIdentity
   /** Of the replica's server, shared with every stream that has the same. */
   readonly replicaAttempts: ConnectAttempts
-  /** That of the gateway at the origin, as the link knows it now. */
-  readonly originClock: () => ClockReading | null
+  /** That of a gateway, as the link knows it now. */
+  readonly clockOf: (gateway: string) => ClockReading | null
   readonly clock: Clock
   readonly log: Log
 }
@@ -66,7 +66,12 @@ export class CopyHalf implements StreamHalf {
     })
     const { spool } = this.spool
     const arrivingMs = (): number | null => this.spool.writer.arrivingMs
-    this.#lag = new LagMeter({ ...options, stream: config.name, spool, arrivingMs })
+    // Of several gateways at the origin, that whose samples come.
+    const originClock = (): ClockReading | null => {
+      const { peer } = this.#receiver.status()
+      return peer === null ? null : options.clockOf(peer)
+    }
+    this.#lag = new LagMeter({ ...options, stream: config.name, spool, originClock, arrivingMs })
     this.#receiver = new StreamReceiver({
       name: config.name,
       term: options.term,

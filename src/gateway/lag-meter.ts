@@ -153,21 +153,29 @@ export class LagMeter {
   opened(opened: Open): void {
     this.#setFlavor(opened.source.flavor)
     if (opened.newEpoch !== null) this.#receive.reset()
+    else this.#receive.wentOn()
   }
 
-  /** `isStreaming`: what comes is of the server that said so. */
+  /** `isStreaming`: a dump runs. */
   sampled(sample: Sample, isStreaming: boolean): void {
     const { spool, clock, originClock } = this.#options
-    this.#sample = { sample, atMs: clock.monotonicMs() }
-    const reading = originClock()
-    if (reading !== null) this.#receive.setPeerClock(reading)
-    if (sample.files !== undefined) this.#receive.setSourceFiles(sample.files)
     const held = spool.heldEpoch()
     // An epoch that was begun has no byte yet: what is held is the other server's.
     const isHeld = held !== null && held === spool.epoch
-    const isSame = sample.serverUuid != null && sample.serverUuid === held?.source.serverUuid
-    const isOfHeld = isHeld && isSame && isStreaming
-    this.#receive.sample({ ...sample, sourceClock: sample.sourceClock ?? null, isOfHeld })
+    const [uuid, heldUuid] = [sample.serverUuid ?? null, held?.source.serverUuid ?? null]
+    // Several servers behind one address: of the one that the dump is from, this says nothing.
+    const isOther = uuid !== null && heldUuid !== null && uuid !== heldUuid
+    if (isOther && isHeld && isStreaming) return
+    this.#sample = { sample, atMs: clock.monotonicMs() }
+    const reading = originClock()
+    if (reading !== null) this.#receive.setPeerClock(reading)
+    // The GTIDs of a source that was reset are not those held: its first bytes are awaited.
+    if (!isHeld && spool.epoch?.breaksLineage) return
+    if (sample.files !== undefined) this.#receive.setSourceFiles(sample.files)
+    const isOfHeld = isHeld && uuid !== null && uuid === heldUuid && isStreaming
+    // A MariaDB has no name: where another one answers, a new epoch begins soon.
+    const ofServer = { isOfHeld, isSameServer: isHeld && uuid === heldUuid, isStreaming }
+    this.#receive.sample({ ...sample, sourceClock: sample.sourceClock ?? null, ...ofServer })
   }
 
   synced(bytes: number, commitMs: readonly number[]): void {

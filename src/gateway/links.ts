@@ -148,10 +148,10 @@ export class Links implements Capability {
     return await calls.ask(...call)
   }
 
-  /** The clock of the gateways at `site`; null while none of them is connected. */
-  clockOf(site: string): ClockReading | null {
+  /** The clock of the gateway `name`; null while it is not connected. */
+  clockOf(name: string): ClockReading | null {
     const nowMs = this.#options.clock.wallMs()
-    const there = this.#links.filter(({ peer }) => peer.site === site)
+    const there = this.#links.filter(({ peer }) => peer.name === name)
     const readings = there
       .flatMap((link) => this.#statesOf(link))
       .flatMap((state) => state.channel?.clockOffset.reading(nowMs) ?? [])

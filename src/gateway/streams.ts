@@ -22,8 +22,8 @@ import { throttleOperations } from './throttle/throttle-operations.ts'
 import type { PathProbe } from './throttle/yield-watch.ts'
 
 export interface StreamsOptions extends Pick<StreamOptions, 'endSessions'> {
-  /** Clock of the gateways at a site minus own, as the link knows it now. */
-  readonly clockOf: (site: string) => ClockReading | null
+  /** Clock of a gateway minus own, as the link knows it now. */
+  readonly clockOf: (gateway: string) => ClockReading | null
   /** The session that this gateway dialled to a peer; null while there is none. */
   readonly probe: (peer: string) => PathProbe | null
   /** Why peers may not follow what is decided here. */
@@ -98,7 +98,7 @@ async function loadStreams(config: GatewayConfig, options: StreamsOptions): Prom
         return new CopyHalf({
           ...own,
           ...{ dataDir, term, relayPlaces, windowBytes: link.windowBytes },
-          originClock: () => options.clockOf(origin),
+          clockOf: options.clockOf,
           replicaAttempts: budget,
         })
       },

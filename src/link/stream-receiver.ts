@@ -115,10 +115,12 @@ export class StreamReceiver {
       state: (told) => {
         if (this.#active === session) this.#state = told
       },
-      throttle: (told) => {
+      // The others' samples are by clocks of their own, and maybe of another server.
+      sample: (told) => {
         if (this.#active !== session) return
-        this.#throttle = told
-        if (told?.bytesPerSecond === 0) this.#pausedMs = this.#options.clock.monotonicMs()
+        this.#throttle = told.throttle ?? null
+        if (told.throttle?.bytesPerSecond === 0) this.#pausedMs = this.#options.clock.monotonicMs()
+        this.#options.onSample(told)
       },
       received: (bytes) => {
         this.#receivedBytes += bytes
@@ -146,7 +148,7 @@ type Turn = (signal: AbortSignal) => Promise<Release>
 
 interface SessionReports {
   state(state: State): void
-  throttle(told: StreamReceiverStatus['throttle']): void
+  sample(told: Sample): void
   received(bytes: number): void
   ended(): void
 }
@@ -258,7 +260,7 @@ export class ReceiverSession {
         this.#inOrder(this.#resume())
         break
       case FrameType.Sample:
-        this.#sample(parseBody(sample, frame.body, 'sample'))
+        this.#reports.sample(parseBody(sample, frame.body, 'sample'))
         break
       case FrameType.State:
         this.#reports.state(parseBody(state, frame.body, 'state'))
@@ -266,11 +268,6 @@ export class ReceiverSession {
       default:
         throw new LandbridgeError('ERR_LINK_FRAME', `frame type ${frame.type} to a receiver`)
     }
-  }
-
-  #sample(told: Sample): void {
-    this.#reports.throttle(told.throttle ?? null)
-    this.#options.onSample(told)
   }
 
   /** What waits here is in memory as well: the window is its limit, with room for samples. */

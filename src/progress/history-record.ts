@@ -53,15 +53,17 @@ export function decodeRecord(bytes: Buffer, at = 0): HistoryRecord | null {
   if (bytes.length - at < RECORD_BYTES) return null
   const sum = bytes.readUInt32BE(at + SUM_AT)
   if (crc32(bytes.subarray(at, at + SUM_AT)) !== sum) return null
-  const valueAt = (index: number): number | null => {
-    const value = bytes.readFloatBE(at + VALUES_AT + 4 * index)
-    return Number.isNaN(value) ? null : value
+  const values: Partial<Record<keyof HistoryValues, number | null>> = {}
+  let valueAt = at + VALUES_AT
+  for (const field of FIELDS) {
+    const value = bytes.readFloatBE(valueAt)
+    values[field] = Number.isNaN(value) ? null : value
+    valueAt += 4
   }
-  const values = Object.fromEntries(FIELDS.map((field, index) => [field, valueAt(index)]))
   return {
     slot: bytes.readUInt32BE(at),
     count: bytes.readUInt32BE(at + 4),
-    values: values as unknown as HistoryValues,
+    values: values as HistoryValues,
   }
 }
 

@@ -40,6 +40,8 @@ interface Ring {
 
 const SECONDS: Ring = { slotMs: 1_000, slots: 86_400, offset: 0 }
 const MINUTES: Ring = { slotMs: 60_000, slots: 129_600, offset: SECONDS.slots * RECORD_BYTES }
+/** Whoever asks for much must not hold up the flow: between two pieces others have their turn. */
+const SLOTS_AT_ONCE = 2_048
 const FILE_MODE = 0o640
 
 /**
@@ -149,7 +151,7 @@ export class LagHistory {
       const records: HistoryRecord[] = []
       for (let slot = first; slot < end; ) {
         const index = slot % ring.slots
-        const count = Math.min(end - slot, ring.slots - index)
+        const count = Math.min(end - slot, ring.slots - index, SLOTS_AT_ONCE)
         const bytes = await readAt(file, ring.offset + index * RECORD_BYTES, count * RECORD_BYTES)
         for (let at = 0; at < count; at += 1) {
           const record = decodeRecord(bytes, at * RECORD_BYTES)

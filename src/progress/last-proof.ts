@@ -69,7 +69,8 @@ export class LastProof {
     return {
       ...{ file, offset, gtids, bytes, transactions, perSecondMax },
       provenAgoMs: Math.max(0, provenAgoMs),
-      heldAgoMs: ago(record.heldUntilMs),
+      // How long ago a time of the future is, nobody knows.
+      heldAgoMs: provenAgoMs < 0 ? null : ago(record.heldUntilMs),
       missingAgoMs: ago(record.missingSinceMs),
     }
   }

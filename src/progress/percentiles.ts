@@ -67,8 +67,8 @@ export class Percentiles {
   add(other: Percentiles): void {
     assert(other.#perDoubling === this.#perDoubling)
     if (other.#count === 0) return
-    for (const [bucket, count] of other.#counts.entries()) {
-      if (count > 0) this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count
+    for (let bucket = 0; bucket < other.#counts.length; bucket += 1) {
+      this.#counts[bucket] = (this.#counts[bucket] ?? 0) + (other.#counts[bucket] ?? 0)
     }
     this.#count += other.#count
     this.#maxMs = Math.max(this.#maxMs, other.#maxMs)

@@ -12,6 +12,7 @@ import { GtidText } from './gtid-text.ts'
 import { MarkRing } from './mark-ring.ts'
 import type { KnownLag, SourceSample, SyncedPlace, Unlogged } from './source-facts.ts'
 import { type SourceFile, SourceFiles } from './source-files.ts'
+import { SourceRetreat } from './source-retreat.ts'
 import { SourceTime } from './source-time.ts'
 import { UnloggedGtids } from './unlogged-gtids.ts'
 
@@ -33,6 +34,8 @@ interface Mark {
   readonly gtids: string | null
   /** Its place can be compared with the spool's: both are of one row of files. */
   readonly isOfHeld: boolean
+  /** It is held only where the spool has its place too. */
+  readonly mustReach: boolean
 }
 
 /** A commit of a MariaDB says its time in whole seconds. */
@@ -71,8 +74,9 @@ export class ReceiveLag {
   readonly #oldestText = new GtidText()
   readonly #unlogged = new UnloggedGtids()
   #unloggedSinceMs = 0
-  /** The source stood further back than before: its places mean nothing until a new dump runs. */
-  #wentBack = false
+  readonly #retreat = new SourceRetreat()
+  /** Commits of before a step of the clocks may be among those that are not held. */
+  #isStepped = false
   #flavor: Flavor | null = null
   #newest: Mark | null = null
   #newestGtids: string | null = null
@@ -110,7 +114,7 @@ export class ReceiveLag {
 
   /** The clock of the gateway at the origin, as just measured. */
   setPeerClock(reading: ClockReading): void {
-    this.#time.setPeer(reading)
+    this.#isStepped = this.#time.setPeer(reading) || this.#isStepped
   }
 
   /** The source's list of files (`SHOW BINARY LOGS`), for bytes of lag across files. */
@@ -121,17 +125,25 @@ export class ReceiveLag {
   /** A sample or a heartbeat; both prove where the source is. */
   sample(sample: SourceSample): void {
     const nowMs = this.#clock.monotonicMs()
-    if (sample.sourceClock !== undefined) this.#time.setDatabase(sample.sourceClock)
+    const { sourceClock } = sample
+    const isStepped =
+      this.#isStepped || (sourceClock !== undefined && this.#time.setDatabase(sourceClock))
     const bornMs = this.#bornMs(sample.atMs, nowMs)
-    const provesMs = bornMs - this.#time.peerDoubtMs
     this.#provenMs = bornMs
     const before = this.#newest
     const samePlace = before?.file === sample.file && before.offset === sample.offset
     const isSame = samePlace && (sample.gtids === null || sample.gtids === before.gtids)
-    const isOfHeld = this.#isOfHeld(sample)
-    if (isSame) this.#newest = { ...before, isOfHeld }
+    this.#retreat.note(sample, before)
+    const { wentBack } = this.#retreat
+    const provesMs = wentBack ? Number.NEGATIVE_INFINITY : this.#time.peerProof(sample.atMs)
+    const isPlace = sample.file !== null && !wentBack
+    const isOfHeld = isPlace && sample.isOfHeld === true
+    const isSameMysql = this.#flavor === 'mysql' && sample.isSameServer === true
+    const mustReach = isOfHeld || (isPlace && isSameMysql)
+    if (isSame) this.#newest = { ...before, isOfHeld, mustReach }
     else this.#movedMs = bornMs
     this.#dropHeld()
+    this.#isStepped = isStepped
     if (isSame) {
       if (this.#missing.length > 0) return
       this.#allHeldMs = bornMs
@@ -139,7 +151,7 @@ export class ReceiveLag {
       return
     }
     const { file, offset, gtids } = sample
-    this.#newest = { bornMs, provesMs, file, offset, gtids, isOfHeld }
+    this.#newest = { bornMs, provesMs, file, offset, gtids, isOfHeld, mustReach }
     this.#restored = null
     this.#newestGtids = sample.gtids ?? this.#newestGtids
     this.#missing.push(this.#newest)
@@ -153,7 +165,8 @@ export class ReceiveLag {
   /**
    * These transactions became synced just now; `commitMs` are by the source's clock, in the order
    * of its log. Not counted before the clock offset is known. A MySQL source writes the time into
-   * the log while it holds the log's lock: whatever it acknowledged before that stands before.
+   * the log while it holds the log's lock: whatever it acknowledged before that stands before. Of
+   * what was committed before a step of the clocks, the clocks of now prove nothing.
    */
   transactions(commitMs: readonly number[]): void {
     const nowMs = this.#clock.monotonicMs()
@@ -166,9 +179,14 @@ export class ReceiveLag {
       this.#lastCommitMs = commitAtMs
     }
     this.#movedMs = Math.max(this.#movedMs, this.#lastCommitMs)
-    const doubtMs = this.#time.databaseDoubtMs
-    if (this.#flavor !== 'mysql' || doubtMs === null) return
-    this.#heldUntilMs = Math.max(this.#heldUntilMs, this.#lastCommitMs - doubtMs)
+    const newest = commitMs.at(-1)
+    if (this.#flavor !== 'mysql' || newest === undefined || this.#isStepped) return
+    this.#heldUntilMs = Math.max(this.#heldUntilMs, this.#time.databaseProof(newest))
+  }
+
+  /** A dump has looked at the source, and goes on with what is held. */
+  wentOn(): void {
+    this.#retreat.clear()
   }
 
   /** Another source, or a new epoch: what was known of the one before no longer counts. */
@@ -184,7 +202,8 @@ export class ReceiveLag {
     this.#movedMs = Number.NEGATIVE_INFINITY
     this.#catchUp.note(null)
     this.#unlogged.clear()
-    this.#wentBack = false
+    this.#retreat.clear()
+    this.#isStepped = false
   }
 
   /** What the source has executed and none of its files has; null for none. */
@@ -220,11 +239,14 @@ export class ReceiveLag {
     const knownAtMs = Math.min(oldest?.bornMs ?? nowMs, arrivingMs ?? nowMs)
     const isHeldUntil = Number.isFinite(this.#heldUntilMs)
     const isAllHeld = oldest === undefined && arrivingMs === null
+    const { wentBack } = this.#retreat
+    // Without GTIDs, or with those of another count: nobody knows how many are missing.
+    const isCounted = !wentBack && (oldest === undefined || transactions !== 0)
     return {
-      missing: { bytes, transactions, ms: nowMs - knownAtMs },
+      missing: { bytes, transactions: isCounted ? transactions : null, ms: nowMs - knownAtMs },
       heldAgoMs: isHeldUntil ? Math.max(0, nowMs - this.#heldUntilMs) : null,
       provenAgoMs,
-      quietMs: isAllHeld ? nowMs - this.#movedMs : 0,
+      quietMs: isAllHeld && !wentBack ? nowMs - this.#movedMs : 0,
       committedIn: (spanMs) => this.#rate.atMost(spanMs, this.#heldUntilMs),
     }
   }
@@ -246,7 +268,8 @@ export class ReceiveLag {
     this.#restored = known
     this.#provenMs = nowMs - provenAgoMs
     const provesMs = Number.NEGATIVE_INFINITY
-    this.#newest = { bornMs: this.#provenMs, provesMs, file, offset, gtids, isOfHeld: false }
+    const unknown = { isOfHeld: false, mustReach: false }
+    this.#newest = { bornMs: this.#provenMs, provesMs, file, offset, gtids, ...unknown }
     this.#newestGtids = gtids
     this.#movedMs = this.#provenMs
     const bornMs = missingAgoMs === null ? this.#provenMs : nowMs - missingAgoMs
@@ -313,15 +336,6 @@ export class ReceiveLag {
     return Math.min(nowMs, Math.max(earliestMs, takenMs))
   }
 
-  #isOfHeld({ isOfHeld = false, file, offset }: SourceSample): boolean {
-    const before = this.#newest
-    if (file === null || offset === null) return false
-    const order = before?.file ? compareBinlogNames(file, before.file) : 0
-    const isBack = order === null || order < 0 || (order === 0 && offset < (before?.offset ?? 0))
-    this.#wentBack = isOfHeld && (this.#wentBack || isBack)
-    return isOfHeld && !this.#wentBack
-  }
-
   /** Where all up to the mark's place is held, what is missing of its GTIDs never was in a file. */
   #noteUnlogged(mark: Mark, wanted: GtidSet | null, held: GtidSet): void {
     if (wanted === null || !mark.isOfHeld || !this.#isReached(mark)) return
@@ -342,15 +356,17 @@ export class ReceiveLag {
       this.#heldUntilMs = Math.max(this.#heldUntilMs, oldest.provesMs)
       this.#missing.dropOldest()
     }
+    this.#isStepped = false
     this.#allHeldMs = Math.max(this.#allHeldMs, this.#newest?.bornMs ?? Number.NEGATIVE_INFINITY)
   }
 
   #isHeld(mark: Mark, held: GtidSet | null): boolean {
     if (this.#synced === null) return false
     const wanted = this.#oldestText.parse(this.#flavor, mark.gtids)
-    if (wanted === null || held === null) return this.#isReached(mark)
+    const isNamed = wanted !== null && (this.#flavor === 'mariadb' || !wanted.isEmpty())
+    if (!isNamed || held === null) return this.#isReached(mark)
     // Transactions without a GTID move the place alone.
-    if (mark.isOfHeld && !this.#isReached(mark)) return false
+    if (mark.mustReach && !this.#isReached(mark)) return false
     if (held.contains(this.#unlogged.without(wanted))) return true
     this.#noteUnlogged(mark, wanted, held)
     return held.contains(this.#unlogged.without(wanted))

@@ -12,6 +12,10 @@ export interface SourceSample {
   readonly gtids: string | null
   /** The server that said so is the one whose files the spool goes on with, by a dump that runs. */
   readonly isOfHeld?: boolean
+  /** The server is that one as far as known, be there a dump or none. */
+  readonly isSameServer?: boolean
+  /** A dump runs. */
+  readonly isStreaming?: boolean
   /** The source's clock against that of the gateway there; null where nobody has asked it. */
   readonly sourceClock?: ClockReading | null
 }

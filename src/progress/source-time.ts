@@ -17,15 +17,22 @@ export class SourceTime {
     this.#clock = clock
   }
 
-  /** Peer wall clock minus own wall clock, as just measured. */
-  setPeer({ aheadMs, doubtMs }: ClockReading): void {
+  /** Peer wall clock minus own wall clock, as just measured. True: one of them was stepped. */
+  setPeer({ aheadMs, doubtMs }: ClockReading): boolean {
     const ownAheadMs = this.#clock.wallMs() - this.#clock.monotonicMs()
+    const before = this.#peer
     this.#peer = { aheadMs: aheadMs + ownAheadMs, doubtMs }
+    return contradicts(before, this.#peer)
   }
 
-  /** Null: nobody has measured it; then it counts as that of the peer, of which nothing follows. */
-  setDatabase(reading: ClockReading | null): void {
+  /**
+   * Null: nobody has measured it; then it counts as that of the peer, of which nothing follows.
+   * True: one of the two clocks was stepped.
+   */
+  setDatabase(reading: ClockReading | null): boolean {
+    const before = this.#database
     this.#database = reading
+    return contradicts(before, reading)
   }
 
   /** Null before the link has measured its clocks. */
@@ -35,6 +42,22 @@ export class SourceTime {
 
   ofDatabase(atMs: number): number | null {
     return this.ofPeer(atMs - (this.#database?.aheadMs ?? 0))
+  }
+
+  /** The earliest that `ofPeer` can be; -Infinity where that is not known. */
+  peerProof(atMs: number): number {
+    return this.#proof(this.ofPeer(atMs), this.peerDoubtMs)
+  }
+
+  databaseProof(atMs: number): number {
+    return this.#proof(this.ofDatabase(atMs), this.databaseDoubtMs)
+  }
+
+  /** Of the future is only what a stepped clock says: nothing follows from it. */
+  #proof(atMs: number | null, doubtMs: number | null): number {
+    if (atMs === null || doubtMs === null) return Number.NEGATIVE_INFINITY
+    const earliestMs = atMs - doubtMs
+    return earliestMs > this.#clock.monotonicMs() ? Number.NEGATIVE_INFINITY : earliestMs
   }
 
   /** Of `ofPeer`; 0 before anything is known. */
@@ -47,4 +70,9 @@ export class SourceTime {
     if (this.#peer === null || this.#database === null) return null
     return this.#peer.doubtMs + this.#database.doubtMs
   }
+}
+
+function contradicts(before: ClockReading | null, now: ClockReading | null): boolean {
+  if (before === null || now === null) return false
+  return Math.abs(before.aheadMs - now.aheadMs) > before.doubtMs + now.doubtMs
 }

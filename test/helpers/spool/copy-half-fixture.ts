@@ -55,7 +55,7 @@ export class CopyHalfFixture implements AsyncDisposable {
       windowBytes: 1024 * 1024,
       relayPlaces: RELAY_LIMITS,
       identity: { relay: { serverId: 2, uuid: '' }, readers: {} },
-      originClock: () => null,
+      clockOf: () => null,
       replicaAttempts: new ConnectAttempts({ clock: this.clock }),
       clock: this.clock,
       log,

@@ -40,4 +40,13 @@ describe('the clock offset', () => {
     offset.record(1_000, 900, 800)
     expect(offset.roundTripMs).toBe(0)
   })
+
+  test('knows nothing from an exchange in which the own clock was set back', () => {
+    const offset = new ClockOffset()
+    exchange(offset, 1_000_000, 0, 10, 10)
+    offset.record(1_001_000, 1_001_010, 991_020)
+    expect(offset.reading(991_020)).toBeNull()
+    exchange(offset, 992_000, 10_000, 10, 10)
+    expect(offset.reading(992_020)).toMatchObject({ aheadMs: 10_000 })
+  })
 })

@@ -54,6 +54,25 @@ class Fixture {
 }
 
 describe('the history of a lag', () => {
+  test('is read in pieces: whoever asks for all of it does not hold up the flow', async () => {
+    const fixture = await Fixture.create()
+    await fixture.run(2, () => ({ exposureMs: 1 }))
+    const sizes: number[] = []
+    const file = await fixture.disk.open(PATH, 'r')
+    const counted = Object.create(file, {
+      read: {
+        value: (...read: Parameters<typeof file.read>) => {
+          sizes.push(read[2])
+          return file.read(...read)
+        },
+      },
+    })
+    fixture.disk.open = async () => counted
+    await fixture.last(90 * 86_400_000, 600)
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(100_000)
+    expect(sizes.length).toBeGreaterThan(50)
+  })
+
   test('is there by seconds, and in steps with the worst lag and the mean rate', async () => {
     const fixture = await Fixture.create()
     await fixture.run(120, (second) => ({ exposureMs: second, transactionsPerSecond: second % 2 }))

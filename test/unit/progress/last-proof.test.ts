@@ -136,3 +136,10 @@ test('a place without a file is remembered as well', async () => {
   await fixture.runFor(0)
   expect(await fixture.proof().load()).toMatchObject({ file: null, offset: null, gtids: '0-1-9' })
 })
+
+test('says no age of what was held when the clock was set back since', async () => {
+  const fixture = await Fixture.create()
+  await fixture.runFor(0)
+  fixture.clock.stepWall(-3_000)
+  expect(await fixture.proof().load()).toMatchObject({ provenAgoMs: 0, heldAgoMs: null })
+})
