@@ -42,7 +42,7 @@ const SECONDS: Ring = { slotMs: 1_000, slots: 86_400, offset: 0 }
 const MINUTES: Ring = { slotMs: 60_000, slots: 129_600, offset: SECONDS.slots * RECORD_BYTES }
 /** Whoever asks for much must not hold up the flow: between two pieces others have their turn. */
 const SLOTS_AT_ONCE = 2_048
-const FILE_MODE = 0o640
+const FILE_MODE = 0o600
 
 /**
  * What the lag of a stream was: a day in seconds, ninety days in minutes, in a file of 9.5 MB at

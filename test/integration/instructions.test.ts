@@ -36,8 +36,23 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
   [/^npm run release$/, 'package.test.ts runs it'],
   [/^(export npm_config_prefix=|sha256sum --check|npm install .*\.tgz$)/, 'package.test.ts'],
   [/^npm install --global node@24$/, 'it fetches a Node'],
-  [/^(azure \(copy\): ok|tunnel$|lag$|failover$)/, 'printed by status'],
-  [/^landbridge tunnel show$/, 'there is no WireGuard on the loopback; tunnel.test.ts runs it'],
+  [/^(azure \(copy\): ok|(tunnel|lag|loss|failover)($| {3}))/, 'printed by status'],
+  [/^(problems$|error link: |remedy: )/, 'printed by status'],
+  [
+    /^(stream: main|exposed|missing for sure|behind the|replica 2001|synced here)/,
+    'printed by lag',
+  ],
+  [/^(last minute|15 minutes|24 hours|9\.4 s|0 ·|2026-11-28 05|[▁▂▃▄▅▆▇█]+$)/, 'printed by lag'],
+  [/^landbridge tunnel show/, 'there is no WireGuard on the loopback; tunnel.test.ts runs it'],
+  [
+    /^((interface|gateway|state|public key|private key|listening port|back end|address): |mtu: )/,
+    'printed by tunnel show',
+  ],
+  [/^(accepts|forwards|peer|endpoint|allowed ips|latest handshake): /, 'printed by tunnel show'],
+  [/^(transfer|persistent keepalive): /, 'printed by tunnel show'],
+  [/^(limit|by|measured|waiting|besides)( |$)/, 'printed by throttle'],
+  [/^landbridge throttle( (20MB|pause|resume|off).*)?$/, 'throttle.test.ts runs it'],
+  [/^(throttle:|bytesPerSecond:|schedule:|- \{ cron|yield:|brake:)/, 'of a file: throttle.test.ts'],
   [/^landbridge events .*--follow$/, 'it goes on until Ctrl-C: it is run below'],
   [
     /^(- )?(metrics|listen|scrape_configs|job_name|static_configs|targets|rule_files):/,
@@ -59,7 +74,10 @@ const NOT_RUN: readonly (readonly [RegExp, string])[] = [
 const RUN = {
   init: /^landbridge init /,
   gateway: /^landbridge run /,
-  command: /^(landbridge (check |status |replica |events .*(since|json))|openssl )/,
+  command: new RegExp(
+    '^(landbridge (check |status |lag |throttle .*--config|replica |events .*(since|json))' +
+      '|openssl )',
+  ),
   sql: /^(-- |(CREATE USER|GRANT|SET) .*;)/,
 } as const
 
@@ -204,7 +222,8 @@ describeFlavors('the instructions, step by step, for %s', { needs: ['promtool'] 
     for (const command of commands) {
       const isStatus = / status /.test(command)
       if (isStatus) await pair.until('dr', ({ state }) => state === 'ok')
-      expect({ command, ...(await run(command)) }).toMatchObject({ exitCode: 0 })
+      const { exitCode, output } = await run(command)
+      expect(exitCode, `${command}\n${output}`).toBe(0)
     }
   })
 
