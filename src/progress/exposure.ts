@@ -19,7 +19,7 @@ export interface KnownExposure {
 }
 
 /** A source is asked once a second. */
-const ASKED_MS_MAX = 2_500
+const ASKED_MS_MAX = 2_000
 const QUIET_MS_MIN = 3_000
 
 export const UNKNOWN_EXPOSURE: ExposureStatus = {

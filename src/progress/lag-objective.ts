@@ -24,6 +24,8 @@ const BREACH_MS = 2_000
 /** Met again once the lag was well below it for so long. */
 const RECOVERY_MS = 5_000
 const RECOVERY_RATIO = 0.8
+/** Nobody may trust an objective of which nobody knows whether it is met. */
+const UNKNOWN_MS_MAX = 30_000
 
 const SUBJECTS = {
   exposure: {
@@ -51,10 +53,14 @@ export class LagObjective {
 
   constructor(options: LagObjectiveOptions) {
     this.#options = options
-    this.#judges = { exposure: new Judge(options), apply: new Judge(options) }
+    this.#judges = {
+      exposure: new Judge(options, UNKNOWN_MS_MAX),
+      // Of a replica that nobody can ask there is a problem of its own.
+      apply: new Judge(options, Number.POSITIVE_INFINITY),
+    }
   }
 
-  /** Called once a second. What is not known changes nothing. */
+  /** Called once a second. What is not known changes nothing, unless that lasts. */
   note({ exposureMs, applyMs }: JudgedLag): void {
     this.#judge('exposure', exposureMs)
     this.#judge('apply', applyMs)
@@ -101,23 +107,37 @@ export class LagObjective {
 class Judge {
   readonly #maxMs: number | null
   readonly #clock: Clock
+  readonly #unknownMsMax: number
+  /** Since when it is not known; monotonic. */
+  #unknownMs: number | null = null
   state: ObjectiveState | null = null
   lastMs: number | null = null
   /** Since when it is on the other side; monotonic. */
   #crossedMs: number | null = null
 
-  constructor({ maxMs, clock }: Pick<LagObjectiveOptions, 'maxMs' | 'clock'>) {
+  constructor(
+    { maxMs, clock }: Pick<LagObjectiveOptions, 'maxMs' | 'clock'>,
+    unknownMsMax: number,
+  ) {
     this.#maxMs = maxMs
     this.#clock = clock
+    this.#unknownMsMax = unknownMsMax
   }
 
   note(ms: number | null): void {
     this.lastMs = ms
-    if (this.#maxMs === null || ms === null) return
+    if (this.#maxMs === null) return
     const nowMs = this.#clock.monotonicMs()
+    if (ms !== null) this.#unknownMs = null
+    else {
+      this.#unknownMs ??= nowMs
+      if (nowMs - this.#unknownMs < this.#unknownMsMax) return
+    }
     this.state ??= { state: 'met', sinceMs: this.#clock.wallMs() }
     const isBreached = this.state.state === 'breached'
-    const isAcross = isBreached ? ms <= this.#maxMs * RECOVERY_RATIO : ms > this.#maxMs
+    const judgedMs = ms ?? Number.POSITIVE_INFINITY
+    const recoveredMs = this.#maxMs * RECOVERY_RATIO
+    const isAcross = isBreached ? judgedMs <= recoveredMs : judgedMs > this.#maxMs
     if (!isAcross) {
       this.#crossedMs = null
       return

@@ -101,7 +101,8 @@ function lossVerdict(stream: StreamStatus, status: Facts): Answer {
     return { mood: 'warn', answer: 'unknown: nothing was heard of the source yet' }
   }
   if (exposure.isIdle) {
-    return { mood: 'good', answer: 'nothing: the source is idle, and all of it is synced here' }
+    const asked = `asked ${durationText(receiveLag?.provenAgoMs ?? null)} ago`
+    return { mood: 'good', answer: `nothing: the source is idle (${asked}), all is synced here` }
   }
   const isFresh = isWatched(stream, status)
   const parts = [atMostText(exposure)]

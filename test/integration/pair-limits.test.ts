@@ -22,6 +22,8 @@ describe('a mariadb pair with limits', needs('root', 'mariadb'), () => {
       source: { maxBinlogBytes: 4 * MIB },
       gateways: {
         throttle: { bytesPerSecond: '8MiB' },
+        // What is counted is what is sent: rows that are all alike would shrink to nothing.
+        link: { compression: 'none' },
         spool: { retention: { size: '36MiB' } },
       },
       prepare: async ({ spoolDirectory }) => {
@@ -72,7 +74,8 @@ describe('a mariadb pair with limits', needs('root', 'mariadb'), () => {
     const seconds = (performance.now() - startedMs) / 1_000
     const bytes = ((await pair.pair.status('dr'))?.streams[0]?.bytesReceived ?? 0) - before
     expect(bytes).toBeGreaterThan(16 * MIB)
-    expect(bytes / seconds / RATE_BYTES).toBeLessThan(1.1)
+    // Three tenths of a second's worth may pass at once.
+    expect(bytes / seconds / RATE_BYTES).toBeLessThan(1.25)
     expect(bytes / seconds / RATE_BYTES).toBeGreaterThan(0.1)
   })
 

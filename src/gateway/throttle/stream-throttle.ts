@@ -40,7 +40,7 @@ export interface OrderTaken {
   readonly notStored: string | null
 }
 
-const LOOK_MS = 500
+const LOOK_MS = 1_000
 /** What yields sends small pieces evenly, hardly a packet: a burst is the queue that it avoids. */
 const FINE: ThrottleGrain = { burstMs: 30, pieceMs: 5, pieceBytesMin: 1_200 }
 

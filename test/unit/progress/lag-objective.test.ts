@@ -60,6 +60,17 @@ test('what is not known changes nothing, and the apply lag has a judge of its ow
   expect(objective.status().apply?.state).toBe('breached')
 })
 
+test('an exposure that nobody knows for half a minute is a breach', async () => {
+  const { objective, hold } = objectiveOf(5_000)
+  await hold(null, 29, null)
+  expect(objective.problems()).toEqual([])
+  await hold(null, 5, null)
+  expect(objective.problems()[0]?.message).toBe('the exposure is not known, the objective is 5.0 s')
+  expect(objective.status().apply).toBeNull()
+  await hold(800, 7, null)
+  expect(objective.problems()).toEqual([])
+})
+
 test('without an objective nothing is judged', async () => {
   const { objective, hold } = objectiveOf(null)
   await hold(1e9, 10, 1e9)
