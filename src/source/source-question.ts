@@ -24,7 +24,10 @@ const TIME_STATEMENT = `SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIME
 const FILES_EVERY_MS = 10_000
 
 const EVERY_MS = 1_000
-/** Commits of a MariaDB say their time in seconds: what is held is proven by samples alone. */
+/**
+ * While it is written to. Commits of a MariaDB say their time in seconds: what is held is proven by
+ * samples alone.
+ */
 const EVERY_MS_MARIADB = 500
 /** A longer set of GTIDs is not asked for so often. */
 const OFTEN_CHARACTERS_MAX = 32 * 1024
@@ -39,6 +42,9 @@ export class SourceQuestion {
   #newestFile = ''
   #listedMs = Number.NEGATIVE_INFINITY
   #gtidCharacters = 0
+  /** Where it was when it was last asked, and whether that was another place than before. */
+  #place = ''
+  #isMoving = false
 
   private constructor(
     connection: SourceConnection,
@@ -61,7 +67,8 @@ export class SourceQuestion {
 
   /** How long to wait before it is asked again. */
   get everyMs(): number {
-    const isOften = this.flavor === 'mariadb' && this.#gtidCharacters <= OFTEN_CHARACTERS_MAX
+    const isShort = this.#gtidCharacters <= OFTEN_CHARACTERS_MAX
+    const isOften = this.flavor === 'mariadb' && this.#isMoving && isShort
     return isOften ? EVERY_MS_MARIADB : EVERY_MS
   }
 
@@ -73,6 +80,9 @@ export class SourceQuestion {
     const atMs = clock.wallMs()
     const newest = await readNewest(this.#connection, this.flavor)
     this.#gtidCharacters = newest?.gtids.length ?? 0
+    const place = `${newest?.file} ${newest?.offset}`
+    this.#isMoving = place !== this.#place
+    this.#place = place
     // A file that the receiver has not heard of yet: bytes of lag cannot be counted into it.
     const isNewFile = newest !== null && newest.file !== this.#newestFile
     const isDue = clock.monotonicMs() - this.#listedMs >= FILES_EVERY_MS || isNewFile
