@@ -214,9 +214,9 @@ export class ReceiveLag {
 
   /** Null before the first sample. */
   known(): KnownLag | null {
-    const { bytes, transactions, provenAgoMs } = this.status()
     const newest = this.#newest
-    if (newest === null || provenAgoMs === null) return null
+    if (newest === null) return null
+    const { bytes, transactions, provenAgoMs } = this.#figures(newest)
     const { file, offset } = newest
     const gtids = this.#expected(newest.gtids)
     const oldest = this.#missing.oldest
@@ -230,8 +230,8 @@ export class ReceiveLag {
 
   /** What is missing for sure, and what may be; null before the first sample. */
   bounds(): KnownExposure | null {
-    const { bytes, transactions, provenAgoMs } = this.status()
-    if (provenAgoMs === null) return null
+    if (this.#newest === null) return null
+    const { bytes, transactions, provenAgoMs } = this.#figures(this.#newest)
     const nowMs = this.#clock.monotonicMs()
     const oldest = this.#missing.oldest
     const arrivingMs = this.#arrivedMs(nowMs)
@@ -290,18 +290,17 @@ export class ReceiveLag {
       const unknown = { bytes: null, transactions: null, ms: null, uncertaintyMs: null }
       return { ...unknown, provenAgoMs: null, windows, catchUpMs: null }
     }
+    const figures = this.#figures(newest)
+    this.#catchUp.note(figures.bytes)
+    const age = this.#age(this.#clock.monotonicMs())
+    return { ...figures, ...age, windows, catchUpMs: this.#catchUp.leftMs() }
+  }
+
+  /** Without the windows, which are sums over distributions: the exposure needs none. */
+  #figures(newest: Mark) {
     this.#dropHeld()
-    const nowMs = this.#clock.monotonicMs()
-    const bytes = this.#bytes(newest)
-    this.#catchUp.note(bytes)
-    return {
-      bytes,
-      transactions: this.#transactions(),
-      ...this.#age(nowMs),
-      provenAgoMs: nowMs - this.#provenMs,
-      windows,
-      catchUpMs: this.#catchUp.leftMs(),
-    }
+    const provenAgoMs = this.#clock.monotonicMs() - this.#provenMs
+    return { bytes: this.#bytes(newest), transactions: this.#transactions(), provenAgoMs }
   }
 
   /** Of the oldest transaction that is known to be missing. */
