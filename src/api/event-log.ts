@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
 import { type Disk, realDisk } from '../base/disk.ts'
-import { describeError, errorFields, LandbridgeError } from '../base/errors.ts'
+import { LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import { Trouble } from '../base/trouble.ts'
 import { problemOf } from '../status/problem-of.ts'
 import type { Problem } from '../status/status.ts'
+import { DiskTurns } from './disk-turns.ts'
 import { JournalFile } from './journal-file.ts'
 
 export const EVENT_SEVERITIES = ['info', 'warning', 'error', 'blocked'] as const
@@ -52,37 +52,36 @@ const WHAT_CHARACTERS_MAX = 1_000
 export class EventLog {
   readonly #options: EventLogOptions
   readonly #file: JournalFile
-  readonly #trouble: Trouble
+  readonly #turns: DiskTurns
   #events: LoggedEvent[] = []
   /** Without a number: until the file was read nobody knows it. */
   #waiting: Omit<LoggedEvent, 'sequence'>[] = []
   #isLoaded = false
-  /** One after the other. Never rejects. */
-  #working: Promise<void> = Promise.resolve()
 
   constructor(options: EventLogOptions) {
     const { path, disk = realDisk, fileBytesMax = FILE_BYTES_MAX } = options
     this.#options = options
-    this.#trouble = new Trouble(options.clock)
+    const failure = (cause: unknown): LandbridgeError => notWritten(path, cause)
+    this.#turns = new DiskTurns({ ...options, failure })
     this.#file = new JournalFile({ path, disk, fileBytesMax, filesMax: FILES_MAX })
   }
 
   /** Reads what is there. Never rejects. */
   async open(): Promise<void> {
-    await this.#inTurn(async () => await this.#flush())
+    await this.#turns.take(async () => await this.#flush())
   }
 
   /** Tries once more to write what waits. Never rejects. */
   async close(): Promise<void> {
-    await this.#inTurn(async () => await this.#flush())
-    await this.#inTurn(async () => await this.#file.close())
+    await this.#turns.take(async () => await this.#flush())
+    await this.#turns.take(async () => await this.#file.close())
   }
 
   /** Settles when they are synced, or wait for that. Without any: tries those that wait. */
   async add(events: readonly NewEvent[]): Promise<void> {
     if (events.length === 0 && this.#waiting.length === 0) return
     const atMs = this.#options.clock.wallMs()
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       const cut = events.map((event) => {
         return { ...event, what: event.what.slice(0, WHAT_CHARACTERS_MAX), atMs }
       })
@@ -97,7 +96,7 @@ export class EventLog {
   }
 
   problems(): Problem[] {
-    const trouble = this.#trouble.now
+    const trouble = this.#turns.trouble
     return trouble === null ? [] : [problemOf(trouble, { severity: 'warning', where: 'events' })]
   }
 
@@ -129,26 +128,6 @@ export class EventLog {
     const last = this.#events.at(-1)?.sequence ?? 0
     return this.#waiting.map((event, index) => ({ ...event, sequence: last + 1 + index }))
   }
-
-  async #inTurn(work: () => Promise<void>): Promise<void> {
-    this.#working = this.#working.then(() => this.#attempt(work))
-    await this.#working
-  }
-
-  async #attempt(work: () => Promise<void>): Promise<void> {
-    try {
-      await work()
-      this.#trouble.over()
-    } catch (cause) {
-      const { path, log } = this.#options
-      const error = new LandbridgeError('ERR_EVENTS_WRITE', `cannot write the events ${path}`, {
-        cause,
-        retryable: true,
-        remedy: 'Make room on the disk of dataDir. Events wait in memory until then.',
-      })
-      if (this.#trouble.met(error) === 'begun') log.error(errorFields(error), describeError(error))
-    }
-  }
 }
 
 function parseEvent(line: string): LoggedEvent | null {
@@ -158,4 +137,12 @@ function parseEvent(line: string): LoggedEvent | null {
     if (error instanceof SyntaxError) return null
     throw error
   }
+}
+
+function notWritten(path: string, cause: unknown): LandbridgeError {
+  return new LandbridgeError('ERR_EVENTS_WRITE', `cannot write the events ${path}`, {
+    cause,
+    retryable: true,
+    remedy: 'Make room on the disk of dataDir. Events wait in memory until then.',
+  })
 }

@@ -4,9 +4,10 @@ import { Condition } from '../base/condition.ts'
 import { type Disk, realDisk } from '../base/disk.ts'
 import { describeError, errorFields, LandbridgeError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import { Trouble, type TroubleNow } from '../base/trouble.ts'
+import type { TroubleNow } from '../base/trouble.ts'
 import { problemOf } from '../status/problem-of.ts'
 import type { Problem } from '../status/status.ts'
+import { DiskTurns } from './disk-turns.ts'
 import {
   FIRST_PREVIOUS,
   follows,
@@ -56,7 +57,7 @@ const RETRY_MS = 10_000
 export class Journal {
   readonly #options: JournalOptions
   readonly #file: JournalFile
-  readonly #trouble: Trouble
+  readonly #turns: DiskTurns
   readonly #changed = new Condition()
   /** Of the two newest files, at most the newest ones. */
   #entries: JournalEntry[] = []
@@ -66,20 +67,19 @@ export class Journal {
   /** Null until the file was read. */
   #last: Pick<JournalEntry, 'sequence' | 'hash'> | null = null
   #damage: TroubleNow<LandbridgeError> | null = null
-  /** One after the other. Never rejects. */
-  #working: Promise<void> = Promise.resolve()
 
   constructor(options: JournalOptions) {
     const { path, disk = realDisk } = options
     const { fileBytesMax = FILE_BYTES_MAX, filesMax = FILES_MAX } = options
     this.#options = options
-    this.#trouble = new Trouble(options.clock)
+    const failure = (cause: unknown): LandbridgeError => notWritten(path, cause)
+    this.#turns = new DiskTurns({ ...options, failure })
     this.#file = new JournalFile({ path, disk, fileBytesMax, filesMax })
   }
 
   /** Reads what is there and ends what was interrupted. Never rejects: see above. */
   async open(): Promise<void> {
-    await this.#inTurn(() => this.#flush())
+    await this.#turns.take(() => this.#flush())
   }
 
   /** Tries again, as long as lines wait for a disk that takes them. */
@@ -88,7 +88,7 @@ export class Journal {
       try {
         while (this.#waiting.length === 0) await this.#changed.wait({ signal })
         await this.#options.clock.sleep(RETRY_MS, { signal })
-        await this.#inTurn(() => this.#flush())
+        await this.#turns.take(() => this.#flush())
       } catch (error) {
         if (!signal.aborted) throw error
       }
@@ -97,12 +97,12 @@ export class Journal {
 
   /** Tries once more to write what waits. Never rejects. */
   async close(): Promise<void> {
-    await this.#inTurn(() => this.#flush())
-    await this.#inTurn(() => this.#file.close())
+    await this.#turns.take(() => this.#flush())
+    await this.#turns.take(() => this.#file.close())
   }
 
   problems(): Problem[] {
-    const troubles = [this.#trouble.now, this.#damage].filter((one) => one !== null)
+    const troubles = [this.#turns.trouble, this.#damage].filter((one) => one !== null)
     return troubles.map((one) => problemOf(one, { severity: 'warning', where: 'journal' }))
   }
 
@@ -131,7 +131,7 @@ export class Journal {
   /** The run goes on or ends. Settles once the line is synced or could not be; never rejects. */
   async add(line: NewLine): Promise<void> {
     const facts = { ...line, atMs: this.#options.clock.wallMs(), detail: shown(line.detail) }
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       if (this.#waiting.length >= WAITING_MAX) await this.#flush().catch(() => undefined)
       if (this.#waiting.length < WAITING_MAX) this.#waiting.push(facts)
       else this.#dropped += 1
@@ -191,26 +191,6 @@ export class Journal {
     this.#damage = { error, sinceMs }
     return this.#gap(`line ${line} of a file was not as it was written; it is kept as ${aside}`)
   }
-
-  async #inTurn(work: () => Promise<void>): Promise<void> {
-    this.#working = this.#working.then(() => this.#attempt(work))
-    await this.#working
-  }
-
-  async #attempt(work: () => Promise<void>): Promise<void> {
-    try {
-      await work()
-      this.#trouble.over()
-    } catch (cause) {
-      const { path, log } = this.#options
-      const error = new LandbridgeError('ERR_JOURNAL_WRITE', `cannot write the journal ${path}`, {
-        cause,
-        retryable: true,
-        remedy: 'Make room on the disk of dataDir. What is asked meanwhile is done all the same.',
-      })
-      if (this.#trouble.met(error) === 'begun') log.error(errorFields(error), describeError(error))
-    }
-  }
 }
 
 function seal(
@@ -266,4 +246,12 @@ function shown(detail: unknown): unknown {
   } catch (error) {
     return `(not shown: ${describeError(error)})`
   }
+}
+
+function notWritten(path: string, cause: unknown): LandbridgeError {
+  return new LandbridgeError('ERR_JOURNAL_WRITE', `cannot write the journal ${path}`, {
+    cause,
+    retryable: true,
+    remedy: 'Make room on the disk of dataDir. What is asked meanwhile is done all the same.',
+  })
 }
