@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { fetchPeerStatus, fetchStatus } from '../../api/admin-client.ts'
 import { parseDurationMs } from '../../config/quantity.ts'
 import { type HistoryAnswer, historyOutput } from '../../gateway/lag-history-operation.ts'
 import { findStream } from '../../gateway/stream-choice.ts'
 import type { GatewayStatus, StreamStatus } from '../../status/status.ts'
 import { ExitCode } from '../exit-code.ts'
 import { type AskFlags, addAsking, askGateway } from '../operation/gateway-call.ts'
+import { ANSWER_MS_MAX, askStatus } from '../status/asked-status.ts'
 import { resolveSocket } from '../status/gateway-socket.ts'
 import { withStopSignal } from '../terminal/stop-signal.ts'
 import { output } from '../terminal/terminal.ts'
@@ -18,7 +18,6 @@ interface LagFlags extends AskFlags {
   readonly points?: number
 }
 
-const ANSWER_MS_MAX = 5_000
 const SINCE = '15m'
 const SINCE_MS = 900_000
 const JSON_POINTS = 600
@@ -43,7 +42,7 @@ export function addLagCommand(program: Command): void {
 }
 
 async function show(flags: LagFlags, signal: AbortSignal): Promise<void> {
-  const status = await statusOf(flags, signal)
+  const status = await askStatus(await resolveSocket(flags), flags.peer, signal)
   const streams =
     flags.stream === undefined ? status.streams : [findStream(status.streams, flags.stream)]
   for (const stream of streams) {
@@ -52,15 +51,6 @@ async function show(flags: LagFlags, signal: AbortSignal): Promise<void> {
     else output.showPainted(view, (plain, paint) => renderLag(plain, paint, output.columns))
   }
   process.exitCode = streams.some(isBreached) ? ExitCode.Failure : ExitCode.Ok
-}
-
-async function statusOf(
-  { peer, ...choice }: LagFlags,
-  signal: AbortSignal,
-): Promise<GatewayStatus> {
-  const socket = await resolveSocket(choice)
-  if (peer === undefined) return await fetchStatus(socket, { signal })
-  return await fetchPeerStatus(socket, peer, { signal, silentMsMax: ANSWER_MS_MAX })
 }
 
 async function historyOf(

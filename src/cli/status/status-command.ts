@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, InvalidArgumentError } from 'commander'
-import { fetchPeerStatus, fetchStatus } from '../../api/admin-client.ts'
 import { describeError, isAbortError, isLandbridgeError } from '../../base/errors.ts'
 import type { GatewayStatus } from '../../status/status.ts'
 import { errorJson } from '../error-report.ts'
 import { ExitCode } from '../exit-code.ts'
 import { output } from '../terminal/terminal.ts'
+import { ANSWER_MS_MAX, askStatus } from './asked-status.ts'
 import { askCopies } from './copies-answers.ts'
 import { type GatewayChoice, resolveSocket } from './gateway-socket.ts'
 import { renderStatus, renderStatusLine, type ShownStatus } from './status-view.ts'
@@ -18,8 +18,6 @@ interface StatusOptions extends GatewayChoice {
   readonly live?: boolean
   readonly peer?: string
 }
-
-const ANSWER_MS_MAX = 5_000
 
 const HELP = `
 Exit codes: 0 ok, 1 degraded, 2 wrong arguments or configuration, 3 blocked, 4 no answer.
@@ -42,7 +40,7 @@ export function addStatusCommand(program: Command): void {
     .action(async (options: StatusOptions) => {
       const socket = await resolveSocket(options)
       if (options.watch === true) return watch(socket, options)
-      const status = await statusOf(socket, options, AbortSignal.timeout(ANSWER_MS_MAX))
+      const status = await askStatus(socket, options.peer, AbortSignal.timeout(ANSWER_MS_MAX))
       // What is wrong elsewhere is no reason to restart this gateway.
       if (options.live === true) return
       if (options.json === true) output.writeJson(status)
@@ -59,16 +57,6 @@ async function shownOf(
   signal: AbortSignal = AbortSignal.timeout(ANSWER_MS_MAX),
 ): Promise<ShownStatus> {
   return { status, copies: peer === undefined ? await askCopies(socket, status, signal) : [] }
-}
-
-/** Of the gateway itself, or of a peer that is asked over the link. */
-async function statusOf(
-  socket: string,
-  { peer }: StatusOptions,
-  signal: AbortSignal,
-): Promise<GatewayStatus> {
-  if (peer === undefined) return await fetchStatus(socket, { signal })
-  return await fetchPeerStatus(socket, peer, { signal, silentMsMax: ANSWER_MS_MAX })
 }
 
 export function exitCodeOf({ state }: GatewayStatus): ExitCode {
@@ -103,7 +91,7 @@ async function watchOnce(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const status = await statusOf(socket, options, signal)
+    const status = await askStatus(socket, options.peer, signal)
     if (isScreen) output.paintScreen(await shownOf(status, socket, options, signal), renderWatch)
     else output.show(options, status, renderStatusLine)
   } catch (error) {
